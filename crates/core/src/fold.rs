@@ -1,0 +1,244 @@
+//! The one meaning of the log: what a stream's records add up to.
+//!
+//! The journal folds what it has written into its images, the machine folds what it has handed to
+//! the journal into what it has *seen*, `verify` folds the log again and compares. One fold, so
+//! that none of them can disagree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use crate::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
+use crate::position::{Epoch, Position};
+use crate::record::{Body, Change, Effect, GapOpened, Mark, Origin, Record, SnapshotEnd};
+use crate::time::UnixMicros;
+
+/// What is known of one key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyState {
+    /// Offset of the write that made it so.
+    pub offset: u64,
+    /// Position of that write, where there is one. Tombstones keep theirs.
+    pub version: Option<Position>,
+    /// Digest of the value, 0 for a tombstone.
+    pub digest: u128,
+    /// False for a tombstone.
+    pub present: bool,
+    /// The vendor's time of the value.
+    pub occurred_at: Option<UnixMicros>,
+    /// When it reached us.
+    pub received_at: UnixMicros,
+    /// The vendor's bytes; empty for a tombstone, and where the fold does not keep payloads.
+    pub payload: Bytes,
+}
+
+/// One of the last two events of a stream: subscribing from the one before the last must bring the
+/// last one again, with the same digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Anchor {
+    /// Its position.
+    pub position: Position,
+    /// Its value's digest.
+    pub digest: u128,
+}
+
+/// An open snapshot bracket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Staged {
+    /// The bracket.
+    pub snapshot: SnapshotId,
+    /// Its items so far.
+    pub items: BTreeMap<Key, KeyState>,
+}
+
+/// What the records of one stream add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StreamFold {
+    /// The present numbering.
+    pub epoch: Epoch,
+    /// The vendor's name for it.
+    pub epoch_name: Option<Label>,
+    /// Where a resume may start.
+    pub position: Option<Position>,
+    /// Identities that are in the log although they lie above `position`.
+    pub ahead: BTreeSet<(Position, Key, u16)>,
+    /// The last two distinct positions of events from the stream, oldest first.
+    pub anchors: [Option<Anchor>; 2],
+    /// State.
+    pub keys: BTreeMap<Key, KeyState>,
+    /// The ledger's open rows.
+    pub open_gaps: BTreeMap<GapId, GapOpened>,
+    /// The bracket that is open, if one is.
+    pub staged: Option<Staged>,
+    /// Tag of the last snapshot published in this epoch.
+    pub snapshot_tag: Option<Position>,
+    /// Keys may be each valid but not fit together until the stream has come so far.
+    pub converging_until: Option<Position>,
+    /// Keys last written before this offset may be stale, since this time: a gap ended without a
+    /// snapshot of their own state.
+    pub stale_before: Option<(u64, UnixMicros)>,
+    /// Vendor's time (else ours) of the last event from the stream: everything before it came.
+    pub covered_at: Option<UnixMicros>,
+    /// Highest numbers used, so that they stay unique over restarts.
+    pub last_gap: GapId,
+    /// See `last_gap`.
+    pub last_snapshot: SnapshotId,
+    /// See `last_gap`.
+    pub last_conn: ConnId,
+}
+
+impl StreamFold {
+    /// Whether the key's value may be stale, and since when.
+    pub fn stale_since(&self, key: &KeyState) -> Option<UnixMicros> {
+        let (offset, since) = self.stale_before?;
+        (key.offset < offset).then_some(since)
+    }
+
+    /// Adds one record. `offset` must be above that of every record before it.
+    pub fn apply(&mut self, offset: u64, record: &Record, keep_payload: bool) {
+        match &record.body {
+            Body::Change(change) => self.apply_change(offset, record, change, keep_payload),
+            Body::SnapshotBegin(begin) => {
+                self.last_snapshot = self.last_snapshot.max(begin.snapshot);
+                self.staged = Some(Staged { snapshot: begin.snapshot, items: BTreeMap::new() });
+            }
+            Body::SnapshotItem { snapshot, change } => {
+                if let Some(staged) = self.staged.as_mut().filter(|s| s.snapshot == *snapshot) {
+                    let value = key_state(offset, record, change, keep_payload);
+                    staged.items.insert(change.key.clone(), value);
+                }
+            }
+            Body::SnapshotEnd(end) => self.apply_snapshot_end(end),
+            Body::SnapshotAbort { .. } => self.staged = None,
+            Body::GapOpened(gap) => {
+                self.last_gap = self.last_gap.max(gap.gap);
+                self.open_gaps.insert(gap.gap, gap.clone());
+            }
+            Body::GapClosed(gap) => {
+                self.open_gaps.remove(&gap.gap);
+                if !gap.reconciled {
+                    self.stale_before = Some((offset, gap.wall_from));
+                }
+            }
+            Body::Progress { position } => self.advance(*position),
+            Body::EpochChanged { epoch, name } => {
+                self.epoch = *epoch;
+                self.epoch_name.clone_from(name);
+                self.position = None;
+                self.snapshot_tag = None;
+                self.converging_until = None;
+                self.anchors = [None, None];
+                self.ahead.clear();
+            }
+            Body::Connection(turn) => self.last_conn = self.last_conn.max(turn.conn),
+            Body::Forgotten { key } => {
+                self.keys.remove(key);
+            }
+            Body::Quarantined(_) => {}
+        }
+    }
+
+    /// Moves the position. Never backwards inside an epoch.
+    pub fn advance(&mut self, position: Position) {
+        if position.epoch != self.epoch || self.position.is_some_and(|p| p >= position) {
+            return;
+        }
+        self.position = Some(position);
+        if !self.ahead.is_empty() {
+            self.ahead.retain(|(p, _, _)| *p > position);
+        }
+        if self.converging_until.is_some_and(|until| position >= until) {
+            self.converging_until = None;
+        }
+    }
+
+    fn apply_change(&mut self, offset: u64, record: &Record, change: &Change, keep: bool) {
+        if matches!(change.origin, Origin::Live | Origin::Replay) {
+            self.covered_at = Some(change.occurred_at.unwrap_or(record.received_at));
+            if let Some(position) = change.position {
+                self.remember(position, change);
+            }
+        }
+        if change.effect == Effect::State {
+            self.keys.insert(change.key.clone(), key_state(offset, record, change, keep));
+        }
+    }
+
+    fn remember(&mut self, position: Position, change: &Change) {
+        if self.position.is_none_or(|held| position > held) && position.epoch == self.epoch {
+            self.ahead.insert((position, change.key.clone(), change.ordinal));
+        }
+        match self.anchors[1] {
+            Some(last) if last.position > position => {}
+            Some(last) if last.position == position => {
+                self.anchors[1] = Some(Anchor { position, digest: last.digest ^ change.digest });
+            }
+            last => self.anchors = [last, Some(Anchor { position, digest: change.digest })],
+        }
+    }
+
+    fn apply_snapshot_end(&mut self, end: &SnapshotEnd) {
+        let staged = self.staged.take().filter(|s| s.snapshot == end.snapshot);
+        for (key, value) in staged.into_iter().flat_map(|s| s.items) {
+            if self.keys.get(&key).is_none_or(|held| held.offset < value.offset) {
+                self.keys.insert(key, value);
+            }
+        }
+        if end.rows_are_state {
+            self.stale_before = None;
+        }
+        self.snapshot_tag = end.tag;
+        self.converging_until =
+            end.converging_until.filter(|until| self.position.is_none_or(|p| p < *until));
+    }
+}
+
+fn key_state(offset: u64, record: &Record, change: &Change, keep_payload: bool) -> KeyState {
+    KeyState {
+        offset,
+        version: change.position,
+        digest: change.digest,
+        present: !change.deleted,
+        occurred_at: change.occurred_at,
+        received_at: record.received_at,
+        payload: if keep_payload && !change.deleted {
+            change.payload.clone()
+        } else {
+            Bytes::new()
+        },
+    }
+}
+
+/// What the records of all streams add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Fold {
+    /// By stream.
+    pub streams: BTreeMap<StreamId, StreamFold>,
+    /// Keep payloads in [`KeyState`]; the journal's images do, the machine does not.
+    pub keep_payloads: bool,
+}
+
+impl Fold {
+    /// An empty fold.
+    pub fn new(keep_payloads: bool) -> Self {
+        Self { streams: BTreeMap::new(), keep_payloads }
+    }
+
+    /// Adds one record.
+    pub fn apply(&mut self, offset: u64, record: &Record) {
+        let keep = self.keep_payloads;
+        self.stream(&record.stream).apply(offset, record, keep);
+    }
+
+    /// Moves a stream's position, after the records of the same unit were applied.
+    pub fn mark(&mut self, mark: &Mark) {
+        self.stream(&mark.stream).advance(mark.position);
+    }
+
+    fn stream(&mut self, id: &StreamId) -> &mut StreamFold {
+        if !self.streams.contains_key(id) {
+            self.streams.insert(id.clone(), StreamFold::default());
+        }
+        self.streams.entry(id.clone()).or_default()
+    }
+}
