@@ -26,6 +26,13 @@ struct Open {
 #[derive(Debug)]
 struct Bracket {
     snapshot: SnapshotId,
+    /// `None` where it began before the log that is left: an image holds its items by key and not
+    /// one by one.
+    items: Option<Items>,
+}
+
+#[derive(Debug, Default)]
+struct Items {
     count: u64,
     digest: u128,
 }
@@ -71,11 +78,8 @@ fn unpaired() -> FindingKind {
 
 impl Open {
     fn of(stream: &StreamFold) -> Self {
-        let bracket = stream.staged.as_ref().map(|staged| Bracket {
-            snapshot: staged.snapshot,
-            count: staged.items.len() as u64,
-            digest: staged.items.values().fold(0, |sum, item| sum ^ item.digest),
-        });
+        let bracket =
+            stream.staged.as_ref().map(|staged| Bracket { snapshot: staged.snapshot, items: None });
         Self { bracket, gaps: stream.open_gaps.clone(), gaps_before: Some(stream.last_gap) }
     }
 
@@ -84,7 +88,7 @@ impl Open {
             let text = format!("snapshot {snapshot} begins inside snapshot {}", open.snapshot);
             found(unpaired(), text);
         }
-        self.bracket = Some(Bracket { snapshot, count: 0, digest: 0 });
+        self.bracket = Some(Bracket { snapshot, items: Some(Items::default()) });
     }
 
     fn item(
@@ -95,8 +99,10 @@ impl Open {
     ) {
         match self.bracket.as_mut().filter(|bracket| bracket.snapshot == snapshot) {
             Some(bracket) => {
-                bracket.count += 1;
-                bracket.digest ^= change.digest;
+                if let Some(items) = &mut bracket.items {
+                    items.count += 1;
+                    items.digest ^= change.digest;
+                }
             }
             None => found(unpaired(), format!("item of snapshot {snapshot}, which is not open")),
         }
@@ -107,10 +113,11 @@ impl Open {
         let Some(bracket) = self.bracket.take().filter(|open| open.snapshot == snapshot) else {
             return found(unpaired(), format!("end of snapshot {snapshot}, which is not open"));
         };
-        if bracket.count != end.count {
-            let text = format!("snapshot {snapshot} has {} items of {}", bracket.count, end.count);
+        let Some(items) = bracket.items else { return };
+        if items.count != end.count {
+            let text = format!("snapshot {snapshot} has {} items of {}", items.count, end.count);
             found(FindingKind::BracketTorn, text);
-        } else if bracket.digest != end.digest {
+        } else if items.digest != end.digest {
             let text = format!("snapshot {snapshot} has other items than its end says");
             found(FindingKind::BracketTorn, text);
         }
