@@ -28,6 +28,13 @@ impl LogBatch {
     pub fn next_offset(&self) -> u64 {
         self.first_offset + self.records.len() as u64
     }
+
+    /// Whether a store at this checkpoint has seen it. Of a batch of marks alone that stands right
+    /// at the checkpoint nobody can tell; to see it twice does no harm.
+    pub(crate) fn lies_before(&self, checkpoint: u64) -> bool {
+        let next_offset = self.next_offset();
+        next_offset < checkpoint || (next_offset == checkpoint && !self.records.is_empty())
+    }
 }
 
 /// Which log a store is to be fed from, and how far that reaches.

@@ -113,7 +113,7 @@ impl Store {
         let first = self.checkpoint.clone();
         self.transact(next_offset, |tx, streams| {
             let mut group = Group::begin(tx, streams, first.first_offset, adopt)?;
-            for batch in batches {
+            for batch in batches.iter().filter(|batch| !batch.lies_before(first.next_offset)) {
                 let offsets = batch.first_offset..;
                 for (offset, record) in offsets.zip(&batch.records) {
                     if offset >= first.next_offset {
