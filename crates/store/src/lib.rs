@@ -18,6 +18,7 @@ mod rebuild;
 mod row;
 mod schema;
 mod stream;
+mod verify;
 mod words;
 mod writer;
 
@@ -28,4 +29,5 @@ pub use reader::{State, StateFilter, StoreReader};
 pub use rebuild::rebuild;
 pub use row::{EventRow, GapRow, OutageRow, QuarantineRow, StateRow, StreamRow};
 pub use schema::SCHEMA_VERSION;
+pub use verify::{Finding, Verification, verify_store};
 pub use writer::{Checkpoint, Store};

@@ -10,6 +10,19 @@ use crate::row::{EventRow, GapRow, OutageRow, QuarantineRow, StateRow, StreamRow
 use crate::writer::{Checkpoint, read_checkpoint};
 use crate::{StoreError, schema};
 
+/// The columns of [`EventRow`], from an offset on, at most so many (-1: all).
+pub(crate) const EVENTS_FROM: &str =
+    "SELECT e.offset, s.name, k.name, e.epoch, e.position, e.ordinal, e.event_id, e.kind,
+            e.origin, e.effect, e.deleted, e.occurred_at, e.received_at, e.snapshot, e.payload
+     FROM events e JOIN keys k ON k.id = e.agent JOIN streams s ON s.id = e.stream
+     WHERE e.offset >= ?1 ORDER BY e.offset LIMIT ?2";
+
+/// The columns of [`QuarantineRow`], likewise.
+pub(crate) const QUARANTINE_FROM: &str =
+    "SELECT q.offset, s.name, q.conn, q.reason, q.length, q.digest, q.received_at, q.bytes
+     FROM quarantine q JOIN streams s ON s.id = q.stream
+     WHERE q.offset >= ?1 ORDER BY q.offset LIMIT ?2";
+
 /// Which keys to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateFilter {
@@ -65,7 +78,14 @@ impl StoreReader {
         // One read transaction, so that rows and checkpoint are of the same moment.
         let tx = self.connection.unchecked_transaction().map_err(failed)?;
         let checkpoint = self.checkpoint()?;
-        let rows = self.rows(
+        let rows = self.state_rows(filter)?;
+        tx.commit().map_err(failed)?;
+        Ok(State { checkpoint, rows })
+    }
+
+    /// As [`StoreReader::state`], in the transaction that is open, if one is.
+    pub(crate) fn state_rows(&self, filter: &StateFilter) -> Result<Vec<StateRow>, StoreError> {
+        self.rows(
             "state",
             "SELECT s.name, k.name, a.offset, a.epoch, a.position, a.present, a.digest,
                     a.occurred_at, a.received_at, a.payload,
@@ -80,9 +100,7 @@ impl StoreReader {
                 filter.tombstones
             ],
             StateRow::read,
-        )?;
-        tx.commit().map_err(failed)?;
-        Ok(State { checkpoint, rows })
+        )
     }
 
     /// At most `limit` events after an offset (from the first on with `None`), in offset order.
@@ -90,16 +108,8 @@ impl StoreReader {
     /// # Errors
     /// If the file cannot be read.
     pub fn events(&self, after: Option<u64>, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.rows(
-            "events",
-            "SELECT e.offset, s.name, k.name, e.epoch, e.position, e.ordinal, e.event_id, e.kind,
-                    e.origin, e.effect, e.deleted, e.occurred_at, e.received_at, e.snapshot,
-                    e.payload
-             FROM events e JOIN keys k ON k.id = e.agent JOIN streams s ON s.id = e.stream
-             WHERE e.offset > ?1 ORDER BY e.offset LIMIT ?2",
-            params![after.map_or(-1, signed), limit],
-            EventRow::read,
-        )
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        self.rows("events", EVENTS_FROM, params![signed(from), limit], EventRow::read)
     }
 
     /// The gap ledger, by stream, then number.
@@ -127,7 +137,7 @@ impl StoreReader {
             "streams",
             "SELECT s.name, s.epoch, s.epoch_name, s.position, s.live, s.live_changed_at,
                     s.stale_before, s.stale_since, s.covered_at, s.snapshot_tag_epoch,
-                    s.snapshot_tag, s.converging_epoch, s.converging_until,
+                    s.snapshot_tag, s.converging_epoch, s.converging_until, s.staged_snapshot,
                     (SELECT count(*) FROM agents a WHERE a.stream = s.id AND a.present = 1),
                     (SELECT count(*) FROM gaps g WHERE g.stream = s.id AND g.outcome IS NULL)
              FROM streams s ORDER BY s.name",
@@ -141,13 +151,7 @@ impl StoreReader {
     /// # Errors
     /// If the file cannot be read.
     pub fn quarantine(&self) -> Result<Vec<QuarantineRow>, StoreError> {
-        self.rows(
-            "quarantine",
-            "SELECT q.offset, s.name, q.conn, q.reason, q.length, q.digest, q.received_at, q.bytes
-             FROM quarantine q JOIN streams s ON s.id = q.stream ORDER BY q.offset",
-            [],
-            QuarantineRow::read,
-        )
+        self.rows("quarantine", QUARANTINE_FROM, params![0, -1], QuarantineRow::read)
     }
 
     /// The outages of all streams, oldest first.

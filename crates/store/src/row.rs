@@ -119,6 +119,8 @@ pub struct StreamRow {
     pub snapshot_tag: Option<Position>,
     /// Until the stream has come so far, keys are each valid but need not fit together.
     pub converging_until: Option<Position>,
+    /// The snapshot that is coming in: its items are published when it is whole.
+    pub staged_snapshot: Option<SnapshotId>,
     /// Keys that are present.
     pub keys_present: u64,
     /// Open rows in the ledger.
@@ -241,8 +243,9 @@ impl StreamRow {
             covered_at: micros(row, 8)?,
             snapshot_tag: position(row, 9)?,
             converging_until: position(row, 11)?,
-            keys_present: unsigned(row.get(13)?),
-            gaps_open: unsigned(row.get(14)?),
+            staged_snapshot: row.get::<_, Option<i64>>(13)?.map(|id| SnapshotId(unsigned(id))),
+            keys_present: unsigned(row.get(14)?),
+            gaps_open: unsigned(row.get(15)?),
         })
     }
 }

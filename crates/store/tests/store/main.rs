@@ -3,4 +3,5 @@
 
 mod fold_equality;
 mod rebuild;
+mod verify;
 mod world;
