@@ -47,16 +47,19 @@ fn cxone_events_keep_the_vendors_bytes() {
     let [Item::Event(event)] = decoded.items.as_slice() else { panic!("{decoded:?}") };
     let payload = br#"{"agentId":"a-1","state":"Available", "since":"2026-11-06T08:49:37Z"}"#;
     let canonical = br#"{"agentId":"a-1","since":"2026-11-06T08:49:37Z","state":"Available"}"#;
-    assert_eq!(*event, Event {
-        key: Key::from("a-1"),
-        sequence: Some(u64::MAX),
-        event_id: None,
-        kind: Some("event".into()),
-        deleted: false,
-        occurred_at: Some(UnixMicros(1_793_954_977_250_000)),
-        digest: digest(&[canonical.as_slice(), b"\n"].concat()),
-        payload: Bytes::from_static(payload),
-    });
+    assert_eq!(
+        *event,
+        Event {
+            key: Key::from("a-1"),
+            sequence: Some(u64::MAX),
+            event_id: None,
+            kind: Some("event".into()),
+            deleted: false,
+            occurred_at: Some(UnixMicros(1_793_954_977_250_000)),
+            digest: digest(&[canonical.as_slice(), b"\n"].concat()),
+            payload: Bytes::from_static(payload),
+        }
+    );
     let within = frame.as_ptr_range().contains(&event.payload.as_ptr());
     assert!(within, "the payload is a slice of the frame, not a copy");
 }
@@ -79,14 +82,8 @@ fn cxone_frames_are_told_apart() {
             frame!("cxone/unknown_sequence"),
             bare(vec![refusal(Class::Stale { floor: None }, "unknown_sequence")]),
         ),
-        (
-            frame!("cxone/unauthorized"),
-            bare(vec![refusal(Class::Reauthorize, "unauthorized")]),
-        ),
-        (
-            frame!("cxone/other_error"),
-            bare(vec![refusal(retry, "error frame that no rule names")]),
-        ),
+        (frame!("cxone/unauthorized"), bare(vec![refusal(Class::Reauthorize, "unauthorized")])),
+        (frame!("cxone/other_error"), bare(vec![refusal(retry, "error frame that no rule names")])),
         (frame!("cxone/closing"), bare(vec![Item::Closing { within_ms: Some(1_500) }])),
         (frame!("cxone/unsubscribed"), decoded(Some("s-1"), None, vec![])),
         (frame!("cxone/unknown"), bare(vec![Item::Unknown])),
@@ -171,11 +168,14 @@ fn etcd_frames_of_the_real_server_are_understood() {
         digest: 0,
         ..event("agents/b", 4, b"")
     };
-    assert_eq!(decoded.items, [
-        Item::Event(event("agents/a", 3, b"2")),
-        Item::Event(event("agents/b", 3, b"")),
-        Item::Event(deletion),
-    ]);
+    assert_eq!(
+        decoded.items,
+        [
+            Item::Event(event("agents/a", 3, b"2")),
+            Item::Event(event("agents/b", 3, b"")),
+            Item::Event(deletion),
+        ]
+    );
 }
 
 #[test]
@@ -185,10 +185,10 @@ fn etcd_confirmations_and_cancellations_are_told_apart() {
     assert_eq!(items(frame!("etcd/created_after")), [Item::Ack { position: None }]);
     assert_eq!(items(frame!("etcd/created_now")), [Item::Ack { position: Some(2) }]);
     let stale = Class::Stale { floor: Some(4) };
-    assert_eq!(items(frame!("etcd/compacted")), [refusal(
-        stale,
-        "watched revision has been compacted"
-    )]);
+    assert_eq!(
+        items(frame!("etcd/compacted")),
+        [refusal(stale, "watched revision has been compacted")]
+    );
     let retry = Class::Retry { after_ms: None };
     assert_eq!(items(frame!("etcd/canceled")), [refusal(retry, "error frame that no rule names")]);
 }

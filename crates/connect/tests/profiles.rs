@@ -94,9 +94,8 @@ fn cxone_requests_and_messages_have_the_reported_shape() {
     assert_eq!(request.path_and_query, "/api/v2/wfm/schedules?limit=500&offset=0");
     assert_eq!(request.headers[0].value, "Bearer t0k3n");
     assert!(!format!("{request:?}").contains("t0k3n"));
-    let message = |after, context| {
-        cxone.message(Message::Subscribe { after }, context).unwrap().unwrap()
-    };
+    let message =
+        |after, context| cxone.message(Message::Subscribe { after }, context).unwrap().unwrap();
     let resources = r#""resources":["adherence"]"#;
     let head = r#"{"action":"subscribe","resource":"adherence","payload":{"#;
     let agents = r#""agentIds":["a-1","a\"2"]"#;
