@@ -17,7 +17,7 @@ mod server;
 mod settings;
 pub mod truth;
 mod vendor;
-//VERDICT pub mod verdict;
+pub mod verdict;
 mod world;
 
 pub use error::SimError;
@@ -25,4 +25,4 @@ pub use fault::{Fault, FaultCounts, FaultNews, News, Script, Stage};
 pub use settings::{Body, Numbering, Settings};
 pub use truth::Truth;
 pub use vendor::{Credentials, Vendor};
-//VERDICT pub use verdict::Verdict;
+pub use verdict::Verdict;
