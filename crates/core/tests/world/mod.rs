@@ -48,6 +48,7 @@ pub struct Made {
     pub deleted: bool,
     pub epoch: u8,
     pub sequence: u64,
+    pub at: Millis,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -269,7 +270,7 @@ impl World {
             Numbering::None | Numbering::Contiguous => 1,
         };
         let base = self.events.last().filter(|e| e.epoch == self.epoch).map_or(0, |e| e.sequence);
-        let made = Made { key, deleted, epoch: self.epoch, sequence: base + step };
+        let made = Made { key, deleted, epoch: self.epoch, sequence: base + step, at: self.now };
         self.events.push(made);
         let frame = self.frame(&made);
         for sock in self.socks.values_mut().filter(|s| s.subscribed && !s.mute) {
@@ -421,6 +422,12 @@ impl World {
             rows,
             ..Page::default()
         }
+    }
+
+    /// How many events any answer of the snapshot shows at least: it is no older than declared.
+    pub fn surely_shown(&self) -> usize {
+        let staleness_ms = self.rules.caps.snapshot_staleness_ms_max;
+        self.events.iter().take_while(|e| e.at + staleness_ms <= self.now).count()
     }
 
     /// The vendor's state after its first `upto` events.
