@@ -465,6 +465,21 @@ impl World {
     }
 
     pub fn step(&mut self) -> bool {
+        if self.step_but_pages() {
+            return true;
+        }
+        if !self.pages.is_empty() {
+            self.page(self.events.len());
+            return true;
+        }
+        if self.durable < self.log.len() {
+            self.commit();
+            return true;
+        }
+        false
+    }
+
+    pub fn step_but_pages(&mut self) -> bool {
         let conns: Vec<ConnId> = self.socks.keys().copied().collect();
         for conn in conns {
             let sock = &self.socks[&conn];
@@ -480,14 +495,6 @@ impl World {
                 self.deliver(conn);
                 return true;
             }
-        }
-        if !self.pages.is_empty() {
-            self.page(self.events.len());
-            return true;
-        }
-        if self.durable < self.log.len() {
-            self.commit();
-            return true;
         }
         false
     }
