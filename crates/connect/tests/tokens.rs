@@ -1,5 +1,7 @@
 //! Grants against a small token endpoint.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::Duration;
 
 use axum::Router;

@@ -111,7 +111,7 @@ fn chain<'a>(error: &'a Cause) -> impl Iterator<Item = &'a Cause> {
     })
 }
 
-fn rustls_cause<'a>(error: &'a Cause) -> Option<&'a rustls::Error> {
+fn rustls_cause(error: &Cause) -> Option<&rustls::Error> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 
