@@ -270,7 +270,7 @@ impl Source {
         let request = self.connector.fetch(what, context)?;
         let deadline = millis(self.timing.page_ms);
         let answer = self.http.send(api, &request, deadline).await.map_err(|error| {
-            let what = format!("GET {}: {error}", request.path());
+            let what = format!("{error}, asking {api}{}", request.path());
             Failure { what: Label::new(what), ..error.failure() }
         })?;
         if answer.is_success() {
