@@ -193,7 +193,7 @@ impl Generic {
             handshake: RequestTemplate::handshake(&profile.stream, &variables)?,
             wire: Wire::new(&profile.frames, &capabilities)?,
             classifier: Classifier::new(&profile.classify)?,
-            digester: Digester::new(profile.digest),
+            digester: Digester::new(&profile.digest)?,
             stream_name: profile.stream.name,
             subprotocols: profile.stream.subprotocols,
             token: profile.token,

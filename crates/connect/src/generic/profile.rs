@@ -60,13 +60,13 @@ pub struct TokenProfile {
 }
 
 impl Default for TokenProfile {
-    /// Names of RFC 6749.
+    /// Names of RFC 6749; it has none for access keys.
     fn default() -> Self {
         Self {
             path: "/token".into(),
             access_token: vec!["access_token".into()],
             expires_in: vec!["expires_in".into()],
-            access_key_fields: ["accessKeyId".into(), "accessKeySecret".into()],
+            access_key_fields: ["access_key_id".into(), "access_key_secret".into()],
         }
     }
 }
