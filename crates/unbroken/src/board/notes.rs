@@ -1,0 +1,198 @@
+//! The board itself: notes down what the machines report and what has become durable.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use unbroken_core::machine::{Phase, Report};
+use unbroken_core::record::{Body, Mark, Origin, Record};
+use unbroken_core::time::UnixMicros;
+
+use super::{SourceStatus, StreamStatus};
+use crate::{policy, words};
+
+/// See the module. Shared by every task of the process; held only for moments.
+#[derive(Debug, Default)]
+pub struct Board {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    streams: BTreeMap<String, StreamStatus>,
+    stopped: BTreeMap<String, Option<String>>,
+    store_offset: u64,
+    next_offset: u64,
+}
+
+impl Board {
+    /// Adds a source.
+    pub fn add_source(&self, name: &str, streams: &[String], now: UnixMicros) {
+        let mut inner = self.lock();
+        inner.stopped.insert(name.to_owned(), None);
+        for stream in streams {
+            inner.streams.insert(stream.clone(), StreamStatus::new(stream, now));
+        }
+    }
+
+    /// A source has stopped, and why.
+    pub fn source_stopped(&self, name: &str, why: &str) {
+        self.lock().stopped.insert(name.to_owned(), Some(why.to_owned()));
+    }
+
+    /// Whether every source has stopped.
+    pub fn all_stopped(&self) -> bool {
+        self.lock().stopped.values().all(Option::is_some)
+    }
+
+    /// A machine reported something.
+    pub fn reported(&self, now: UnixMicros, report: &Report) {
+        let mut inner = self.lock();
+        let Some(status) = inner.streams.get_mut(stream_of(report)) else { return };
+        match report {
+            Report::Phase { phase, .. } => note_phase(status, now, phase),
+            Report::Rung { rung, .. } => status.rung = Some(words::rung(*rung).to_owned()),
+            Report::Lost { .. } => status.lost += 1,
+            Report::GapOpened { .. } => status.gaps_opened += 1,
+            Report::GapClosed { .. } => status.gaps_closed += 1,
+            Report::Installed { .. } => status.snapshots += 1,
+            Report::Duplicates { count, .. } => status.duplicates += count,
+            Report::Foreign { count, .. } => status.foreign += count,
+            Report::Alarm { what, .. } => status.alarm = Some(what.to_string()),
+            Report::Proved { .. } | Report::Stale { .. } | Report::SnapshotRefused { .. } => {}
+        }
+    }
+
+    /// A unit has become durable.
+    pub fn committed(&self, records: &[Record], mark: Option<&Mark>, next_offset: u64) {
+        let mut inner = self.lock();
+        inner.next_offset = next_offset;
+        for record in records {
+            let Some(status) = inner.streams.get_mut(record.stream.as_str()) else { continue };
+            if let Body::Change(change) = &record.body
+                && matches!(change.origin, Origin::Live | Origin::Replay)
+            {
+                status.events += 1;
+                let at = change.occurred_at.unwrap_or(record.received_at);
+                status.event_at = status.event_at.max(Some(at));
+            }
+        }
+        if let Some(mark) = mark
+            && let Some(status) = inner.streams.get_mut(mark.stream.as_str())
+        {
+            status.position = Some(mark.position.to_string());
+        }
+    }
+
+    /// The store holds every record below this offset.
+    pub fn stored(&self, offset: u64) {
+        self.lock().store_offset = offset;
+    }
+
+    /// The store's offset, and the log's next one.
+    pub fn offsets(&self) -> (u64, u64) {
+        let inner = self.lock();
+        (inner.store_offset, inner.next_offset)
+    }
+
+    /// One stream.
+    pub fn stream(&self, stream: &str) -> Option<StreamStatus> {
+        self.lock().streams.get(stream).cloned()
+    }
+
+    /// Everything.
+    pub fn sources(&self) -> Vec<SourceStatus> {
+        let inner = self.lock();
+        let of = |name: &str| {
+            let prefix = format!("{name}/");
+            inner.streams.values().filter(|s| s.stream.starts_with(&prefix)).cloned().collect()
+        };
+        inner
+            .stopped
+            .iter()
+            .map(|(name, stopped)| SourceStatus {
+                name: name.clone(),
+                stopped: stopped.clone(),
+                streams: of(name),
+            })
+            .collect()
+    }
+
+    /// A panic elsewhere leaves at worst a stale note behind.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
+    if matches!(phase, Phase::Live { .. }) && !status.is_live() {
+        status.live_count += 1;
+    }
+    let word = words::phase(phase);
+    if status.phase != word {
+        status.since = now;
+        word.clone_into(&mut status.phase);
+    }
+    status.why = match phase {
+        Phase::Waiting { why, .. } => Some(why.to_string()),
+        Phase::Blocked { why } => Some(words::blocked(why)),
+        _ => None,
+    };
+    status.todo = match phase {
+        Phase::Blocked { why } => Some(policy::of_blocked(why).todo.to_owned()),
+        _ => None,
+    };
+}
+
+fn stream_of(report: &Report) -> &str {
+    match report {
+        Report::Phase { stream, .. }
+        | Report::Rung { stream, .. }
+        | Report::Lost { stream, .. }
+        | Report::Proved { stream, .. }
+        | Report::Stale { stream, .. }
+        | Report::GapOpened { stream, .. }
+        | Report::GapClosed { stream, .. }
+        | Report::Installed { stream, .. }
+        | Report::SnapshotRefused { stream, .. }
+        | Report::Duplicates { stream, .. }
+        | Report::Foreign { stream, .. }
+        | Report::Alarm { stream, .. } => stream.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unbroken_core::machine::{Phase, Report};
+    use unbroken_core::time::UnixMicros;
+
+    use super::Board;
+
+    fn phase(phase: Phase) -> Report {
+        Report::Phase { stream: "a/s".into(), phase }
+    }
+
+    #[test]
+    fn a_stream_that_stays_live_became_live_once() {
+        let board = Board::default();
+        board.add_source("a", &["a/s".to_owned()], UnixMicros(0));
+        board.reported(UnixMicros(5), &phase(Phase::Live { handover: false }));
+        board.reported(UnixMicros(6), &phase(Phase::Live { handover: true }));
+        let status = board.stream("a/s").expect("it was added");
+        assert_eq!((status.live_count, status.since), (1, UnixMicros(5)));
+        board.reported(UnixMicros(7), &phase(Phase::Connecting));
+        board.reported(UnixMicros(8), &phase(Phase::Live { handover: false }));
+        assert_eq!(board.stream("a/s").expect("it was added").live_count, 2);
+    }
+
+    #[test]
+    fn a_source_s_streams_are_its_own() {
+        let board = Board::default();
+        board.add_source("a", &["a/s".to_owned()], UnixMicros(0));
+        board.add_source("ab", &["ab/s".to_owned()], UnixMicros(0));
+        board.source_stopped("a", "told to");
+        let sources = board.sources();
+        assert_eq!(sources[0].streams.len(), 1);
+        assert_eq!(sources[0].stopped.as_deref(), Some("told to"));
+        assert!(!board.all_stopped());
+    }
+}

@@ -1,0 +1,61 @@
+//! Why a command could not run.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use unbroken::config::ConfigError;
+use unbroken::control::ControlError;
+
+/// See the module. Every one ends the process with exit code 2.
+#[derive(Debug, Error)]
+pub(crate) enum CliError {
+    #[error("configuration is not usable")]
+    Config(#[source] ConfigError),
+    #[error(transparent)]
+    Control(ControlError),
+    #[error("there is no unbroken.toml here, and no data directory was named")]
+    NoPlace,
+    #[error("data directory {} is not there", .0.display())]
+    NoData(PathBuf),
+    #[error("{option}: `{text}` is not a duration")]
+    Duration { option: &'static str, text: String },
+    #[error("the service answered another question")]
+    Unexpected,
+    #[error("JSON cannot be written")]
+    Json(#[source] serde_json::Error),
+    #[error("output cannot be written")]
+    Output(#[source] io::Error),
+    #[error("{what} failed")]
+    Io { what: &'static str, source: io::Error },
+}
+
+impl CliError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Control(error) => error.hint(),
+            Self::NoPlace => Some(
+                "name the data with --journal DIR, or the configuration with --config FILE"
+                    .to_owned(),
+            ),
+            Self::NoData(_) => Some("`unbroken run` makes it; is the path right?".to_owned()),
+            Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
+            Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,
+        }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<ControlError> for CliError {
+    fn from(error: ControlError) -> Self {
+        Self::Control(error)
+    }
+}

@@ -1,0 +1,18 @@
+//! The control socket: a Unix socket in the data directory (mode 0600), one JSON line each way.
+
+mod client;
+mod error;
+mod message;
+mod server;
+
+pub use client::ask;
+pub use error::ControlError;
+pub use message::{Request, Response, Status};
+pub use server::{bind, serve};
+
+use std::path::{Path, PathBuf};
+
+/// Where the socket is.
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("control")
+}

@@ -1,0 +1,11 @@
+//! What people see. Data goes to stdout, everything else to stderr.
+
+mod error;
+mod paint;
+mod quantity;
+mod table;
+
+pub use error::render_error;
+pub use paint::Paint;
+pub use quantity::{count, counted, duration_ms, wall, wall_now};
+pub use table::Table;
