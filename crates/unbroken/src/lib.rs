@@ -7,6 +7,8 @@
 pub mod board;
 pub mod config;
 pub mod control;
+pub mod feed;
+pub mod place;
 pub mod policy;
 pub mod render;
 pub mod report;

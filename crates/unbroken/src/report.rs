@@ -53,6 +53,7 @@ fn log_phase(stream: &str, phase: &Phase) {
         Phase::Blocked { why } => log_blocked(stream, why),
         Phase::Draining => info!(stream, "draining"),
         Phase::Idle
+        | Phase::Authorizing
         | Phase::Fetching
         | Phase::Connecting
         | Phase::Subscribing

@@ -89,6 +89,7 @@ words! {
 pub fn phase(phase: &Phase) -> &'static str {
     match phase {
         Phase::Idle => "idle",
+        Phase::Authorizing => "authorizing",
         Phase::Fetching => "fetching",
         Phase::Connecting => "connecting",
         Phase::Subscribing => "subscribing",

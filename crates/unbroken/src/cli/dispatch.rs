@@ -10,7 +10,7 @@ use super::answer::{Answer, COULD_NOT_RUN};
 use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
-use super::{control, init, status};
+use super::{control, events, gaps, init, rebuild, state, status};
 
 /// Runs the command that was typed.
 pub(crate) fn main() -> ExitCode {
@@ -30,6 +30,10 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Init(args) => init::run(&args),
         Command::Control(args) => control::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::State(args) => state::run(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Gaps(args) => gaps::run(&args),
+        Command::Rebuild(args) => rebuild::run(&args),
         _ => Err(CliError::Unexpected),
     }
 }

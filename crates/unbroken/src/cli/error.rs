@@ -21,6 +21,16 @@ pub(crate) enum CliError {
     NoData(PathBuf),
     #[error("{option}: `{text}` is not a duration")]
     Duration { option: &'static str, text: String },
+    #[error("log cannot be read")]
+    Journal(#[from] unbroken_journal::JournalError),
+    #[error("store cannot be used")]
+    Store(#[from] unbroken_store::StoreError),
+    #[error("`{0}` is not a cursor")]
+    Cursor(String),
+    #[error("a service is running on this data")]
+    Running,
+    #[error("`{0}` is not a log level")]
+    LogLevel(String),
     #[error("the service answered another question")]
     Unexpected,
     #[error("JSON cannot be written")]
@@ -42,6 +52,14 @@ impl CliError {
                     .to_owned(),
             ),
             Self::NoData(_) => Some("`unbroken run` makes it; is the path right?".to_owned()),
+            Self::Journal(error) => error.hint().map(ToOwned::to_owned),
+            Self::Store(error) => error.hint().map(ToOwned::to_owned),
+            Self::Cursor(_) => Some(
+                "use the `cursor` of a line that `unbroken events` printed, or an offset"
+                    .to_owned(),
+            ),
+            Self::Running => Some("stop it first: `unbroken control stop`".to_owned()),
+            Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
             Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,
         }

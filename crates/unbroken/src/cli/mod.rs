@@ -5,9 +5,14 @@ mod args;
 mod control;
 mod dispatch;
 mod error;
+mod events;
+mod gaps;
 mod init;
+mod logging;
 mod output;
+mod rebuild;
 mod settings;
+mod state;
 mod status;
 
 pub(crate) use dispatch::main;

@@ -36,7 +36,7 @@ impl Place {
 fn data_dir_of(dir: &Path) -> PathBuf {
     let inner = dir.file_name().is_some_and(|name| name == "journal");
     match dir.parent() {
-        Some(parent) if inner && !dir.join("journal").exists() => {
+        Some(parent) if inner && !dir.join("journal").is_dir() => {
             if parent.as_os_str().is_empty() {
                 PathBuf::from(".")
             } else {

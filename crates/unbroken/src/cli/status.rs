@@ -2,14 +2,17 @@
 
 use std::io;
 
+use serde_json::{Value, json};
 use unbroken::board::StreamStatus;
 use unbroken::control::{self, ControlError, Request, Response, Status};
+use unbroken::place;
 use unbroken::render::{Paint, Table, count, duration_ms, wall, wall_now};
+use unbroken_store::{StoreReader, StreamRow};
 
 use super::answer::Answer;
 use super::args::StatusArgs;
 use super::error::CliError;
-use super::output::Output;
+use super::output::{Output, say};
 use super::settings::Place;
 
 /// Answers yes if every stream is live.
@@ -18,7 +21,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Answer, CliError> {
     match control::ask(&place.data_dir, &Request::Status {}) {
         Ok(Response::Status(status)) => print_running(&status, args.json),
         Ok(_) => Err(CliError::Unexpected),
-        Err(ControlError::NotRunning(_)) => Err(CliError::Unexpected),
+        Err(ControlError::NotRunning(_)) => print_stopped(&place, args.json),
         Err(error) => Err(error.into()),
     }
 }
@@ -35,6 +38,46 @@ fn print_running(status: &Status, json: bool) -> Result<Answer, CliError> {
     let stopped = status.sources.iter().any(|source| source.stopped.is_some());
     let live = !stopped && streams.clone().all(StreamStatus::is_live);
     Ok(if live { Answer::Yes } else { Answer::No })
+}
+
+/// What the store last held. A stream is never live when nobody is running.
+fn print_stopped(place: &Place, json: bool) -> Result<Answer, CliError> {
+    let store = StoreReader::open(&place::store_path(&place.data_dir))?;
+    let (streams, checkpoint) = (store.streams()?, store.checkpoint()?);
+    let mut out = Output::new();
+    if json {
+        let streams: Vec<Value> = streams.iter().map(stopped_json).collect();
+        out.json(&json!({
+            "running": false, "journal_id": checkpoint.journal_id,
+            "store_offset": checkpoint.next_offset, "streams": streams,
+        }))?;
+    } else {
+        say("no service is running; this is what the store last held\n\n");
+        let headings = ["stream", "covered until", "position", "keys", "gaps open"];
+        let mut table = Table::new(&headings);
+        for stream in &streams {
+            table.row([
+                stream.stream.to_string(),
+                stream.covered_at.map_or_else(|| "nothing yet".to_owned(), wall),
+                stream.position.map_or_else(|| "-".to_owned(), |position| position.to_string()),
+                count(stream.keys_present),
+                count(stream.gaps_open),
+            ]);
+        }
+        out.text(&table.render())?;
+    }
+    out.flush()?;
+    Ok(Answer::No)
+}
+
+fn stopped_json(stream: &StreamRow) -> Value {
+    json!({
+        "stream": stream.stream.as_str(),
+        "covered_until": stream.covered_at.map(wall),
+        "position": stream.position.map(|position| position.to_string()),
+        "keys": stream.keys_present,
+        "gaps_open": stream.gaps_open,
+    })
 }
 
 fn render_running(status: &Status, paint: Paint) -> String {

@@ -5,7 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{ControlError, Request, Response, socket_path};
+use crate::place::socket_path;
+
+use super::{ControlError, Request, Response};
 
 /// How long an answer may take. A service that is asked to stop answers before it stops.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

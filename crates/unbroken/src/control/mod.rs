@@ -9,10 +9,3 @@ pub use client::ask;
 pub use error::ControlError;
 pub use message::{Request, Response, Status};
 pub use server::{bind, serve};
-
-use std::path::{Path, PathBuf};
-
-/// Where the socket is.
-pub fn socket_path(data_dir: &Path) -> PathBuf {
-    data_dir.join("control")
-}

@@ -12,7 +12,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{ControlError, Request, Response, socket_path};
+use crate::place::socket_path;
+
+use super::{ControlError, Request, Response};
 
 /// A request is a short line; one that is longer is not for us.
 const REQUEST_BYTES_MAX: u64 = 4 * 1024;
