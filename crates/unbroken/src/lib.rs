@@ -8,8 +8,12 @@ pub mod board;
 pub mod config;
 pub mod control;
 pub mod feed;
+pub mod pipeline;
 pub mod place;
 pub mod policy;
 pub mod render;
 pub mod report;
 pub mod words;
+
+pub use config::Config;
+pub use pipeline::Pipeline;

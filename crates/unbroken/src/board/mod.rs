@@ -5,5 +5,5 @@ mod notes;
 mod status;
 
 pub use metrics::render_metrics;
-pub use notes::Board;
+pub use notes::{Board, Durable};
 pub use status::{SourceStatus, StreamStatus};

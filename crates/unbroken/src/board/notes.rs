@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use unbroken_core::ids::StreamId;
 use unbroken_core::machine::{Phase, Report};
-use unbroken_core::record::{Body, Mark, Origin, Record};
+use unbroken_core::record::Mark;
 use unbroken_core::time::UnixMicros;
 
 use super::{SourceStatus, StreamStatus};
@@ -24,7 +25,26 @@ struct Inner {
     next_offset: u64,
 }
 
+/// What a unit of one stream has changed now that it is durable.
+#[derive(Clone, Debug, Default)]
+pub struct Durable {
+    /// The stream.
+    pub stream: Option<StreamId>,
+    /// Events in it.
+    pub events: u64,
+    /// The vendor's time of the newest of them.
+    pub event_at: Option<UnixMicros>,
+    /// Where a resume may start now.
+    pub mark: Option<Mark>,
+}
+
 impl Board {
+    /// Of a process whose log ends at `next_offset`.
+    pub fn new(next_offset: u64) -> Self {
+        let inner = Inner { next_offset, ..Inner::default() };
+        Self { inner: Mutex::new(inner) }
+    }
+
     /// Adds a source.
     pub fn add_source(&self, name: &str, streams: &[String], now: UnixMicros) {
         let mut inner = self.lock();
@@ -62,24 +82,20 @@ impl Board {
         }
     }
 
-    /// A unit has become durable.
-    pub fn committed(&self, records: &[Record], mark: Option<&Mark>, next_offset: u64) {
+    /// Units have become durable; the log now ends at `end_offset`.
+    pub fn committed<'a>(&self, end_offset: u64, units: impl Iterator<Item = &'a Durable>) {
         let mut inner = self.lock();
-        inner.next_offset = next_offset;
-        for record in records {
-            let Some(status) = inner.streams.get_mut(record.stream.as_str()) else { continue };
-            if let Body::Change(change) = &record.body
-                && matches!(change.origin, Origin::Live | Origin::Replay)
-            {
-                status.events += 1;
-                let at = change.occurred_at.unwrap_or(record.received_at);
-                status.event_at = status.event_at.max(Some(at));
+        inner.next_offset = inner.next_offset.max(end_offset);
+        for unit in units {
+            let stream = unit.stream.as_ref().or(unit.mark.as_ref().map(|mark| &mark.stream));
+            let Some(status) = stream.and_then(|id| inner.streams.get_mut(id.as_str())) else {
+                continue;
+            };
+            status.events += unit.events;
+            status.event_at = status.event_at.max(unit.event_at);
+            if let Some(mark) = &unit.mark {
+                status.position = Some(mark.position.to_string());
             }
-        }
-        if let Some(mark) = mark
-            && let Some(status) = inner.streams.get_mut(mark.stream.as_str())
-        {
-            status.position = Some(mark.position.to_string());
         }
     }
 

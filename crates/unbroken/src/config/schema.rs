@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use unbroken_connect::SourceConfig;
 
 /// A configuration file.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,17 +23,17 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
 }
 
-/// Stand-in.
-#[derive(Clone, Debug, Deserialize)]
-pub struct SourceConfig {
-    /// Its name.
-    pub name: String,
-}
-
 /// Section `[journal]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct JournalConfig {}
+pub struct JournalConfig {
+    /// Records younger than this are kept, in milliseconds; without it age deletes nothing.
+    pub retain_age_ms: Option<u64>,
+    /// The log is kept below this size, in bytes; without it size deletes nothing.
+    pub retain_bytes_max: Option<u64>,
+    /// A segment is sealed before it grows beyond this, in bytes. Default 64 MiB.
+    pub segment_bytes: Option<u64>,
+}
 
 /// Section `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
