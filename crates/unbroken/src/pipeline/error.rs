@@ -48,9 +48,9 @@ impl PipelineError {
         match self {
             Self::Source(error) => error.hint(),
             Self::OpenJournal(error) => error.hint().map(ToOwned::to_owned),
-            Self::WriteJournal(error) => Some(
-                error.hint().unwrap_or(of_fault(Fault::JournalWrite).todo).to_owned(),
-            ),
+            Self::WriteJournal(error) => {
+                Some(error.hint().unwrap_or(of_fault(Fault::JournalWrite).todo).to_owned())
+            }
             Self::Control(error) => error.hint(),
             Self::NoSourceLeft => Some(of_fault(Fault::DriverEnded).todo.to_owned()),
             Self::DataDir { .. } | Self::Thread(..) => None,

@@ -16,7 +16,8 @@ use crate::place;
 pub(super) fn open(data_dir: &Path, config: &JournalConfig) -> Result<Opened, PipelineError> {
     make(data_dir)?;
     let mut options = Options::new(place::journal_dir(data_dir));
-    options.retention = Retention { age_ms: config.retain_age_ms, bytes_max: config.retain_bytes_max };
+    options.retention =
+        Retention { age_ms: config.retain_age_ms, bytes_max: config.retain_bytes_max };
     if let Some(segment_bytes) = config.segment_bytes {
         options.segment_bytes = segment_bytes;
     }
@@ -27,8 +28,7 @@ pub(super) fn open(data_dir: &Path, config: &JournalConfig) -> Result<Opened, Pi
 }
 
 fn make(data_dir: &Path) -> Result<(), PipelineError> {
-    let failed =
-        |source| PipelineError::DataDir { path: data_dir.to_owned(), source };
+    let failed = |source| PipelineError::DataDir { path: data_dir.to_owned(), source };
     if data_dir.is_dir() {
         return Ok(());
     }

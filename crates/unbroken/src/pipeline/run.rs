@@ -130,9 +130,8 @@ impl Pipeline {
             // A driver that is gone needs not be told.
             let _ = source.inputs.send(Input::Shutdown).await;
         }
-        let drained = timeout(DRAIN_MAX, async {
-            while self.drivers.join_next().await.is_some() {}
-        });
+        let drained =
+            timeout(DRAIN_MAX, async { while self.drivers.join_next().await.is_some() {} });
         let drained = drained.await.is_ok();
         if !drained {
             warn!("a source did not drain in time; the next start resumes from what is durable");

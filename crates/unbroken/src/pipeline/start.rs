@@ -10,11 +10,11 @@ use unbroken_core::fold::Fold;
 use unbroken_core::machine::{Halt, Input, Machine, Now, Report};
 use unbroken_journal::{CommitHandle, Committer, Gathering, SourceTag};
 
-use super::opened;
 use super::acks::{Acks, Failure, Progress, WayBack, forward};
 use super::error::PipelineError;
 use super::handle::{Handle, Shared, SourceLine};
 use super::observe::Observe;
+use super::opened;
 use super::run::Pipeline;
 use super::sink::{JournalSink, Notes};
 use super::store_keeper::StoreKeeper;
@@ -77,7 +77,8 @@ pub(super) fn start(
 
     let (stop, stopping) = watch::channel(false);
     let journal_id = opened.journal;
-    let shared = Shared { board, journal: journal_id, started: Instant::now(), sources: lines, stop };
+    let shared =
+        Shared { board, journal: journal_id, started: Instant::now(), sources: lines, stop };
     let handle = Handle { shared: Arc::new(shared) };
     let starter = Starter { seed, journal: &journal, handle: &handle, observer: &observer };
     let mut drivers = JoinSet::new();
@@ -127,10 +128,7 @@ impl Starter<'_> {
     }
 }
 
-fn prepare(
-    sources: Vec<Source>,
-    board: &Board,
-) -> (Vec<Prepared>, Vec<SourceLine>, Vec<WayBack>) {
+fn prepare(sources: Vec<Source>, board: &Board) -> (Vec<Prepared>, Vec<SourceLine>, Vec<WayBack>) {
     let (mut prepared, mut lines, mut ways) = (Vec::new(), Vec::new(), Vec::new());
     for source in sources {
         board.add_source(source.name(), &[source.stream().to_string()], wall_now());
