@@ -29,10 +29,18 @@ pub(crate) fn read(home: &Home) -> Result<Option<JournalId>, JournalError> {
         return Err(JournalError::NewerFormat { path, found: format, known: FORMAT });
     }
     let id = value("id").and_then(|text| text.parse().ok()).ok_or_else(|| corrupt("no id"))?;
+    if text != render(id) {
+        return Err(corrupt("the file does not fit its checksum"));
+    }
     Ok(Some(id))
 }
 
 pub(crate) fn write(home: &Home, id: JournalId) -> Result<(), JournalError> {
+    home.install(NAME, &[render(id).as_bytes()]).map(drop)
+}
+
+fn render(id: JournalId) -> String {
     let text = format!("{TITLE}\nformat {FORMAT}\nid {id}\n");
-    home.install(NAME, &[text.as_bytes()]).map(drop)
+    let crc = crc32c::crc32c(text.as_bytes());
+    format!("{text}crc32c {crc:08x}\n")
 }

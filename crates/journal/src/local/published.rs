@@ -42,6 +42,11 @@ pub(crate) fn read(home: &Home) -> Result<Option<Place>, JournalError> {
     Ok(decode(&bytes))
 }
 
+/// For a repair: what it says is true no longer.
+pub(crate) fn remove(home: &Home) -> Result<(), JournalError> {
+    home.remove(NAME)
+}
+
 fn encode(place: &Place) -> [u8; BYTES] {
     let mut out = [0; BYTES];
     let (head, tail) = out.split_at_mut(PLACE_BYTES);

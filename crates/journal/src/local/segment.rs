@@ -194,10 +194,6 @@ impl Segment {
         self.file.len().map_err(|error| self.io(error))
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The batch at `position`, of which no byte at or beyond `limit` belongs to the log yet.
     pub(crate) fn batch_at(
         &mut self,
