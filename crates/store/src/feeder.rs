@@ -120,7 +120,7 @@ impl<L: Log> Feeding<L> {
         let mut synced_at = Instant::now();
         loop {
             let next_offset = self.store.checkpoint().next_offset;
-            self.log.wait(next_offset, self.timing.feed_interval);
+            self.log.wait(next_offset, self.timing.feed_interval).map_err(StoreError::Log)?;
             let stopping = self.is_stopped(fed_at);
             self.feed()?;
             if self.store.checkpoint().next_offset > next_offset {

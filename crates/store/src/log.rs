@@ -70,7 +70,10 @@ pub trait Log {
     fn batches(&self, from: u64) -> Result<LogBatches<'_>, LogError>;
 
     /// Waits until a record at or after `from` is durable, at most so long.
-    fn wait(&self, from: u64, timeout: Duration);
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn wait(&self, from: u64, timeout: Duration) -> Result<(), LogError>;
 
     /// The newest state image with payloads, and the first offset that is not in it.
     ///

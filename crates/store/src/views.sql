@@ -18,32 +18,35 @@ FROM events e
 JOIN keys k ON k.id = e.agent
 JOIN streams s ON s.id = e.stream;
 
--- Who is where now. Names of JSON members differ between vendors: each column takes the first of
--- the usual ones that is there, and is NULL where the payload is not JSON.
+-- Who is where now. What the members of a payload are called differs between vendors: each column
+-- takes the first of the usual names that is there, in the payload or in its member "adherence", and
+-- is NULL where the payload is not JSON.
+--   since: since when the value holds, as the payload says, else the vendor's time of the event.
 --   stale_since: the value may be out of date, since then (an outage ended without a snapshot).
---   live: 0 while the stream is not proved complete and current; live_changed_at says since when.
 --   gap_since: the ledger has an open row of the stream, since then.
+--   live: 0 while the stream is not proved complete and current; live_changed_at says since when.
 CREATE VIEW adherence_now AS
 SELECT v.key AS agent,
        v.stream,
        COALESCE(v.json ->> '$.state', v.json ->> '$.agentState', v.json ->> '$.agentStateName',
-                v.json ->> '$.adherenceState', v.json ->> '$.activity') AS state,
-       COALESCE(v.json ->> '$.scheduledActivity', v.json ->> '$.scheduled',
-                v.json ->> '$.schedule.activity') AS scheduled,
-       COALESCE(v.json ->> '$.adherence', v.json ->> '$.adherenceStatus',
-                v.json ->> '$.inAdherence') AS adherence,
-       strftime('%Y-%m-%dT%H:%M:%fZ', v.since_us / 1e6, 'unixepoch') AS since,
+                v.json ->> '$.adherenceState') AS state,
+       COALESCE(v.json ->> '$.activity', v.json ->> '$.actualActivity') AS activity,
+       COALESCE(v.json ->> '$.scheduledActivity', v.json ->> '$.scheduled') AS scheduled_activity,
+       COALESCE(v.json ->> '$.inAdherence', v.json ->> '$.adherent') AS in_adherence,
+       COALESCE(v.json ->> '$.since', strftime('%Y-%m-%dT%H:%M:%fZ', v.at_us / 1e6, 'unixepoch'))
+           AS since,
        strftime('%Y-%m-%dT%H:%M:%fZ', v.stale_since_us / 1e6, 'unixepoch') AS stale_since,
        strftime('%Y-%m-%dT%H:%M:%fZ', v.gap_since_us / 1e6, 'unixepoch') AS gap_since,
        v.live,
        strftime('%Y-%m-%dT%H:%M:%fZ', v.live_changed_at_us / 1e6, 'unixepoch')
            AS live_changed_at,
-       v.since_us, v.stale_since_us, v.gap_since_us, v.live_changed_at_us,
-       v.offset, v.value
+       v.at_us, v.stale_since_us, v.gap_since_us, v.live_changed_at_us, v.offset, v.value
 FROM (
     SELECT k.name AS key, s.name AS stream, a.payload AS value, a.offset,
-           CASE WHEN json_valid(a.payload) THEN a.payload END AS json,
-           COALESCE(a.occurred_at, a.received_at) AS since_us,
+           CASE WHEN NOT json_valid(a.payload) THEN NULL
+                WHEN json_type(a.payload, '$.adherence') = 'object' THEN a.payload -> '$.adherence'
+                ELSE a.payload END AS json,
+           COALESCE(a.occurred_at, a.received_at) AS at_us,
            CASE WHEN a.offset < s.stale_before THEN s.stale_since END AS stale_since_us,
            (SELECT min(g.wall_from) FROM gaps g WHERE g.stream = s.id AND g.outcome IS NULL)
                AS gap_since_us,
@@ -67,34 +70,39 @@ WITH spans AS (
                ORDER BY COALESCE(e.occurred_at, e.received_at),
                         e.epoch, e.position, e.ordinal, e.offset) AS to_us
     FROM events e
-), bounded AS (
-    SELECT p.*,
-           (SELECT min(g.wall_from) FROM gaps g
-            WHERE g.stream = p.stream AND COALESCE(g.outcome, '') <> 'repaired'
-              AND (p.to_us IS NULL OR g.wall_from < p.to_us)
-              AND (g.wall_to IS NULL OR g.wall_to > p.from_us)) AS gap_from_us,
-           (SELECT CASE WHEN count(*) = count(g.wall_to) THEN max(g.wall_to) END FROM gaps g
-            WHERE g.stream = p.stream AND COALESCE(g.outcome, '') <> 'repaired'
-              AND (p.to_us IS NULL OR g.wall_from < p.to_us)
-              AND (g.wall_to IS NULL OR g.wall_to > p.from_us)) AS gap_to_us
+), doubts AS (
+    SELECT p.offset, min(g.wall_from) AS gap_from_us,
+           CASE WHEN count(*) = count(g.wall_to) THEN max(g.wall_to) END AS gap_to_us
     FROM spans p
+    JOIN gaps g ON g.stream = p.stream AND COALESCE(g.outcome, 'open') <> 'repaired'
+               AND (p.to_us IS NULL OR g.wall_from < p.to_us)
+               AND (g.wall_to IS NULL OR g.wall_to > p.from_us)
+    GROUP BY p.offset
+), named AS (
+    SELECT k.name AS agent, s.name AS stream, p.payload AS value,
+           CASE WHEN NOT json_valid(p.payload) THEN NULL
+                WHEN json_type(p.payload, '$.adherence') = 'object' THEN p.payload -> '$.adherence'
+                ELSE p.payload END AS json,
+           p.from_us, p.to_us, d.gap_from_us, d.gap_to_us, p.origin, p.offset
+    FROM spans p
+    JOIN keys k ON k.id = p.agent
+    JOIN streams s ON s.id = p.stream
+    LEFT JOIN doubts d ON d.offset = p.offset
     WHERE p.deleted = 0
 )
-SELECT k.name AS agent, s.name AS stream, b.payload AS value,
-       CASE WHEN json_valid(b.payload) THEN
-           COALESCE(b.payload ->> '$.state', b.payload ->> '$.agentState',
-                    b.payload ->> '$.agentStateName', b.payload ->> '$.adherenceState',
-                    b.payload ->> '$.activity') END AS state,
-       strftime('%Y-%m-%dT%H:%M:%fZ', b.from_us / 1e6, 'unixepoch') AS valid_from,
-       strftime('%Y-%m-%dT%H:%M:%fZ', b.to_us / 1e6, 'unixepoch') AS valid_to,
-       (b.to_us - b.from_us) / 1e6 AS seconds,
-       b.gap_from_us IS NULL AS certain,
-       strftime('%Y-%m-%dT%H:%M:%fZ', b.gap_from_us / 1e6, 'unixepoch') AS gap_from,
-       strftime('%Y-%m-%dT%H:%M:%fZ', b.gap_to_us / 1e6, 'unixepoch') AS gap_to,
-       b.from_us, b.to_us, b.gap_from_us, b.gap_to_us, b.origin, b.offset
-FROM bounded b
-JOIN keys k ON k.id = b.agent
-JOIN streams s ON s.id = b.stream;
+SELECT n.agent, n.stream,
+       COALESCE(n.json ->> '$.state', n.json ->> '$.agentState', n.json ->> '$.agentStateName',
+                n.json ->> '$.adherenceState') AS state,
+       COALESCE(n.json ->> '$.activity', n.json ->> '$.actualActivity') AS activity,
+       COALESCE(n.json ->> '$.inAdherence', n.json ->> '$.adherent') AS in_adherence,
+       strftime('%Y-%m-%dT%H:%M:%fZ', n.from_us / 1e6, 'unixepoch') AS valid_from,
+       strftime('%Y-%m-%dT%H:%M:%fZ', n.to_us / 1e6, 'unixepoch') AS valid_to,
+       (n.to_us - n.from_us) / 1e6 AS seconds,
+       n.gap_from_us IS NULL AS certain,
+       strftime('%Y-%m-%dT%H:%M:%fZ', n.gap_from_us / 1e6, 'unixepoch') AS gap_from,
+       strftime('%Y-%m-%dT%H:%M:%fZ', n.gap_to_us / 1e6, 'unixepoch') AS gap_to,
+       n.from_us, n.to_us, n.gap_from_us, n.gap_to_us, n.origin, n.offset, n.value
+FROM named n;
 
 -- From the moment a stream stopped being Live until it was Live again. A connection that is closed
 -- after another has taken over is no outage. ended_at is NULL while the outage goes on.

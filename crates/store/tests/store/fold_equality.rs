@@ -3,7 +3,7 @@
 use crate::world::{Draw, MemoryLog, assert_equals_fold, filled_log};
 use unbroken_store::{Log, LogBatch, Store, StoreReader};
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 #[test]
 fn state_is_the_last_write_published_outside_brackets() {

@@ -39,7 +39,7 @@ fn a_whole_log_gives_the_same_store_again() {
 
 #[test]
 fn a_log_that_has_lost_its_beginning_gives_whole_state_and_the_events_it_holds() {
-    for seed in 0..40 {
+    for seed in 0..25 {
         let dir = tempfile::tempdir().unwrap();
         let (fed, built) = (dir.path().join("fed.sqlite"), dir.path().join("built.sqlite"));
         let mut draw = Draw::well_formed(seed);
@@ -160,7 +160,7 @@ fn another_programs_database_is_left_alone() {
 #[test]
 fn brackets_cut_by_the_logs_beginning_are_drawn() {
     // Guards the test above that leans on it: some seed cuts inside a bracket.
-    let cut_inside = (0..40).any(|seed| {
+    let cut_inside = (0..25).any(|seed| {
         let mut draw = Draw::well_formed(seed);
         let log = filled_log(&mut draw);
         let batches = log.held().batches.clone();

@@ -99,10 +99,11 @@ impl Log for MemoryLog {
         Ok(Box::new(batches.into_iter().map(Ok)))
     }
 
-    fn wait(&self, from: u64, timeout: Duration) {
+    fn wait(&self, from: u64, timeout: Duration) -> Result<(), LogError> {
         let held = self.held();
         let behind = |held: &mut Held| held.end_offset() <= from;
         drop(self.held.1.wait_timeout_while(held, timeout, behind).unwrap());
+        Ok(())
     }
 
     fn newest_image(&self) -> Result<Option<(u64, Fold)>, LogError> {

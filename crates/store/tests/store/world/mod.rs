@@ -5,5 +5,5 @@ mod records;
 mod rows;
 
 pub(crate) use log::MemoryLog;
-pub(crate) use records::{Draw, filled_log};
+pub(crate) use records::{Draw, change, filled_log, record};
 pub(crate) use rows::assert_equals_fold;
