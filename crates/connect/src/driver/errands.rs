@@ -21,7 +21,7 @@ const TOKENS_KEPT: usize = 2;
 /// What a task brings back.
 pub(crate) enum Brought {
     Input(Input),
-    Socket(ConnId, Result<Socket, Failure>),
+    Socket(ConnId, Result<Box<Socket>, Failure>),
     Token { version: TokenVersion, asked_at: Millis, result: Result<Granted, Failure> },
 }
 
@@ -73,7 +73,7 @@ impl Errands {
                 Ok(token) => source.open(after, token.as_ref()).await,
                 Err(failure) => Err(failure),
             };
-            Brought::Socket(conn, result)
+            Brought::Socket(conn, result.map(Box::new))
         });
         self.opening.insert(conn, task);
     }

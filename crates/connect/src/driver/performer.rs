@@ -95,7 +95,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
                 Input::Refused { conn, failure }
             }
             Brought::Socket(conn, Ok(socket)) => {
-                self.sockets.insert(conn, socket);
+                self.sockets.insert(conn, *socket);
                 if !self.sockets.is_reading() {
                     self.echoes.push_back(Input::Opened { conn });
                     return self.tell(Input::Reading { conn, resumed: false });

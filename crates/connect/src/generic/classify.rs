@@ -55,7 +55,6 @@ struct BodyRule {
     equals: Option<Scalar>,
     class: ClassName,
     floor: Option<Slot>,
-    floor_add: u64,
     what: Label,
 }
 
@@ -113,7 +112,6 @@ impl Classifier {
         let found = self.body.extract(text).ok()?;
         let rule = self.rules.iter().find(|r| value::holds(r.at.of(&found), r.equals.as_ref()))?;
         let floor = rule.floor.and_then(|slot| value::number(slot.of(&found)?));
-        let floor = floor.map(|floor| floor.saturating_add(rule.floor_add));
         Some((rule.class.class(after_ms, floor), rule.what.clone()))
     }
 }
@@ -130,7 +128,6 @@ impl BodyRule {
             equals: rule.equals.clone(),
             class: rule.class,
             floor: rule.floor.as_deref().map(|pointer| body.add(pointer)).transpose()?,
-            floor_add: rule.floor_add,
             what: what.into(),
         })
     }

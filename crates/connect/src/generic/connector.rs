@@ -292,6 +292,7 @@ fn coherent(mut capabilities: Capabilities) -> Capabilities {
             capabilities.snapshot = SnapshotKind::Unpositioned;
         }
         capabilities.rest_first = false;
+        capabilities.epoch_named = false;
     }
     capabilities
 }

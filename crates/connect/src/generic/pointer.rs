@@ -261,16 +261,16 @@ mod tests {
     }
 
     #[test]
-    fn broken_or_deep_texts_are_errors_and_nothing_else() {
+    fn broken_texts_are_errors_and_deep_ones_do_no_harm() {
         let mut extractor = Extractor::default();
         extractor.add("/a/b").unwrap();
         extractor.add("/a").unwrap();
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        for text in ["", "{", r#"{"a":{"b":}}"#, r#"{"a":1}x"#, deep.as_str(), "{1:2}"] {
+        for text in ["", "{", r#"{"a":{"b":}}"#, r#"{"a":1}x"#, "{1:2}"] {
             assert!(extractor.extract(text).is_err());
         }
-        for text in ["1", "[]", "null", "\"x\"", r#"{"a":[1]}"#] {
-            assert!(extractor.extract(text).is_ok(), "{text}");
+        for text in ["1", "[]", "null", "\"x\"", r#"{"a":[1]}"#, deep.as_str()] {
+            assert!(extractor.extract(text).is_ok());
         }
     }
 }

@@ -400,9 +400,9 @@ pub struct AckFields {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClosingFields {
-    /// Pointer to a number of seconds.
+    /// Pointer to a number of seconds, with or without a fraction.
     pub within_s: Option<String>,
-    /// Pointer to a number of milliseconds.
+    /// Pointer to a number of milliseconds, with or without a fraction.
     pub within_ms: Option<String>,
 }
 
@@ -429,11 +429,8 @@ pub struct FailureRule {
     pub equals: Option<Scalar>,
     /// What it calls for.
     pub class: ClassName,
-    /// Pointer to a position from which the oldest one served is reckoned (with `stale`).
+    /// Pointer to the oldest position after which every event is served (with `stale`).
     pub floor: Option<String>,
-    /// Added to it.
-    #[serde(default)]
-    pub floor_add: u64,
     /// A few words for a person.
     pub what: Option<String>,
 }

@@ -28,6 +28,13 @@ pub(crate) fn number(raw: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
+/// A duration in milliseconds from a number of units of `unit_ms`, fractions allowed.
+pub(crate) fn duration_ms(raw: &str, unit_ms: u32) -> Option<u64> {
+    let units: f64 = text(raw)?.parse().ok()?;
+    // Only a finite number that is not negative is a duration; the cast saturates.
+    (units.is_finite() && units >= 0.0).then(|| (units * f64::from(unit_ms)).round() as u64)
+}
+
 /// A label; `None` for null, arrays and objects.
 pub(crate) fn label(raw: &str) -> Option<Label> {
     text(raw).map(|text| Label::new(text.as_ref()))
@@ -102,6 +109,15 @@ mod tests {
             ("[1]", None),
         ] {
             assert_eq!(number(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn durations_may_have_fractions() {
+        for (raw, expected) in
+            [("0.5", Some(500)), ("\"2\"", Some(2_000)), ("-1", None), ("\"inf\"", None)]
+        {
+            assert_eq!(duration_ms(raw, 1_000), expected, "{raw}");
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Wire {
     event: EventSlots,
     ack: Option<Slot>,
     heartbeat: Option<Slot>,
-    closing: Option<(Slot, u64)>,
+    closing: Option<(Slot, u32)>,
     positioned: bool,
 }
 
@@ -192,9 +192,9 @@ impl Wire {
             }
             Some(FrameKind::Error) => decoded.items.push(Item::Refusal(classifier.frame(text))),
             Some(FrameKind::Closing) => {
-                let within = self.closing.and_then(|(slot, scale)| {
-                    value::number(slot.of(&found)?).map(|n| n.saturating_mul(scale))
-                });
+                let within = self
+                    .closing
+                    .and_then(|(slot, scale)| value::duration_ms(slot.of(&found)?, scale));
                 decoded.items.push(Item::Closing { within_ms: within });
             }
         }
