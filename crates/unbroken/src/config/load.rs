@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Config, ConfigError, nearest};
+use unbroken_connect::generic::nearest;
+
+use super::{Config, ConfigError};
 
 /// Reads and checks a configuration. Opens nothing but the file itself.
 ///

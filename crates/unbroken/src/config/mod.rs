@@ -2,12 +2,10 @@
 
 mod error;
 mod load;
-mod nearest;
 mod schema;
 mod template;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
-pub use nearest::nearest;
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
 pub use template::{CXONE, ETCD};
