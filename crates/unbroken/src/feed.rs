@@ -24,11 +24,9 @@ impl Log for JournalLog {
         Ok(Box::new(batches.map(|batch| batch.map(log_batch).map_err(LogError::from))))
     }
 
-    /// A log that cannot be read is found out by the next read.
-    fn wait(&self, from: u64, timeout: Duration) {
-        if self.0.wait(from, timeout).is_err() {
-            std::thread::sleep(timeout);
-        }
+    fn wait(&self, from: u64, timeout: Duration) -> Result<(), LogError> {
+        self.0.wait(from, timeout)?;
+        Ok(())
     }
 
     fn newest_image(&self) -> Result<Option<(u64, Fold)>, LogError> {

@@ -10,7 +10,7 @@ use super::answer::{Answer, COULD_NOT_RUN};
 use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
-use super::{control, events, gaps, init, rebuild, state, status};
+use super::{control, events, gaps, init, rebuild, run, state, status, verify};
 
 /// Runs the command that was typed.
 pub(crate) fn main() -> ExitCode {
@@ -33,6 +33,8 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::State(args) => state::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Gaps(args) => gaps::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Rebuild(args) => rebuild::run(&args),
         _ => Err(CliError::Unexpected),
     }

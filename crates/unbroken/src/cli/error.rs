@@ -21,6 +21,8 @@ pub(crate) enum CliError {
     NoData(PathBuf),
     #[error("{option}: `{text}` is not a duration")]
     Duration { option: &'static str, text: String },
+    #[error("unbroken cannot run")]
+    Pipeline(#[from] unbroken::pipeline::PipelineError),
     #[error("log cannot be read")]
     Journal(#[from] unbroken_journal::JournalError),
     #[error("store cannot be used")]
@@ -52,6 +54,7 @@ impl CliError {
                     .to_owned(),
             ),
             Self::NoData(_) => Some("`unbroken run` makes it; is the path right?".to_owned()),
+            Self::Pipeline(error) => error.hint(),
             Self::Journal(error) => error.hint().map(ToOwned::to_owned),
             Self::Store(error) => error.hint().map(ToOwned::to_owned),
             Self::Cursor(_) => Some(

@@ -11,8 +11,10 @@ mod init;
 mod logging;
 mod output;
 mod rebuild;
+mod run;
 mod settings;
 mod state;
 mod status;
+mod verify;
 
 pub(crate) use dispatch::main;

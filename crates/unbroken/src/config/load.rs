@@ -5,6 +5,7 @@ use std::path::Path;
 
 use unbroken_connect::generic::nearest;
 
+use super::relative::resolve;
 use super::{Config, ConfigError};
 
 /// Reads and checks a configuration. Opens nothing but the file itself.
@@ -25,11 +26,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let mut config: Config =
         toml::from_str(text).map_err(|error| syntax_error(path, text, &error))?;
     check(path, &config)?;
-    if config.data_dir.is_relative()
-        && let Some(folder) = path.parent()
-    {
-        config.data_dir = folder.join(&config.data_dir);
-    }
+    resolve(&mut config, path.parent().unwrap_or(Path::new("")));
     Ok(config)
 }
 

@@ -2,6 +2,7 @@
 
 mod error;
 mod load;
+mod relative;
 mod schema;
 mod template;
 
