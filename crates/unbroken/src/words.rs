@@ -136,3 +136,21 @@ pub fn cause_plainly(cause: GapCause) -> &'static str {
         GapCause::Poison => "bytes that cannot be understood",
     }
 }
+
+/// The same, of a cause's word.
+pub fn cause_plainly_by_name(name: &str) -> String {
+    const ALL: [GapCause; 10] = [
+        GapCause::Start,
+        GapCause::Refused,
+        GapCause::Clamped,
+        GapCause::NoReplay,
+        GapCause::Unproven,
+        GapCause::EpochChanged,
+        GapCause::Hole,
+        GapCause::Drift,
+        GapCause::Mute,
+        GapCause::Poison,
+    ];
+    let known = ALL.into_iter().find(|known| cause(*known) == name);
+    known.map_or_else(|| name.to_owned(), |known| cause_plainly(known).to_owned())
+}

@@ -7,10 +7,11 @@ use crate::control::Status;
 
 type Figure = (&'static str, &'static str, &'static str, fn(&StreamStatus) -> u64);
 
-const FIGURES: [Figure; 9] = [
+const FIGURES: [Figure; 10] = [
     ("live", "gauge", "1 if the stream is complete, current and proved.", |s| {
         u64::from(s.is_live())
     }),
+    ("gaps_open", "gauge", "Ledger rows that are open.", |s| s.gaps_open),
     ("events_total", "counter", "Events stored durably.", |s| s.events),
     ("duplicates_total", "counter", "Events that came again and were dropped.", |s| s.duplicates),
     ("foreign_total", "counter", "Frames of another subscription, dropped.", |s| s.foreign),

@@ -1,9 +1,9 @@
 //! The board itself: notes down what the machines report and what has become durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use unbroken_core::ids::StreamId;
+use unbroken_core::ids::{GapId, StreamId};
 use unbroken_core::machine::{Phase, Report};
 use unbroken_core::record::Mark;
 use unbroken_core::time::UnixMicros;
@@ -20,6 +20,7 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Inner {
     streams: BTreeMap<String, StreamStatus>,
+    gaps_open: BTreeSet<(StreamId, GapId)>,
     stopped: BTreeMap<String, Option<String>>,
     store_offset: u64,
     next_offset: u64,
@@ -45,12 +46,15 @@ impl Board {
         Self { inner: Mutex::new(inner) }
     }
 
-    /// Adds a source.
-    pub fn add_source(&self, name: &str, streams: &[String], now: UnixMicros) {
+    /// Adds a source with its streams and the gaps of each that the log holds open.
+    pub fn add_source(&self, name: &str, streams: &[(StreamId, Vec<GapId>)], now: UnixMicros) {
         let mut inner = self.lock();
         inner.stopped.insert(name.to_owned(), None);
-        for stream in streams {
-            inner.streams.insert(stream.clone(), StreamStatus::new(stream, now));
+        for (stream, gaps) in streams {
+            let mut status = StreamStatus::new(stream.as_str(), now);
+            status.gaps_open = u64::try_from(gaps.len()).unwrap_or(u64::MAX);
+            inner.streams.insert(stream.to_string(), status);
+            inner.gaps_open.extend(gaps.iter().map(|gap| (stream.clone(), *gap)));
         }
     }
 
@@ -66,14 +70,24 @@ impl Board {
 
     /// A machine reported something.
     pub fn reported(&self, now: UnixMicros, report: &Report) {
-        let mut inner = self.lock();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         let Some(status) = inner.streams.get_mut(stream_of(report)) else { return };
         match report {
             Report::Phase { phase, .. } => note_phase(status, now, phase),
             Report::Rung { rung, .. } => status.rung = Some(words::rung(*rung).to_owned()),
             Report::Lost { .. } => status.lost += 1,
-            Report::GapOpened { .. } => status.gaps_opened += 1,
-            Report::GapClosed { .. } => status.gaps_closed += 1,
+            Report::GapOpened { stream, gap, .. } => {
+                status.gaps_opened += 1;
+                status.gaps_open += u64::from(inner.gaps_open.insert((stream.clone(), *gap)));
+            }
+            Report::GapClosed { stream, gap, .. } => {
+                // A closed row may be closed again, narrower.
+                if inner.gaps_open.remove(&(stream.clone(), *gap)) {
+                    status.gaps_closed += 1;
+                    status.gaps_open = status.gaps_open.saturating_sub(1);
+                }
+            }
             Report::Installed { .. } => status.snapshots += 1,
             Report::Duplicates { count, .. } => status.duplicates += count,
             Report::Foreign { count, .. } => status.foreign += count,
@@ -190,7 +204,7 @@ mod tests {
     #[test]
     fn a_stream_that_stays_live_became_live_once() {
         let board = Board::default();
-        board.add_source("a", &["a/s".to_owned()], UnixMicros(0));
+        board.add_source("a", &[("a/s".into(), Vec::new())], UnixMicros(0));
         board.reported(UnixMicros(5), &phase(Phase::Live { handover: false }));
         board.reported(UnixMicros(6), &phase(Phase::Live { handover: true }));
         let status = board.stream("a/s").expect("it was added");
@@ -203,8 +217,8 @@ mod tests {
     #[test]
     fn a_source_s_streams_are_its_own() {
         let board = Board::default();
-        board.add_source("a", &["a/s".to_owned()], UnixMicros(0));
-        board.add_source("ab", &["ab/s".to_owned()], UnixMicros(0));
+        board.add_source("a", &[("a/s".into(), Vec::new())], UnixMicros(0));
+        board.add_source("ab", &[("ab/s".into(), Vec::new())], UnixMicros(0));
         board.source_stopped("a", "told to");
         let sources = board.sources();
         assert_eq!(sources[0].streams.len(), 1);

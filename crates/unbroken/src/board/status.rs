@@ -49,6 +49,8 @@ pub struct StreamStatus {
     pub gaps_opened: u64,
     /// Gaps closed.
     pub gaps_closed: u64,
+    /// Ledger rows that are open.
+    pub gaps_open: u64,
     /// The last alarm.
     pub alarm: Option<String>,
 }
@@ -73,6 +75,7 @@ impl StreamStatus {
             snapshots: 0,
             gaps_opened: 0,
             gaps_closed: 0,
+            gaps_open: 0,
             alarm: None,
         }
     }

@@ -10,7 +10,7 @@ use super::answer::{Answer, COULD_NOT_RUN};
 use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
-use super::{control, events, gaps, init, rebuild, run, state, status, verify};
+use super::{control, demo, events, gaps, init, rebuild, run, state, status, verify};
 
 /// Runs the command that was typed.
 pub(crate) fn main() -> ExitCode {
@@ -27,6 +27,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<Answer, CliError> {
     match command {
+        Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Control(args) => control::run(&args),
         Command::Status(args) => status::run(&args),

@@ -27,6 +27,16 @@ pub(crate) enum CliError {
     Journal(#[from] unbroken_journal::JournalError),
     #[error("store cannot be used")]
     Store(#[from] unbroken_store::StoreError),
+    #[error("simulated vendor cannot run")]
+    Sim(#[from] unbroken_sim::SimError),
+    #[error("there is no fault called `{name}`")]
+    UnknownFault { name: String, nearest: Option<&'static str>, known: String },
+    #[error("fault `{fault}` means nothing to a vendor with numbering `{numbering}`")]
+    FaultDoesNotApply { fault: &'static str, numbering: &'static str },
+    #[error("{} is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("a task of the demo failed: {0}")]
+    Task(String),
     #[error("`{0}` is not a cursor")]
     Cursor(String),
     #[error("a service is running on this data")]
@@ -57,6 +67,16 @@ impl CliError {
             Self::Pipeline(error) => error.hint(),
             Self::Journal(error) => error.hint().map(ToOwned::to_owned),
             Self::Store(error) => error.hint().map(ToOwned::to_owned),
+            Self::Sim(error) => error.hint(),
+            Self::UnknownFault { nearest: Some(nearest), .. } => {
+                Some(format!("did you mean `{nearest}`?"))
+            }
+            Self::UnknownFault { known, .. } => Some(format!("known: {known}")),
+            Self::FaultDoesNotApply { .. } => {
+                Some("`--faults all` takes those that apply".to_owned())
+            }
+            Self::NotEmpty(_) => Some("name a new directory".to_owned()),
+            Self::Task(_) => None,
             Self::Cursor(_) => Some(
                 "use the `cursor` of a line that `unbroken events` printed, or an offset"
                     .to_owned(),

@@ -9,6 +9,14 @@ use unbroken::render::Paint;
 
 use super::error::CliError;
 
+/// Log lines would disturb the demo's story; who wants them sets `UNBROKEN_LOG`.
+pub(crate) fn init_if_wanted() -> Result<(), CliError> {
+    match std::env::var_os("UNBROKEN_LOG") {
+        Some(_) => init(&LogConfig::default(), LogFormat::Human),
+        None => Ok(()),
+    }
+}
+
 /// Begins to log. `UNBROKEN_LOG` overrides the configured level.
 pub(crate) fn init(config: &LogConfig, format: LogFormat) -> Result<(), CliError> {
     let wanted = std::env::var("UNBROKEN_LOG").unwrap_or_else(|_| config.level.clone());

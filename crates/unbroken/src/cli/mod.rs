@@ -3,11 +3,13 @@
 mod answer;
 mod args;
 mod control;
+mod demo;
 mod dispatch;
 mod error;
 mod events;
 mod gaps;
 mod init;
+mod judgement;
 mod logging;
 mod output;
 mod rebuild;
@@ -15,6 +17,7 @@ mod run;
 mod settings;
 mod state;
 mod status;
+mod vendor;
 mod verify;
 
 pub(crate) use dispatch::main;

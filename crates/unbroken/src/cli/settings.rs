@@ -1,5 +1,6 @@
 //! What the typed words mean: durations, places, faults. Checked before anything is opened.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +54,22 @@ pub(crate) fn duration(option: &'static str, text: &str) -> Result<Duration, Cli
     let signed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from(signed).map_err(|_| wrong())?;
     if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+/// The directory that was named, if it is empty or new; else a fresh one among the temporary files.
+pub(crate) fn fresh_dir(named: Option<&Path>, prefix: &str) -> Result<PathBuf, CliError> {
+    let dir = match named {
+        Some(dir) => dir.to_owned(),
+        None => std::env::temp_dir().join(format!("{prefix}-{:08x}", fastrand::u32(..))),
+    };
+    match std::fs::read_dir(&dir) {
+        Ok(entries) if entries.count() > 0 => Err(CliError::NotEmpty(dir)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(CliError::Io { what: "reading the data directory", source: error })
+        }
+        _ => std::path::absolute(&dir)
+            .map_err(|source| CliError::Io { what: "naming the data directory", source }),
+    }
 }
 
 impl From<LogArg> for LogFormat {

@@ -119,7 +119,7 @@ fn cells(stream: &StreamStatus, stopped: Option<&str>) -> [String; 7] {
         phase.to_owned(),
         wall(stream.since),
         count(stream.events),
-        count(stream.gaps_opened.saturating_sub(stream.gaps_closed)),
+        count(stream.gaps_open),
         stream.event_at.map_or_else(|| "none yet".to_owned(), ago),
         note.to_owned(),
     ]

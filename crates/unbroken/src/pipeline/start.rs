@@ -56,7 +56,7 @@ pub(super) fn start(
     let listener = control::bind(&config.data_dir).map_err(PipelineError::Control)?;
 
     let board = Arc::new(Board::new(opened.next_offset));
-    let (prepared, lines, ways) = prepare(sources, &board);
+    let (prepared, lines, ways) = prepare(sources, &board, &opened.restored);
     let failure = Arc::new(Failure::default());
     let acks = Acks {
         ways,
@@ -128,10 +128,17 @@ impl Starter<'_> {
     }
 }
 
-fn prepare(sources: Vec<Source>, board: &Board) -> (Vec<Prepared>, Vec<SourceLine>, Vec<WayBack>) {
+fn prepare(
+    sources: Vec<Source>,
+    board: &Board,
+    fold: &Fold,
+) -> (Vec<Prepared>, Vec<SourceLine>, Vec<WayBack>) {
     let (mut prepared, mut lines, mut ways) = (Vec::new(), Vec::new(), Vec::new());
     for source in sources {
-        board.add_source(source.name(), &[source.stream().to_string()], wall_now());
+        let known = fold.streams.get(source.stream());
+        let gaps = known.map(|stream| stream.open_gaps.keys().copied().collect());
+        let streams = [(source.stream().clone(), gaps.unwrap_or_default())];
+        board.add_source(source.name(), &streams, wall_now());
         let (sender, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
         let (progress, progressing) = watch::channel(Progress::default());
         let notes = Arc::new(Notes::default());

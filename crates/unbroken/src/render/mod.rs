@@ -8,6 +8,6 @@ mod table;
 
 pub use error::render_error;
 pub use paint::Paint;
-pub use quantity::{count, counted, duration_ms, wall, wall_now};
+pub use quantity::{count, counted, duration_ms, millis, wall, wall_now};
 pub use record::{RECORD_HEADINGS, kind, payload_json, record_json, record_row};
 pub use table::Table;

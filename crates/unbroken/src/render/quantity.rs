@@ -1,5 +1,7 @@
 //! Numbers and times, as people read them.
 
+use std::time::Duration;
+
 use unbroken_core::time::UnixMicros;
 
 /// `12345678` as `12 345 678`.
@@ -28,6 +30,11 @@ pub fn duration_ms(ms: u64) -> String {
         60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
         _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
     }
+}
+
+/// A duration in whole milliseconds.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `2026-11-24T06:37:31.204Z`: UTC, to the millisecond.

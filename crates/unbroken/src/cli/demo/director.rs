@@ -104,7 +104,10 @@ mod tests {
         assert_eq!(director.cue(&scene(1, 1, &FAULTS)), Cue::Hold);
         assert!(matches!(director.cue(&scene(2, 0, &FAULTS)), Cue::Inject(_)));
         assert!(matches!(director.cue(&scene(3, 0, &[])), Cue::Inject(_)));
-        assert!(matches!(director.cue(&scene(4, 1, &[])), Cue::Inject(_)), "rounds may overlap now");
+        assert!(
+            matches!(director.cue(&scene(4, 1, &[])), Cue::Inject(_)),
+            "rounds may overlap now"
+        );
         assert_eq!(director.cue(&scene(5, 2, &[])), Cue::Hold);
     }
 

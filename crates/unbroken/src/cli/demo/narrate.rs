@@ -58,7 +58,8 @@ impl Narration {
             parts.push(format!("{} dropped", counted(self.duplicates, "repeated event")));
         }
         if self.foreign > 0 {
-            parts.push(format!("{} of an old subscription dropped", counted(self.foreign, "frame")));
+            parts
+                .push(format!("{} of an old subscription dropped", counted(self.foreign, "frame")));
         }
         parts.push(if stayed_live {
             format!("stayed live, {}", self.remains())
@@ -131,16 +132,22 @@ mod tests {
     }
 
     fn lost(what: &str) -> Report {
-        let failure = Failure { class: Class::Retry { after_ms: None }, code: None, what: what.into() };
+        let failure =
+            Failure { class: Class::Retry { after_ms: None }, code: None, what: what.into() };
         Report::Lost { stream: stream(), conn: ConnId(1), failure }
     }
 
     #[test]
     fn a_refusal_is_told_from_cause_to_outcome() {
         let mut narration = Narration::default();
-        narration.add(&Report::Stale { stream: stream(), what: "position 10432 is too old".into() });
+        narration
+            .add(&Report::Stale { stream: stream(), what: "position 10432 is too old".into() });
         narration.add(&Report::Rung { stream: stream(), rung: Rung::Rebase, after: Some(10_500) });
-        narration.add(&Report::GapOpened { stream: stream(), gap: GapId(1), cause: GapCause::Refused });
+        narration.add(&Report::GapOpened {
+            stream: stream(),
+            gap: GapId(1),
+            cause: GapCause::Refused,
+        });
         narration.add(&Report::Installed {
             stream: stream(),
             snapshot: SnapshotId(1),
@@ -177,6 +184,9 @@ mod tests {
     fn duplicates_that_disturb_nobody_are_told_so() {
         let mut narration = Narration::default();
         narration.add(&Report::Duplicates { stream: stream(), count: 312 });
-        assert_eq!(narration.tell(0, true), "312 repeated events dropped → stayed live, nothing lost");
+        assert_eq!(
+            narration.tell(0, true),
+            "312 repeated events dropped → stayed live, nothing lost"
+        );
     }
 }

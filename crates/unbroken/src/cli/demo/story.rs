@@ -22,6 +22,8 @@ pub(super) struct Story {
     /// The figures.
     pub(super) tally: Tally,
     lines: Vec<Line>,
+    /// Faults that were asked for and have not begun: the vendor begins one at a time.
+    expected: usize,
 }
 
 /// A fault that is over.
@@ -37,7 +39,19 @@ pub(super) struct Line {
 
 impl Story {
     pub(super) fn new(began_at: UnixMicros, tally: Tally) -> Self {
-        Self { began_at, live_since: None, episodes: Vec::new(), tally, lines: Vec::new() }
+        Self {
+            began_at,
+            live_since: None,
+            episodes: Vec::new(),
+            tally,
+            lines: Vec::new(),
+            expected: 0,
+        }
+    }
+
+    /// A fault was asked for.
+    pub(super) fn expected(&mut self) {
+        self.expected += 1;
     }
 
     /// The vendor tells of a fault.
@@ -46,6 +60,7 @@ impl Story {
         let live = self.live_since.is_some();
         match news.stage {
             Stage::Injected => {
+                self.expected = self.expected.saturating_sub(1);
                 self.tally.injected(news.fault.name());
                 self.episodes.push(Episode::new(news.id, news.fault.name(), at));
             }
@@ -97,7 +112,8 @@ impl Story {
     /// Faults that are not over, and not given up waiting for.
     pub(super) fn open(&self, now: UnixMicros) -> usize {
         let patience = i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
-        self.episodes.iter().filter(|e| now.0 - e.injected_at.0 < patience).count()
+        let open = self.episodes.iter().filter(|e| now.0 - e.injected_at.0 < patience).count();
+        open + self.expected
     }
 
     /// Faults that are not over.
@@ -134,8 +150,8 @@ impl Story {
 
 #[cfg(test)]
 mod tests {
-    use unbroken_core::ids::ConnId;
     use unbroken_core::connector::{Class, Failure};
+    use unbroken_core::ids::ConnId;
     use unbroken_core::machine::{Phase, Report};
     use unbroken_core::time::UnixMicros;
     use unbroken_sim::{Fault, FaultNews, Stage};
@@ -163,7 +179,10 @@ mod tests {
         story.news(&news(Stage::Fired, 110));
         let what = "closed by the vendor (1012)".into();
         let failure = Failure { class: Class::Retry { after_ms: None }, code: Some(1012), what };
-        story.reported(ms(111), &Report::Lost { stream: "demo/adherence".into(), conn: ConnId(1), failure });
+        story.reported(
+            ms(111),
+            &Report::Lost { stream: "demo/adherence".into(), conn: ConnId(1), failure },
+        );
         story.reported(ms(112), &phase(Phase::Connecting));
         story.news(&news(Stage::Ended, 113));
         story.reported(ms(194), &phase(Phase::Live { handover: false }));

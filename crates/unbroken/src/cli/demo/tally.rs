@@ -57,8 +57,13 @@ impl Tally {
 
     /// Median and maximum over all recoveries that left live; `None` if there was none.
     pub(super) fn recovery_ms(&self) -> Option<(u64, u64)> {
-        let all: Vec<u64> =
-            self.faults.values().flat_map(|t| &t.recovery_ms).copied().filter(|ms| *ms > 0).collect();
+        let all: Vec<u64> = self
+            .faults
+            .values()
+            .flat_map(|t| &t.recovery_ms)
+            .copied()
+            .filter(|ms| *ms > 0)
+            .collect();
         Some((median(&all)?, all.iter().copied().max()?))
     }
 

@@ -10,7 +10,9 @@ use unbroken_core::record::{
     Body, Change, Effect, GapClosed, GapOpened, GapOutcome, Mark, Origin, Record, Turn,
 };
 use unbroken_core::time::UnixMicros;
-use unbroken_sim::verdict::{self, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored};
+use unbroken_sim::verdict::{
+    self, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored,
+};
 
 /// Collects evidence from a log's records in order.
 #[derive(Debug)]

@@ -37,9 +37,7 @@ impl GapTally {
 
     /// `[{cause, outcome, rows}]`.
     pub(crate) fn to_json(&self) -> Value {
-        let entry = |((cause, outcome), rows): (&(String, &str), &u64)| {
-            json!({ "cause": cause, "outcome": outcome, "rows": rows })
-        };
+        let entry = |((cause, outcome), rows): (&(String, &str), &u64)| json!({ "cause": cause, "outcome": outcome, "rows": rows });
         Value::Array(self.rows.iter().map(entry).collect())
     }
 }

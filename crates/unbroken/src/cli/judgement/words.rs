@@ -55,7 +55,10 @@ fn events(v: &Verdict) -> Promise {
         ));
     }
     if v.overclaimed > 0 {
-        lines.push(format!("{} in the log although the ledger calls them lost", count(v.overclaimed)));
+        lines.push(format!(
+            "{} in the log although the ledger calls them lost",
+            count(v.overclaimed)
+        ));
     }
     if v.gaps_open > 0 {
         lines.push(format!("{} of the ledger never closed", counted(v.gaps_open, "row")));
@@ -69,10 +72,8 @@ fn events(v: &Verdict) -> Promise {
 }
 
 fn state(v: &Verdict, bound_ms: u64) -> Promise {
-    let mut lines = vec![format!(
-        "{} differ from the vendor's at the end",
-        counted(v.stale_keys, "key")
-    )];
+    let mut lines =
+        vec![format!("{} differ from the vendor's at the end", counted(v.stale_keys, "key"))];
     if v.stale_marked_keys > 0 {
         lines.push(format!("{} may be old, and say so", counted(v.stale_marked_keys, "key")));
     }
