@@ -27,7 +27,7 @@ pub(crate) fn install(
         insert_keys(tx, stream, &fold.keys)?;
         install_staged(tx, stream, fold, first_offset)?;
         for gap in fold.open_gaps.values() {
-            ledger::keep_gap(tx, stream.id, gap)?;
+            ledger::keep_gap(tx, stream.id, &gap.opened)?;
         }
     }
     streams.save(tx)

@@ -1,5 +1,6 @@
 //! The etcd profile against a real server that nobody here wrote.
 
+mod driven;
 mod server;
 
 use std::time::Duration;

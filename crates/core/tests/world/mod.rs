@@ -4,7 +4,6 @@
 #![expect(
     dead_code,
     unreachable_pub,
-    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test's world: each test file uses its part of it, and a broken script may panic"
@@ -20,8 +19,9 @@ use unbroken_core::connector::{
 use unbroken_core::fold::{Fold, StreamFold};
 use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId};
 use unbroken_core::machine::{
-    Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Timing,
+    Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Timing,
 };
+use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};
 use unbroken_core::time::{Millis, UnixMicros};
 
@@ -78,8 +78,14 @@ pub struct World {
     pub reports: Vec<Report>,
     pub asked: Vec<Option<u64>>,
     pub keep_reports: bool,
-    /// The model keeps the wall clock still, so that states compare.
+    /// The model keeps the wall clock still and leaves out what only tells histories apart, so that
+    /// states compare.
     pub still: bool,
+    /// A subscription asked from above what is durable.
+    pub asked_above_durable: bool,
+    /// A snapshot's tag and a floor are the vendor's word of this moment, not ours: only a resume
+    /// has to ask from what is durable.
+    pub rung: Option<Rung>,
 }
 
 pub fn stream() -> StreamId {
@@ -132,6 +138,8 @@ impl World {
             asked: Vec::new(),
             keep_reports: true,
             still: false,
+            asked_above_durable: false,
+            rung: None,
         };
         world.restore();
         world
@@ -171,16 +179,35 @@ impl World {
                     if !self.still {
                         self.asked.push(after);
                     }
+                    let durable = self.durable_position().map(|p| p.sequence);
+                    let resumes = self.rung == Some(Rung::Resume);
+                    self.asked_above_durable |= resumes && after > durable;
                     self.socks.get_mut(&conn).unwrap().asked = Some(after);
                 }
                 Output::Send { .. } => {}
                 Output::FetchPage { request, what, .. } => self.pages.push((request, what)),
-                Output::Append(append) => self.log.push(append),
-                Output::Report(report) if self.keep_reports => self.reports.push(report),
-                Output::Report(_) | Output::Authorize { .. } => {}
+                Output::Append(mut append) => {
+                    if self.still {
+                        append.records.retain(|r| !matches!(r.body, Body::Connection(_)));
+                    }
+                    self.log.push(append);
+                }
+                Output::Report(report) => {
+                    if let Report::Rung { rung, .. } = report {
+                        self.rung = Some(rung);
+                    }
+                    if self.keep_reports {
+                        self.reports.push(report);
+                    }
+                }
+                Output::Authorize { .. } => {}
                 Output::Halt(halt) => assert_eq!(halt, unbroken_core::machine::Halt::Stopped),
             }
         }
+    }
+
+    pub fn durable_position(&self) -> Option<Position> {
+        self.fold(self.durable).streams.remove(&stream()).and_then(|fold| fold.position)
     }
 
     /// The process dies and a new one starts on what is durable, plus `survivors` units that were on

@@ -20,6 +20,8 @@ struct Life {
     workload: Workload,
     acknowledged: Acknowledged,
     cuts: u64,
+    whole: u64,
+    lost: u64,
 }
 
 /// What was being committed when the power went, and the workload as it was before.
@@ -32,8 +34,8 @@ impl Life {
         let options = Options {
             disk: Arc::new(disk.clone()),
             wall_clock: ticking_clock,
-            segment_bytes: 1_024 << dice.below(5),
-            preallocated_bytes: 512 << dice.below(4),
+            segment_bytes: 2_048 << dice.below(7),
+            preallocated_bytes: 512 << dice.below(7),
             images: if dice.chance(50) { ImagePolicy::Seal } else { ImagePolicy::SealAndClose },
             retention: Retention {
                 age_ms: dice.chance(30).then_some(60_000),
@@ -43,13 +45,16 @@ impl Life {
         };
         let workload = Workload::new(seed ^ 0x5eed);
         let acknowledged = Acknowledged::nothing();
-        Self { seed, dice, disk, options, workload, acknowledged, cuts: 0 }
+        Self { seed, dice, disk, options, workload, acknowledged, cuts: 0, whole: 0, lost: 0 }
     }
 
     /// Runs until the power goes, or a clean stop.
     fn run(&mut self, mut opened: Opened) -> InFlight {
-        let until = self.dice.below(150);
-        self.disk.cut_power_at(until);
+        // At any operation (most are those of a seal), or at one of a chosen commit.
+        let mut commits_left = self.dice.chance(60).then(|| self.dice.below(25));
+        if commits_left.is_none() {
+            self.disk.cut_power_at(self.dice.below(150));
+        }
         if self.dice.chance(50) {
             let before = self.workload.clone();
             let units = self.workload.abort_open_brackets();
@@ -64,6 +69,10 @@ impl Life {
                 let _ = opened.writer.close();
                 return None;
             }
+            if commits_left == Some(0) {
+                self.disk.cut_power_at(self.dice.below(3));
+            }
+            commits_left = commits_left.map(|left| left.saturating_sub(1));
             let before = self.workload.clone();
             let units = self.workload.units(4);
             match opened.writer.commit(&units) {
@@ -112,8 +121,10 @@ impl Life {
             // A batch of which nobody was told may be there, but only whole.
             if opened.restored == with_it.fold && opened.next_offset == with_it.end() {
                 self.acknowledged = with_it;
+                self.whole += 1;
             } else {
                 self.workload = before;
+                self.lost += 1;
             }
         }
         let end = self.acknowledged.end();
@@ -139,6 +150,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_invented() {
     let wanted = from_environment("UNBROKEN_CUTS", 500);
     let first_seed = from_environment("UNBROKEN_SEED", 1);
     let (mut cuts, mut records, mut torn, mut images, mut seed) = (0, 0, 0, 0, first_seed);
+    let (mut whole, mut lost) = (0, 0);
     while cuts < wanted {
         let mut life = Life::new(seed);
         let mut in_flight = None;
@@ -151,14 +163,17 @@ fn nothing_acknowledged_is_lost_and_nothing_is_invented() {
             life.stop();
         }
         let opened = life.reopen();
+        torn += u64::from(opened.report.cut.is_some());
         life.check(&opened, in_flight);
         cuts += life.cuts;
         records += life.acknowledged.end();
+        whole += life.whole;
+        lost += life.lost;
         seed += 1;
     }
     println!(
-        "{cuts} cuts, seeds {first_seed} to {}: {records} records acknowledged, {torn} torn tails \
-         cut, {images} opens from an image",
+        "{cuts} cuts, seeds {first_seed} to {}: {records} records acknowledged; in flight: {whole} \
+         batches whole, {lost} lost, of which {torn} torn; {images} opens from an image",
         seed - 1
     );
     // The test must have met what it is about.

@@ -38,8 +38,8 @@ impl Ledger {
         for (stream, fold) in &image.streams {
             for gap in fold.open_gaps.values() {
                 self.rows
-                    .entry((stream.clone(), gap.gap))
-                    .or_insert_with(|| opened(stream, gap, None));
+                    .entry((stream.clone(), gap.opened.gap))
+                    .or_insert_with(|| opened(stream, &gap.opened, None));
             }
         }
     }

@@ -63,7 +63,7 @@ fn assert_gaps<'a>(rows: impl Iterator<Item = &'a GapRow>, fold: &StreamFold, wh
         "{what}: open gaps"
     );
     for (gap, row) in open {
-        let opened = &fold.open_gaps[&gap];
+        let opened = &fold.open_gaps[&gap].opened;
         assert_eq!(
             (row.after, row.wall_from, row.cause, row.wall_to, row.reconciled),
             (opened.after, opened.wall_from, opened.cause, None, None),
