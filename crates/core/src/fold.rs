@@ -51,6 +51,15 @@ pub struct Staged {
     pub items: BTreeMap<Key, KeyState>,
 }
 
+/// An open row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OpenGap {
+    /// How it was opened.
+    pub opened: GapOpened,
+    /// First position of the stream that came after the opening: the interval ends before it.
+    pub first: Option<Position>,
+}
+
 /// What the records of one stream add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StreamFold {
@@ -67,7 +76,7 @@ pub struct StreamFold {
     /// State.
     pub keys: BTreeMap<Key, KeyState>,
     /// The ledger's open rows.
-    pub open_gaps: BTreeMap<GapId, GapOpened>,
+    pub open_gaps: BTreeMap<GapId, OpenGap>,
     /// The bracket that is open, if one is.
     pub staged: Option<Staged>,
     /// Tag of the last snapshot published in this epoch.
@@ -112,7 +121,7 @@ impl StreamFold {
             Body::SnapshotAbort { .. } => self.staged = None,
             Body::GapOpened(gap) => {
                 self.last_gap = self.last_gap.max(gap.gap);
-                self.open_gaps.insert(gap.gap, gap.clone());
+                self.open_gaps.insert(gap.gap, OpenGap { opened: gap.clone(), first: None });
             }
             Body::GapClosed(gap) => {
                 self.open_gaps.remove(&gap.gap);
@@ -167,6 +176,9 @@ impl StreamFold {
     fn remember(&mut self, position: Position, change: &Change) {
         if self.position.is_none_or(|held| position > held) && position.epoch == self.epoch {
             self.ahead.insert((position, change.key.clone(), change.ordinal));
+        }
+        for gap in self.open_gaps.values_mut() {
+            gap.first.get_or_insert(position);
         }
         match self.anchors[1] {
             Some(last) if last.position > position => {}

@@ -3,10 +3,12 @@
 //! No clock, no I/O, no vendor's word. Time is an input, randomness is a seed, and the same inputs
 //! give the same outputs, byte for byte.
 
+pub mod backoff;
 pub mod connector;
 pub mod fold;
 pub mod ids;
 pub mod machine;
 pub mod position;
 pub mod record;
+pub mod snapshot;
 pub mod time;

@@ -117,6 +117,9 @@ pub enum Halt {
 pub enum Phase {
     /// Entered at the beginning. Left when `Restored` has come.
     Idle,
+    /// Entered when an attempt needs an access token that is not there. Left when it is, or is
+    /// refused.
+    Authorizing,
     /// Entered when an attempt begins that reads by REST first. Left when the head or the snapshot
     /// has come, or failed.
     Fetching,

@@ -25,8 +25,10 @@ pub enum Timer {
     Refetch,
     /// When a Live stream is to be compared with the vendor.
     Audit,
-    /// When the stream's lag behind an audited head counts.
+    /// When events of a snapshot's time must have arrived.
     Grace,
+    /// When the stream's lag behind a known head counts.
+    Behind,
     /// When a hand-over has taken too long.
     Handover,
     /// When reading has stood still for too long.
@@ -64,6 +66,12 @@ impl TimerTable {
         self.0[timer as usize]
     }
 
+    /// All deadlines.
+    #[cfg(feature = "proof")]
+    pub(super) fn deadlines_mut(&mut self) -> impl Iterator<Item = &mut Millis> {
+        self.0.iter_mut().flatten()
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<(Millis, Timer)> {
         ALL.iter().filter_map(|t| self.deadline(*t).map(|at| (at, *t))).min()
@@ -91,6 +99,7 @@ const ALL: [Timer; COUNT] = [
     Timer::Refetch,
     Timer::Audit,
     Timer::Grace,
+    Timer::Behind,
     Timer::Handover,
     Timer::Backpressure,
     Timer::Renew,

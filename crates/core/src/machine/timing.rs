@@ -41,6 +41,9 @@ pub struct Timing {
     pub snapshot_tries_max: u32,
     /// Most rows of a snapshot that are collected.
     pub snapshot_rows_max: u64,
+    /// Items of a snapshot that are handed to the journal in one unit: a bracket may span units, so
+    /// that a large snapshot neither needs one huge batch nor holds up other streams.
+    pub snapshot_unit_items: u64,
     /// A token request.
     pub token_ms: u64,
     /// A token is renewed at this part of its life, in percent (less jitter of up to 5).
@@ -79,6 +82,7 @@ impl Default for Timing {
             refetch_ms: 500,
             snapshot_tries_max: 8,
             snapshot_rows_max: 1_000_000,
+            snapshot_unit_items: 512,
             token_ms: 20_000,
             token_renew_percent: 80,
             backpressure_ms: 30_000,

@@ -1,0 +1,348 @@
+//! From nothing to a subscription, and from a failure to the next attempt.
+
+use crate::connector::{Ack, Class, Failure};
+use crate::fold::Anchor;
+use crate::ids::{ConnId, Label, TokenVersion};
+use crate::machine::context::Cx;
+use crate::machine::link::{Link, Stage};
+use crate::machine::outage::Outage;
+use crate::machine::plan::Step;
+use crate::machine::reconcile::Purpose;
+use crate::machine::stream::Stream;
+use crate::machine::timer::{Timer, TimerTable};
+use crate::machine::token::{Token, Verdict};
+use crate::machine::{Blocked, CloseHow, Message, Output, Phase, Report, Rung};
+use crate::record::{Closer, GapCause, Turn};
+
+/// Refusals of a snapshot's own tag are remembered over this many outages before it is probed again:
+/// the vendor may have been mended, and the probe costs two round trips.
+const REBASE_PROBE_OUTAGES: u8 = 8;
+
+impl Stream {
+    /// Begins an attempt at the highest rung that is left.
+    pub(super) fn begin_attempt(&mut self, cx: &mut Cx<'_>) {
+        self.drop_attempt();
+        let token = match self.token(cx) {
+            Ok(token) => token,
+            Err(()) => return self.set_phase(cx, Phase::Authorizing),
+        };
+        match self.plan(cx.caps()) {
+            Step::ReadHead => self.begin_run(cx, Purpose::Head, token),
+            Step::Resume { asked, anchor } => {
+                self.open(cx, Rung::Resume, Some(asked), anchor, token);
+            }
+            Step::Floor { asked } => self.open(cx, Rung::Floor, Some(asked), None, token),
+            Step::Rebase => self.begin_run(cx, Purpose::Rebase, token),
+            Step::Overlap => self.open(cx, Rung::Overlap, None, None, token),
+            Step::NoWay => self.block(cx, Blocked::NoWay),
+        }
+    }
+
+    /// Forgets everything that belongs to one attempt.
+    pub(super) fn drop_attempt(&mut self) {
+        self.timers = TimerTable::default();
+        self.link = None;
+        self.run = None;
+        self.prepared = None;
+        self.held.clear();
+        self.touched.clear();
+        self.absent_once.clear();
+        self.audit = Default::default();
+    }
+
+    /// The token for an attempt: `Ok(None)` where none is needed, `Err` while one is asked for.
+    pub(super) fn token(&self, cx: &mut Cx<'_>) -> Result<Option<TokenVersion>, ()> {
+        if !cx.caps().token_needed {
+            return Ok(None);
+        }
+        Token::usable(cx).map(Some).ok_or(())
+    }
+
+    pub(super) fn open(
+        &mut self,
+        cx: &mut Cx<'_>,
+        rung: Rung,
+        asked: Option<u64>,
+        anchor: Option<Anchor>,
+        token: Option<TokenVersion>,
+    ) {
+        let conn = cx.next_conn();
+        let mut link = Link::new(conn, token, rung, asked);
+        link.anchor = anchor;
+        link.replay_until = self.outage.head;
+        self.link = Some(link);
+        self.outage.rung = Some(rung);
+        cx.report(Report::Rung { stream: self.id.clone(), rung, after: asked });
+        self.set_phase(cx, Phase::Connecting);
+        self.set_timer(cx, Timer::Connect, cx.timing().connect_ms);
+        cx.emit(Output::Open { conn, stream: self.id.clone(), token, after: asked });
+    }
+
+    pub(super) fn handle_opened(&mut self, cx: &mut Cx<'_>, conn: ConnId) {
+        let (after, token) = match self.link_mut(conn) {
+            Some(link) if link.stage == Stage::Opening => {
+                link.stage = Stage::Subscribing;
+                (link.asked, link.token)
+            }
+            _ => return,
+        };
+        cx.shared.token.handle_accepted(token);
+        self.write_turn(cx, conn, Turn::Opened, Closer::Us, "handshake accepted");
+        cx.emit(Output::Send { conn, message: Message::Subscribe { after } });
+        if self.is_first(conn) {
+            self.timers.stop(Timer::Connect);
+            self.set_timer(cx, Timer::Subscribe, cx.timing().subscribe_ms);
+            self.hear(cx);
+            self.set_phase(cx, Phase::Subscribing);
+        }
+        if cx.caps().ack == Ack::None {
+            self.handle_ack(cx, conn, None, None, None);
+        }
+    }
+
+    pub(super) fn handle_refused(&mut self, cx: &mut Cx<'_>, conn: ConnId, failure: Failure) {
+        if self.is_spare(conn) {
+            return self.drop_spare(cx, None, failure);
+        }
+        let Some(link) = self.link.take().filter(|link| link.conn == conn) else { return };
+        self.report_lost(cx, conn, failure.clone());
+        self.fail(cx, Some(&link), failure);
+    }
+
+    /// A socket has ended.
+    pub(super) fn handle_closed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        by: Closer,
+        failure: Failure,
+    ) {
+        if self.is_spare(conn) {
+            self.write_turn(cx, conn, Turn::Closed, by, failure.what.as_str());
+            return self.drop_spare(cx, None, failure);
+        }
+        if !self.is_first(conn) {
+            return;
+        }
+        self.write_turn(cx, conn, Turn::Closed, by, failure.what.as_str());
+        self.lose(cx, by, failure);
+    }
+
+    /// We end the first socket and recover.
+    pub(super) fn give_up(&mut self, cx: &mut Cx<'_>, how: CloseHow, failure: Failure) {
+        if let Some(conn) = self.link.as_ref().map(|link| link.conn) {
+            self.close(cx, conn, how, failure.what.as_str());
+        }
+        self.lose(cx, Closer::Us, failure);
+    }
+
+    pub(super) fn close(&mut self, cx: &mut Cx<'_>, conn: ConnId, how: CloseHow, why: &str) {
+        cx.emit(Output::Close { conn, how });
+        self.write_turn(cx, conn, Turn::Closed, Closer::Us, why);
+    }
+
+    /// The first socket is gone; its closing is recorded.
+    fn lose(&mut self, cx: &mut Cx<'_>, by: Closer, failure: Failure) {
+        let Some(link) = self.link.take() else { return };
+        self.report_lost(cx, link.conn, failure.clone());
+        self.report_counts(cx);
+        if self.spare.as_ref().is_some_and(|spare| spare.stage == Stage::Subscribed) {
+            return self.promote_spare(cx);
+        }
+        if let Some(spare) = self.spare.take() {
+            self.close(cx, spare.conn, CloseHow::Drop, "the first connection is gone");
+        }
+        let stable_ms = cx.timing().stable_ms;
+        if self.live_since.take().is_some_and(|since| cx.now.at.since(since) >= stable_ms) {
+            self.outage.attempts = 0;
+        }
+        let idle_end = link.stage == Stage::Subscribed && !link.fruitful && link.proof.is_none();
+        if idle_end && by == Closer::Vendor && link.rung != Rung::Overlap {
+            self.outage.fruitless += 1;
+            if self.outage.fruitless >= 2 {
+                self.note_stale(cx, &link, None, "accepted twice and closed without an event");
+            }
+        }
+        self.fail(cx, Some(&link), failure);
+    }
+
+    /// Decides what follows a failed attempt.
+    pub(super) fn fail(&mut self, cx: &mut Cx<'_>, link: Option<&Link>, failure: Failure) {
+        let delay_ms = match failure.class {
+            Class::Stale { floor } => match link.filter(|link| link.asked.is_some()) {
+                Some(link) => {
+                    self.note_stale(cx, link, floor, failure.what.as_str());
+                    0
+                }
+                None => self.backoff(cx, None),
+            },
+            Class::Reauthorize => {
+                let version = link.and_then(|link| link.token);
+                return self.handle_unauthorized(cx, version, failure);
+            }
+            Class::Fatal => return self.block(cx, Blocked::Fatal { failure }),
+            Class::Closing => self.backoff(cx, None),
+            Class::Retry { after_ms } => self.backoff(cx, after_ms),
+        };
+        self.wait(cx, delay_ms, failure.what);
+    }
+
+    pub(super) fn handle_unauthorized(
+        &mut self,
+        cx: &mut Cx<'_>,
+        version: Option<TokenVersion>,
+        failure: Failure,
+    ) {
+        match Token::handle_unauthorized(cx, version) {
+            Verdict::Retry => self.begin_attempt(cx),
+            Verdict::Blocked => self.block(cx, Blocked::Auth { failure }),
+        }
+    }
+
+    /// The next delay; the first attempt after a stable Live is immediate.
+    fn backoff(&mut self, cx: &mut Cx<'_>, after_ms: Option<u64>) -> u64 {
+        let attempt = self.outage.attempts;
+        self.outage.attempts += 1;
+        let (first_ms, max_ms) = (cx.timing().backoff_ms, cx.timing().backoff_ms_max);
+        let delay_ms = match attempt {
+            0 => 0,
+            n => cx.shared.jitter.delay_ms(n - 1, first_ms, max_ms),
+        };
+        delay_ms.max(after_ms.unwrap_or(0))
+    }
+
+    pub(super) fn wait(&mut self, cx: &mut Cx<'_>, delay_ms: u64, why: Label) {
+        if delay_ms == 0 {
+            return self.begin_attempt(cx);
+        }
+        self.drop_attempt();
+        let until = cx.now.at + delay_ms;
+        self.timers.set(Timer::Retry, until);
+        self.set_phase(cx, Phase::Waiting { until, why });
+    }
+
+    pub(super) fn wait_with_backoff(&mut self, cx: &mut Cx<'_>, failure: &Failure) {
+        let after_ms = match failure.class {
+            Class::Retry { after_ms } => after_ms,
+            _ => None,
+        };
+        let delay_ms = self.backoff(cx, after_ms).max(1);
+        self.wait(cx, delay_ms, failure.what.clone());
+    }
+
+    pub(super) fn block(&mut self, cx: &mut Cx<'_>, why: Blocked) {
+        if let Some(link) = self.link.take() {
+            self.close(cx, link.conn, CloseHow::Polite, "blocked");
+        }
+        if let Some(spare) = self.spare.take() {
+            self.close(cx, spare.conn, CloseHow::Polite, "blocked");
+        }
+        self.drop_attempt();
+        self.set_timer(cx, Timer::Retry, cx.timing().blocked_ms);
+        self.set_phase(cx, Phase::Blocked { why });
+    }
+
+    /// The vendor refused a position (or behaved as if): down one rung.
+    pub(super) fn note_stale(
+        &mut self,
+        cx: &mut Cx<'_>,
+        link: &Link,
+        floor: Option<u64>,
+        what: &str,
+    ) {
+        cx.report(Report::Stale { stream: self.id.clone(), what: Label::from(what) });
+        let durable = self.durable.map(|p| p.sequence);
+        match link.rung {
+            Rung::Resume => {
+                let floor_reached = floor.is_none_or(|floor| durable >= Some(floor));
+                let asked_below = link.anchor.is_some() && link.asked < durable;
+                if asked_below && floor_reached && !self.outage.no_anchor {
+                    self.outage.no_anchor = true;
+                    self.outage.refused = !cx.caps().epoch_named;
+                } else {
+                    self.outage.refused = true;
+                    self.outage.floor = floor.filter(|floor| durable < Some(*floor));
+                }
+            }
+            Rung::Floor => self.outage.floor = floor.filter(|floor| link.asked < Some(*floor)),
+            Rung::Rebase => {
+                self.outage.rebase_refusals += 1;
+                if self.outage.rebase_refusals >= 2 {
+                    self.rebase_incapable = REBASE_PROBE_OUTAGES;
+                }
+            }
+            Rung::Overlap => {}
+        }
+    }
+
+    /// The vendor is in another numbering than we are: only an install can bring us there.
+    pub(super) fn leave_epoch(&mut self, cx: &mut Cx<'_>, what: &str) {
+        self.outage.new_epoch = true;
+        self.outage.head_known = true;
+        let class = Class::Retry { after_ms: None };
+        let failure = Failure { class, code: None, what: Label::from(what) };
+        if let Some(link) = self.link.take() {
+            self.close(cx, link.conn, CloseHow::Polite, what);
+            self.report_lost(cx, link.conn, failure);
+        }
+        self.begin_attempt(cx);
+    }
+
+    /// Ends the outage.
+    pub(super) fn go_live(&mut self, cx: &mut Cx<'_>) {
+        let Some(link) = &self.link else { return };
+        let (conn, leaving) = (link.conn, link.leaving);
+        self.run = None;
+        self.prepared = None;
+        self.touched.clear();
+        self.absent_once.clear();
+        self.timers.stop(Timer::Prove);
+        self.timers.stop(Timer::Refetch);
+        self.timers.stop(Timer::Page);
+        self.timers.stop(Timer::Grace);
+        let (attempts, hole_at) = (self.outage.attempts, self.outage.hole_at);
+        if self.outage.rung != Some(Rung::Resume) {
+            self.rebase_incapable = self.rebase_incapable.saturating_sub(1);
+        }
+        self.outage = Outage { attempts, hole_at, ..Outage::default() };
+        self.live_since.get_or_insert(cx.now.at);
+        self.report_counts(cx);
+        self.write_turn(cx, conn, Turn::Live, Closer::Us, "complete and current");
+        self.set_phase(cx, Phase::Live { handover: false });
+        self.set_timer(cx, Timer::Audit, cx.timing().audit_ms);
+        if leaving {
+            self.begin_handover(cx);
+        }
+    }
+
+    /// Leaves Live without leaving the socket.
+    pub(super) fn doubt(&mut self, cx: &mut Cx<'_>, why: &str) {
+        if let Some(conn) = self.link.as_ref().map(|link| link.conn).filter(|_| self.is_live()) {
+            self.write_turn(cx, conn, Turn::Doubted, Closer::Us, why);
+        }
+        self.set_phase(cx, Phase::CatchingUp);
+    }
+
+    /// Why there is a hole if this attempt cannot resume.
+    pub(super) fn gap_cause(&self, cx: &Cx<'_>) -> GapCause {
+        use crate::connector::Replay;
+        let otherwise = match cx.caps().replay {
+            _ if self.seen.position.is_none() && self.seen.keys.is_empty() => GapCause::Start,
+            Replay::None => GapCause::NoReplay,
+            _ => GapCause::Unproven,
+        };
+        self.outage.cause(otherwise)
+    }
+
+    pub(super) fn is_first(&self, conn: ConnId) -> bool {
+        self.link.as_ref().is_some_and(|link| link.conn == conn)
+    }
+
+    pub(super) fn is_spare(&self, conn: ConnId) -> bool {
+        self.spare.as_ref().is_some_and(|link| link.conn == conn)
+    }
+
+    pub(super) fn link_mut(&mut self, conn: ConnId) -> Option<&mut Link> {
+        [&mut self.link, &mut self.spare].into_iter().flatten().find(|link| link.conn == conn)
+    }
+}

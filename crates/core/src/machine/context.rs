@@ -1,0 +1,92 @@
+//! What every part of the machine works with: configuration, the moment, what the streams share,
+//! and where outputs go.
+
+use std::collections::VecDeque;
+
+use crate::backoff::Jitter;
+use crate::connector::Capabilities;
+use crate::ids::{AppendId, ConnId, RequestId};
+use crate::machine::mutant::Mutant;
+use crate::machine::token::Token;
+use crate::machine::{Config, Now, Output, Report, Timing};
+
+/// What the streams of one source share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Shared {
+    pub(super) token: Token,
+    pub(super) jitter: Jitter,
+    pub(super) last_append: AppendId,
+    pub(super) appended: AppendId,
+    pub(super) last_request: RequestId,
+    pub(super) last_conn: ConnId,
+    /// Counts records. Starts at the log's next offset, so that it orders them after everything
+    /// restored; the journal gives the real offsets.
+    pub(super) clock: u64,
+    #[cfg(feature = "proof")]
+    pub(super) mutant: Option<Mutant>,
+}
+
+impl Shared {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            token: Token::default(),
+            jitter: Jitter::new(seed),
+            last_append: AppendId(0),
+            appended: AppendId(0),
+            last_request: RequestId(0),
+            last_conn: ConnId(0),
+            clock: 0,
+            #[cfg(feature = "proof")]
+            mutant: None,
+        }
+    }
+}
+
+/// One input's surroundings.
+pub(super) struct Cx<'a> {
+    pub(super) config: &'a Config,
+    pub(super) now: Now,
+    pub(super) shared: &'a mut Shared,
+    pub(super) out: &'a mut VecDeque<Output>,
+}
+
+impl Cx<'_> {
+    pub(super) fn caps(&self) -> &Capabilities {
+        &self.config.capabilities
+    }
+
+    pub(super) fn timing(&self) -> &Timing {
+        &self.config.timing
+    }
+
+    /// Whether a guard was taken out on purpose: never, outside the proof build.
+    #[cfg(feature = "proof")]
+    pub(super) fn mutated(&self, mutant: Mutant) -> bool {
+        self.shared.mutant == Some(mutant)
+    }
+
+    /// Whether a guard was taken out on purpose: never, outside the proof build.
+    #[cfg(not(feature = "proof"))]
+    #[expect(clippy::unused_self, reason = "same signature as in the proof build")]
+    pub(super) fn mutated(&self, _mutant: Mutant) -> bool {
+        false
+    }
+
+    pub(super) fn emit(&mut self, output: Output) {
+        self.out.push_back(output);
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.emit(Output::Report(report));
+    }
+
+    pub(super) fn next_request(&mut self) -> RequestId {
+        self.shared.last_request = self.shared.last_request.next();
+        self.shared.last_request
+    }
+
+    pub(super) fn next_conn(&mut self) -> ConnId {
+        self.shared.last_conn = self.shared.last_conn.next();
+        self.shared.last_conn
+    }
+}

@@ -1,0 +1,196 @@
+//! Make before break: a second connection takes over from the first without a hole.
+//!
+//! The second one's events are held until the first has passed the join: the place where both
+//! overlap. Never is the first closed merely because the second was confirmed.
+
+use crate::connector::{Connections, Failure, Numbering, Replay};
+use crate::ids::{ConnId, Label};
+use crate::machine::context::Cx;
+use crate::machine::link::{Link, Parked, Stage};
+use crate::machine::stream::Stream;
+use crate::machine::timer::Timer;
+use crate::machine::{CloseHow, Output, Phase, Rung};
+use crate::record::{Closer, Turn};
+
+impl Stream {
+    /// The vendor will close this connection soon.
+    pub(super) fn handle_closing(&mut self, cx: &mut Cx<'_>, conn: ConnId) {
+        if !self.is_first(conn) {
+            return;
+        }
+        if let Some(link) = &mut self.link {
+            link.leaving = true;
+        }
+        self.begin_handover(cx);
+    }
+
+    /// Brings up a second connection, where the vendor allows one. Where not, the vendor's close
+    /// leads to an ordinary attempt.
+    pub(super) fn begin_handover(&mut self, cx: &mut Cx<'_>) {
+        if !self.is_live() || self.spare.is_some() {
+            return;
+        }
+        if cx.caps().connections != Connections::Many {
+            return;
+        }
+        let Ok(token) = self.token(cx) else { return };
+        let replays = cx.caps().replay == Replay::FromPosition
+            && cx.caps().position != Numbering::None
+            && cx.caps().epoch_named;
+        let asked = self.durable.map(|p| p.sequence).filter(|_| replays);
+        let rung = if asked.is_some() { Rung::Resume } else { Rung::Overlap };
+        let conn = cx.next_conn();
+        self.spare = Some(Link::new(conn, token, rung, asked));
+        self.set_timer(cx, Timer::Handover, cx.timing().handover_ms);
+        self.set_phase(cx, Phase::Live { handover: true });
+        cx.emit(Output::Open { conn, stream: self.id.clone(), token, after: asked });
+    }
+
+    pub(super) fn handle_spare_ack(&mut self, cx: &mut Cx<'_>, epoch: Option<Label>) {
+        if cx.caps().epoch_named && epoch.is_some() && epoch != self.seen.epoch_name {
+            self.drop_spare_as(cx, "the second connection is in another epoch");
+        }
+        self.check_join(cx);
+    }
+
+    /// An event of the second connection waits.
+    pub(super) fn park_spare(&mut self, cx: &mut Cx<'_>, epoch: Option<&Label>, event: Parked) {
+        if cx.caps().epoch_named && epoch.is_some() && epoch != self.seen.epoch_name.as_ref() {
+            return self.drop_spare_as(cx, "the second connection is in another epoch");
+        }
+        let held_max = cx.timing().held_max;
+        let Some(spare) = &mut self.spare else { return };
+        spare.parked.push(event);
+        if spare.parked.len() as u64 > held_max {
+            self.drop_spare_as(cx, "more events wait than the bound allows");
+        }
+    }
+
+    fn drop_spare_as(&mut self, cx: &mut Cx<'_>, what: &str) {
+        let class = crate::connector::Class::Retry { after_ms: None };
+        let failure = Failure { class, code: None, what: Label::from(what) };
+        self.drop_spare(cx, Some(CloseHow::Polite), failure);
+    }
+
+    /// The second connection did not work out; the first goes on.
+    pub(super) fn drop_spare(
+        &mut self,
+        cx: &mut Cx<'_>,
+        close: Option<CloseHow>,
+        failure: Failure,
+    ) {
+        let Some(spare) = self.spare.take() else { return };
+        if let Some(how) = close {
+            self.close(cx, spare.conn, how, failure.what.as_str());
+        }
+        self.report_lost(cx, spare.conn, failure);
+        self.timers.stop(Timer::Handover);
+        if self.is_live() {
+            self.set_phase(cx, Phase::Live { handover: false });
+            if self.link.as_ref().is_some_and(|link| link.leaving) {
+                self.set_timer(cx, Timer::Handover, cx.timing().backoff_ms_max);
+            }
+        }
+    }
+
+    /// Whether the first connection has passed the place where the second one begins.
+    pub(super) fn check_join(&mut self, cx: &mut Cx<'_>) {
+        let Some(spare) = self.spare.as_ref().filter(|s| s.stage == Stage::Subscribed) else {
+            return;
+        };
+        let acked = spare.acked.and_then(|acked| acked.position);
+        let held = self.held_sequence();
+        let joined = if cx.caps().position == Numbering::None {
+            spare.parked.first().is_some_and(|first| {
+                let seen = spare.expected.get(&first.event.key);
+                seen.is_some_and(|seen| seen.contains(&first.event.digest))
+            })
+        } else if acked.is_some() {
+            acked <= held
+        } else {
+            let contiguous = cx.caps().position == Numbering::Contiguous;
+            let first = spare.parked.iter().filter_map(|p| p.event.sequence).min();
+            let reach = held.map(|held| if contiguous { held + 1 } else { held });
+            first.is_some() && first <= reach
+        };
+        if joined {
+            self.switch(cx);
+        }
+    }
+
+    /// The second connection takes over.
+    fn switch(&mut self, cx: &mut Cx<'_>) {
+        let Some(mut spare) = self.spare.take() else { return };
+        if let Some(old) = self.link.take() {
+            self.close(cx, old.conn, CloseHow::Polite, "handed over");
+        }
+        self.timers.stop(Timer::Handover);
+        let parked = std::mem::take(&mut spare.parked);
+        let conn = spare.conn;
+        spare.settled = true;
+        spare.base = None;
+        spare.proof = Some(crate::machine::Proof::Next);
+        self.link = Some(spare);
+        self.set_timer(cx, Timer::Handover, cx.timing().grace_ms);
+        self.held.clear();
+        self.timers.stop(Timer::Hole);
+        self.hear(cx);
+        self.write_turn(cx, conn, Turn::Live, Closer::Us, "handed over");
+        self.set_phase(cx, Phase::Live { handover: false });
+        for event in parked {
+            self.take_event(cx, event);
+        }
+        if self.is_live() && std::mem::take(&mut self.resync_owed) {
+            self.begin_reconcile(cx, None);
+        }
+    }
+
+    /// The first connection died before the join: the second must prove itself like any other.
+    pub(super) fn promote_spare(&mut self, cx: &mut Cx<'_>) {
+        let Some(mut spare) = self.spare.take() else { return };
+        self.timers.stop(Timer::Handover);
+        self.timers.stop(Timer::Audit);
+        self.timers.stop(Timer::Behind);
+        self.run = None;
+        self.audit = Default::default();
+        self.held.clear();
+        self.outage.rung = Some(spare.rung);
+        let parked = std::mem::take(&mut spare.parked);
+        let position = spare.acked.and_then(|acked| acked.position);
+        spare.expected.clear();
+        self.link = Some(spare);
+        self.hear(cx);
+        self.set_phase(cx, Phase::CatchingUp);
+        self.resume_ack(cx, position);
+        for event in parked {
+            if self.link.is_some() {
+                self.take_event(cx, event);
+            }
+        }
+        if self.link.is_some() {
+            self.settle_frame(cx);
+        }
+    }
+
+    /// The hand-over has taken too long (on a quiet stream no join ever shows), or may be tried
+    /// again, or what the old connection delivered is no longer expected of the new one.
+    pub(super) fn handle_handover_timer(&mut self, cx: &mut Cx<'_>) {
+        match &self.spare {
+            Some(spare) if spare.stage == Stage::Subscribed => {
+                if let Some(link) = self.link.take() {
+                    self.close(cx, link.conn, CloseHow::Polite, "the hand-over has taken too long");
+                }
+                self.promote_spare(cx);
+            }
+            Some(_) => self.drop_spare_as(cx, "the second connection took too long"),
+            None => {
+                if let Some(link) = &mut self.link {
+                    link.expected.clear();
+                }
+                if self.link.as_ref().is_some_and(|link| link.leaving) {
+                    self.begin_handover(cx);
+                }
+            }
+        }
+    }
+}

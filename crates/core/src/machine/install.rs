@@ -1,0 +1,274 @@
+//! Publishing a snapshot: the bracket, the position, the ledger.
+
+use bytes::Bytes;
+
+use crate::connector::{Numbering, SnapshotBody};
+use crate::fold::OpenGap;
+use crate::ids::{Key, SnapshotId};
+use crate::machine::context::Cx;
+use crate::machine::link::Late;
+use crate::machine::mutant::Mutant;
+use crate::machine::stream::Stream;
+use crate::machine::{Proof, Report, Rung};
+use crate::position::Position;
+use crate::record::{
+    Body, Change, Effect, GapCause, GapClosed, GapOutcome, Origin, SnapshotBegin, SnapshotEnd,
+    Witness,
+};
+use crate::snapshot::{Collected, RowAt, diff, is_newer};
+use crate::time::UnixMicros;
+
+impl Stream {
+    /// A Rebase was proved: its snapshot is installed before any event above the tag.
+    pub(super) fn install_prepared(&mut self, cx: &mut Cx<'_>) {
+        let Some(prepared) = self.prepared.take() else { return };
+        let new_epoch = self.link.as_ref().is_some_and(|link| link.new_epoch.is_some());
+        if new_epoch || prepared.collected.tag != self.held_sequence() {
+            let cause = self.gap_cause(cx);
+            self.open_gap(cx, cause);
+        }
+        self.install(cx, prepared.collected, Witness::Resumed);
+    }
+
+    /// Installs a snapshot and takes the stream as near to Live as that allows.
+    pub(super) fn install(&mut self, cx: &mut Cx<'_>, collected: Collected, witness: Witness) {
+        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
+        let new_epoch = self.enter_epoch(cx);
+        let numbered = cx.caps().position != Numbering::None;
+        let at = |sequence: Option<u64>| sequence.filter(|_| numbered).map(|s| self.position(s));
+        let (tag, head) = (at(collected.tag), at(collected.head));
+        let snapshot = self.seen.last_snapshot.next();
+        let rows_are_state = cx.caps().snapshot_body == SnapshotBody::State;
+        self.write(cx, Body::SnapshotBegin(SnapshotBegin { snapshot, tag, rows_are_state }));
+        if cx.mutated(Mutant::PositionBeforeEnd) {
+            self.take_position(tag, new_epoch);
+        }
+        let counts = match rows_are_state {
+            true => self.write_items(cx, snapshot, &collected, tag),
+            false => Counts::default(),
+        };
+        let end = SnapshotEnd {
+            snapshot,
+            count: counts.changed + counts.deleted,
+            rows: collected.received,
+            digest: counts.digest,
+            tag,
+            rows_are_state,
+            converging_until: head.filter(|head| Some(*head) > tag),
+            witness,
+        };
+        self.write(cx, Body::SnapshotEnd(end));
+        let through = match gaps.is_empty() && !new_epoch {
+            true => None,
+            false => self.take_position(tag, new_epoch),
+        };
+        for gap in gaps {
+            let closed = self.closing(cx, &gap, through, Some(snapshot), rows_are_state);
+            if let Some(late) = self.link.as_mut().and_then(|link| link.late.as_mut()) {
+                late.row = Some(closed.clone());
+            }
+            self.close_gap(cx, closed);
+        }
+        cx.report(Report::Installed {
+            stream: self.id.clone(),
+            snapshot,
+            rows: collected.received,
+            changed: counts.changed,
+            deleted: counts.deleted,
+            tag,
+            witness,
+        });
+        self.finish_install(cx);
+    }
+
+    /// No snapshot is to be had: the ledger row ends where events begin, and state says that it may
+    /// be stale.
+    pub(super) fn finish_without_snapshot(&mut self, cx: &mut Cx<'_>) {
+        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
+        let new_epoch = self.enter_epoch(cx);
+        let through = self.take_position(None, new_epoch);
+        for gap in gaps {
+            let closed = self.closing(cx, &gap, through, None, false);
+            self.close_gap(cx, closed);
+        }
+        self.finish_install(cx);
+    }
+
+    fn finish_install(&mut self, cx: &mut Cx<'_>) {
+        self.deletes_expected = false;
+        self.resync_owed = false;
+        self.touched.clear();
+        let parked = match &mut self.link {
+            Some(link) => {
+                link.settled = true;
+                link.anchor = None;
+                if link.rung == Rung::Resume {
+                    link.proof.get_or_insert(Proof::Head);
+                }
+                std::mem::take(&mut link.parked)
+            }
+            None => return,
+        };
+        for event in parked {
+            self.take_event(cx, event);
+        }
+        if self.link.as_ref().is_some_and(|link| link.settled) && self.run.is_none() {
+            self.settle(cx);
+        }
+    }
+
+    /// Enters the numbering that the link has met, if any. True if it is a new one.
+    fn enter_epoch(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Some(new) = self.link.as_mut().and_then(|link| link.new_epoch.take()) else {
+            return false;
+        };
+        let fresh = self.seen.position.is_none() && self.seen.epoch_name.is_none();
+        let epoch = if fresh { self.seen.epoch } else { self.seen.epoch.next() };
+        self.write(cx, Body::EpochChanged { epoch, name: new.name });
+        self.held.clear();
+        true
+    }
+
+    fn write_items(
+        &mut self,
+        cx: &mut Cx<'_>,
+        snapshot: SnapshotId,
+        collected: &Collected,
+        tag: Option<Position>,
+    ) -> Counts {
+        let found = diff(&self.seen.keys, &collected.rows, &self.touched);
+        let absent: Vec<Key> = found
+            .absent
+            .into_iter()
+            .filter(|key| !is_newer(self.touched.get(key), tag.map(|t| t.sequence)))
+            .collect();
+        let upserts: Vec<Change> =
+            found.upserts.into_iter().map(|(key, at)| self.item(key, at, tag)).collect();
+        let unit_items = cx.timing().snapshot_unit_items.max(1);
+        let mut counts = Counts { changed: upserts.len() as u64, ..Counts::default() };
+        counts.deleted = absent.len() as u64;
+        let deletes = absent.into_iter().map(|key| Change {
+            key,
+            position: tag,
+            ordinal: 0,
+            event_id: None,
+            kind: None,
+            deleted: true,
+            origin: Origin::Snapshot,
+            effect: Effect::State,
+            occurred_at: None,
+            digest: 0,
+            payload: Bytes::new(),
+        });
+        for (index, change) in upserts.into_iter().chain(deletes).enumerate() {
+            counts.digest ^= change.digest;
+            self.write(cx, Body::SnapshotItem { snapshot, change });
+            if (index as u64 + 1).is_multiple_of(unit_items) {
+                self.flush(cx);
+            }
+        }
+        counts
+    }
+
+    fn item(&self, key: &Key, at: &RowAt, tag: Option<Position>) -> Change {
+        let position = match (tag, at.version) {
+            (Some(_), Some(version)) => Some(self.position(version)),
+            _ => tag,
+        };
+        Change {
+            key: key.clone(),
+            position,
+            ordinal: 0,
+            event_id: None,
+            kind: None,
+            deleted: false,
+            origin: Origin::Snapshot,
+            effect: Effect::State,
+            occurred_at: at.row.occurred_at,
+            digest: at.row.digest,
+            payload: at.row.payload.clone(),
+        }
+    }
+
+    /// Moves the position after an install, and says where ledger rows end that no event has ended.
+    ///
+    /// Without a ledger row the position stays: only a row may cover what lies below the tag. Where events have come, or are known to come from a base on, the position stays with the
+    /// stream: events between it and the tag will still arrive, and enter as history. Only where
+    /// nothing is known does it move to the tag; events that arrive from below it all the same are
+    /// taken as late ones.
+    fn take_position(&mut self, tag: Option<Position>, new_epoch: bool) -> Option<Position> {
+        let held = self.seen.position;
+        let link = self.link.as_ref()?;
+        let parked = link.parked.iter().filter_map(|p| p.event.sequence).min();
+        if new_epoch && let Some(first) = parked {
+            let before = self.position(first.saturating_sub(1));
+            self.seen.advance(before);
+            return Some(before);
+        }
+        if let Some(base) = link.base {
+            let base = self.position(base);
+            self.seen.advance(base);
+            return Some(base);
+        }
+        if link.first.is_some() {
+            return held;
+        }
+        let tag = tag?;
+        self.seen.advance(tag);
+        let floor = held.filter(|_| !new_epoch).map_or(0, |p| p.sequence);
+        if let Some(link) = &mut self.link {
+            link.late = Some(Late { floor, tag, row: None, rest: None });
+        }
+        Some(tag)
+    }
+
+    fn closing(
+        &self,
+        cx: &Cx<'_>,
+        gap: &OpenGap,
+        through: Option<Position>,
+        closed_by: Option<SnapshotId>,
+        reconciled: bool,
+    ) -> GapClosed {
+        let opened = &gap.opened;
+        let before_first = gap
+            .first
+            .filter(|first| first.epoch == self.seen.epoch)
+            .map(|first| Position::new(first.epoch, first.sequence.saturating_sub(1)));
+        let through = before_first.or(through).map(|through| match opened.after {
+            Some(after) if after.epoch == through.epoch => after.max(through),
+            _ => through,
+        });
+        let numbered = cx.caps().position != Numbering::None;
+        let outcome = match opened.cause {
+            _ if numbered && through.is_some() && through == opened.after => GapOutcome::Repaired,
+            GapCause::Drift => GapOutcome::Drift,
+            GapCause::Unproven => GapOutcome::Unproven,
+            _ if !numbered => GapOutcome::Unproven,
+            _ => GapOutcome::Unrecoverable,
+        };
+        GapClosed {
+            gap: opened.gap,
+            outcome,
+            after: opened.after,
+            through: through.filter(|_| numbered),
+            wall_from: opened.wall_from,
+            wall_to: self.covered_again_at(cx),
+            cause: opened.cause,
+            closed_by,
+            reconciled,
+        }
+    }
+
+    fn covered_again_at(&self, cx: &Cx<'_>) -> UnixMicros {
+        let acked = self.link.as_ref().and_then(|link| link.acked);
+        acked.map_or(cx.now.wall, |acked| acked.wall)
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    changed: u64,
+    deleted: u64,
+    digest: u128,
+}

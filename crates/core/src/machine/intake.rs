@@ -1,0 +1,487 @@
+//! Frames in, records out: identity, order, holes.
+
+use std::collections::BTreeMap;
+
+use crate::connector::{Class, Coverage, Decoded, Event, Failure, Item, Numbering};
+use crate::ids::{ConnId, Key, Label};
+use crate::machine::context::Cx;
+use crate::machine::link::{Link, Parked, Stage};
+use crate::machine::mutant::Mutant;
+use crate::machine::reconcile::Purpose;
+use crate::machine::stream::Stream;
+use crate::machine::timer::Timer;
+use crate::machine::{CloseHow, Phase, Proof, Rung};
+use crate::position::Position;
+use crate::record::{
+    Body, Change, Effect, GapCause, Origin, QUARANTINE_BYTES_MAX, Quarantined, digest,
+};
+
+impl Stream {
+    /// A frame has come.
+    pub(super) fn handle_frame(&mut self, cx: &mut Cx<'_>, conn: ConnId, decoded: Decoded) {
+        if self.is_first(conn) {
+            self.hear(cx);
+        }
+        let Decoded { subscription, epoch, items } = decoded;
+        let mut ordinals = Ordinals::default();
+        for item in items {
+            if !self.has_conn(conn) {
+                return;
+            }
+            match item {
+                Item::Ack { position } => {
+                    self.handle_ack(cx, conn, subscription.clone(), epoch.clone(), position);
+                }
+                Item::Event(event) => {
+                    let ordinal = match cx.caps().position_unique {
+                        true => 0,
+                        false => ordinals.next(&event),
+                    };
+                    let event = Parked { event, ordinal, received_at: cx.now.wall };
+                    self.handle_event(cx, conn, subscription.as_ref(), epoch.as_ref(), event);
+                }
+                Item::Heartbeat { position } => {
+                    self.handle_heartbeat(cx, conn, subscription.as_ref(), position);
+                }
+                Item::Refusal(failure) => self.handle_refusal(cx, conn, failure),
+                Item::Closing { .. } => self.handle_closing(cx, conn),
+                Item::Unknown => self.count_foreign(),
+                Item::Poison { reason, bytes } => self.quarantine(cx, conn, reason, bytes),
+            }
+        }
+        if self.is_first(conn) {
+            self.settle_frame(cx);
+        }
+        self.check_join(cx);
+    }
+
+    /// Something came on the first socket: it is alive.
+    pub(super) fn hear(&mut self, cx: &mut Cx<'_>) {
+        self.timers.set(Timer::Idle, cx.now.at + cx.config.timing.idle_ms);
+        self.timers.set(Timer::Ping, cx.now.at + cx.config.timing.ping_ms);
+    }
+
+    fn handle_event(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        subscription: Option<&Label>,
+        epoch: Option<&Label>,
+        event: Parked,
+    ) {
+        let ours = |link: &Link| link.stage == Stage::Subscribed && link.owns(subscription);
+        if !self.link_mut(conn).is_some_and(|link| ours(link)) {
+            return self.count_foreign();
+        }
+        if cx.caps().position != Numbering::None && event.event.sequence.is_none() {
+            let reason = Label::from("an event without a position on a numbered stream");
+            return self.quarantine(cx, conn, reason, event.event.payload);
+        }
+        if self.is_spare(conn) {
+            return self.park_spare(cx, epoch, event);
+        }
+        if self.meet_epoch(cx, epoch) {
+            self.take_event(cx, event);
+        }
+    }
+
+    /// Takes an event of the first socket in the present (or coming) numbering.
+    pub(super) fn take_event(&mut self, cx: &mut Cx<'_>, event: Parked) {
+        let Some(link) = &mut self.link else { return };
+        let rebasing = link.rung == Rung::Rebase && link.proof.is_none();
+        if link.new_epoch.is_some() && !rebasing {
+            link.parked.push(event);
+            let held_max = cx.config.timing.held_max;
+            if link.parked.len() as u64 > held_max {
+                self.overflow(cx);
+            } else {
+                self.reevaluate(cx);
+            }
+            return;
+        }
+        match event.event.sequence.filter(|_| cx.caps().position != Numbering::None) {
+            Some(sequence) => self.take_positioned(cx, event, sequence),
+            None => self.take_unpositioned(cx, event),
+        }
+    }
+
+    fn take_positioned(&mut self, cx: &mut Cx<'_>, event: Parked, at: u64) {
+        let Some(link) = &self.link else { return };
+        if link.anchor.is_some() && link.proof.is_none() && !self.meet_anchor(cx, &event, at) {
+            return;
+        }
+        let Some(link) = &self.link else { return };
+        let unproven = link.proof.is_none() && matches!(link.rung, Rung::Resume | Rung::Rebase);
+        let contiguous = cx.caps().position == Numbering::Contiguous;
+        let rebasing = unproven && link.rung == Rung::Rebase;
+        let held = match rebasing {
+            true => link.asked,
+            false if cx.mutated(Mutant::DedupAgainstDurable) => {
+                self.durable.map(|p| p.sequence).or(self.held_sequence())
+            }
+            false => self.held_sequence(),
+        };
+        if held.is_some_and(|held| at <= held) {
+            return if rebasing { self.count_duplicate() } else { self.take_old(cx, event, at) };
+        }
+        let next = held.is_some_and(|held| at == held + 1);
+        if contiguous && next {
+            if unproven {
+                self.handle_proof(cx, Proof::Next);
+            }
+            self.apply(cx, event, Some(at));
+            return self.drain_held(cx);
+        }
+        let first_known = link.first.is_some() || link.base.is_some();
+        if contiguous && (held.is_some() || !first_known) {
+            return self.hold(cx, event, at);
+        }
+        let identity = (self.position(at), event.event.key.clone(), event.ordinal);
+        if self.seen.ahead.contains(&identity) {
+            return self.count_duplicate();
+        }
+        self.apply(cx, event, Some(at));
+    }
+
+    /// Compares an event with the one that must come back first. True if it is to be taken as a new
+    /// event.
+    fn meet_anchor(&mut self, cx: &mut Cx<'_>, event: &Parked, at: u64) -> bool {
+        let unique = cx.caps().position_unique;
+        let contiguous = cx.caps().position == Numbering::Contiguous;
+        let Some(link) = &mut self.link else { return false };
+        let Some(anchor) = link.anchor else { return true };
+        let expected = anchor.position.sequence;
+        if at < expected {
+            self.count_duplicate();
+            return false;
+        }
+        if at == expected {
+            let digest = if event.event.deleted { 0 } else { event.event.digest };
+            let seen = link.anchor_seen.unwrap_or(0) ^ digest;
+            link.anchor_seen = Some(seen);
+            self.count_duplicate();
+            if unique {
+                self.weigh_anchor(cx);
+            }
+            return false;
+        }
+        if link.anchor_seen.is_some() {
+            return self.weigh_anchor(cx);
+        }
+        if contiguous {
+            return true;
+        }
+        self.handle_clamp(cx);
+        self.link.is_some()
+    }
+
+    /// What came back at the anchor is complete: it must be what is held. False if the attempt is
+    /// over.
+    fn weigh_anchor(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Some(link) = &self.link else { return false };
+        match (link.anchor, link.anchor_seen) {
+            (Some(anchor), Some(seen)) if anchor.digest == seen => {
+                self.handle_proof(cx, Proof::Anchor);
+                self.drain_held(cx);
+                true
+            }
+            (Some(_), Some(_)) => {
+                self.leave_epoch(cx, "the last event held came back different");
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// An event at or below what is held: a duplicate, a late one, or a sign of another numbering.
+    fn take_old(&mut self, cx: &mut Cx<'_>, event: Parked, at: u64) {
+        let position = self.position(at);
+        let doubted = self.outage.stale_since.is_some();
+        let Some(link) = &mut self.link else { return };
+        if doubted && link.rung == Rung::Overlap && link.first.is_none() && !link.settled {
+            let name = self.seen.epoch_name.clone();
+            link.new_epoch = Some(crate::machine::link::NewEpoch { name });
+            link.parked.push(event);
+            self.outage.new_epoch = true;
+            return self.reevaluate(cx);
+        }
+        let late = link.late.as_mut().filter(|late| at > late.floor && position <= late.tag);
+        let Some(late) = late else { return self.count_duplicate() };
+        late.floor = at;
+        link.fruitful = true;
+        let change = self.change(&event, Some(position), Effect::History);
+        self.write_at(cx, event.received_at, Body::Change(change));
+        self.narrow(cx, at);
+    }
+
+    fn take_unpositioned(&mut self, cx: &mut Cx<'_>, event: Parked) {
+        let Some(link) = &mut self.link else { return };
+        let key = &event.event.key;
+        if let Some(expected) = link.expected.get_mut(key)
+            && let Some(index) = expected.iter().position(|d| *d == event.event.digest)
+        {
+            expected.remove(index);
+            link.echo.insert(key.clone(), event.event.digest);
+            return self.count_duplicate();
+        }
+        if link.echo.get(key) == Some(&event.event.digest) {
+            return self.count_duplicate();
+        }
+        self.apply(cx, event, None);
+    }
+
+    /// Waits for the events before it.
+    fn hold(&mut self, cx: &mut Cx<'_>, event: Parked, at: u64) {
+        if self.held.insert(at, event).is_some() {
+            self.count_duplicate();
+        }
+        if self.held.len() as u64 > cx.timing().held_max {
+            return self.overflow(cx);
+        }
+        if !self.timers.is_set(Timer::Hole) {
+            self.set_timer(cx, Timer::Hole, cx.timing().reorder_ms);
+        }
+    }
+
+    fn overflow(&mut self, cx: &mut Cx<'_>) {
+        let class = Class::Retry { after_ms: None };
+        let what = Label::from("more events wait than the bound allows");
+        self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
+    }
+
+    fn drain_held(&mut self, cx: &mut Cx<'_>) {
+        while let Some((at, event)) = self.held.pop_first() {
+            match self.held_sequence() {
+                Some(held) if at <= held => self.count_duplicate(),
+                Some(held) if at == held + 1 => self.apply(cx, event, Some(at)),
+                _ => {
+                    self.held.insert(at, event);
+                    return self.set_timer(cx, Timer::Hole, cx.timing().reorder_ms);
+                }
+            }
+        }
+        self.timers.stop(Timer::Hole);
+    }
+
+    /// On a contiguous stream without a known beginning: the lowest of what has come is the first.
+    pub(super) fn establish_first(&mut self, cx: &mut Cx<'_>) {
+        let Some(first) = self.held.keys().next().copied() else { return };
+        self.seen.advance(self.position(first.saturating_sub(1)));
+        self.drain_held(cx);
+        self.reevaluate(cx);
+    }
+
+    /// A hole has waited long enough.
+    pub(super) fn handle_hole_timer(&mut self, cx: &mut Cx<'_>) {
+        let Some(link) = &self.link else { return };
+        if self.held.is_empty() {
+            return;
+        }
+        if link.proof.is_none() && !link.settled {
+            match link.rung {
+                Rung::Resume | Rung::Rebase => return self.handle_clamp(cx),
+                Rung::Overlap if link.first.is_none() && link.base.is_none() => {
+                    return self.establish_first(cx);
+                }
+                Rung::Overlap | Rung::Floor => {}
+            }
+        }
+        if self.outage.hole_at == self.seen.position {
+            let poisoned = link.poisoned;
+            self.outage.overlap = Some(if poisoned { GapCause::Poison } else { GapCause::Hole });
+        }
+        self.outage.hole_at = self.seen.position;
+        let class = Class::Retry { after_ms: None };
+        let what = Label::from("a hole in the numbering");
+        self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
+    }
+
+    /// Writes an event and moves the position as far as it is whole.
+    fn apply(&mut self, cx: &mut Cx<'_>, event: Parked, at: Option<u64>) {
+        let position = at.map(|at| self.position(at));
+        let effect = self.effect(cx, &event.event, position);
+        let change = self.change(&event, position, effect);
+        let (key, digest) = (change.key.clone(), change.digest);
+        let caps = cx.caps();
+        let (unique, whole) = (caps.position_unique, caps.position_whole_in_frame);
+        if !unique && !whole {
+            self.advance_below(at);
+        }
+        self.write_at(cx, event.received_at, Body::Change(change));
+        if let Some(position) = position.filter(|_| unique) {
+            self.seen.advance(position);
+        }
+        if self.is_touch_recorded() {
+            self.touched.insert(key.clone(), at);
+        }
+        self.end_late(cx);
+        let Some(link) = &mut self.link else { return };
+        link.fruitful = true;
+        match at {
+            Some(at) => {
+                link.first.get_or_insert(at);
+            }
+            None => {
+                link.echo.insert(key.clone(), digest);
+                if let Some(spare) = &mut self.spare {
+                    spare.expected.entry(key).or_default().push(digest);
+                }
+            }
+        }
+    }
+
+    /// Everything below an event that opens a new position is whole.
+    fn advance_below(&mut self, at: Option<u64>) {
+        let open = self.seen.ahead.iter().next_back().map(|(position, _, _)| *position);
+        if let Some(open) = open.filter(|open| at.is_some_and(|at| open.sequence < at)) {
+            self.seen.advance(open);
+        }
+    }
+
+    fn is_touch_recorded(&self) -> bool {
+        self.audit.is_recording()
+            || self.run.as_ref().is_some_and(|run| run.purpose == Purpose::Reconcile)
+    }
+
+    /// A newer value of the key (or of all keys) may already be there.
+    fn effect(&self, cx: &Cx<'_>, event: &Event, position: Option<Position>) -> Effect {
+        let held = self.seen.keys.get(&event.key);
+        let newer = match position {
+            Some(position) => {
+                let tagged = self
+                    .seen
+                    .snapshot_tag
+                    .is_some_and(|tag| tag.epoch == position.epoch && position <= tag);
+                let versioned = held
+                    .and_then(|held| held.version)
+                    .is_some_and(|version| version.epoch == position.epoch && version > position);
+                tagged || versioned
+            }
+            None => match (held.and_then(|held| held.occurred_at), event.occurred_at) {
+                (Some(held), Some(event)) => held > event,
+                _ => false,
+            },
+        };
+        if newer && !cx.mutated(Mutant::LateEventTouchesState) {
+            Effect::History
+        } else {
+            Effect::State
+        }
+    }
+
+    fn change(&self, parked: &Parked, position: Option<Position>, effect: Effect) -> Change {
+        let event = &parked.event;
+        let replay_until = self.link.as_ref().and_then(|link| link.replay_until);
+        let acked = self.link.as_ref().and_then(|link| link.acked).map(|acked| acked.wall);
+        let replayed = position.is_some_and(|p| Some(p.sequence) <= replay_until)
+            || event.occurred_at.is_some_and(|at| Some(at) < acked);
+        let origin = if replayed { Origin::Replay } else { Origin::Live };
+        Change {
+            key: event.key.clone(),
+            position,
+            ordinal: parked.ordinal,
+            event_id: event.event_id.clone(),
+            kind: event.kind.clone(),
+            deleted: event.deleted,
+            origin,
+            effect,
+            occurred_at: event.occurred_at,
+            digest: if event.deleted { 0 } else { event.digest },
+            payload: event.payload.clone(),
+        }
+    }
+
+    fn handle_heartbeat(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        subscription: Option<&Label>,
+        head: Option<u64>,
+    ) {
+        let ours = self.link.as_ref().is_some_and(|l| l.conn == conn && l.owns(subscription));
+        if let Some(head) = head.filter(|_| ours && self.is_live()) {
+            if cx.caps().coverage == Coverage::Full {
+                self.note_head(cx, head);
+            } else {
+                self.note_progress(cx, head);
+            }
+        }
+    }
+
+    /// The vendor says that nothing of ours happened up to here.
+    fn note_progress(&mut self, cx: &mut Cx<'_>, head: u64) {
+        use crate::connector::Ack;
+        let provable = cx.caps().ack == Ack::WithPosition && cx.caps().subscription_named;
+        let due =
+            self.progress_at.is_none_or(|at| cx.now.at.since(at) >= cx.config.timing.progress_ms);
+        let increasing = cx.caps().position == Numbering::Increasing;
+        if provable && increasing && due && Some(head) > self.held_sequence() {
+            self.progress_at = Some(cx.now.at);
+            let position = self.position(head);
+            self.write(cx, Body::Progress { position });
+        }
+    }
+
+    fn handle_refusal(&mut self, cx: &mut Cx<'_>, conn: ConnId, failure: Failure) {
+        if self.is_spare(conn) {
+            return self.drop_spare(cx, Some(CloseHow::Polite), failure);
+        }
+        if self.is_first(conn) {
+            self.give_up(cx, CloseHow::Polite, failure);
+        }
+    }
+
+    fn quarantine(&mut self, cx: &mut Cx<'_>, conn: ConnId, reason: Label, bytes: bytes::Bytes) {
+        if let Some(link) = self.link_mut(conn) {
+            link.poisoned = true;
+        }
+        let quarantined = Quarantined {
+            conn: Some(conn),
+            reason,
+            length: bytes.len() as u64,
+            digest: digest(&bytes),
+            bytes: bytes.slice(..bytes.len().min(QUARANTINE_BYTES_MAX)),
+        };
+        self.write(cx, Body::Quarantined(quarantined));
+        let sees_holes = cx.caps().position == Numbering::Contiguous;
+        if self.is_first(conn) && self.is_live() && !sees_holes {
+            self.begin_reconcile(cx, Some(GapCause::Poison));
+        }
+    }
+
+    /// The frame is whole.
+    pub(super) fn settle_frame(&mut self, cx: &mut Cx<'_>) {
+        let caps = cx.caps();
+        if !caps.position_unique && caps.position_whole_in_frame {
+            let whole = self.seen.ahead.iter().next_back().map(|(position, _, _)| *position);
+            if let Some(whole) = whole {
+                self.seen.advance(whole);
+            }
+        }
+        if self.link.as_ref().is_some_and(|l| l.anchor_seen.is_some() && l.proof.is_none()) {
+            self.weigh_anchor(cx);
+        }
+        let Some(link) = &self.link else { return };
+        if self.phase == Phase::CatchingUp && link.settled && self.run.is_none() {
+            let waiting = self.seen.converging_until.is_some();
+            if !waiting {
+                self.settle(cx);
+            }
+        } else if self.run.is_some() && !self.is_live() {
+            self.reevaluate(cx);
+        }
+    }
+}
+
+/// Which of a frame's events of one position and key an event is.
+#[derive(Default)]
+struct Ordinals(BTreeMap<(Option<u64>, Key), u16>);
+
+impl Ordinals {
+    fn next(&mut self, event: &Event) -> u16 {
+        let count = self.0.entry((event.sequence, event.key.clone())).or_default();
+        let ordinal = *count;
+        *count = count.saturating_add(1);
+        ordinal
+    }
+}

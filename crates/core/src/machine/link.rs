@@ -1,0 +1,146 @@
+//! One socket as the machine sees it.
+
+use std::collections::BTreeMap;
+
+use crate::connector::Event;
+use crate::fold::Anchor;
+use crate::ids::{ConnId, Key, Label, TokenVersion};
+use crate::machine::{Proof, Rung};
+use crate::position::Position;
+use crate::record::GapClosed;
+use crate::time::{Millis, UnixMicros};
+
+/// How far a socket has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Stage {
+    /// The handshake is under way.
+    Opening,
+    /// The subscription was sent.
+    Subscribing,
+    /// The subscription is confirmed (or, where the vendor does not confirm, was sent).
+    Subscribed,
+}
+
+/// One socket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Link {
+    pub(super) conn: ConnId,
+    pub(super) stage: Stage,
+    pub(super) token: Option<TokenVersion>,
+    pub(super) rung: Rung,
+    /// The position that was asked for.
+    pub(super) asked: Option<u64>,
+    /// The event that must come back before the resume is believed.
+    pub(super) anchor: Option<Anchor>,
+    /// What has come back at the anchor's position so far (several events may share it).
+    pub(super) anchor_seen: Option<u128>,
+    pub(super) subscription: Option<Label>,
+    pub(super) acked: Option<Acked>,
+    pub(super) proof: Option<Proof>,
+    /// Every event above this is delivered on this socket: known from the confirmation, the floor
+    /// asked for, or a proof.
+    pub(super) base: Option<u64>,
+    /// The first event above what was held.
+    pub(super) first: Option<u64>,
+    /// Last position up to which late events of this socket were taken, and the ledger row that
+    /// they narrow: only where a snapshot moved the position before any event came.
+    pub(super) late: Option<Late>,
+    /// A numbering that is not installed yet; its events are parked.
+    pub(super) new_epoch: Option<NewEpoch>,
+    /// Events that may not be applied yet: of a numbering not installed, or of a hand-over.
+    pub(super) parked: Vec<Parked>,
+    /// The last event of each key on this socket: the identity of events without positions.
+    pub(super) echo: BTreeMap<Key, u128>,
+    /// Events that the other socket of a hand-over has delivered and this one will (without
+    /// positions), per key in order.
+    pub(super) expected: BTreeMap<Key, Vec<u128>>,
+    /// An event came on it that was not held before.
+    pub(super) fruitful: bool,
+    /// Bytes that could not be understood came on it.
+    pub(super) poisoned: bool,
+    /// We do not read it at the moment.
+    pub(super) paused: bool,
+    /// A planned close was announced, or the token or the keys have changed.
+    pub(super) leaving: bool,
+    /// A proof or a snapshot has made the stream complete on this socket.
+    pub(super) settled: bool,
+    /// The head before the handshake: events up to it are history, not live.
+    pub(super) replay_until: Option<u64>,
+}
+
+/// When and with what a subscription was confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Acked {
+    pub(super) at: Millis,
+    pub(super) wall: UnixMicros,
+    pub(super) position: Option<u64>,
+}
+
+/// See [`Link::late`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Late {
+    pub(super) floor: u64,
+    pub(super) tag: Position,
+    /// The row that was closed with the snapshot; the first late event ends it.
+    pub(super) row: Option<GapClosed>,
+    /// The rest of it, above the last late event: a crash must find it in the ledger.
+    pub(super) rest: Option<GapClosed>,
+}
+
+/// See [`Link::new_epoch`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct NewEpoch {
+    /// The vendor's name for it, where it has one.
+    pub(super) name: Option<Label>,
+}
+
+/// An event that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Parked {
+    pub(super) event: Event,
+    pub(super) ordinal: u16,
+    pub(super) received_at: UnixMicros,
+}
+
+impl Link {
+    pub(super) fn new(
+        conn: ConnId,
+        token: Option<TokenVersion>,
+        rung: Rung,
+        asked: Option<u64>,
+    ) -> Self {
+        Self {
+            conn,
+            stage: Stage::Opening,
+            token,
+            rung,
+            asked,
+            anchor: None,
+            anchor_seen: None,
+            subscription: None,
+            acked: None,
+            proof: None,
+            base: None,
+            first: None,
+            late: None,
+            new_epoch: None,
+            parked: Vec::new(),
+            echo: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            fruitful: false,
+            poisoned: false,
+            paused: false,
+            leaving: false,
+            settled: false,
+            replay_until: None,
+        }
+    }
+
+    /// Whether a frame of this subscription id is ours.
+    pub(super) fn owns(&self, subscription: Option<&Label>) -> bool {
+        match (&self.subscription, subscription) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What is remembered from the loss of Live to the next Live.
+
+use crate::machine::Rung;
+use crate::position::Position;
+use crate::record::GapCause;
+use crate::time::Millis;
+
+/// The memory of one outage. Forgotten on entering Live: a refusal of an old position says nothing
+/// about the next outage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Outage {
+    /// Attempts since Live.
+    pub(super) attempts: u32,
+    /// The durable position was refused as too old.
+    pub(super) refused: bool,
+    /// The oldest position served, as a refusal said.
+    pub(super) floor: Option<u64>,
+    /// Subscribing before the durable position was refused: try the position itself.
+    pub(super) no_anchor: bool,
+    /// How often a position that the vendor had just issued was refused.
+    pub(super) rebase_refusals: u8,
+    /// Only a subscription without a position will do, and why.
+    pub(super) overlap: Option<GapCause>,
+    /// The head as REST said before the handshake.
+    pub(super) head: Option<u64>,
+    /// The head was read (or need not be).
+    pub(super) head_known: bool,
+    /// Since when the head that REST shows has been below what is held.
+    pub(super) stale_since: Option<Millis>,
+    /// Where the last hole was found, to tell a second one without progress.
+    pub(super) hole_at: Option<Position>,
+    /// Subscriptions that were accepted and brought nothing although they should have.
+    pub(super) fruitless: u8,
+    /// The vendor names an epoch that is not the one held.
+    pub(super) new_epoch: bool,
+    /// What was tried last.
+    pub(super) rung: Option<Rung>,
+}
+
+impl Outage {
+    /// Why there is a hole, for the ledger.
+    pub(super) fn cause(&self, otherwise: GapCause) -> GapCause {
+        match self.overlap {
+            _ if self.new_epoch => GapCause::EpochChanged,
+            Some(cause) => cause,
+            None if self.refused => GapCause::Refused,
+            None => otherwise,
+        }
+    }
+}

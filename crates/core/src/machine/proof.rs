@@ -1,0 +1,103 @@
+//! What the model checker needs of a machine, in the proof build only: states that differ only in
+//! when they were reached count as one.
+
+use std::collections::BTreeSet;
+
+use crate::backoff::Jitter;
+use crate::ids::{AppendId, ConnId, RequestId};
+use crate::machine::mutant::Mutant;
+use crate::machine::stream::Stream;
+use crate::machine::timer::TimerTable;
+use crate::machine::{Machine, Phase};
+use crate::time::Millis;
+
+impl Machine {
+    /// The same machine with a guard taken out.
+    #[must_use]
+    pub fn with_mutant(mut self, mutant: Option<Mutant>) -> Self {
+        self.shared.mutant = mutant;
+        self
+    }
+
+    /// Shifts every moment so that `now` becomes `to`, and forgets what only tells histories apart.
+    pub fn normalise(&mut self, now: Millis, to: Millis) {
+        let shift = |at: &mut Millis| *at = Millis(to.0 + at.0.saturating_sub(now.0));
+        let age = |at: &mut Millis| *at = Millis(to.0.saturating_sub(now.0.saturating_sub(at.0)));
+        self.shared.jitter = Jitter::new(0);
+        self.shared.token.timers.shift(shift);
+        let mut requests_in_flight = false;
+        for stream in &mut self.streams {
+            stream.timers.shift(shift);
+            if let Phase::Waiting { until, .. } = &mut stream.phase {
+                shift(until);
+            }
+            if let Some(run) = &mut stream.run {
+                age(&mut run.begun_at);
+                requests_in_flight |= run.request.is_some();
+            }
+            for link in [&mut stream.link, &mut stream.spare].into_iter().flatten() {
+                if let Some(acked) = &mut link.acked {
+                    age(&mut acked.at);
+                }
+            }
+            if let Some(at) = &mut stream.live_since {
+                age(at);
+            }
+            if let Some(at) = &mut stream.outage.stale_since {
+                age(at);
+            }
+            stream.outage.attempts = stream.outage.attempts.min(2);
+            stream.forget_counts();
+        }
+        if !requests_in_flight {
+            self.shared.last_request = RequestId(0);
+        }
+        self.forget_numbers();
+    }
+
+    /// Numbers that only have to differ from one another are counted anew.
+    fn forget_numbers(&mut self) {
+        let appended = self.shared.appended.0;
+        let renumber = |id: &mut AppendId| id.0 -= appended;
+        renumber(&mut self.shared.last_append);
+        self.shared.appended = AppendId(0);
+        let linked = |s: &Stream| s.link.is_some() || s.spare.is_some();
+        if !self.streams.iter().any(linked) {
+            self.shared.last_conn = ConnId(0);
+        }
+        let mut offsets = BTreeSet::new();
+        for stream in &mut self.streams {
+            stream.marks_mut().for_each(renumber);
+            stream.seen.last_conn = ConnId(0);
+            stream.offsets_mut().for_each(|offset| {
+                offsets.insert(*offset);
+            });
+        }
+        let ranks: Vec<u64> = offsets.into_iter().collect();
+        for stream in &mut self.streams {
+            stream.offsets_mut().for_each(|offset| {
+                *offset = ranks.partition_point(|known| known < offset) as u64;
+            });
+        }
+        self.shared.clock = ranks.len() as u64;
+    }
+
+    /// The last unit known to be durable.
+    pub fn appended(&self) -> AppendId {
+        self.shared.appended
+    }
+}
+
+impl Stream {
+    fn offsets_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        let staged = self.seen.staged.iter_mut().flat_map(|staged| staged.items.values_mut());
+        let values = self.seen.keys.values_mut().chain(staged).map(|value| &mut value.offset);
+        values.chain(self.seen.stale_before.iter_mut().map(|(offset, _)| offset))
+    }
+}
+
+impl TimerTable {
+    fn shift(&mut self, mut shift: impl FnMut(&mut Millis)) {
+        self.deadlines_mut().for_each(&mut shift);
+    }
+}

@@ -1,0 +1,208 @@
+//! From a confirmed subscription to a proof that it misses nothing.
+
+use crate::connector::{Ack, Numbering};
+use crate::ids::{ConnId, Label};
+use crate::machine::context::Cx;
+use crate::machine::link::{Acked, NewEpoch, Stage};
+use crate::machine::mutant::Mutant;
+use crate::machine::reconcile::Purpose;
+use crate::machine::stream::Stream;
+use crate::machine::timer::Timer;
+use crate::machine::{Phase, Proof, Report, Rung};
+use crate::record::GapCause;
+
+impl Stream {
+    /// The subscription is confirmed.
+    pub(super) fn handle_ack(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        subscription: Option<Label>,
+        epoch: Option<Label>,
+        position: Option<u64>,
+    ) {
+        let acked = Acked { at: cx.now.at, wall: cx.now.wall, position };
+        match self.link_mut(conn) {
+            Some(link) if link.stage == Stage::Subscribing => {
+                link.stage = Stage::Subscribed;
+                link.acked = Some(acked);
+                link.subscription = subscription;
+            }
+            _ => return,
+        }
+        if self.is_spare(conn) {
+            return self.handle_spare_ack(cx, epoch);
+        }
+        self.timers.stop(Timer::Subscribe);
+        self.set_phase(cx, Phase::CatchingUp);
+        if self.meet_epoch(cx, epoch.as_ref()) {
+            self.resume_ack(cx, position);
+        }
+    }
+
+    /// Compares the epoch that the vendor names with the one held. False if the attempt is over.
+    pub(super) fn meet_epoch(&mut self, cx: &mut Cx<'_>, name: Option<&Label>) -> bool {
+        let Some(link) = &self.link else { return false };
+        let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
+        if !cx.caps().epoch_named || name.is_none() || known.as_ref() == name {
+            return true;
+        }
+        let prepared = self.prepared.as_ref().and_then(|p| p.collected.epoch.as_ref());
+        let untouched = link.first.is_none() && self.run.is_none() && link.new_epoch.is_none();
+        let acceptable = match link.rung {
+            Rung::Overlap => untouched,
+            Rung::Rebase => prepared == name && link.proof.is_none(),
+            Rung::Resume | Rung::Floor => false,
+        };
+        if !acceptable {
+            self.leave_epoch(cx, "the vendor is in another epoch");
+            return false;
+        }
+        self.outage.new_epoch |= self.seen.position.is_some();
+        let name = name.cloned();
+        if let Some(link) = &mut self.link {
+            link.new_epoch = Some(NewEpoch { name });
+        }
+        true
+    }
+
+    /// What a confirmed subscription still needs, by its rung.
+    pub(super) fn resume_ack(&mut self, cx: &mut Cx<'_>, position: Option<u64>) {
+        let Some(link) = &mut self.link else { return };
+        match link.rung {
+            Rung::Resume | Rung::Rebase => self.settle_positioned_ack(cx, position),
+            Rung::Floor => {
+                link.base = link.asked;
+                self.outage.refused = true;
+                let cause = self.gap_cause(cx);
+                self.begin_reconcile(cx, Some(cause));
+            }
+            Rung::Overlap => {
+                link.base = position;
+                if !cx.caps().epoch_named
+                    && cx.caps().position != Numbering::None
+                    && self.seen.position.is_some()
+                {
+                    link.new_epoch = Some(NewEpoch { name: None });
+                    self.outage.new_epoch = true;
+                }
+                let cause = self.gap_cause(cx);
+                self.begin_reconcile(cx, Some(cause));
+            }
+        }
+    }
+
+    fn settle_positioned_ack(&mut self, cx: &mut Cx<'_>, position: Option<u64>) {
+        let Some(link) = &self.link else { return };
+        let asked = link.asked;
+        let anchored = link.anchor.is_some() && !cx.caps().epoch_named;
+        let contiguous = cx.caps().position == Numbering::Contiguous;
+        if position.is_some() && position > asked {
+            return self.handle_clamp(cx);
+        }
+        if position.is_some() && !anchored {
+            return self.handle_proof(cx, Proof::Ack);
+        }
+        if cx.mutated(Mutant::UnprovenGoesLive) {
+            return self.handle_proof(cx, Proof::Ack);
+        }
+        let head_unmoved = self.outage.head.is_some() && self.outage.head == self.held_sequence();
+        if contiguous && head_unmoved && link.rung == Rung::Resume && !anchored {
+            return self.handle_proof(cx, Proof::Head);
+        }
+        let unprovable = !contiguous && link.anchor.is_none() && cx.caps().ack != Ack::WithPosition;
+        if unprovable {
+            return self.begin_reconcile(cx, Some(GapCause::Unproven));
+        }
+        self.set_timer(cx, Timer::Prove, cx.timing().prove_ms);
+    }
+
+    /// The subscription is known to miss nothing since the position it was asked for.
+    pub(super) fn handle_proof(&mut self, cx: &mut Cx<'_>, proof: Proof) {
+        let Some(link) = &mut self.link else { return };
+        if link.proof.is_some() {
+            return;
+        }
+        link.proof = Some(proof);
+        link.base = link.asked;
+        link.anchor = None;
+        link.settled = true;
+        let rung = link.rung;
+        self.timers.stop(Timer::Prove);
+        self.timers.stop(Timer::Grace);
+        cx.report(Report::Proved { stream: self.id.clone(), proof });
+        if rung == Rung::Rebase && self.prepared.is_some() {
+            return self.install_prepared(cx);
+        }
+        self.repair_gaps(cx);
+        if self.seen.open_gaps.is_empty() {
+            self.run = None;
+            self.settle(cx);
+        } else if self.run.is_none() {
+            self.begin_reconcile(cx, None);
+        }
+    }
+
+    /// Live, unless something is still owed.
+    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        if self.is_live() {
+            return;
+        }
+        if !self.seen.open_gaps.is_empty() || std::mem::take(&mut self.resync_owed) {
+            self.begin_reconcile(cx, None);
+        } else if self.seen.converging_until.is_some() {
+            self.set_phase(cx, Phase::CatchingUp);
+            self.set_timer(cx, Timer::Prove, cx.timing().prove_ms);
+        } else {
+            self.go_live(cx);
+        }
+    }
+
+    /// The vendor began later than it was asked to: the same socket becomes an Overlap.
+    pub(super) fn handle_clamp(&mut self, cx: &mut Cx<'_>) {
+        let first = self.held.keys().next().copied();
+        self.become_overlap();
+        self.timers.stop(Timer::Prove);
+        self.outage.overlap = Some(GapCause::Clamped);
+        let what = match first {
+            Some(first) => format!("the stream silently begins at {first}"),
+            None => "the stream silently begins later than asked".to_owned(),
+        };
+        cx.report(Report::Stale { stream: self.id.clone(), what: Label::new(what) });
+        self.begin_reconcile(cx, Some(GapCause::Clamped));
+        self.establish_first(cx);
+    }
+
+    /// The socket stays; what it was asked for no longer counts.
+    fn become_overlap(&mut self) {
+        self.prepared = None;
+        let Some(link) = &mut self.link else { return };
+        link.rung = Rung::Overlap;
+        link.anchor = None;
+        link.base = link.acked.and_then(|acked| acked.position);
+        if link.new_epoch.is_some() {
+            link.parked.extend(std::mem::take(&mut self.held).into_values());
+        }
+    }
+
+    /// A resume has gone unproved for too long, or a fuzzy snapshot unconfirmed.
+    pub(super) fn handle_prove_timer(&mut self, cx: &mut Cx<'_>) {
+        if self.is_live() {
+            return;
+        }
+        if self.link.as_ref().is_some_and(|link| link.proof.is_none() && link.rung == Rung::Rebase)
+        {
+            self.become_overlap();
+            let cause = self.gap_cause(cx);
+            return self.begin_reconcile(cx, Some(cause));
+        }
+        let cause = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.proof.is_none() && link.rung == Rung::Resume)
+            .then_some(GapCause::Unproven);
+        if self.run.as_ref().is_none_or(|run| run.purpose != Purpose::Reconcile) {
+            self.begin_reconcile(cx, cause);
+        }
+    }
+}

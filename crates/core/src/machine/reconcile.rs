@@ -1,0 +1,445 @@
+//! Fetching snapshots, and deciding whether one may be believed.
+
+use crate::connector::{Class, Failure, Numbering, Page, Paging, SnapshotBody, SnapshotKind};
+use crate::ids::{Label, RequestId, TokenVersion};
+use crate::machine::context::Cx;
+use crate::machine::link::{NewEpoch, Stage};
+use crate::machine::stream::Stream;
+use crate::machine::timer::Timer;
+use crate::machine::{Blocked, CloseHow, Fetch, Output, Phase, Report, Rung};
+use crate::record::{GapCause, Witness};
+use crate::snapshot::{Collected, Diff, diff};
+use crate::time::Millis;
+
+/// What is being fetched, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Purpose {
+    /// The head, before a handshake.
+    Head,
+    /// A snapshot to subscribe from.
+    Rebase,
+    /// A snapshot beside an open subscription.
+    Reconcile,
+    /// The head, to compare a Live stream with.
+    AuditHead,
+    /// Rows, to compare a Live stream with.
+    Audit,
+}
+
+/// One fetch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Run {
+    pub(super) purpose: Purpose,
+    pub(super) request: Option<RequestId>,
+    pub(super) token: Option<TokenVersion>,
+    pub(super) collected: Collected,
+    pub(super) begun_at: Millis,
+    /// The position that state showed when the reconciliation began.
+    pub(super) lower: Option<u64>,
+    tries: u32,
+    /// All pages are here.
+    pub(super) complete: bool,
+    /// Events up to the tag were given time to arrive.
+    graced: bool,
+}
+
+/// A snapshot that waits for its subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Prepared {
+    pub(super) collected: Collected,
+}
+
+/// Whether a complete snapshot can be installed now.
+enum Verdict {
+    Install(Witness),
+    Again(&'static str),
+    /// An event or a timer will decide.
+    Later,
+}
+
+impl Stream {
+    pub(super) fn begin_run(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        token: Option<TokenVersion>,
+    ) {
+        if matches!(purpose, Purpose::Head | Purpose::Rebase) {
+            self.set_phase(cx, Phase::Fetching);
+        }
+        self.run = Some(Run {
+            purpose,
+            request: None,
+            token,
+            collected: Collected::default(),
+            begun_at: cx.now.at,
+            lower: self.shown_sequence(),
+            tries: 0,
+            complete: false,
+            graced: false,
+        });
+        self.fetch(cx);
+    }
+
+    /// Begins the reconciliation of state on an open subscription; with a cause, a ledger row is
+    /// opened first, so that it is in the log before any event that follows the hole.
+    pub(super) fn begin_reconcile(&mut self, cx: &mut Cx<'_>, cause: Option<GapCause>) {
+        self.doubt(cx, "state has to be fetched");
+        if let Some(cause) = cause {
+            self.open_gap(cx, cause);
+        }
+        let base = self.link.as_ref().filter(|l| l.new_epoch.is_none()).and_then(|l| l.base);
+        if let Some(base) = base.filter(|_| cause.is_some()) {
+            self.seen.advance(self.position(base));
+        }
+        self.timers.stop(Timer::Prove);
+        self.timers.stop(Timer::Grace);
+        self.audit = Default::default();
+        self.touched.clear();
+        self.absent_once.clear();
+        if cx.caps().snapshot == SnapshotKind::None {
+            self.run = None;
+            return self.finish_without_snapshot(cx);
+        }
+        let token = self.link.as_ref().and_then(|link| link.token);
+        self.begin_run(cx, Purpose::Reconcile, token);
+    }
+
+    /// Asks for the first page (or the head). Where only the age of the answer can show that it
+    /// overlaps the subscription, it is asked for when it is old enough to be young enough.
+    pub(super) fn fetch(&mut self, cx: &mut Cx<'_>) {
+        let not_before = self.fetch_not_before(cx);
+        let token = self.token(cx);
+        let Some(run) = &mut self.run else { return };
+        run.collected = Collected::default();
+        run.complete = false;
+        run.request = None;
+        let at = cx.now.at;
+        let token = match token {
+            Ok(token) if not_before <= at => token,
+            Ok(_) => return self.timers.set(Timer::Refetch, not_before),
+            Err(()) => return self.timers.set(Timer::Refetch, at + cx.config.timing.refetch_ms),
+        };
+        run.begun_at = at;
+        run.token = token;
+        let what = match run.purpose {
+            Purpose::Head | Purpose::AuditHead => Fetch::Head,
+            Purpose::Rebase | Purpose::Reconcile | Purpose::Audit => Fetch::First,
+        };
+        self.request(cx, what);
+    }
+
+    fn fetch_not_before(&self, cx: &Cx<'_>) -> Millis {
+        let unpositioned = cx.caps().snapshot == SnapshotKind::Unpositioned
+            || cx.caps().position == Numbering::None;
+        let reconcile = self.run.as_ref().is_some_and(|run| run.purpose == Purpose::Reconcile);
+        match self.link.as_ref().and_then(|link| link.acked) {
+            Some(acked) if unpositioned && reconcile => {
+                acked.at + cx.caps().snapshot_staleness_ms_max
+            }
+            _ => cx.now.at,
+        }
+    }
+
+    fn request(&mut self, cx: &mut Cx<'_>, what: Fetch) {
+        let request = cx.next_request();
+        let Some(run) = &mut self.run else { return };
+        run.request = Some(request);
+        let token = run.token;
+        self.set_timer(cx, Timer::Page, cx.timing().page_ms);
+        cx.emit(Output::FetchPage { request, stream: self.id.clone(), what, token });
+    }
+
+    pub(super) fn handle_page(&mut self, cx: &mut Cx<'_>, request: RequestId, page: Page) {
+        let Some(run) = self.run.as_mut().filter(|run| run.request == Some(request)) else {
+            return;
+        };
+        run.request = None;
+        cx.shared.token.handle_accepted(run.token);
+        self.timers.stop(Timer::Page);
+        match run.purpose {
+            Purpose::Head => return self.handle_head(cx, page),
+            Purpose::AuditHead => return self.handle_audit_head(cx, page),
+            Purpose::Rebase | Purpose::Reconcile | Purpose::Audit => {}
+        }
+        let next = page.next.clone();
+        let positioned = cx.config.capabilities.snapshot == SnapshotKind::Positioned
+            && cx.config.capabilities.position != Numbering::None;
+        let rows_max = cx.config.timing.snapshot_rows_max;
+        if let Err(torn) = run.collected.add(page, positioned, rows_max) {
+            return self.refetch(cx, &torn.to_string(), None);
+        }
+        if let Some(next) = next {
+            return self.request(cx, Fetch::Next(next));
+        }
+        if let Err(torn) = run.collected.finish() {
+            return self.refetch(cx, &torn.to_string(), None);
+        }
+        run.complete = true;
+        self.evaluate(cx);
+    }
+
+    pub(super) fn handle_page_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: Option<RequestId>,
+        failure: Failure,
+    ) {
+        let Some(run) = self.run.as_mut().filter(|run| request.is_none() || run.request == request)
+        else {
+            return;
+        };
+        run.request = None;
+        self.timers.stop(Timer::Page);
+        match failure.class {
+            Class::Reauthorize => {
+                let token = run.token;
+                if let Some(link) = self.link.take() {
+                    self.close(cx, link.conn, CloseHow::Polite, "the token was refused by REST");
+                }
+                self.handle_unauthorized(cx, token, failure);
+            }
+            Class::Fatal => self.block(cx, Blocked::Fatal { failure }),
+            Class::Retry { after_ms } => self.refetch(cx, failure.what.as_str(), after_ms),
+            Class::Stale { .. } | Class::Closing => self.refetch(cx, failure.what.as_str(), None),
+        }
+    }
+
+    /// Begins the snapshot again after a delay, keeping socket, ledger row and what came meanwhile.
+    fn refetch(&mut self, cx: &mut Cx<'_>, why: &str, after_ms: Option<u64>) {
+        let refetch_ms = cx.timing().refetch_ms.max(1);
+        let patience = cx.caps().snapshot_staleness_ms_max / refetch_ms;
+        let tries_max = u64::from(cx.timing().snapshot_tries_max) + patience;
+        let Some(run) = &mut self.run else { return };
+        run.tries += 1;
+        run.complete = false;
+        run.request = None;
+        let (tries, purpose) = (u64::from(run.tries), run.purpose);
+        cx.report(Report::SnapshotRefused { stream: self.id.clone(), why: Label::from(why) });
+        if tries <= tries_max {
+            return self.set_timer(cx, Timer::Refetch, after_ms.unwrap_or(0).max(refetch_ms));
+        }
+        let class = Class::Retry { after_ms };
+        let failure = Failure { class, code: None, what: Label::from(why) };
+        match purpose {
+            Purpose::Audit | Purpose::AuditHead => self.end_audit(cx),
+            Purpose::Head | Purpose::Rebase => self.wait_with_backoff(cx, &failure),
+            Purpose::Reconcile => self.give_up(cx, CloseHow::Polite, failure),
+        }
+    }
+
+    pub(super) fn handle_refetch_timer(&mut self, cx: &mut Cx<'_>) {
+        match &self.run {
+            Some(run) if run.complete => self.evaluate(cx),
+            Some(run) if run.request.is_none() => self.fetch(cx),
+            _ => {}
+        }
+    }
+
+    fn handle_head(&mut self, cx: &mut Cx<'_>, page: Page) {
+        let other = page.epoch.is_some() && page.epoch != self.seen.epoch_name;
+        if cx.caps().epoch_named && other {
+            self.outage.new_epoch = true;
+            self.outage.head_known = true;
+            return self.begin_attempt(cx);
+        }
+        let Some(head) = page.tag else {
+            return self.refetch(cx, "the head has no position", None);
+        };
+        let behind = self.durable.is_some_and(|durable| head < durable.sequence);
+        if behind {
+            let since = *self.outage.stale_since.get_or_insert(cx.now.at);
+            if cx.now.at.since(since) <= cx.caps().snapshot_staleness_ms_max {
+                return self.refetch(cx, "the head is below what is held", None);
+            }
+            self.alarm(cx, "the vendor's head stays below what is held");
+            self.outage.overlap = Some(GapCause::Unproven);
+        } else {
+            self.outage.head = Some(head);
+        }
+        self.outage.head_known = true;
+        self.begin_attempt(cx);
+    }
+
+    /// Looks at a complete snapshot again: something has happened that may decide.
+    pub(super) fn reevaluate(&mut self, cx: &mut Cx<'_>) {
+        if self.run.as_ref().is_some_and(|run| run.complete) {
+            self.evaluate(cx);
+        }
+    }
+
+    fn evaluate(&mut self, cx: &mut Cx<'_>) {
+        let purpose = self.run.as_ref().map(|run| run.purpose);
+        match purpose {
+            Some(Purpose::Rebase) => self.evaluate_rebase(cx),
+            Some(Purpose::Reconcile) => self.evaluate_reconcile(cx),
+            Some(Purpose::Audit) => self.handle_audit_rows(cx),
+            Some(Purpose::Head | Purpose::AuditHead) | None => {}
+        }
+    }
+
+    fn evaluate_rebase(&mut self, cx: &mut Cx<'_>) {
+        let Some(run) = &self.run else { return };
+        let named = cx.caps().epoch_named;
+        let other = named && run.collected.epoch != self.seen.epoch_name;
+        let tag = run.collected.tag;
+        if !other && tag < self.shown_sequence() {
+            return self.refetch(cx, "the snapshot is older than what is held", None);
+        }
+        if !self.deletes_agree(cx) {
+            return;
+        }
+        self.outage.new_epoch |= other && self.seen.position.is_some();
+        let Some(run) = self.run.take() else { return };
+        self.prepared = Some(Prepared { collected: run.collected });
+        self.open(cx, Rung::Rebase, tag, None, run.token);
+    }
+
+    fn evaluate_reconcile(&mut self, cx: &mut Cx<'_>) {
+        if self.link.as_ref().is_none_or(|link| link.stage != Stage::Subscribed) {
+            return;
+        }
+        match self.judge(cx) {
+            Verdict::Again(why) => self.refetch(cx, why, None),
+            Verdict::Later => {}
+            Verdict::Install(witness) => {
+                if self.deletes_agree(cx)
+                    && let Some(run) = self.run.take()
+                {
+                    self.install(cx, run.collected, witness);
+                }
+            }
+        }
+    }
+
+    /// Whether a complete snapshot overlaps the open subscription.
+    fn judge(&mut self, cx: &mut Cx<'_>) -> Verdict {
+        let (Some(run), Some(link)) = (&mut self.run, &mut self.link) else {
+            return Verdict::Later;
+        };
+        let name = &run.collected.epoch;
+        if cx.config.capabilities.epoch_named && name.is_some() {
+            let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
+            if known != name {
+                let untouched = link.first.is_none() && link.new_epoch.is_none();
+                if link.rung != Rung::Overlap || !untouched {
+                    return Verdict::Again("the snapshot is of another epoch");
+                }
+                link.new_epoch = Some(NewEpoch { name: name.clone() });
+                self.outage.new_epoch |= self.seen.position.is_some();
+            }
+        }
+        let new_epoch = link.new_epoch.is_some();
+        let tag = run.collected.tag;
+        if !new_epoch && tag.is_some() && tag < run.lower {
+            return Verdict::Again("the snapshot is older than what is held");
+        }
+        let held = self.seen.position.map(|p| p.sequence);
+        let first = if new_epoch {
+            link.parked.iter().filter_map(|p| p.event.sequence).min()
+        } else {
+            link.first
+        };
+        let owed = tag > held && first.is_none() && !new_epoch && self.seen.position.is_some();
+        let promised = link.proof.is_some() || link.rung != Rung::Overlap || link.base.is_some();
+        if owed && promised && !run.graced {
+            run.graced = true;
+            self.timers.set(Timer::Grace, cx.now.at + cx.config.timing.grace_ms);
+            return Verdict::Later;
+        }
+        if owed && promised && self.timers.is_set(Timer::Grace) {
+            return Verdict::Later;
+        }
+        if let (Some(tag), Some(base)) = (tag, link.base) {
+            let resumed = link.acked.is_none_or(|acked| acked.position.is_none());
+            return match tag >= base {
+                true if resumed => Verdict::Install(Witness::Resumed),
+                true => Verdict::Install(Witness::AckPosition),
+                false => Verdict::Again("the snapshot is older than the subscription"),
+            };
+        }
+        let contiguous = cx.config.capabilities.position == Numbering::Contiguous;
+        match (tag, first) {
+            (Some(tag), Some(first)) if contiguous && first <= tag + 1 => {
+                return Verdict::Install(Witness::Contiguous);
+            }
+            (Some(_), Some(_)) if contiguous => {
+                return Verdict::Again("the snapshot is older than the first event");
+            }
+            (Some(tag), Some(first)) if first <= tag => {
+                return Verdict::Install(Witness::FirstEvent);
+            }
+            _ if contiguous && !self.held.is_empty() => return Verdict::Later,
+            _ => {}
+        }
+        let staleness_ms = cx.config.capabilities.snapshot_staleness_ms_max;
+        let young = link.acked.is_some_and(|acked| run.begun_at >= acked.at + staleness_ms);
+        match young {
+            true if tag.is_some() && tag == held => Verdict::Install(Witness::HeadUnmoved),
+            true => Verdict::Install(Witness::Assumed),
+            false => Verdict::Again("the snapshot may be older than the subscription"),
+        }
+    }
+
+    /// Whether keys that the snapshot lacks may be deleted; if it takes another look, asks for it.
+    fn deletes_agree(&mut self, cx: &mut Cx<'_>) -> bool {
+        if cx.caps().snapshot_body != SnapshotBody::State {
+            return true;
+        }
+        let Some(run) = &self.run else { return false };
+        let Diff { absent, .. } = diff(&self.seen.keys, &run.collected.rows, &self.touched);
+        let absent: std::collections::BTreeSet<_> = absent
+            .into_iter()
+            .filter(|key| !crate::snapshot::is_newer(self.touched.get(key), run.collected.tag))
+            .collect();
+        let shifting = cx.caps().paging == Paging::Offset && !run.collected.is_frozen();
+        if shifting && !absent.is_subset(&self.absent_once) {
+            self.absent_once = absent;
+            self.refetch(cx, "keys are missing; a second look decides", None);
+            return false;
+        }
+        let (deletes, of) = (absent.len() as u64, self.present_count());
+        let timing = cx.timing();
+        let implausible = deletes >= timing.mass_delete_min
+            && deletes * 100 > of * timing.mass_delete_percent
+            && !self.deletes_expected;
+        if implausible {
+            self.open_gap(cx, GapCause::Drift);
+            self.block(cx, Blocked::MassDelete { deletes, of });
+            return false;
+        }
+        true
+    }
+
+    fn present_count(&self) -> u64 {
+        self.seen.keys.values().filter(|key| key.present).count() as u64
+    }
+
+    /// Events up to the tag were given time to arrive. If none came, the subscription is mute.
+    pub(super) fn handle_grace_timer(&mut self, cx: &mut Cx<'_>) {
+        if self.audit.is_running() {
+            return self.handle_audit_grace(cx);
+        }
+        let Some(run) = self.run.as_ref().filter(|run| run.complete) else { return };
+        let promised_none = self.link.as_ref().is_some_and(|link| !link.fruitful);
+        if run.collected.tag > self.held_sequence() && promised_none {
+            return self.handle_mute(cx, "subscribed, but no event came");
+        }
+        self.evaluate(cx);
+    }
+
+    /// A subscription brings no events although there are some.
+    pub(super) fn handle_mute(&mut self, cx: &mut Cx<'_>, what: &str) {
+        let fruitless = self.link.as_ref().is_some_and(|link| !link.fruitful);
+        if fruitless && !self.is_live() {
+            self.outage.fruitless += 1;
+            if self.outage.fruitless >= 2
+                && let Some(link) = self.link.clone()
+            {
+                self.note_stale(cx, &link, None, what);
+            }
+        }
+        let class = Class::Retry { after_ms: None };
+        self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what: Label::from(what) });
+    }
+}

@@ -1,0 +1,281 @@
+//! One stream: what it holds, and how its records become units for the journal.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::connector::Failure;
+use crate::fold::{OpenGap, StreamFold};
+use crate::ids::{AppendId, ConnId, Key, Label, StreamId};
+use crate::machine::audit::Audit;
+use crate::machine::context::Cx;
+use crate::machine::link::{Link, Parked};
+use crate::machine::outage::Outage;
+use crate::machine::reconcile::{Prepared, Run};
+use crate::machine::timer::{Timer, TimerTable};
+use crate::machine::{Output, Phase, Report};
+use crate::position::Position;
+use crate::record::{
+    Append, Body, Closer, ConnectionTurn, GapCause, GapClosed, GapOpened, GapOutcome, Mark, Record,
+    Turn,
+};
+use crate::time::{Millis, UnixMicros};
+
+/// One subscription of a source.
+///
+/// Two positions, never one: `seen.position` is everything that was handed to the journal, and what
+/// dedup compares with; `durable` moves only on `Appended`, and is what a resume asks from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) seen: StreamFold,
+    pub(super) durable: Option<Position>,
+    marked: Option<Position>,
+    marks: VecDeque<(AppendId, Position)>,
+    unit: Vec<Record>,
+    pub(super) phase: Phase,
+    pub(super) timers: TimerTable,
+    pub(super) outage: Outage,
+    pub(super) link: Option<Link>,
+    /// The second connection of a hand-over.
+    pub(super) spare: Option<Link>,
+    pub(super) run: Option<Run>,
+    pub(super) prepared: Option<Prepared>,
+    /// Events behind a hole of a contiguous numbering.
+    pub(super) held: BTreeMap<u64, Parked>,
+    /// Keys that events touched since the snapshot was begun, and where.
+    pub(super) touched: BTreeMap<Key, Option<u64>>,
+    /// Keys that were absent from the last snapshot of this reconciliation.
+    pub(super) absent_once: BTreeSet<Key>,
+    pub(super) audit: Audit,
+    pub(super) live_since: Option<Millis>,
+    /// It refused a position that it had issued moments before: its snapshot's tag cannot be
+    /// subscribed from, and that outlives this many outages more.
+    pub(super) rebase_incapable: u8,
+    pub(super) progress_at: Option<Millis>,
+    /// The keys have changed, or a person asked: state has to be fetched before Live.
+    pub(super) resync_owed: bool,
+    /// Keys were taken out on purpose: their deletion is no surprise.
+    pub(super) deletes_expected: bool,
+    duplicates: u64,
+    foreign: u64,
+}
+
+impl Stream {
+    pub(super) fn new(id: StreamId) -> Self {
+        Self {
+            id,
+            seen: StreamFold::default(),
+            durable: None,
+            marked: None,
+            marks: VecDeque::new(),
+            unit: Vec::new(),
+            phase: Phase::Idle,
+            timers: TimerTable::default(),
+            outage: Outage::default(),
+            link: None,
+            spare: None,
+            run: None,
+            prepared: None,
+            held: BTreeMap::new(),
+            touched: BTreeMap::new(),
+            absent_once: BTreeSet::new(),
+            audit: Audit::default(),
+            live_since: None,
+            rebase_incapable: 0,
+            progress_at: None,
+            resync_owed: false,
+            deletes_expected: false,
+            duplicates: 0,
+            foreign: 0,
+        }
+    }
+
+    pub(super) fn restore(&mut self, cx: &mut Cx<'_>, mut fold: StreamFold) {
+        for state in fold.keys.values_mut() {
+            state.payload = bytes::Bytes::new();
+        }
+        self.durable = fold.position;
+        self.marked = fold.position;
+        self.seen = fold;
+        if let Some(staged) = &self.seen.staged {
+            let snapshot = staged.snapshot;
+            self.write(cx, Body::SnapshotAbort { snapshot });
+        }
+    }
+
+    /// The position held, as a number.
+    pub(super) fn held_sequence(&self) -> Option<u64> {
+        self.seen.position.map(|p| p.sequence)
+    }
+
+    /// The position that state shows: a snapshot may have taken it beyond the position held. A
+    /// snapshot from below would travel back in time.
+    pub(super) fn shown_sequence(&self) -> Option<u64> {
+        let seen = &self.seen;
+        let shown = [seen.position, seen.snapshot_tag, seen.converging_until];
+        shown.into_iter().flatten().filter(|p| p.epoch == seen.epoch).map(|p| p.sequence).max()
+    }
+
+    pub(super) fn position(&self, sequence: u64) -> Position {
+        Position::new(self.seen.epoch, sequence)
+    }
+
+    /// Whether this socket is the stream's first or second.
+    pub(super) fn has_conn(&self, conn: ConnId) -> bool {
+        [&self.link, &self.spare].into_iter().flatten().any(|link| link.conn == conn)
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live { .. })
+    }
+
+    pub(super) fn set_phase(&mut self, cx: &mut Cx<'_>, phase: Phase) {
+        if self.phase != phase {
+            self.phase = phase.clone();
+            cx.report(Report::Phase { stream: self.id.clone(), phase });
+        }
+    }
+
+    /// Adds a record to the unit of this input; it counts as seen from here on.
+    pub(super) fn write(&mut self, cx: &mut Cx<'_>, body: Body) {
+        self.write_at(cx, cx.now.wall, body);
+    }
+
+    pub(super) fn write_at(&mut self, cx: &mut Cx<'_>, received_at: UnixMicros, body: Body) {
+        let record = Record { stream: self.id.clone(), received_at, body };
+        self.seen.apply(cx.shared.clock, &record, false);
+        cx.shared.clock += 1;
+        self.unit.push(record);
+    }
+
+    /// Hands the unit to the journal. A position moves with the records that justify it, never
+    /// alone: heartbeats must not force a sync.
+    pub(super) fn flush(&mut self, cx: &mut Cx<'_>) {
+        if self.unit.is_empty() {
+            return;
+        }
+        let records = std::mem::take(&mut self.unit);
+        cx.shared.last_append = cx.shared.last_append.next();
+        let id = cx.shared.last_append;
+        let mark = self.seen.position.filter(|p| self.marked != Some(*p)).map(|position| {
+            self.marked = Some(position);
+            self.marks.push_back((id, position));
+            Mark { stream: self.id.clone(), position }
+        });
+        cx.emit(Output::Append(Append { id, records, mark }));
+    }
+
+    pub(super) fn handle_appended(&mut self, append: AppendId) {
+        while let Some((id, position)) = self.marks.front().copied() {
+            if id > append {
+                break;
+            }
+            self.durable = Some(position);
+            self.marks.pop_front();
+        }
+    }
+
+    pub(super) fn write_turn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        turn: Turn,
+        by: Closer,
+        why: &str,
+    ) {
+        let why = Label::from(why);
+        self.write(cx, Body::Connection(ConnectionTurn { conn, turn, by, why }));
+    }
+
+    /// Opens a ledger row, unless one is open that no event has ended yet: then the outage inside
+    /// the outage is the same interval of doubt.
+    pub(super) fn open_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
+        let after = self.seen.position;
+        let same = |gap: &OpenGap| gap.first.is_none() && gap.opened.after == after;
+        if self.seen.open_gaps.values().any(same) {
+            return;
+        }
+        let gap = self.seen.last_gap.next();
+        let wall_from = self.seen.covered_at.unwrap_or(cx.now.wall);
+        let skew = i64::try_from(cx.caps().clock_skew_ms_max).unwrap_or(i64::MAX);
+        let wall_from = UnixMicros(wall_from.0.saturating_sub(skew.saturating_mul(1_000)));
+        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
+        cx.report(Report::GapOpened { stream: self.id.clone(), gap, cause });
+    }
+
+    pub(super) fn close_gap(&mut self, cx: &mut Cx<'_>, closed: GapClosed) {
+        let (gap, outcome) = (closed.gap, closed.outcome);
+        self.write(cx, Body::GapClosed(closed));
+        cx.report(Report::GapClosed { stream: self.id.clone(), gap, outcome });
+    }
+
+    /// Closes open rows that begin at the position held as `repaired`: a proof has shown that the
+    /// stream goes on from there without a hole.
+    pub(super) fn repair_gaps(&mut self, cx: &mut Cx<'_>) {
+        let seen = self.seen.position;
+        let begins_here = |gap: &&OpenGap| gap.first.is_none() && gap.opened.after == seen;
+        let open: Vec<GapOpened> = self
+            .seen
+            .open_gaps
+            .values()
+            .filter(begins_here)
+            .map(|gap| gap.opened.clone())
+            .collect();
+        for gap in open {
+            let closed = GapClosed {
+                gap: gap.gap,
+                outcome: GapOutcome::Repaired,
+                after: gap.after,
+                through: gap.after,
+                wall_from: gap.wall_from,
+                wall_to: cx.now.wall,
+                cause: gap.cause,
+                closed_by: None,
+                reconciled: true,
+            };
+            self.close_gap(cx, closed);
+        }
+    }
+
+    pub(super) fn count_duplicate(&mut self) {
+        self.duplicates += 1;
+    }
+
+    pub(super) fn count_foreign(&mut self) {
+        self.foreign += 1;
+    }
+
+    #[cfg(feature = "proof")]
+    pub(super) fn marks_mut(&mut self) -> impl Iterator<Item = &mut AppendId> {
+        self.marks.iter_mut().map(|(id, _)| id)
+    }
+
+    #[cfg(feature = "proof")]
+    pub(super) fn forget_counts(&mut self) {
+        self.duplicates = 0;
+        self.foreign = 0;
+    }
+
+    pub(super) fn report_counts(&mut self, cx: &mut Cx<'_>) {
+        let count = std::mem::take(&mut self.duplicates);
+        if count > 0 {
+            cx.report(Report::Duplicates { stream: self.id.clone(), count });
+        }
+        let count = std::mem::take(&mut self.foreign);
+        if count > 0 {
+            cx.report(Report::Foreign { stream: self.id.clone(), count });
+        }
+    }
+
+    pub(super) fn alarm(&self, cx: &mut Cx<'_>, what: impl Into<String>) {
+        let what: String = what.into();
+        cx.report(Report::Alarm { stream: self.id.clone(), what: Label::new(what) });
+    }
+
+    pub(super) fn report_lost(&self, cx: &mut Cx<'_>, conn: ConnId, failure: Failure) {
+        cx.report(Report::Lost { stream: self.id.clone(), conn, failure });
+    }
+
+    pub(super) fn set_timer(&mut self, cx: &Cx<'_>, timer: Timer, delay_ms: u64) {
+        self.timers.set(timer, cx.now.at + delay_ms);
+    }
+}

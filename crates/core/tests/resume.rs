@@ -1,0 +1,253 @@
+//! Goal: a resume asks from what is durable, believes only proof, and steps down otherwise.
+
+mod world;
+
+use unbroken_core::connector::{Ack, Numbering, Replay};
+use unbroken_core::machine::{Proof, Report};
+use unbroken_core::record::{GapCause, GapOutcome, Origin};
+use world::{OnOld, World, contiguous, stream};
+
+fn live(rules: world::Rules) -> World {
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.emit(1);
+    world.run_to_live();
+    world
+}
+
+#[test]
+fn first_start_installs_a_snapshot_and_goes_live() {
+    let mut world = live(contiguous());
+    world.assert_state_is_the_vendors();
+    world.emit(0);
+    world.settle();
+    assert_eq!(world.sequences(), [3]);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn resume_uses_the_durable_position_not_the_seen_one() {
+    let mut world = live(contiguous());
+    world.emit(0);
+    world.emit(1);
+    let conn = world.sole_conn();
+    world.deliver(conn);
+    world.commit();
+    world.deliver(conn);
+    world.break_sock(conn);
+    assert_eq!(world.machine.seen(&stream()).unwrap().position.unwrap().sequence, 4);
+    world.emit(0);
+    world.run_to_live();
+    assert_eq!(world.asked.last(), Some(&Some(3)));
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4, 5], "what was on its way to the disk is not taken twice");
+}
+
+#[test]
+fn missed_events_are_replayed_once_and_in_order() {
+    let mut rules = contiguous();
+    rules.caps.rest_first = true;
+    let mut world = live(rules);
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    for k in 0..4 {
+        world.emit(k % 2);
+    }
+    world.run_to_live();
+    world.emit(0);
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4, 5, 6, 7]);
+    let replayed = world.changes().iter().filter(|c| c.origin == Origin::Replay).count();
+    assert!(replayed > 0, "events from the outage say that they were replayed");
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
+}
+
+#[test]
+fn an_event_at_or_below_the_asked_position_proves_nothing() {
+    let mut world = live(contiguous());
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(1);
+    while world.socks.is_empty() {
+        world.tick();
+    }
+    let conn = world.sole_conn();
+    world.accept(conn);
+    world.answer(conn);
+    world.deliver(conn);
+    let old = world.frame(&world.events[0].clone());
+    world.give(unbroken_core::machine::Input::Frame { conn, decoded: old });
+    assert!(!world.is_live());
+    world.settle();
+    assert!(world.is_live());
+    assert!(world.reports.contains(&Report::Proved { stream: stream(), proof: Proof::Next }));
+}
+
+#[test]
+fn a_silent_clamp_is_found_and_becomes_an_overlap_on_the_same_socket() {
+    let mut world = live(world::Rules { on_old: OnOld::Clamp, ..contiguous() });
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.emit(1);
+    world.purge();
+    world.emit(0);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [5]);
+    let row = world.ledger().pop().unwrap();
+    assert_eq!(row.cause, GapCause::Clamped);
+    assert_eq!(row.outcome, GapOutcome::Unrecoverable);
+    assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (2, 4));
+    world.assert_state_is_the_vendors();
+    assert_eq!(world.asked.len(), 2, "no third subscription was needed");
+}
+
+#[test]
+fn a_refused_position_leads_to_the_snapshot_and_a_ledger_row() {
+    let mut world = live(contiguous());
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.emit(1);
+    world.purge();
+    world.run_to_live();
+    world.emit(1);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!(row.cause, GapCause::Refused);
+    assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (2, 4));
+    assert_eq!(world.sequences(), [5]);
+}
+
+#[test]
+fn an_announced_floor_keeps_every_event_above_it() {
+    let mut world = live(world::Rules { on_old: OnOld::RefuseWithFloor, ..contiguous() });
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    world.emit(1);
+    world.emit(0);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [4, 5]);
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (2, 3));
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn an_increasing_stream_is_proved_by_its_last_event_coming_again() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::Increasing;
+    let mut world = live(rules);
+    world.emit(0);
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.run_to_live();
+    world.settle();
+    assert!(world.reports.contains(&Report::Proved { stream: stream(), proof: Proof::Anchor }));
+    assert_eq!(world.sequences(), [6, 8, 10]);
+}
+
+#[test]
+fn an_increasing_stream_that_was_clamped_gets_a_ledger_row() {
+    let mut rules = world::Rules { on_old: OnOld::Clamp, ..contiguous() };
+    rules.caps.position = Numbering::Increasing;
+    let mut world = live(rules);
+    world.emit(0);
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    world.emit(1);
+    world.run_to_live();
+    world.emit(1);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!(row.cause, GapCause::Clamped);
+    assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (8, 11));
+}
+
+#[test]
+fn a_hidden_epoch_is_found_by_the_canary() {
+    let mut rules = contiguous();
+    rules.caps.epoch_named = false;
+    let mut world = live(rules);
+    for k in 0..4 {
+        world.emit(k % 2);
+    }
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.epoch += 1;
+    world.floor = world.events.len();
+    for k in 0..9 {
+        world.emit((k + 1) % 2);
+    }
+    world.run_to_live();
+    world.emit(0);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!(row.cause, GapCause::EpochChanged);
+}
+
+#[test]
+fn a_named_epoch_change_is_only_entered_by_an_install() {
+    let mut world = live(contiguous());
+    world.emit(0);
+    world.settle();
+    world.reset_epoch();
+    world.emit(1);
+    world.run_to_live();
+    world.emit(0);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!(row.cause, GapCause::EpochChanged);
+    assert_eq!(row.after.unwrap().epoch.0 + 1, row.through.unwrap().epoch.0);
+}
+
+#[test]
+fn a_confirmation_with_position_proves_at_once() {
+    let mut rules = contiguous();
+    rules.caps.ack = Ack::WithPosition;
+    let mut world = live(rules);
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.run_to_live();
+    assert!(world.reports.contains(&Report::Proved { stream: stream(), proof: Proof::Ack }));
+}
+
+#[test]
+fn a_vendor_without_replay_gets_an_exact_row_per_outage() {
+    let mut rules = contiguous();
+    rules.caps.replay = Replay::None;
+    let mut world = live(rules);
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(1);
+    world.emit(0);
+    world.run_to_live();
+    world.emit(1);
+    world.emit(0);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    assert_eq!(world.sequences(), [3, 6, 7]);
+    let row = world.ledger().pop().unwrap();
+    assert_eq!(row.cause, GapCause::NoReplay);
+    assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (3, 5));
+}

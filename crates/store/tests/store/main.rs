@@ -1,0 +1,10 @@
+//! The store's tests; they share one world.
+#![cfg(test)]
+
+mod feeder;
+mod fold_equality;
+mod reader;
+mod rebuild;
+mod verify;
+mod views;
+mod world;
