@@ -108,10 +108,12 @@ impl State {
         }
     }
 
-    /// Ends streams, which the scenario then watches.
+    /// Ends streams; the scenario then watches those on which events were served.
     fn play_on(&mut self, live: Vec<u64>, command: &Command) {
-        for conn in &live {
-            self.cut(*conn, command.clone());
+        for conn in self.sessions.keys().copied().collect::<Vec<_>>() {
+            if self.sessions.get(&conn).is_some_and(|session| !session.is_cut) {
+                self.cut(conn, command.clone());
+            }
         }
         if let Some(active) = self.faults.active.as_mut() {
             active.conns = live;
