@@ -92,8 +92,8 @@ async fn ten_thousand_events_a_second_are_made_and_served() {
     let fast = Settings { agents: 5_000, rate: 10_000.0, page_limit: 2_000, ..settings() };
     let vendor = Vendor::start(fast).await.unwrap();
     let token = token(&vendor).await;
-    let (mut stream, _) = Stream::subscribed(&vendor, &token, None).await;
     let before = vendor.events_emitted();
+    let (mut stream, _) = Stream::subscribed(&vendor, &token, None).await;
     // Two seconds' worth of events at least, and on until nothing is owed: a machine that is too
     // slow for the rate falls further behind with every second and never gets there.
     let (mut served, mut paged) = (0, false);
