@@ -170,7 +170,7 @@ impl Vendor {
         self.hub.lock().world.stop();
     }
 
-    /// The truth ledger as of now.
+    /// The truth ledger as of now. It is a copy, made while everything stands still: ask rarely.
     pub fn truth(&self) -> Truth {
         self.hub.lock().world.truth()
     }

@@ -95,6 +95,10 @@ impl State {
             Fault::HalfOpen => self.play_on(live, &Command::HalfOpen),
             Fault::TokenRevokedEarly => {
                 self.tokens.revoke_all();
+                let told = Command::Say(message::error("unauthorized", None));
+                for session in self.sessions.values_mut() {
+                    session.commands.push_back(told.clone());
+                }
                 self.play_on(live, &Command::Close { code: 4401, reason: "token revoked" });
             }
             Fault::SequenceReset => {
