@@ -120,7 +120,8 @@ struct Keys {
     now: RwLock<Arc<[Key]>>,
 }
 
-/// Changes a running source's keys. After a change send `Input::KeysChanged`.
+/// Changes a running source's keys. After a change send `Input::KeysChanged`. What the source can do
+/// was settled when it began: from no keys to some, or back, needs a restart.
 #[derive(Clone, Debug)]
 pub struct SourceHandle(Arc<Keys>);
 
@@ -135,7 +136,9 @@ impl SourceHandle {
     }
 
     /// Sets the keys; true if they are others than before.
-    pub fn set_keys(&self, keys: Vec<Key>) -> bool {
+    pub fn set_keys(&self, mut keys: Vec<Key>) -> bool {
+        keys.sort_unstable();
+        keys.dedup();
         let mut now = self.0.now.write().unwrap_or_else(PoisonError::into_inner);
         let changed = **now != *keys;
         *now = keys.into();
@@ -156,9 +159,11 @@ impl Source {
     pub fn new(config: SourceConfig) -> Result<Self, SourceError> {
         let name = config.name;
         let origin = |key, source| SourceError::Origin { name: name.clone(), key, source };
+        let keys = read_keys(&config.agents, config.agents_file.as_deref())
+            .map_err(|source| SourceError::Keys { name: name.clone(), source })?;
         let connector = config
             .profile
-            .connector()
+            .connector(!keys.is_empty())
             .map_err(|source| SourceError::Profile { name: name.clone(), source })?;
         let plain = config.allow_plaintext;
         let api = config.api.as_deref().map(|text| Origin::api(text, plain)).transpose();
@@ -183,8 +188,6 @@ impl Source {
         let tls = tls.map_err(|source| SourceError::Tls { name: name.clone(), source })?;
         let http = Http::new(&tls, config.limits.body_bytes_max)
             .map_err(|source| SourceError::Tls { name: name.clone(), source })?;
-        let keys = read_keys(&config.agents, config.agents_file.as_deref())
-            .map_err(|source| SourceError::Keys { name: name.clone(), source })?;
         let keys = Arc::new(Keys {
             listed: config.agents,
             file: config.agents_file,
@@ -270,11 +273,11 @@ impl Source {
         let request = self.connector.fetch(what, context)?;
         let deadline = millis(self.timing.page_ms);
         let answer = self.http.send(api, &request, deadline).await.map_err(|error| {
-            let what = format!("GET {}: {error}", request.path());
+            let what = format!("{error}, asking {api}{}", request.path());
             Failure { what: Label::new(what), ..error.failure() }
         })?;
         if answer.is_success() {
-            return self.connector.page(what, &answer.body);
+            return self.connector.page(what, &answer.body, &keys);
         }
         let failure =
             self.connector.classify_status(answer.status, answer.retry_after_ms, &answer.body);

@@ -1,5 +1,7 @@
 //! Small captured frames, and what the embedded profiles make of them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use bytes::Bytes;
 use unbroken_connect::config::ProfileChoice;
 use unbroken_connect::generic::Generic;
@@ -15,12 +17,12 @@ macro_rules! frame {
 }
 
 fn profile(name: &str) -> Generic {
-    ProfileChoice::embedded(name).connector().unwrap()
+    ProfileChoice::embedded(name).connector(false).unwrap()
 }
 
 fn with(name: &str, keys: &str) -> Generic {
     let choice = ProfileChoice { over: keys.parse().unwrap(), ..ProfileChoice::embedded(name) };
-    choice.connector().unwrap()
+    choice.connector(false).unwrap()
 }
 
 fn decoded(subscription: Option<&str>, epoch: Option<&str>, items: Vec<Item>) -> Decoded {

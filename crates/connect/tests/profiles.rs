@@ -1,5 +1,7 @@
 //! Profiles as a user meets them: overridden, wrong, rendered.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::error::Error;
 
 use bytes::Bytes;
@@ -8,14 +10,14 @@ use unbroken_connect::generic::{Context, Generic, ProfileError, embedded_names};
 use unbroken_connect::secret::Secret;
 use unbroken_connect::source::{Source, SourceError};
 use unbroken_core::connector::{
-    Ack, Class, Connector, Failure, Numbering, Paging, Replay, SnapshotKind,
+    Ack, Class, Connector, Coverage, Failure, Numbering, Paging, Replay, SnapshotKind,
 };
 use unbroken_core::ids::Key;
 use unbroken_core::machine::{Fetch, Message};
 
 fn with(name: &str, keys: &str) -> Result<Generic, ProfileError> {
     let choice = ProfileChoice { over: keys.parse().unwrap(), ..ProfileChoice::embedded(name) };
-    choice.connector()
+    choice.connector(false)
 }
 
 fn cxone(keys: &str) -> Generic {
@@ -42,7 +44,7 @@ fn a_wrong_key_is_refused_with_the_nearest_right_one() {
         let error = with("cxone", keys).unwrap_err();
         assert_eq!(error.hint().as_deref(), Some(hint), "{keys}: {error:?}");
     }
-    let error = ProfileChoice::embedded("cxonee").connector().unwrap_err();
+    let error = ProfileChoice::embedded("cxonee").connector(false).unwrap_err();
     assert_eq!(error.hint().unwrap(), "did you mean `cxone`?");
 }
 
@@ -59,7 +61,7 @@ fn what_capabilities_promise_must_be_there() {
         kinds = []
         event = { key = "/k", sequence = "/n" }
     "#;
-    let error = Generic::from_toml(bare, text.parse().unwrap()).unwrap_err();
+    let error = Generic::from_toml(bare, text.parse().unwrap(), false).unwrap_err();
     assert!(matches!(error, ProfileError::NoSubscribe { key: "after", .. }), "{error:?}");
 }
 
@@ -126,7 +128,7 @@ const PAGE: &[u8] = br#"{"sequenceId":41,"epoch":"e-7","total":3,"schedules":[
 #[test]
 fn offset_paging_goes_on_until_the_total_is_reached() {
     let cxone = cxone("");
-    let page = cxone.page(&Fetch::First, &Bytes::from_static(PAGE)).unwrap();
+    let page = cxone.page(&Fetch::First, &Bytes::from_static(PAGE), &[]).unwrap();
     assert_eq!((page.tag, page.total, page.rows.len()), (Some(41), Some(3), 2));
     let next = Fetch::Next(page.next.unwrap());
     let token = Secret::new("t");
@@ -135,16 +137,55 @@ fn offset_paging_goes_on_until_the_total_is_reached() {
     assert_eq!(request.path_and_query, "/api/v2/wfm/schedules?limit=500&offset=2");
     let last = br#"{"sequenceId":42,"epoch":"e-7","total":3,"schedules":[
         {"agentId":"a-3","adherence":{"agentId":"a-3","state":"Lunch"}}]}"#;
-    let page = cxone.page(&next, &Bytes::from_static(last)).unwrap();
+    let page = cxone.page(&next, &Bytes::from_static(last), &[]).unwrap();
     assert_eq!((page.tag, page.rows.len(), page.next), (Some(42), 1, None));
     let empty = br#"{"sequenceId":42,"total":3,"schedules":[]}"#;
-    assert_eq!(cxone.page(&next, &Bytes::from_static(empty)).unwrap().next, None);
+    assert_eq!(cxone.page(&next, &Bytes::from_static(empty), &[]).unwrap().next, None);
+}
+
+#[test]
+fn rows_of_others_are_passed_over_and_the_total_is_still_compared() {
+    let keyed = ProfileChoice::embedded("cxone").connector(true).unwrap();
+    let keys = [Key::from("a-2"), Key::from("a-3")];
+    let page = |what: &Fetch, body| keyed.page(what, &Bytes::from_static(body), &keys);
+    let first = page(&Fetch::First, PAGE).unwrap();
+    let held: Vec<_> = first.rows.iter().map(|row| row.key.as_str()).collect();
+    assert_eq!((held, first.total), (vec!["a-2"], None));
+    let next = Fetch::Next(first.next.unwrap());
+    let row = br#"{"sequenceId":42,"epoch":"e-7","total":3,"schedules":[
+        {"agentId":"a-9","adherence":{}}]}"#;
+    let last = page(&next, row).unwrap();
+    assert_eq!((last.rows.len(), last.next), (0, None));
+    for (body, what) in [
+        (br#"{"sequenceId":42,"total":4,"schedules":[]}"#.as_slice(), "changed between pages"),
+        (br#"{"sequenceId":42,"total":3,"schedules":[]}"#.as_slice(), "fewer rows"),
+    ] {
+        let torn = page(&next, body).unwrap_err();
+        assert!(torn.what.as_str().contains(what), "{torn:?}");
+    }
+}
+
+#[test]
+fn with_keys_the_numbering_has_holes_unless_the_user_says_otherwise() {
+    let keyed = |keys: &str| {
+        let over = keys.parse().unwrap();
+        let choice = ProfileChoice { over, ..ProfileChoice::embedded("cxone") };
+        choice.connector(true).unwrap().capabilities().clone()
+    };
+    let declared = keyed("");
+    assert_eq!(declared.position, Numbering::Increasing);
+    assert_eq!(declared.coverage, Coverage::Filtered);
+    assert_eq!(cxone("").capabilities().position, Numbering::Contiguous);
+    let said = keyed("[capabilities]\nposition = \"contiguous\"");
+    assert_eq!((said.position, said.coverage), (Numbering::Contiguous, Coverage::Filtered));
+    let laid = keyed("[with_keys.capabilities]\ncoverage = \"full\"");
+    assert_eq!((laid.position, laid.coverage), (Numbering::Increasing, Coverage::Full));
 }
 
 #[test]
 fn a_row_and_an_event_of_the_same_value_have_one_digest() {
     let cxone = cxone("");
-    let page = cxone.page(&Fetch::First, &Bytes::from_static(PAGE)).unwrap();
+    let page = cxone.page(&Fetch::First, &Bytes::from_static(PAGE), &[]).unwrap();
     let frame = br#"{"type":"event","subscriptionId":"s","sequenceId":41,
         "adherence":{ "state" : "Available", "agentId":"a-1" }}"#;
     let decoded = cxone.decode(&Bytes::from_static(frame));
@@ -157,7 +198,7 @@ fn a_row_and_an_event_of_the_same_value_have_one_digest() {
 
 #[test]
 fn the_head_is_a_page_without_rows() {
-    let page = cxone("").page(&Fetch::Head, &Bytes::from_static(PAGE)).unwrap();
+    let page = cxone("").page(&Fetch::Head, &Bytes::from_static(PAGE), &[]).unwrap();
     assert_eq!((page.tag, page.rows.len(), page.next, page.total), (Some(41), 0, None, None));
     assert_eq!(page.epoch, Some("e-7".into()));
 }
@@ -165,17 +206,17 @@ fn the_head_is_a_page_without_rows() {
 #[test]
 fn a_baseline_of_another_entity_gives_its_position() {
     let body = Bytes::from_static(br#"{"sequenceId":9,"total":1,"schedules":[{"agentId":"a"}]}"#);
-    let error = cxone("").page(&Fetch::First, &body).unwrap_err();
+    let error = cxone("").page(&Fetch::First, &body, &[]).unwrap_err();
     assert_eq!(error.class, Class::Retry { after_ms: None });
     let other = cxone("[capabilities]\nsnapshot_body = \"other\"");
-    let page = other.page(&Fetch::First, &body).unwrap();
+    let page = other.page(&Fetch::First, &body, &[]).unwrap();
     assert_eq!((page.tag, page.rows.len()), (Some(9), 1));
 }
 
 #[test]
 fn answers_that_are_none_are_asked_for_again_and_show_nothing() {
     for body in ["", "<html>hunter2</html>", "[]", r#"{"schedules":[{"hunter2":1}]}"#, "\u{0}"] {
-        let error = cxone("").page(&Fetch::First, &Bytes::from(body)).unwrap_err();
+        let error = cxone("").page(&Fetch::First, &Bytes::from(body), &[]).unwrap_err();
         assert_eq!(error.class, Class::Retry { after_ms: None }, "{body}");
         assert!(!error.what.as_str().contains("hunter2"));
     }

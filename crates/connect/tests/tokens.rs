@@ -1,5 +1,7 @@
 //! Grants against a small token endpoint.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::Duration;
 
 use axum::Router;
@@ -84,7 +86,7 @@ async fn every_grant_is_sent_as_it_is_specified() {
             Some("Basic bWU6cw=="),
             "grant_type=password&username=key-id&password=key+secret",
         ),
-        (access_key, None, r#"{"accessKeyId":"key-id","accessKeySecret":"key \"secret"}"#),
+        (access_key, None, r#"{"access_key_id":"key-id","access_key_secret":"key \"secret"}"#),
     ] {
         let expected = Expected { authorization, body, answer: GRANTED };
         let granted = authorize(grant, expected).await.unwrap();

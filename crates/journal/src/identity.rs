@@ -30,7 +30,9 @@ impl FromStr for JournalId {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        Uuid::try_parse(text).map(Self).map_err(|_| InvalidCursor)
+        let id = Uuid::try_parse(text).map(Self).map_err(|_| InvalidCursor)?;
+        // Other spellings of the same number are refused: cursors are compared as text, too.
+        if id.to_string() == text { Ok(id) } else { Err(InvalidCursor) }
     }
 }
 

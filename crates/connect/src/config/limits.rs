@@ -10,7 +10,8 @@ pub struct Limits {
     pub frame_bytes_max: usize,
     /// One HTTP answer after decompression. 32 MiB: tens of thousands of rows.
     pub body_bytes_max: usize,
-    /// Handed to the journal and not yet durable; above it the sockets are not read.
+    /// Handed to the journal and not yet durable; above it the sockets are not read. What was read
+    /// in one go (at most 4 MiB, or one message) may lie above it.
     pub in_flight_bytes_max: usize,
 }
 

@@ -33,18 +33,18 @@ impl ProfileChoice {
         Self { origin: ProfileOrigin::Embedded(name.to_owned()), over: Table::new() }
     }
 
-    /// The connector that it makes.
+    /// The connector that it makes; `keyed`: the subscription will name keys.
     ///
     /// # Errors
     /// If there is no such profile or it does not fit.
-    pub fn connector(&self) -> Result<Generic, ProfileError> {
+    pub fn connector(&self, keyed: bool) -> Result<Generic, ProfileError> {
         let text = match &self.origin {
             ProfileOrigin::Embedded(name) => embedded(name)
                 .ok_or_else(|| ProfileError::UnknownName { name: name.clone() })?
                 .to_owned(),
             ProfileOrigin::File(path) => read(path)?,
         };
-        Generic::from_toml(&text, self.over.clone())
+        Generic::from_toml(&text, self.over.clone(), keyed)
     }
 }
 

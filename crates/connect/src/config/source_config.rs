@@ -9,7 +9,32 @@ use crate::config::limits::Limits;
 use crate::config::profile_choice::ProfileChoice;
 use crate::config::timing_choice::TimingChoice;
 
-/// One `[[source]]`.
+/// One `[[source]]`. All that a real one needs:
+///
+/// ```
+/// # let text = r#"
+/// name = "acme"
+/// profile = "cxone"
+/// api = "https://api.example.com"
+/// stream = "wss://api.example.com"
+/// agents_file = "agents.txt"
+///
+/// [auth]
+/// grant = "password"
+/// url = "https://login.example.com/auth/token"
+/// client_id = { env = "ACME_CLIENT_ID" }
+/// client_secret = { env = "ACME_CLIENT_SECRET" }
+/// username = { env = "ACME_ACCESS_KEY_ID" }
+/// password = { file = "/run/secrets/acme_access_key_secret" }
+/// scope = "wfm:schedule:read"
+/// # "#;
+/// # let config: unbroken_connect::SourceConfig = toml::from_str(text)?;
+/// # assert_eq!(config.name, "acme");
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+///
+/// To change something in the profile, make `profile` a table: `extends = "cxone"` (or
+/// `file = "my.toml"`) and the keys to change, such as `capabilities = { position = "increasing" }`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {

@@ -142,3 +142,74 @@ impl Errands {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::SourceConfig;
+
+    fn source(port: u16) -> Arc<Source> {
+        let text = format!(
+            "name = \"x\"\nprofile = \"etcd\"\napi = \"http://127.0.0.1:{port}\"\n\
+             stream = \"ws://127.0.0.1:{port}\"\n"
+        );
+        let config: SourceConfig = toml::from_str(&text).unwrap();
+        Arc::new(Source::new(config).unwrap())
+    }
+
+    async fn nothing_comes(errands: &mut Errands) -> bool {
+        tokio::time::timeout(Duration::from_millis(50), errands.next()).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn the_answer_of_a_handshake_given_up_is_dropped() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut errands = Errands::new(source(listener.local_addr().unwrap().port()));
+        errands.open(ConnId(1), None, None);
+        let (stream, _) = listener.accept().await.unwrap();
+        errands.give_up(ConnId(1));
+        assert!(nothing_comes(&mut errands).await);
+        drop(stream);
+        drop(listener);
+        errands.open(ConnId(2), None, None);
+        let brought = errands.next().await;
+        assert!(matches!(brought, Brought::Socket(ConnId(2), Err(_))));
+    }
+
+    #[tokio::test]
+    async fn answers_carry_the_number_of_their_request() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut errands = Errands::new(source(listener.local_addr().unwrap().port()));
+        drop(listener);
+        errands.fetch(RequestId(7), Fetch::Head, None);
+        let brought = errands.next().await;
+        let Brought::Input(Input::PageFailed { request, failure }) = brought else {
+            panic!("the request cannot have been answered")
+        };
+        assert_eq!((request, failure.class), (RequestId(7), Class::Retry { after_ms: None }));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_no_longer_held_calls_for_a_new_one() {
+        let mut errands = Errands::new(source(9));
+        for version in 1..=3 {
+            let granted = Granted { token: Secret::new("t"), life_ms: None };
+            let version = TokenVersion(version);
+            let result = Ok(granted);
+            errands.sift(Brought::Token { version, asked_at: Millis(0), result });
+        }
+        assert!(errands.token(Some(TokenVersion(3))).unwrap().is_some());
+        assert!(errands.token(Some(TokenVersion(2))).unwrap().is_some());
+        errands.open(ConnId(1), None, Some(TokenVersion(1)));
+        match errands.next().await {
+            Brought::Socket(ConnId(1), Err(failure)) => {
+                assert_eq!(failure.class, Class::Reauthorize);
+            }
+            _ => panic!("the token was dropped"),
+        }
+    }
+}

@@ -7,6 +7,7 @@ use toml::Table;
 use unbroken_core::connector::{
     Ack, Capabilities, Connector, Decoded, Failure, Floor, Numbering, Page, Replay, SnapshotKind,
 };
+use unbroken_core::ids::Key;
 use unbroken_core::machine::{Fetch, Message};
 
 use crate::generic::classify::Classifier;
@@ -42,6 +43,9 @@ pub enum ProfileError {
     /// The text is no TOML.
     #[error("profile is not valid TOML")]
     NotToml(#[source] toml::de::Error),
+    /// `with_keys` is laid over the profile, so it is one.
+    #[error("profile has a `with_keys` that is no table")]
+    WithKeys,
     /// A key or value is wrong.
     #[error("profile does not fit")]
     Invalid(#[source] toml::de::Error),
@@ -110,6 +114,9 @@ impl ProfileError {
     }
 }
 
+/// A table of a profile that is laid over the rest of it when the subscription names keys.
+const WITH_KEYS: &str = "with_keys";
+
 /// What a request or a message is rendered from, beside the profile.
 pub type Context<'a> = Values<'a>;
 
@@ -141,12 +148,22 @@ impl Connector for Generic {
 }
 
 impl Generic {
-    /// A connector from a profile's text with the user's keys laid over it.
+    /// A connector from a profile's text with the user's TOML keys laid over it. The profile's
+    /// `with_keys` table counts if the subscription will name keys; what the user says wins over it.
     ///
     /// # Errors
     /// See [`ProfileError`].
-    pub fn from_toml(text: &str, over: Table) -> Result<Self, ProfileError> {
+    pub fn from_toml(text: &str, mut over: Table, keyed: bool) -> Result<Self, ProfileError> {
         let mut table: Table = text.parse().map_err(ProfileError::NotToml)?;
+        for with_keys in [table.remove(WITH_KEYS), over.remove(WITH_KEYS)] {
+            match with_keys {
+                Some(toml::Value::Table(with_keys)) if keyed => {
+                    super::merge(&mut table, with_keys);
+                }
+                Some(toml::Value::Table(_)) | None => {}
+                Some(_) => return Err(ProfileError::WithKeys),
+            }
+        }
         super::merge(&mut table, over);
         let profile: Profile = table.try_into().map_err(ProfileError::Invalid)?;
         Self::new(profile)
@@ -176,7 +193,7 @@ impl Generic {
             handshake: RequestTemplate::handshake(&profile.stream, &variables)?,
             wire: Wire::new(&profile.frames, &capabilities)?,
             classifier: Classifier::new(&profile.classify)?,
-            digester: Digester::new(profile.digest),
+            digester: Digester::new(&profile.digest)?,
             stream_name: profile.stream.name,
             subprotocols: profile.stream.subprotocols,
             token: profile.token,
@@ -225,21 +242,23 @@ impl Generic {
         rendered.map_err(|error| ours(&error.to_string()))
     }
 
-    /// Reads the answer to such a request.
+    /// Reads the answer to such a request. Where the subscription names `keys` (sorted; none: all),
+    /// rows of others are passed over: no event would ever move them.
     ///
     /// # Errors
     /// If it is not what the profile says.
-    pub fn page(&self, what: &Fetch, body: &Bytes) -> Result<Page, Failure> {
+    pub fn page(&self, what: &Fetch, body: &Bytes, keys: &[Key]) -> Result<Page, Failure> {
         let snapshot = || self.snapshot.as_ref().ok_or_else(|| ours("profile has no snapshot"));
+        let keys = if self.messages.names_keys() { keys } else { &[] };
         match (what, &self.head) {
             (Fetch::Head, Some(head)) => head.decode(body),
             (Fetch::Head, None) => {
-                let page = snapshot()?.decode(None, body, &self.digester)?;
+                let page = snapshot()?.decode(None, body, keys, &self.digester)?;
                 Ok(Page { rows: Vec::new(), total: None, next: None, ..page })
             }
-            (Fetch::First, _) => snapshot()?.decode(None, body, &self.digester),
+            (Fetch::First, _) => snapshot()?.decode(None, body, keys, &self.digester),
             (Fetch::Next(label), _) => {
-                snapshot()?.decode(Some(&Cursor::parse(label)?), body, &self.digester)
+                snapshot()?.decode(Some(&Cursor::parse(label)?), body, keys, &self.digester)
             }
         }
     }

@@ -42,6 +42,11 @@ impl Messages {
         (self.after.is_some(), self.now.is_some())
     }
 
+    /// Whether a subscription names the configured keys.
+    pub(crate) fn names_keys(&self) -> bool {
+        [&self.after, &self.now].into_iter().flatten().any(|template| template.uses("keys"))
+    }
+
     /// The message; `None` where the profile has none (a ping is then the protocol's), and for an
     /// unsubscription that would have to name a subscription that was never told.
     pub(crate) fn render(

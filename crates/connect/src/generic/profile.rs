@@ -10,7 +10,8 @@ use unbroken_core::connector::Capabilities;
 use crate::generic::classify::ClassName;
 
 /// A source as data. Paths only: hosts come from the user's configuration. Pointers are JSON
-/// pointers (RFC 6901). Texts with `{{ … }}` are templates.
+/// pointers (RFC 6901). Texts with `{{ … }}` are templates. A file may also hold a table `with_keys`,
+/// which is laid over the rest when the user names keys to subscribe to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -59,13 +60,13 @@ pub struct TokenProfile {
 }
 
 impl Default for TokenProfile {
-    /// Names of RFC 6749.
+    /// Names of RFC 6749; it has none for access keys.
     fn default() -> Self {
         Self {
             path: "/token".into(),
             access_token: vec!["access_token".into()],
             expires_in: vec!["expires_in".into()],
-            access_key_fields: ["accessKeyId".into(), "accessKeySecret".into()],
+            access_key_fields: ["access_key_id".into(), "access_key_secret".into()],
         }
     }
 }
@@ -163,7 +164,7 @@ pub struct RowFields {
     /// The array is left out when there are no rows.
     #[serde(default)]
     pub items_optional: bool,
-    /// Rows that count; others are passed over (and no total is believed then).
+    /// Rows that count; others are passed over.
     pub when: Option<Rule>,
     /// Pointer (in the row) to the key.
     pub key: String,

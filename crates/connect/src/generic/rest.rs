@@ -30,6 +30,7 @@ pub(crate) struct Cursor {
     next: Option<String>,
     tag: Option<u64>,
     snapshot: Option<String>,
+    total: Option<u64>,
 }
 
 impl Cursor {
@@ -178,6 +179,7 @@ impl Snapshot {
         &self,
         cursor: Option<&Cursor>,
         body: &Bytes,
+        keys: &[Key],
         digester: &Digester,
     ) -> Result<Page, Failure> {
         let found = extract(&self.page, body, "snapshot")?;
@@ -193,8 +195,12 @@ impl Snapshot {
         for raw in &raws {
             let found = self.rows.row.extract(raw.get()).map_err(|e| broken("row", &e))?;
             last_key = self.rows.key.of(&found).and_then(value::text).map(|key| key.into_owned());
-            if self.rows.counts(&found) {
-                rows.push(self.rows.read(body, &found, digester)?);
+            if !self.rows.counts(&found) {
+                continue;
+            }
+            let row = self.rows.read(body, &found, digester)?;
+            if keys.is_empty() || keys.binary_search(&row.key).is_ok() {
+                rows.push(row);
             }
         }
         let number = |slot: Option<Slot>| value::number(slot?.of(&found)?);
@@ -211,13 +217,18 @@ impl Snapshot {
             Some(tag) => Some(Label::new(tag.to_string())),
             None => label(self.snapshot_id),
         };
-        let total = number(self.total).filter(|_| self.rows.when.is_none());
+        let total = number(self.total);
         let so_far = cursor.map_or(0, |c| c.offset) + raws.len() as u64;
         let next = self.follows(&found, raws.len() as u64, so_far, last_key, total).map(|next| {
             let snapshot = snapshot_id.as_ref().map(|id| id.as_str().to_owned());
             let tag = cursor.and_then(|c| c.tag).or(tag);
-            Cursor { offset: so_far, next, tag, snapshot }.label()
+            Cursor { offset: so_far, next, tag, snapshot, total }.label()
         });
+        let partial = self.rows.when.is_some() || !keys.is_empty();
+        if partial {
+            check_total(cursor, total, so_far, next.is_none())?;
+        }
+        let total = total.filter(|_| !partial);
         Ok(Page { epoch: label(self.epoch), tag, snapshot_id, total, rows, next })
     }
 
@@ -249,6 +260,25 @@ impl Snapshot {
                 more.then_some(None)
             }
         }
+    }
+}
+
+/// The vendor's total counts rows that are passed over here, so it is compared here: the machine
+/// sees only what is left.
+fn check_total(
+    cursor: Option<&Cursor>,
+    total: Option<u64>,
+    so_far: u64,
+    last: bool,
+) -> Result<(), Failure> {
+    if cursor.is_some_and(|cursor| cursor.total != total) {
+        return Err(malformed("snapshot: the total changed between pages"));
+    }
+    match total {
+        Some(total) if last && so_far != total => {
+            Err(malformed("snapshot: fewer rows than the total says"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -98,25 +98,28 @@ impl TransportError {
     }
 }
 
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
+type Cause = dyn std::error::Error + 'static;
 
-fn rustls_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    chain(error).find_map(|error| match error.downcast_ref::<std::io::Error>() {
-        // An io::Error does not show what it wraps as its source.
-        Some(io) => io.get_ref().and_then(|inner| inner.downcast_ref()),
-        None => error.downcast_ref(),
+/// The error and what caused it. An `io::Error` hides the error that it wraps behind that error's
+/// own source, so it is asked for it.
+fn chain<'a>(error: &'a Cause) -> impl Iterator<Item = &'a Cause> {
+    std::iter::successors(Some(error), |error| {
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped as &'a Cause),
+            None => error.source(),
+        }
     })
 }
 
+fn rustls_cause(error: &Cause) -> Option<&rustls::Error> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
 /// A few words: the system's kind of I/O failure, else what kind of thing failed.
-fn kind(error: &(dyn std::error::Error + 'static)) -> String {
+fn kind(error: &Cause) -> String {
     if let Some(tls) = rustls_cause(error) {
         return format!("TLS: {tls}");
     }
-    let io = chain(error).find_map(|error| error.downcast_ref::<std::io::Error>());
+    let io = chain(error).filter_map(|error| error.downcast_ref::<std::io::Error>()).last();
     io.map_or_else(|| "protocol".into(), |io| io.kind().to_string())
 }

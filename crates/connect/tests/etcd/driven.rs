@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use unbroken_connect::{Log, drive};
 use unbroken_core::fold::{Fold, StreamFold};
-use unbroken_core::ids::StreamId;
+use unbroken_core::ids::{AppendId, StreamId};
 use unbroken_core::machine::{Halt, Input, Machine, Now, Phase, Report};
 use unbroken_core::record::{Append, Body, Origin, Record};
 use unbroken_core::time::UnixMicros;
@@ -15,12 +15,26 @@ use unbroken_core::time::UnixMicros;
 use crate::server::Etcd;
 use crate::source;
 
-/// A log in memory: everything is durable at once.
+/// A log in memory: everything is durable at once, unless it is held up.
 #[derive(Clone)]
 struct MemoryLog {
     records: Arc<Mutex<Vec<Record>>>,
     fold: Arc<Mutex<Fold>>,
     answers: mpsc::Sender<Input>,
+    /// While held up: the last unit that is not answered yet.
+    held_up: Arc<Mutex<Option<AppendId>>>,
+}
+
+impl MemoryLog {
+    fn hold_up(&self) {
+        *self.held_up.lock().unwrap() = Some(AppendId(0));
+    }
+
+    fn catch_up(&self) {
+        if let Some(append) = self.held_up.lock().unwrap().take() {
+            self.answers.try_send(Input::Appended { append }).unwrap();
+        }
+    }
 }
 
 impl Log for MemoryLog {
@@ -34,7 +48,10 @@ impl Log for MemoryLog {
         if let Some(mark) = &append.mark {
             fold.mark(mark);
         }
-        self.answers.try_send(Input::Appended { append: append.id }).unwrap();
+        match &mut *self.held_up.lock().unwrap() {
+            Some(last) => *last = append.id,
+            None => self.answers.try_send(Input::Appended { append: append.id }).unwrap(),
+        }
     }
 }
 
@@ -59,6 +76,7 @@ impl Running {
             records: Arc::new(Mutex::new(records)),
             fold: Arc::new(Mutex::new(fold)),
             answers,
+            held_up: Arc::new(Mutex::new(None)),
         };
         let (send, reports) = mpsc::unbounded_channel();
         let machine = Machine::new(source.machine_config(7));
@@ -86,12 +104,7 @@ impl Running {
     }
 
     async fn until_held(&self, key: &str, value: &str) {
-        let wait = async {
-            while self.state().get(key).map(String::as_str) != Some(value) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+        until(|| self.state().get(key).map(String::as_str) == Some(value)).await;
     }
 
     fn fold(&self) -> StreamFold {
@@ -129,6 +142,15 @@ impl Running {
         let records = self.log.records.lock().unwrap().clone();
         (records, self.log.fold.lock().unwrap().clone())
     }
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -203,4 +225,25 @@ async fn what_was_compacted_while_we_were_away_is_a_ledger_row() {
     let through = row.through.map(|position| position.sequence);
     assert_eq!((through, row.reconciled), (Some(compacted), true), "{row:?}");
     assert!(row.wall_from > UnixMicros(0));
+}
+
+#[tokio::test]
+async fn a_log_that_falls_behind_stops_the_reading_and_nothing_is_lost() {
+    let etcd = Etcd::start().await;
+    let mut running = Running::start(&etcd, None);
+    running.until_live().await;
+    running.log.hold_up();
+    let value = "x".repeat(1024);
+    for n in 0..100 {
+        etcd.put(&format!("agents/{n}"), &value).await;
+    }
+    // The bound is 8 KiB: it is passed by one event, and after that nothing is read.
+    until(|| running.events().len() >= 6).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(running.events().len() < 90, "{} events were read", running.events().len());
+    running.log.catch_up();
+    until(|| running.events().len() == 100).await;
+    let expected: Vec<_> = (0..100).map(|n| (format!("agents/{n}"), value.clone())).collect();
+    assert_eq!(running.events(), expected);
+    running.stop().await;
 }

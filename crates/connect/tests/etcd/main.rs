@@ -1,5 +1,7 @@
 //! The etcd profile against a real server that nobody here wrote.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 mod driven;
 mod server;
 
@@ -21,6 +23,7 @@ fn source(etcd: &Etcd, more: &str) -> Source {
         name = "etcd"
         api = "http://127.0.0.1:{port}"
         stream = "ws://127.0.0.1:{port}"
+        limits = {{ in_flight_bytes_max = 8192 }}
         [profile]
         extends = "etcd"
         variables = {{ prefix = "agents/" }}

@@ -107,6 +107,14 @@ impl Stream {
         self.seen.position.map(|p| p.sequence)
     }
 
+    /// The position that state shows: a snapshot may have taken it beyond the position held. A
+    /// snapshot from below would travel back in time.
+    pub(super) fn shown_sequence(&self) -> Option<u64> {
+        let seen = &self.seen;
+        let shown = [seen.position, seen.snapshot_tag, seen.converging_until];
+        shown.into_iter().flatten().filter(|p| p.epoch == seen.epoch).map(|p| p.sequence).max()
+    }
+
     pub(super) fn position(&self, sequence: u64) -> Position {
         Position::new(self.seen.epoch, sequence)
     }

@@ -143,7 +143,7 @@ impl Node {
             let fresh = world.events.len();
             acts.push(Act::Page { upto: fresh });
             if budget.stale_pages > 0 {
-                acts.extend((0..fresh).map(|upto| Act::Page { upto }));
+                acts.extend((world.surely_shown()..fresh).map(|upto| Act::Page { upto }));
             }
         }
         let in_flight = world.log.len() - world.durable;
@@ -227,6 +227,11 @@ impl Node {
         let world = &mut self.world;
         let appended = world.machine.appended().0;
         world.machine.normalise(world.now, Millis(1_000_000));
+        let staleness_ms = world.rules.caps.snapshot_staleness_ms_max;
+        for made in &mut world.events {
+            let age_ms = world.now.since(made.at).min(staleness_ms);
+            made.at = Millis(1_000_000 - age_ms);
+        }
         world.deadline = world.deadline.map(|at| Millis(1_000_000 + at.since(world.now)));
         world.now = Millis(1_000_000);
         for append in &mut world.log[world.durable..] {

@@ -48,6 +48,7 @@ pub struct Made {
     pub deleted: bool,
     pub epoch: u8,
     pub sequence: u64,
+    pub at: Millis,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -269,7 +270,7 @@ impl World {
             Numbering::None | Numbering::Contiguous => 1,
         };
         let base = self.events.last().filter(|e| e.epoch == self.epoch).map_or(0, |e| e.sequence);
-        let made = Made { key, deleted, epoch: self.epoch, sequence: base + step };
+        let made = Made { key, deleted, epoch: self.epoch, sequence: base + step, at: self.now };
         self.events.push(made);
         let frame = self.frame(&made);
         for sock in self.socks.values_mut().filter(|s| s.subscribed && !s.mute) {
@@ -423,6 +424,12 @@ impl World {
         }
     }
 
+    /// How many events any answer of the snapshot shows at least: it is no older than declared.
+    pub fn surely_shown(&self) -> usize {
+        let staleness_ms = self.rules.caps.snapshot_staleness_ms_max;
+        self.events.iter().take_while(|e| e.at + staleness_ms <= self.now).count()
+    }
+
     /// The vendor's state after its first `upto` events.
     pub fn truth(&self, upto: usize) -> BTreeMap<u8, Option<Made>> {
         let mut state = BTreeMap::new();
@@ -458,6 +465,21 @@ impl World {
     }
 
     pub fn step(&mut self) -> bool {
+        if self.step_but_pages() {
+            return true;
+        }
+        if !self.pages.is_empty() {
+            self.page(self.events.len());
+            return true;
+        }
+        if self.durable < self.log.len() {
+            self.commit();
+            return true;
+        }
+        false
+    }
+
+    pub fn step_but_pages(&mut self) -> bool {
         let conns: Vec<ConnId> = self.socks.keys().copied().collect();
         for conn in conns {
             let sock = &self.socks[&conn];
@@ -473,14 +495,6 @@ impl World {
                 self.deliver(conn);
                 return true;
             }
-        }
-        if !self.pages.is_empty() {
-            self.page(self.events.len());
-            return true;
-        }
-        if self.durable < self.log.len() {
-            self.commit();
-            return true;
         }
         false
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use unbroken_core::fold::{Anchor, Fold, KeyState, Staged, StreamFold};
+use unbroken_core::fold::{Anchor, Fold, KeyState, OpenGap, Staged, StreamFold};
 use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::Epoch;
 use unbroken_core::time::UnixMicros;
@@ -69,7 +69,8 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
     encode_keys(out, keys);
     put::varint(out, open_gaps.len() as u64);
     for gap in open_gaps.values() {
-        body::encode_gap_opened(out, gap);
+        body::encode_gap_opened(out, &gap.opened);
+        put::optional(out, gap.first, put::position);
     }
     put::optional(out, staged.as_ref(), |out, staged| {
         put::varint(out, staged.snapshot.0);
@@ -101,8 +102,9 @@ fn decode_stream(take: &mut Take) -> Result<StreamFold, Malformed> {
     let keys = decode_keys(take)?;
     let mut open_gaps = BTreeMap::new();
     for _ in 0..take.count("open gaps")? {
-        let gap = body::decode_gap_opened(take)?;
-        open_gaps.insert(gap.gap, gap);
+        let opened = body::decode_gap_opened(take)?;
+        let first = take.optional("gap's first", |t| t.position("gap's first"))?;
+        open_gaps.insert(opened.gap, OpenGap { opened, first });
     }
     let staged = take.optional("staged", |t| {
         let snapshot = SnapshotId(t.varint("snapshot")?);

@@ -1,5 +1,15 @@
 //! The log on local disks.
 //!
+//! | file | holds |
+//! |---|---|
+//! | `lock` | the lock, and the number of the process that has it |
+//! | `journal` | the journal's id and format, as text |
+//! | `published` | how far the log was durable when readers were last told |
+//! | `N.segment` | the N-th piece of the log: batches, then zeros |
+//! | `N.image` | what all batches below N add up to |
+//! | `*.unfinished` | what an interruption left; deleted by the next open |
+//! | `*.damaged` | what a repair took out of the log |
+//!
 //! Why our own code: the log crates that exist store bytes by sequence number. None of those looked
 //! at (`commitlog`, `seqlog`, `okaywal`, `spacetimedb-commitlog`) takes its I/O through a seam that
 //! a test can make tear and lose, none writes down what was synced before a batch, so that a torn

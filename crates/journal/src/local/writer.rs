@@ -21,6 +21,9 @@ use crate::local::shared::Shared;
 use crate::local::state;
 use crate::{JournalError, JournalId};
 
+/// The buffer is used again and again; after a batch beyond this it is given back.
+const BUFFER_BYTES_KEPT: usize = 16 * 1024 * 1024;
+
 /// Writes the journal. There is one, and it is not `Clone`; dropping it without
 /// [`close`](Writer::close) is what a crash does.
 #[derive(Debug)]
@@ -74,6 +77,9 @@ impl Writer {
             self.apply(first_offset, appends);
             self.shared.publish(self.place);
             self.stopped = false;
+        }
+        if self.buffer.capacity() > BUFFER_BYTES_KEPT {
+            self.buffer = Vec::new();
         }
         Ok(Committed { first_offset, end_offset: self.place.offset })
     }

@@ -80,7 +80,8 @@ impl Open {
     fn of(stream: &StreamFold) -> Self {
         let bracket =
             stream.staged.as_ref().map(|staged| Bracket { snapshot: staged.snapshot, items: None });
-        Self { bracket, gaps: stream.open_gaps.clone(), gaps_before: Some(stream.last_gap) }
+        let gaps = stream.open_gaps.iter().map(|(id, gap)| (*id, gap.opened.clone())).collect();
+        Self { bracket, gaps, gaps_before: Some(stream.last_gap) }
     }
 
     fn begin(&mut self, snapshot: SnapshotId, found: &mut impl FnMut(FindingKind, String)) {

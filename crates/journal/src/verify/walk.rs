@@ -353,7 +353,7 @@ impl Walk {
         }
         if let Some((fold, _)) = &self.state {
             for (stream, folded) in &fold.streams {
-                for gap in folded.open_gaps.values().cloned() {
+                for gap in folded.open_gaps.values().map(|gap| gap.opened.clone()) {
                     self.report.open_gaps.push(OpenGap { stream: stream.clone(), gap });
                 }
             }

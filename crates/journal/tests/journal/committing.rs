@@ -98,6 +98,7 @@ fn a_failure_is_told_to_every_source_and_ends_the_committer() {
     let (handle, thread) = Committer::spawn(opened.writer, slow, ack).unwrap();
     handle.submit(NORTH, unit("a", 1, b"1")).unwrap();
     handle.submit(SOUTH, unit("b", 7, b"2")).unwrap();
+    handle.stop();
     assert!(thread.join().unwrap().is_err());
     let mut failed: Vec<(SourceTag, AppendId)> = answers
         .iter()

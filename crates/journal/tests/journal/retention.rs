@@ -127,3 +127,34 @@ fn nothing_is_deleted_behind_an_image_that_is_damaged() {
     }
     assert_eq!(opened.reader.oldest_offset().unwrap(), before);
 }
+
+#[test]
+fn many_segments_deleted_at_once_leave_no_hole_when_the_power_goes() {
+    let retention = Retention { age_ms: Some(60_000), ..Retention::default() };
+    let disk = SimDisk::new();
+    let mut held = opened_with(&disk, retention);
+    held.consumers.checkpoint("store", 0);
+    fill(&mut held, 1..150);
+    drop(held);
+    disk.kill();
+    let before = segments(&disk).len();
+    let mut cut_while_deleting = 0;
+    for at in 0..90 {
+        let disk = disk.copy();
+        let mut opened = opened_with(&disk, retention);
+        disk.cut_power_at(at);
+        for sequence in 150..170 {
+            if opened.writer.commit(&[unit("a", sequence, &[9; 300])]).is_err() {
+                break;
+            }
+        }
+        drop(opened);
+        disk.power_cut(at);
+        cut_while_deleting += u64::from((3..before).contains(&segments(&disk).len()));
+        let opened = open(options(&disk)).unwrap_or_else(|error| panic!("cut at {at}: {error}"));
+        assert!(opened.next_offset >= 149);
+        let report = verified(&disk);
+        assert!(report.findings.is_empty(), "cut at {at}: {:?}", report.findings);
+    }
+    assert!(cut_while_deleting > 5, "{cut_while_deleting}");
+}

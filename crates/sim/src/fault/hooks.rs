@@ -154,11 +154,13 @@ impl State {
 
     /// As of which event a page is, and how many rows it may have.
     pub(crate) fn fault_on_page(&mut self, offset: u64, limit: u64) -> (u64, u64) {
-        let now = self.world.len();
         match self.faults.active.as_ref().map(|active| active.fault) {
-            Some(Fault::TornSnapshot) => (now, limit.min(self.tear(offset, limit))),
+            Some(Fault::TornSnapshot) => {
+                let size = self.tear(offset, limit);
+                (self.world.len(), limit.min(size))
+            }
             Some(Fault::StaleSnapshot) => (self.stale_as_of(), limit),
-            _ => (now, limit),
+            _ => (self.world.len(), limit),
         }
     }
 

@@ -43,8 +43,8 @@ pub struct Verdict {
     pub overclaimed: u64,
     /// Stored beyond the match (twice, never made, or altered), and history stored twice.
     pub duplicated: u64,
-    /// Neighbours of one stream and epoch with a lower position; without positions, records that
-    /// stand behind a later event of their agent.
+    /// Neighbours of one stream and epoch with a lower position; without positions, records of
+    /// events that do not stand in the vendor's order for their agent.
     pub out_of_order: u64,
     /// Keys that differ from the vendor at the end and are not marked stale.
     pub stale_keys: u64,

@@ -89,7 +89,7 @@ fn judge_stored(
     }
     for at in &pairing.inverted {
         verdict.out_of_order += 1;
-        let reason = "stands behind a later event of its agent";
+        let reason = "not in the vendor's order for its agent";
         verdict.keep_example(of_stored("out_of_order", &evidence.stored[*at], reason));
     }
     for (stored, event) in evidence.stored.iter().zip(&pairing.event_of) {

@@ -20,7 +20,7 @@ pub(super) struct Pairing {
     pub(super) event_of: Vec<Option<usize>>,
     /// Records beyond the match, and why.
     pub(super) extra: Vec<(usize, &'static str)>,
-    /// Records that stand behind a later event of theirs (vendors without positions).
+    /// Records that do not stand in the vendor's order for their key (vendors without positions).
     pub(super) inverted: Vec<usize>,
 }
 
@@ -125,19 +125,19 @@ fn pair_key<T: Copy + Eq + std::hash::Hash>(
         pairing.stored_of[sent[sent_at].0] = Some(held[held_at].0);
         pairing.event_of[held[held_at].0] = Some(sent[sent_at].0);
     }
-    let mut newest = None;
+    let mut unmatched: Vec<T> = sent
+        .iter()
+        .filter(|(event, _)| pairing.stored_of[*event].is_none())
+        .map(|(_, element)| element.value)
+        .collect();
     for (at, element) in held {
-        if let Some(event) = pairing.event_of[*at] {
-            newest = newest.max(Some(event));
+        if pairing.event_of[*at].is_some() {
             continue;
         }
         pairing.extra.push((*at, "beyond the match with the vendor's events"));
-        let is_late = sent.iter().any(|(event, other)| {
-            other.value == element.value
-                && pairing.stored_of[*event].is_none()
-                && newest > Some(*event)
-        });
-        if is_late {
+        // Sent and held, but not in the common order.
+        if let Some(found) = unmatched.iter().position(|value| *value == element.value) {
+            unmatched.swap_remove(found);
             pairing.inverted.push(*at);
         }
     }
