@@ -10,7 +10,9 @@ use super::answer::{Answer, COULD_NOT_RUN};
 use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
-use super::{control, demo, events, gaps, init, rebuild, run, state, status, verify};
+use super::{
+    control, demo, events, gaps, init, kill, rebuild, run, simulate, state, status, verify,
+};
 
 /// Runs the command that was typed.
 pub(crate) fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Run(args) => run::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Rebuild(args) => rebuild::run(&args),
-        _ => Err(CliError::Unexpected),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Kill(args) => kill::run(&args),
     }
 }

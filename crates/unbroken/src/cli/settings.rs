@@ -62,14 +62,16 @@ pub(crate) fn fresh_dir(named: Option<&Path>, prefix: &str) -> Result<PathBuf, C
         Some(dir) => dir.to_owned(),
         None => std::env::temp_dir().join(format!("{prefix}-{:08x}", fastrand::u32(..))),
     };
-    match std::fs::read_dir(&dir) {
-        Ok(entries) if entries.count() > 0 => Err(CliError::NotEmpty(dir)),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(CliError::Io { what: "reading the data directory", source: error })
-        }
-        _ => std::path::absolute(&dir)
-            .map_err(|source| CliError::Io { what: "naming the data directory", source }),
+    let is_empty = match std::fs::read_dir(&dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(source) => return Err(CliError::Io { what: "reading the data directory", source }),
+    };
+    if !is_empty {
+        return Err(CliError::NotEmpty(dir));
     }
+    std::path::absolute(&dir)
+        .map_err(|source| CliError::Io { what: "naming the data directory", source })
 }
 
 impl From<LogArg> for LogFormat {

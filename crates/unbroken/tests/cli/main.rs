@@ -5,5 +5,6 @@
 
 mod config_errors;
 mod data;
+mod fixture;
 mod golden;
 mod usage;

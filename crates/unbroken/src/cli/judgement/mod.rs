@@ -2,8 +2,8 @@
 
 mod evidence;
 mod gaps;
-mod judgement;
+mod judged;
 mod words;
 
-pub(crate) use judgement::{Judgement, QUIESCENCE_MAX, is_quiet};
+pub(crate) use judged::{Judgement, QUIESCENCE_MAX, is_quiet};
 pub(crate) use words::{explain, figures_json};

@@ -1,0 +1,10 @@
+//! `unbroken kill` (hidden): a service is killed again and again at random moments of a faulty run,
+//! and what is left is judged like a demo.
+//!
+//! The simulated vendor lives in this process, the service is a child: `unbroken run` on a data
+//! directory, ended by SIGKILL, started again, and at the very end by SIGTERM.
+
+mod child;
+mod session;
+
+pub(crate) use session::run;

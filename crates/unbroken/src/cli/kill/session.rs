@@ -1,0 +1,225 @@
+//! One run of kills from beginning to end.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use tokio::process::Child;
+use unbroken::render::{Paint, count, millis, wall_now};
+use unbroken::words::cause_plainly_by_name;
+use unbroken_core::machine::Timing;
+use unbroken_core::time::UnixMicros;
+use unbroken_sim::{Script, Vendor};
+
+use super::child::Service;
+use crate::cli::answer::Answer;
+use crate::cli::args::KillArgs;
+use crate::cli::error::CliError;
+use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json, is_quiet};
+use crate::cli::output::{Output, say};
+use crate::cli::run::runtime;
+use crate::cli::settings::{duration, fresh_dir};
+use crate::cli::vendor::{SecretIn, VendorSettings, configuration};
+
+/// How long the last life may take to become live.
+const LAST_LIVE_MAX: Duration = Duration::from_secs(20);
+
+/// Faults are played until they are stopped; no run is longer than this.
+const FAULTS_MS: u64 = 24 * 3_600 * 1_000;
+
+struct Kill {
+    count: u32,
+    life: (Duration, Duration),
+    vendor: VendorSettings,
+    dir: PathBuf,
+    json: bool,
+}
+
+/// What the lives of the service came to.
+#[derive(Debug, Default)]
+struct Lives {
+    deaths: Vec<UnixMicros>,
+    /// Lives that ended by themselves before they were killed.
+    ended_early: u32,
+    /// Lives that had become live when they were killed.
+    killed_live: u32,
+    stopped_in_time: bool,
+    quiet: bool,
+}
+
+pub(crate) fn run(args: &KillArgs) -> Result<Answer, CliError> {
+    let life = (duration("--life-min", &args.life_min)?, duration("--life-max", &args.life_max)?);
+    let kill = Kill {
+        count: args.count,
+        life: (life.0.min(life.1), life.1),
+        vendor: VendorSettings::of(&args.vendor)?,
+        dir: fresh_dir(args.dir.as_deref(), "unbroken-kill")?,
+        json: args.json,
+    };
+    runtime()?.block_on(perform(kill))
+}
+
+async fn perform(kill: Kill) -> Result<Answer, CliError> {
+    let began = Instant::now();
+    let mut vendor = kill.vendor.start().await?;
+    let seed = kill.vendor.settings.seed;
+    let (count, dir) = (kill.count, kill.dir.display());
+    say(&format!(
+        "killing a service {count} times in the middle of a faulty run; seed {seed}, {dir}\n"
+    ));
+    let service = prepare(&kill, &vendor)?;
+    if !kill.vendor.faults.is_empty() {
+        vendor.play(Script::all(seed, kill.vendor.faults.clone(), FAULTS_MS));
+    }
+    let mut rng = Rng::with_seed(seed ^ 0x0dea_d000);
+    let mut lives = Lives::default();
+    for number in 1..=kill.count {
+        live_and_die(&kill, &service, &mut rng, &mut lives).await?;
+        if number % 10 == 0 {
+            say(&format!("{number} kills, {} events made\n", count_of(&vendor)));
+        }
+    }
+    let child = service.start()?;
+    last_life(&service, &mut vendor, &mut lives).await;
+    lives.stopped_in_time = service.stop(child).await?;
+    let truth = vendor.shutdown().await?;
+    let (data_dir, deaths) = (service.data_dir.clone(), lives.deaths.clone());
+    let judging = tokio::task::spawn_blocking(move || {
+        Judgement::of(&data_dir, &truth, &Timing::demo(), &deaths)
+    });
+    let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
+    let clean = judgement.is_clean()
+        && lives.ended_early == 0
+        && lives.stopped_in_time
+        && count_u32(&lives.deaths) == kill.count;
+    report(&kill, &lives, &judgement, clean, began.elapsed())?;
+    Ok(if clean { Answer::Yes } else { Answer::No })
+}
+
+/// One life: born, let live for a seeded while, killed.
+async fn live_and_die(
+    kill: &Kill,
+    service: &Service,
+    rng: &mut Rng,
+    lives: &mut Lives,
+) -> Result<(), CliError> {
+    let mut child = service.start()?;
+    let (shortest, longest) = (millis(kill.life.0), millis(kill.life.1));
+    let life = Duration::from_millis(rng.u64(shortest..=longest));
+    if tokio::time::timeout(life, child.wait()).await.is_ok() {
+        lives.ended_early += 1;
+        return Ok(());
+    }
+    let was_live = service.status().await.is_some_and(|status| {
+        status.sources.iter().flat_map(|source| &source.streams).any(|stream| stream.is_live())
+    });
+    lives.killed_live += u32::from(was_live);
+    kill_now(&mut child).await?;
+    lives.deaths.push(wall_now());
+    Ok(())
+}
+
+/// SIGKILL: nothing of the process runs any more.
+async fn kill_now(child: &mut Child) -> Result<(), CliError> {
+    child.kill().await.map_err(|source| CliError::Io { what: "killing the service", source })
+}
+
+/// Faults stop, then emission, then the service may take its time to have everything.
+async fn last_life(service: &Service, vendor: &mut Vendor, lives: &mut Lives) {
+    let live_by = Instant::now() + LAST_LIVE_MAX;
+    vendor.stop_faults();
+    while Instant::now() < live_by && vendor.streams_live() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(Timing::demo().audit_ms)).await;
+    vendor.stop_emission();
+    let truth = vendor.truth();
+    let quiet_by = Instant::now() + QUIESCENCE_MAX;
+    while Instant::now() < quiet_by && !lives.quiet {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        lives.quiet = service.status().await.is_some_and(|status| is_quiet(&status, &truth));
+    }
+    let audit = Timing::demo().audit_ms + Timing::demo().grace_ms;
+    tokio::time::sleep(Duration::from_millis(audit)).await;
+}
+
+/// Writes the service's configuration. The secret is not in it.
+fn prepare(kill: &Kill, vendor: &Vendor) -> Result<Service, CliError> {
+    let failed = |source| CliError::Io { what: "writing the service's configuration", source };
+    std::fs::create_dir_all(&kill.dir).map_err(failed)?;
+    let data_dir = kill.dir.join("data");
+    let config = kill.dir.join("unbroken.toml");
+    let text = configuration(vendor, Path::new("data"), &SecretIn::Environment);
+    std::fs::write(&config, text).map_err(failed)?;
+    Ok(Service {
+        config,
+        data_dir,
+        log: kill.dir.join("service.log"),
+        secret: vendor.credentials.client_secret.clone(),
+    })
+}
+
+fn report(
+    kill: &Kill,
+    lives: &Lives,
+    judgement: &Judgement,
+    clean: bool,
+    elapsed: Duration,
+) -> Result<(), CliError> {
+    let paint = Paint::of(&std::io::stderr());
+    let mut text = explain(&judgement.verdict, judgement.stale_live_ms_bound, paint);
+    text.push_str(&judgement.gaps.table(cause_plainly_by_name));
+    text.push_str(&format!(
+        "{} kills, {} of them while live; {} lives ended early; verify {}; seed {}\n{}\n",
+        lives.deaths.len(),
+        lives.killed_live,
+        lives.ended_early,
+        if judgement.checked.is_clean() { "clean" } else { "NOT CLEAN" },
+        kill.vendor.settings.seed,
+        if clean { "UNBROKEN" } else { "BROKEN" },
+    ));
+    for example in judgement.verdict.examples.iter().filter(|_| !clean) {
+        let position = example.position.as_deref().unwrap_or("no position");
+        text.push_str(&format!(
+            "  {}: {position} of {}: {}\n",
+            example.figure, example.agent, example.reason
+        ));
+    }
+    say(&text);
+    let mut out = Output::new();
+    if kill.json {
+        out.json(&figures(kill, lives, judgement, clean, elapsed))?;
+    }
+    out.flush()
+}
+
+fn figures(
+    kill: &Kill,
+    lives: &Lives,
+    judgement: &Judgement,
+    clean: bool,
+    elapsed: Duration,
+) -> Value {
+    let mut object = figures_json(&judgement.verdict);
+    let more = json!({
+        "kills": lives.deaths.len(), "killed_live": lives.killed_live,
+        "ended_early": lives.ended_early, "stopped_in_time": lives.stopped_in_time,
+        "quiet": lives.quiet, "verified": judgement.checked.is_clean(), "clean": clean,
+        "seed": kill.vendor.settings.seed, "elapsed_ms": millis(elapsed),
+        "stale_live_ms_bound": judgement.stale_live_ms_bound,
+        "gaps": judgement.gaps.to_json(), "dir": kill.dir.display().to_string(),
+    });
+    if let Value::Object(more) = more {
+        object.extend(more);
+    }
+    Value::Object(object)
+}
+
+fn count_of(vendor: &Vendor) -> String {
+    count(vendor.events_emitted())
+}
+
+fn count_u32(deaths: &[UnixMicros]) -> u32 {
+    u32::try_from(deaths.len()).unwrap_or(u32::MAX)
+}
