@@ -81,8 +81,8 @@ impl Feeder {
         self.progress.next_offset.load(Ordering::Acquire)
     }
 
-    /// Every record before this offset is safe in the store from a power cut. Retention may count on
-    /// this one only.
+    /// Every record before this offset is safe in the store from a power cut. Retention may count
+    /// on this one only.
     pub fn synced_offset(&self) -> u64 {
         self.progress.synced_offset.load(Ordering::Acquire)
     }
