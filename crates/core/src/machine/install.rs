@@ -58,7 +58,10 @@ impl Stream {
             witness,
         };
         self.write(cx, Body::SnapshotEnd(end));
-        let through = self.take_position(tag, new_epoch);
+        let through = match gaps.is_empty() && !new_epoch {
+            true => None,
+            false => self.take_position(tag, new_epoch),
+        };
         for gap in gaps {
             let closed = self.closing(cx, &gap, through, Some(snapshot), rows_are_state);
             if let Some(late) = self.link.as_mut().and_then(|link| link.late.as_mut()) {
@@ -189,7 +192,7 @@ impl Stream {
 
     /// Moves the position after an install, and says where ledger rows end that no event has ended.
     ///
-    /// Where events have come, or are known to come from a base on, the position stays with the
+    /// Without a ledger row the position stays: only a row may cover what lies below the tag. Where events have come, or are known to come from a base on, the position stays with the
     /// stream: events between it and the tag will still arrive, and enter as history. Only where
     /// nothing is known does it move to the tag; events that arrive from below it all the same are
     /// taken as late ones.
@@ -214,7 +217,7 @@ impl Stream {
         self.seen.advance(tag);
         let floor = held.filter(|_| !new_epoch).map_or(0, |p| p.sequence);
         if let Some(link) = &mut self.link {
-            link.late = Some(Late { floor, tag, row: None });
+            link.late = Some(Late { floor, tag, row: None, rest: None });
         }
         Some(tag)
     }

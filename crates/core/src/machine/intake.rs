@@ -13,8 +13,7 @@ use crate::machine::timer::Timer;
 use crate::machine::{CloseHow, Phase, Proof, Rung};
 use crate::position::Position;
 use crate::record::{
-    Body, Change, Effect, GapCause, GapClosed, GapOutcome, Origin, QUARANTINE_BYTES_MAX,
-    Quarantined, digest,
+    Body, Change, Effect, GapCause, Origin, QUARANTINE_BYTES_MAX, Quarantined, digest,
 };
 
 impl Stream {
@@ -209,29 +208,10 @@ impl Stream {
         let late = link.late.as_mut().filter(|late| at > late.floor && position <= late.tag);
         let Some(late) = late else { return self.count_duplicate() };
         late.floor = at;
-        let row = late.row.take();
+        link.fruitful = true;
         let change = self.change(&event, Some(position), Effect::History);
         self.write_at(cx, event.received_at, Body::Change(change));
-        if let Some(link) = &mut self.link {
-            link.fruitful = true;
-        }
-        if let Some(row) = row {
-            self.narrow(cx, row, at);
-        }
-    }
-
-    /// Late events fill the end of a ledger row that was closed before they came.
-    fn narrow(&mut self, cx: &mut Cx<'_>, mut row: GapClosed, first: u64) {
-        let before = self.position(first.saturating_sub(1));
-        let through = match row.after {
-            Some(after) if after.epoch == before.epoch => after.max(before),
-            _ => before,
-        };
-        if row.after == Some(through) {
-            row.outcome = GapOutcome::Repaired;
-        }
-        row.through = Some(through);
-        self.close_gap(cx, row);
+        self.narrow(cx, at);
     }
 
     fn take_unpositioned(&mut self, cx: &mut Cx<'_>, event: Parked) {
@@ -334,6 +314,7 @@ impl Stream {
         if self.is_touch_recorded() {
             self.touched.insert(key.clone(), at);
         }
+        self.end_late(cx);
         let Some(link) = &mut self.link else { return };
         link.fruitful = true;
         match at {

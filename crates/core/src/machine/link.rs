@@ -81,7 +81,10 @@ pub(super) struct Acked {
 pub(super) struct Late {
     pub(super) floor: u64,
     pub(super) tag: Position,
+    /// The row that was closed with the snapshot; the first late event ends it.
     pub(super) row: Option<GapClosed>,
+    /// The rest of it, above the last late event: a crash must find it in the ledger.
+    pub(super) rest: Option<GapClosed>,
 }
 
 /// See [`Link::new_epoch`].

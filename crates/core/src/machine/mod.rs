@@ -20,6 +20,7 @@ mod handover;
 mod input;
 mod install;
 mod intake;
+mod late;
 mod link;
 mod mutant;
 mod outage;

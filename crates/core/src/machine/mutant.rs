@@ -2,6 +2,7 @@
 //! no check.
 
 /// A guard taken out.
+#[cfg_attr(not(feature = "proof"), expect(unreachable_pub, reason = "exported in the proof build"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutant {
     /// Dedup compares with what is durable instead of what is seen: events whose unit is still on

@@ -1,9 +1,12 @@
 //! What the model checker needs of a machine, in the proof build only: states that differ only in
 //! when they were reached count as one.
 
+use std::collections::BTreeSet;
+
 use crate::backoff::Jitter;
-use crate::ids::RequestId;
+use crate::ids::{AppendId, ConnId, RequestId};
 use crate::machine::mutant::Mutant;
+use crate::machine::stream::Stream;
 use crate::machine::timer::TimerTable;
 use crate::machine::{Machine, Phase};
 use crate::time::Millis;
@@ -49,6 +52,47 @@ impl Machine {
         if !requests_in_flight {
             self.shared.last_request = RequestId(0);
         }
+        self.forget_numbers();
+    }
+
+    /// Numbers that only have to differ from one another are counted anew.
+    fn forget_numbers(&mut self) {
+        let appended = self.shared.appended.0;
+        let renumber = |id: &mut AppendId| id.0 -= appended;
+        renumber(&mut self.shared.last_append);
+        self.shared.appended = AppendId(0);
+        let linked = |s: &Stream| s.link.is_some() || s.spare.is_some();
+        if !self.streams.iter().any(linked) {
+            self.shared.last_conn = ConnId(0);
+        }
+        let mut offsets = BTreeSet::new();
+        for stream in &mut self.streams {
+            stream.marks_mut().for_each(renumber);
+            stream.seen.last_conn = ConnId(0);
+            stream.offsets_mut().for_each(|offset| {
+                offsets.insert(*offset);
+            });
+        }
+        let ranks: Vec<u64> = offsets.into_iter().collect();
+        for stream in &mut self.streams {
+            stream.offsets_mut().for_each(|offset| {
+                *offset = ranks.partition_point(|known| known < offset) as u64;
+            });
+        }
+        self.shared.clock = ranks.len() as u64;
+    }
+
+    /// The last unit known to be durable.
+    pub fn appended(&self) -> AppendId {
+        self.shared.appended
+    }
+}
+
+impl Stream {
+    fn offsets_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        let staged = self.seen.staged.iter_mut().flat_map(|staged| staged.items.values_mut());
+        let values = self.seen.keys.values_mut().chain(staged).map(|value| &mut value.offset);
+        values.chain(self.seen.stale_before.iter_mut().map(|(offset, _)| offset))
     }
 }
 

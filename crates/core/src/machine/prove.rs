@@ -134,11 +134,8 @@ impl Stream {
         if rung == Rung::Rebase && self.prepared.is_some() {
             return self.install_prepared(cx);
         }
-        let seen = self.seen.position;
-        let untouched =
-            self.seen.open_gaps.values().all(|gap| gap.first.is_none() && gap.opened.after == seen);
-        if untouched {
-            self.repair_gaps(cx);
+        self.repair_gaps(cx);
+        if self.seen.open_gaps.is_empty() {
             self.run = None;
             self.settle(cx);
         } else if self.run.is_none() {

@@ -34,7 +34,7 @@ pub(super) struct Run {
     pub(super) token: Option<TokenVersion>,
     pub(super) collected: Collected,
     pub(super) begun_at: Millis,
-    /// The position held when the reconciliation began: an older tag would travel back in time.
+    /// The position that state showed when the reconciliation began.
     pub(super) lower: Option<u64>,
     tries: u32,
     /// All pages are here.
@@ -73,7 +73,7 @@ impl Stream {
             token,
             collected: Collected::default(),
             begun_at: cx.now.at,
-            lower: self.held_sequence(),
+            lower: self.shown_sequence(),
             tries: 0,
             complete: false,
             graced: false,
@@ -283,7 +283,7 @@ impl Stream {
         let named = cx.caps().epoch_named;
         let other = named && run.collected.epoch != self.seen.epoch_name;
         let tag = run.collected.tag;
-        if !other && tag < self.held_sequence() {
+        if !other && tag < self.shown_sequence() {
             return self.refetch(cx, "the snapshot is older than what is held", None);
         }
         if !self.deletes_agree(cx) {

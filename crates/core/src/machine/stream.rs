@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::connector::Failure;
-use crate::fold::StreamFold;
+use crate::fold::{OpenGap, StreamFold};
 use crate::ids::{AppendId, ConnId, Key, Label, StreamId};
 use crate::machine::audit::Audit;
 use crate::machine::context::Cx;
@@ -107,6 +107,14 @@ impl Stream {
         self.seen.position.map(|p| p.sequence)
     }
 
+    /// The position that state shows: a snapshot may have taken it beyond the position held. A
+    /// snapshot from below would travel back in time.
+    pub(super) fn shown_sequence(&self) -> Option<u64> {
+        let seen = &self.seen;
+        let shown = [seen.position, seen.snapshot_tag, seen.converging_until];
+        shown.into_iter().flatten().filter(|p| p.epoch == seen.epoch).map(|p| p.sequence).max()
+    }
+
     pub(super) fn position(&self, sequence: u64) -> Position {
         Position::new(self.seen.epoch, sequence)
     }
@@ -178,16 +186,18 @@ impl Stream {
         self.write(cx, Body::Connection(ConnectionTurn { conn, turn, by, why }));
     }
 
-    /// Opens a ledger row, unless one is open: an outage inside an outage is one interval of doubt.
+    /// Opens a ledger row, unless one is open that no event has ended yet: then the outage inside
+    /// the outage is the same interval of doubt.
     pub(super) fn open_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
-        if !self.seen.open_gaps.is_empty() {
+        let after = self.seen.position;
+        let same = |gap: &OpenGap| gap.first.is_none() && gap.opened.after == after;
+        if self.seen.open_gaps.values().any(same) {
             return;
         }
         let gap = self.seen.last_gap.next();
         let wall_from = self.seen.covered_at.unwrap_or(cx.now.wall);
         let skew = i64::try_from(cx.caps().clock_skew_ms_max).unwrap_or(i64::MAX);
         let wall_from = UnixMicros(wall_from.0.saturating_sub(skew.saturating_mul(1_000)));
-        let after = self.seen.position;
         self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
         cx.report(Report::GapOpened { stream: self.id.clone(), gap, cause });
     }
@@ -198,10 +208,18 @@ impl Stream {
         cx.report(Report::GapClosed { stream: self.id.clone(), gap, outcome });
     }
 
-    /// Closes all open rows as `repaired`: a proof has shown that nothing is missing.
+    /// Closes open rows that begin at the position held as `repaired`: a proof has shown that the
+    /// stream goes on from there without a hole.
     pub(super) fn repair_gaps(&mut self, cx: &mut Cx<'_>) {
-        let open: Vec<GapOpened> =
-            self.seen.open_gaps.values().map(|gap| gap.opened.clone()).collect();
+        let seen = self.seen.position;
+        let begins_here = |gap: &&OpenGap| gap.first.is_none() && gap.opened.after == seen;
+        let open: Vec<GapOpened> = self
+            .seen
+            .open_gaps
+            .values()
+            .filter(begins_here)
+            .map(|gap| gap.opened.clone())
+            .collect();
         for gap in open {
             let closed = GapClosed {
                 gap: gap.gap,
@@ -224,6 +242,11 @@ impl Stream {
 
     pub(super) fn count_foreign(&mut self) {
         self.foreign += 1;
+    }
+
+    #[cfg(feature = "proof")]
+    pub(super) fn marks_mut(&mut self) -> impl Iterator<Item = &mut AppendId> {
+        self.marks.iter_mut().map(|(id, _)| id)
     }
 
     #[cfg(feature = "proof")]

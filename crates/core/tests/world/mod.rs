@@ -4,7 +4,6 @@
 #![expect(
     dead_code,
     unreachable_pub,
-    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test's world: each test file uses its part of it, and a broken script may panic"
@@ -20,8 +19,9 @@ use unbroken_core::connector::{
 use unbroken_core::fold::{Fold, StreamFold};
 use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId};
 use unbroken_core::machine::{
-    Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Timing,
+    Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Timing,
 };
+use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};
 use unbroken_core::time::{Millis, UnixMicros};
 
@@ -48,6 +48,7 @@ pub struct Made {
     pub deleted: bool,
     pub epoch: u8,
     pub sequence: u64,
+    pub at: Millis,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -78,8 +79,14 @@ pub struct World {
     pub reports: Vec<Report>,
     pub asked: Vec<Option<u64>>,
     pub keep_reports: bool,
-    /// The model keeps the wall clock still, so that states compare.
+    /// The model keeps the wall clock still and leaves out what only tells histories apart, so that
+    /// states compare.
     pub still: bool,
+    /// A subscription asked from above what is durable.
+    pub asked_above_durable: bool,
+    /// A snapshot's tag and a floor are the vendor's word of this moment, not ours: only a resume
+    /// has to ask from what is durable.
+    pub rung: Option<Rung>,
 }
 
 pub fn stream() -> StreamId {
@@ -132,6 +139,8 @@ impl World {
             asked: Vec::new(),
             keep_reports: true,
             still: false,
+            asked_above_durable: false,
+            rung: None,
         };
         world.restore();
         world
@@ -171,16 +180,35 @@ impl World {
                     if !self.still {
                         self.asked.push(after);
                     }
+                    let durable = self.durable_position().map(|p| p.sequence);
+                    let resumes = self.rung == Some(Rung::Resume);
+                    self.asked_above_durable |= resumes && after > durable;
                     self.socks.get_mut(&conn).unwrap().asked = Some(after);
                 }
                 Output::Send { .. } => {}
                 Output::FetchPage { request, what, .. } => self.pages.push((request, what)),
-                Output::Append(append) => self.log.push(append),
-                Output::Report(report) if self.keep_reports => self.reports.push(report),
-                Output::Report(_) | Output::Authorize { .. } => {}
+                Output::Append(mut append) => {
+                    if self.still {
+                        append.records.retain(|r| !matches!(r.body, Body::Connection(_)));
+                    }
+                    self.log.push(append);
+                }
+                Output::Report(report) => {
+                    if let Report::Rung { rung, .. } = report {
+                        self.rung = Some(rung);
+                    }
+                    if self.keep_reports {
+                        self.reports.push(report);
+                    }
+                }
+                Output::Authorize { .. } => {}
                 Output::Halt(halt) => assert_eq!(halt, unbroken_core::machine::Halt::Stopped),
             }
         }
+    }
+
+    pub fn durable_position(&self) -> Option<Position> {
+        self.fold(self.durable).streams.remove(&stream()).and_then(|fold| fold.position)
     }
 
     /// The process dies and a new one starts on what is durable, plus `survivors` units that were on
@@ -242,7 +270,7 @@ impl World {
             Numbering::None | Numbering::Contiguous => 1,
         };
         let base = self.events.last().filter(|e| e.epoch == self.epoch).map_or(0, |e| e.sequence);
-        let made = Made { key, deleted, epoch: self.epoch, sequence: base + step };
+        let made = Made { key, deleted, epoch: self.epoch, sequence: base + step, at: self.now };
         self.events.push(made);
         let frame = self.frame(&made);
         for sock in self.socks.values_mut().filter(|s| s.subscribed && !s.mute) {
@@ -396,6 +424,12 @@ impl World {
         }
     }
 
+    /// How many events any answer of the snapshot shows at least: it is no older than declared.
+    pub fn surely_shown(&self) -> usize {
+        let staleness_ms = self.rules.caps.snapshot_staleness_ms_max;
+        self.events.iter().take_while(|e| e.at + staleness_ms <= self.now).count()
+    }
+
     /// The vendor's state after its first `upto` events.
     pub fn truth(&self, upto: usize) -> BTreeMap<u8, Option<Made>> {
         let mut state = BTreeMap::new();
@@ -431,6 +465,21 @@ impl World {
     }
 
     pub fn step(&mut self) -> bool {
+        if self.step_but_pages() {
+            return true;
+        }
+        if !self.pages.is_empty() {
+            self.page(self.events.len());
+            return true;
+        }
+        if self.durable < self.log.len() {
+            self.commit();
+            return true;
+        }
+        false
+    }
+
+    pub fn step_but_pages(&mut self) -> bool {
         let conns: Vec<ConnId> = self.socks.keys().copied().collect();
         for conn in conns {
             let sock = &self.socks[&conn];
@@ -446,14 +495,6 @@ impl World {
                 self.deliver(conn);
                 return true;
             }
-        }
-        if !self.pages.is_empty() {
-            self.page(self.events.len());
-            return true;
-        }
-        if self.durable < self.log.len() {
-            self.commit();
-            return true;
         }
         false
     }

@@ -1,0 +1,243 @@
+//! Asks for tokens.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use unbroken_core::connector::{Class, Failure};
+use unbroken_core::ids::Label;
+use url::form_urlencoded;
+
+use crate::auth::answer;
+use crate::auth::grant::{AuthConfig, ClientAuth};
+use crate::generic::TokenProfile;
+use crate::secret::{Secret, SecretError, SecretSource};
+use crate::transport::{Header, Http, Method, Origin, OriginError, Request};
+
+/// A granted token.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The token.
+    pub token: Secret,
+    /// Its life in milliseconds, to be counted from when it was asked for.
+    pub life_ms: Option<u64>,
+}
+
+/// Why tokens cannot be asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The token URL is not usable.
+    #[error("token URL is not usable")]
+    Url(#[from] OriginError),
+    /// Neither a token URL nor an API origin is configured.
+    #[error("source has neither `auth.url` nor `api`, so tokens cannot be asked for")]
+    NoUrl,
+}
+
+/// Asks for tokens by one grant at one place.
+#[derive(Clone, Debug)]
+pub struct Authorizer {
+    config: AuthConfig,
+    profile: TokenProfile,
+    place: Option<(Origin, String)>,
+}
+
+impl Authorizer {
+    /// An authorizer; the place is the user's URL, else the profile's path at the API's origin.
+    ///
+    /// # Errors
+    /// If there is no usable place.
+    pub fn new(
+        config: AuthConfig,
+        profile: TokenProfile,
+        api: Option<&Origin>,
+        allow_plaintext: bool,
+    ) -> Result<Self, AuthError> {
+        let place = match (&config, config.url(), api) {
+            (AuthConfig::Token { .. }, _, _) => None,
+            (_, Some(url), _) => Some(split(url, allow_plaintext)?),
+            (_, None, Some(api)) => Some((api.clone(), profile.path.clone())),
+            (_, None, None) => return Err(AuthError::NoUrl),
+        };
+        if config.has_literal() {
+            tracing::warn!("a secret stands in the configuration; use {{ env = … }} or a file");
+        }
+        Ok(Self { config, profile, place })
+    }
+
+    /// Whether TLS protects the place.
+    pub fn is_encrypted(&self) -> bool {
+        self.place.as_ref().is_some_and(|(origin, _)| origin.is_encrypted())
+    }
+
+    /// Asks for a token. Secrets are read now, so a rotated one counts.
+    ///
+    /// # Errors
+    /// The failure as the machine understands it, without any secret.
+    pub async fn authorize(&self, http: &Http, deadline: Duration) -> Result<Granted, Failure> {
+        let Some((origin, path)) = &self.place else {
+            return self.static_token();
+        };
+        let request = self.request(path).map_err(|error| unreadable(&error))?;
+        let place = match self.config.scope() {
+            Some(scope) => format!("{origin}{path} (scope {scope})"),
+            None => format!("{origin}{path}"),
+        };
+        let sent = http.send(origin, &request, deadline).await.map_err(|error| {
+            let failure = error.failure();
+            Failure { what: Label::new(format!("token from {place}: {error}")), ..failure }
+        })?;
+        answer::read(&sent, &self.profile, &place)
+    }
+
+    fn static_token(&self) -> Result<Granted, Failure> {
+        match &self.config {
+            AuthConfig::Token { token } => {
+                let token = token.read().map_err(|error| unreadable(&error))?;
+                Ok(Granted { token, life_ms: None })
+            }
+            _ => Err(fatal("no place to ask for a token")),
+        }
+    }
+
+    fn request(&self, path: &str) -> Result<Request, SecretError> {
+        let mut form = Form::new();
+        match &self.config {
+            AuthConfig::ClientCredentials {
+                client_id,
+                client_secret,
+                client_auth,
+                scope,
+                params,
+                ..
+            } => {
+                form.add("grant_type", "client_credentials");
+                form.client(Some(client_id), Some(client_secret), *client_auth)?;
+                form.scope_and_params(scope.as_deref(), params);
+            }
+            AuthConfig::Password {
+                username,
+                password,
+                client_id,
+                client_secret,
+                client_auth,
+                scope,
+                params,
+                ..
+            } => {
+                form.add("grant_type", "password");
+                form.add("username", username.read()?.expose());
+                form.add("password", password.read()?.expose());
+                form.client(client_id.as_ref(), client_secret.as_ref(), *client_auth)?;
+                form.scope_and_params(scope.as_deref(), params);
+            }
+            AuthConfig::AccessKey { key_id, key_secret, .. } => {
+                return self.access_key(path, key_id, key_secret);
+            }
+            AuthConfig::Token { .. } => {}
+        }
+        Ok(form.request(path))
+    }
+
+    fn access_key(
+        &self,
+        path: &str,
+        id: &SecretSource,
+        secret: &SecretSource,
+    ) -> Result<Request, SecretError> {
+        let [id_name, secret_name] = self.profile.access_key_fields.clone();
+        let body = serde_json::json!({
+            id_name: id.read()?.expose(),
+            secret_name: secret.read()?.expose(),
+        });
+        let path_and_query = path.to_owned();
+        let body = Some(body.to_string());
+        Ok(Request { method: Method::Post, path_and_query, headers: Vec::new(), body })
+    }
+}
+
+/// A form under construction, with the header that goes with it.
+struct Form {
+    fields: form_urlencoded::Serializer<'static, String>,
+    basic: Option<String>,
+}
+
+impl Form {
+    fn new() -> Self {
+        Self { fields: form_urlencoded::Serializer::new(String::new()), basic: None }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        self.fields.append_pair(name, value);
+    }
+
+    /// Basic takes id and secret as they are: vendors whose ids hold `@` do not expect the form
+    /// encoding that RFC 6749 asks for, and for plain ids both are the same.
+    fn client(
+        &mut self,
+        id: Option<&SecretSource>,
+        secret: Option<&SecretSource>,
+        how: ClientAuth,
+    ) -> Result<(), SecretError> {
+        let Some(id) = id.map(SecretSource::read).transpose()? else { return Ok(()) };
+        let secret = secret.map(SecretSource::read).transpose()?;
+        let secret = secret.as_ref().map_or("", Secret::expose);
+        match how {
+            ClientAuth::Basic => {
+                let pair = format!("{}:{secret}", id.expose());
+                self.basic = Some(format!("Basic {}", STANDARD.encode(pair)));
+            }
+            ClientAuth::Body => {
+                self.add("client_id", id.expose());
+                self.add("client_secret", secret);
+            }
+        }
+        Ok(())
+    }
+
+    fn scope_and_params(
+        &mut self,
+        scope: Option<&str>,
+        params: &std::collections::BTreeMap<String, String>,
+    ) {
+        if let Some(scope) = scope {
+            self.add("scope", scope);
+        }
+        for (name, value) in params {
+            self.add(name, value);
+        }
+    }
+
+    fn request(mut self, path: &str) -> Request {
+        let header = |name: &str, value: &str, secret| Header {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            secret,
+        };
+        let mut headers = vec![header("content-type", "application/x-www-form-urlencoded", false)];
+        if let Some(basic) = &self.basic {
+            headers.push(header("authorization", basic, true));
+        }
+        let path_and_query = path.to_owned();
+        let body = Some(self.fields.finish());
+        Request { method: Method::Post, path_and_query, headers, body }
+    }
+}
+
+/// Origin and path of a URL.
+fn split(text: &str, allow_plaintext: bool) -> Result<(Origin, String), OriginError> {
+    let authority = text.find("://").map_or(0, |at| at + 3);
+    let rest = text.get(authority..).unwrap_or_default();
+    let end = authority + rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (origin, path) = text.split_at(end);
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    Ok((Origin::api(origin, allow_plaintext)?, path))
+}
+
+fn unreadable(error: &SecretError) -> Failure {
+    fatal(&format!("{error}; {}", error.hint()))
+}
+
+fn fatal(what: &str) -> Failure {
+    Failure { class: Class::Fatal, code: None, what: what.into() }
+}

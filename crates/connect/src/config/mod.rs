@@ -1,0 +1,13 @@
+//! One `[[source]]` of a configuration, as the user writes it.
+
+mod keys;
+mod limits;
+mod profile_choice;
+mod source_config;
+mod timing_choice;
+
+pub use keys::{KeysError, read_keys};
+pub use limits::Limits;
+pub use profile_choice::{ProfileChoice, ProfileOrigin};
+pub use source_config::SourceConfig;
+pub use timing_choice::TimingChoice;

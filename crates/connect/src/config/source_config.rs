@@ -1,0 +1,68 @@
+//! See [`SourceConfig`].
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::auth::AuthConfig;
+use crate::config::limits::Limits;
+use crate::config::profile_choice::ProfileChoice;
+use crate::config::timing_choice::TimingChoice;
+
+/// One `[[source]]`. All that a real one needs:
+///
+/// ```
+/// # let text = r#"
+/// name = "acme"
+/// profile = "cxone"
+/// api = "https://api.example.com"
+/// stream = "wss://api.example.com"
+/// agents_file = "agents.txt"
+///
+/// [auth]
+/// grant = "password"
+/// url = "https://login.example.com/auth/token"
+/// client_id = { env = "ACME_CLIENT_ID" }
+/// client_secret = { env = "ACME_CLIENT_SECRET" }
+/// username = { env = "ACME_ACCESS_KEY_ID" }
+/// password = { file = "/run/secrets/acme_access_key_secret" }
+/// scope = "wfm:schedule:read"
+/// # "#;
+/// # let config: unbroken_connect::SourceConfig = toml::from_str(text)?;
+/// # assert_eq!(config.name, "acme");
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+///
+/// To change something in the profile, make `profile` a table: `extends = "cxone"` (or
+/// `file = "my.toml"`) and the keys to change, such as `capabilities = { position = "increasing" }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Its name; its stream is known as `name/stream`.
+    pub name: String,
+    /// How the vendor speaks.
+    pub profile: ProfileChoice,
+    /// Origin of the vendor's HTTP API, such as `https://api.example.com`.
+    pub api: Option<String>,
+    /// Origin of the vendor's WebSocket, such as `wss://api.example.com`.
+    pub stream: String,
+    /// Keys to subscribe to; none here and none in the file: all.
+    #[serde(default, alias = "keys")]
+    pub agents: Vec<String>,
+    /// A file with more of them, one a line.
+    #[serde(alias = "keys_file")]
+    pub agents_file: Option<PathBuf>,
+    /// How tokens are asked for; without it none are sent.
+    pub auth: Option<AuthConfig>,
+    /// A PEM file with certificates to trust beside the platform's.
+    pub ca_file: Option<PathBuf>,
+    /// Allow `http` and `ws` to other machines: the network can read the token and the events.
+    #[serde(default)]
+    pub allow_plaintext: bool,
+    /// Delays.
+    #[serde(default)]
+    pub timing: TimingChoice,
+    /// Bounds in bytes.
+    #[serde(default)]
+    pub limits: Limits,
+}

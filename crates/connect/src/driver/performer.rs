@@ -1,0 +1,259 @@
+//! Does what the machine says, and tells it what happened.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use unbroken_core::connector::{Decoded, Failure, Item};
+use unbroken_core::ids::{ConnId, Label, TokenVersion};
+use unbroken_core::machine::{CloseHow, Halt, Input, Machine, Message, Now, Output, Report};
+use unbroken_core::record::Append;
+use unbroken_core::time::Millis;
+
+use crate::driver::clock::Clock;
+use crate::driver::errands::{Brought, Errands};
+use crate::driver::flight::{Flow, InFlight};
+use crate::driver::log::Log;
+use crate::source::Source;
+use crate::transport::{Ended, SocketEvent, Sockets};
+
+/// What was said on a socket.
+#[derive(Debug, Default)]
+struct Talk {
+    token: Option<TokenVersion>,
+    subscribed: bool,
+    subscription: Option<Label>,
+}
+
+/// What to do after the machine has been obeyed.
+pub(crate) enum Next {
+    Wait(Option<Millis>),
+    Halt(Halt),
+}
+
+pub(crate) struct Performer<L, R> {
+    pub(crate) sockets: Sockets,
+    pub(crate) errands: Errands,
+    pub(crate) clock: Clock,
+    source: Arc<Source>,
+    machine: Machine,
+    log: L,
+    reports: R,
+    flight: InFlight,
+    talks: BTreeMap<ConnId, Talk>,
+    /// What performing an output brought about; the machine hears of it when it has been drained.
+    echoes: VecDeque<Input>,
+}
+
+impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
+    pub(crate) fn new(source: Source, machine: Machine, log: L, reports: R) -> Self {
+        let source = Arc::new(source);
+        Self {
+            sockets: Sockets::default(),
+            errands: Errands::new(Arc::clone(&source)),
+            clock: Clock::start(),
+            flight: InFlight::new(source.limits().in_flight_bytes_max),
+            talks: BTreeMap::new(),
+            echoes: VecDeque::new(),
+            source,
+            machine,
+            log,
+            reports,
+        }
+    }
+
+    /// Tells the machine, then does what it says until it waits.
+    pub(crate) fn tell(&mut self, input: Input) -> Next {
+        if let Input::Appended { append } = &input {
+            let flow = self.flight.durable(*append);
+            self.turn(flow);
+        }
+        self.echoes.push_back(input);
+        let mut next = Next::Wait(None);
+        while let Some(input) = self.echoes.pop_front() {
+            self.machine.handle_input(self.clock.now(), input);
+            next = self.drain();
+            if matches!(next, Next::Halt(_)) {
+                break;
+            }
+        }
+        next
+    }
+
+    /// Tells the machine what a task brought.
+    pub(crate) fn tell_brought(&mut self, brought: Brought) -> Next {
+        let input = match brought {
+            Brought::Input(input) => input,
+            Brought::Token { version, result: Err(failure), .. } => {
+                Input::TokenRefused { version, failure }
+            }
+            Brought::Token { version, asked_at, result: Ok(granted) } => Input::TokenReady {
+                version,
+                expires_at: granted.life_ms.map(|life_ms| asked_at + life_ms),
+            },
+            Brought::Socket(conn, Err(failure)) => {
+                self.talks.remove(&conn);
+                Input::Refused { conn, failure }
+            }
+            Brought::Socket(conn, Ok(socket)) => {
+                self.sockets.insert(conn, *socket);
+                if !self.sockets.is_reading() {
+                    self.echoes.push_back(Input::Opened { conn });
+                    return self.tell(Input::Reading { conn, resumed: false });
+                }
+                Input::Opened { conn }
+            }
+        };
+        self.tell(input)
+    }
+
+    /// Tells the machine what came from the sockets. `None`: nothing that concerned it.
+    pub(crate) fn tell_batch(
+        &mut self,
+        batch: impl Iterator<Item = (ConnId, SocketEvent)>,
+    ) -> Option<Next> {
+        let mut last = None;
+        for (conn, event) in batch {
+            let Some(next) = self.tell_event(conn, event) else { continue };
+            let halted = matches!(next, Next::Halt(_));
+            last = Some(next);
+            if halted {
+                break;
+            }
+        }
+        last
+    }
+
+    fn tell_event(&mut self, conn: ConnId, event: SocketEvent) -> Option<Next> {
+        // Events of a batch that lie behind the machine's own close are nobody's.
+        let talk = self.talks.get_mut(&conn)?;
+        let decoded = match event {
+            SocketEvent::Frame(frame) => self.source.decode(&frame),
+            SocketEvent::Alive => Decoded::default(),
+            SocketEvent::Ended(ended) => {
+                self.talks.remove(&conn);
+                let failure = self.source.ended(&ended);
+                return Some(self.tell(Input::Closed { conn, by: ended.by, failure }));
+            }
+        };
+        if talk.subscription.is_none() && confirms(&decoded) {
+            talk.subscription.clone_from(&decoded.subscription);
+        }
+        Some(self.tell(Input::Frame { conn, decoded }))
+    }
+
+    /// Ends everything that is under way.
+    pub(crate) async fn finish(self) {
+        let Self { sockets, errands, .. } = self;
+        drop(sockets);
+        errands.finish().await;
+    }
+
+    fn drain(&mut self) -> Next {
+        loop {
+            match self.machine.poll_output() {
+                Output::Wait { deadline, .. } => return Next::Wait(deadline),
+                Output::Halt(halt) => return Next::Halt(halt),
+                output => self.perform(output),
+            }
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Authorize { version } => {
+                self.errands.authorize(version, self.clock.now().at);
+            }
+            Output::FetchPage { request, what, token, .. } => {
+                self.errands.fetch(request, what, token);
+            }
+            Output::Open { conn, token, after, .. } => {
+                self.talks.insert(conn, Talk { token, ..Talk::default() });
+                self.errands.open(conn, after, token);
+            }
+            Output::Close { conn, how } => self.close(conn, how),
+            Output::Send { conn, message } => self.send(conn, message),
+            Output::Append(append) => self.append(append),
+            Output::Report(report) => (self.reports)(self.clock.now(), report),
+            Output::Halt(_) | Output::Wait { .. } => {}
+        }
+    }
+
+    fn append(&mut self, append: Append) {
+        let flow = self.flight.handed_over(&append);
+        self.log.submit(append);
+        self.turn(flow);
+    }
+
+    fn turn(&mut self, flow: Flow) {
+        let resumed = match flow {
+            Flow::Keep => return,
+            Flow::Stop => false,
+            Flow::Resume => true,
+        };
+        self.sockets.set_reading(resumed);
+        let conns = self.sockets.conns();
+        self.echoes.extend(conns.into_iter().map(|conn| Input::Reading { conn, resumed }));
+    }
+
+    fn close(&mut self, conn: ConnId, how: CloseHow) {
+        self.errands.give_up(conn);
+        let talk = self.talks.remove(&conn).unwrap_or_default();
+        let Some(socket) = self.sockets.remove(conn) else { return };
+        if how == CloseHow::Polite {
+            let farewell = if talk.subscribed {
+                self.render(Message::Unsubscribe, &talk).ok().flatten()
+            } else {
+                None
+            };
+            self.errands.farewell(socket, farewell);
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, message: Message) {
+        let Some(mut talk) = self.talks.remove(&conn) else { return };
+        let rendered = self.render(message, &talk);
+        match message {
+            Message::Subscribe { .. } => talk.subscribed = true,
+            Message::Unsubscribe => talk.subscribed = false,
+            Message::Ping => {}
+        }
+        self.talks.insert(conn, talk);
+        let sent = match rendered {
+            Err(failure) => return self.lose(conn, failure),
+            // Only a ping has a form of the protocol's own.
+            Ok(None) if message != Message::Ping => return,
+            Ok(text) => self.sockets.send(conn, text),
+        };
+        if let Some(Err(ended)) = sent {
+            self.broken(conn, &ended);
+        }
+    }
+
+    fn render(&self, message: Message, talk: &Talk) -> Result<Option<String>, Failure> {
+        let token = self.errands.token(talk.token).unwrap_or_default();
+        let subscription = talk.subscription.as_ref();
+        self.source.message(message, subscription, token.as_ref()).map_err(|error| Failure {
+            class: unbroken_core::connector::Class::Fatal,
+            code: None,
+            what: Label::new(error.to_string()),
+        })
+    }
+
+    fn broken(&mut self, conn: ConnId, ended: &Ended) {
+        self.sockets.remove(conn);
+        self.talks.remove(&conn);
+        let failure = self.source.ended(ended);
+        self.echoes.push_back(Input::Closed { conn, by: ended.by, failure });
+    }
+
+    fn lose(&mut self, conn: ConnId, failure: Failure) {
+        self.sockets.remove(conn);
+        self.talks.remove(&conn);
+        let by = unbroken_core::record::Closer::Us;
+        self.echoes.push_back(Input::Closed { conn, by, failure });
+    }
+}
+
+fn confirms(decoded: &Decoded) -> bool {
+    decoded.items.iter().any(|item| matches!(item, Item::Ack { .. } | Item::Event(_)))
+}

@@ -1,0 +1,334 @@
+//! A profile made ready for use: every template parsed, every pointer compiled.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use toml::Table;
+use unbroken_core::connector::{
+    Ack, Capabilities, Connector, Decoded, Failure, Floor, Numbering, Page, Replay, SnapshotKind,
+};
+use unbroken_core::ids::Key;
+use unbroken_core::machine::{Fetch, Message};
+
+use crate::generic::classify::Classifier;
+use crate::generic::digest::Digester;
+use crate::generic::message::Messages;
+use crate::generic::nearest::nearest_key_hint;
+use crate::generic::pointer::PointerError;
+use crate::generic::profile::{Profile, TokenProfile};
+use crate::generic::request::RequestTemplate;
+use crate::generic::rest::{Cursor, Head, Snapshot};
+use crate::generic::template::{TemplateError, Values};
+use crate::generic::wire::Wire;
+use crate::transport::Request;
+
+/// Why a profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// No embedded profile has this name.
+    #[error("profile `{name}` is not one of the embedded ones")]
+    UnknownName {
+        /// The name.
+        name: String,
+    },
+    /// The profile's file cannot be read.
+    #[error("profile file {path} cannot be read")]
+    Unreadable {
+        /// Its path.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The text is no TOML.
+    #[error("profile is not valid TOML")]
+    NotToml(#[source] toml::de::Error),
+    /// `with_keys` is laid over the profile, so it is one.
+    #[error("profile has a `with_keys` that is no table")]
+    WithKeys,
+    /// A key or value is wrong.
+    #[error("profile does not fit")]
+    Invalid(#[source] toml::de::Error),
+    /// A template is wrong.
+    #[error("profile has a wrong template")]
+    Template(#[from] TemplateError),
+    /// A pointer is wrong.
+    #[error("profile has a wrong pointer")]
+    Pointer(#[from] PointerError),
+    /// A path must begin with a slash: hosts are the user's.
+    #[error("profile path `{path}` does not begin with `/`")]
+    Path {
+        /// The path.
+        path: String,
+    },
+    /// Only reading methods are allowed.
+    #[error("profile method `{method}` is neither GET nor POST")]
+    Method {
+        /// The method.
+        method: String,
+    },
+    /// A status or close code is no number.
+    #[error("profile classifies `{code}`, which is no code")]
+    Code {
+        /// The code.
+        code: String,
+    },
+    /// Capabilities promise positions that the frames do not hold.
+    #[error("profile declares positions, but `frames.event.sequence` is missing")]
+    NoSequence,
+    /// Capabilities promise paging that no request can follow.
+    #[error("profile declares paging, but `snapshot.advance` is missing")]
+    NoAdvance,
+    /// Capabilities promise a position that the snapshot does not hold.
+    #[error("profile declares a positioned snapshot, but `snapshot.tag` is missing")]
+    NoTag,
+    /// Capabilities promise a snapshot that the profile cannot ask for.
+    #[error("profile declares a snapshot, but `[snapshot]` is missing")]
+    NoSnapshot,
+    /// Capabilities promise a subscription that no message makes.
+    #[error("profile declares {what}, but `messages.subscribe.{key}` is missing")]
+    NoSubscribe {
+        /// The capability.
+        what: &'static str,
+        /// The missing message.
+        key: &'static str,
+    },
+}
+
+impl ProfileError {
+    /// What a person can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownName { name } => {
+                let names: Vec<_> = super::embedded_names().collect();
+                Some(match super::nearest(name, names.iter().copied()) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("embedded are: {}; or name a `file`", names.join(", ")),
+                })
+            }
+            Self::Invalid(error) | Self::NotToml(error) => nearest_key_hint(&error.to_string()),
+            Self::Template(error) => error.hint(),
+            Self::Path { .. } => Some("hosts are set by `api` and `stream` of the source".into()),
+            _ => None,
+        }
+    }
+}
+
+/// A table of a profile that is laid over the rest of it when the subscription names keys.
+const WITH_KEYS: &str = "with_keys";
+
+/// What a request or a message is rendered from, beside the profile.
+pub type Context<'a> = Values<'a>;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Generic {
+    capabilities: Capabilities,
+    stream_name: String,
+    subprotocols: Vec<String>,
+    variables: BTreeMap<String, String>,
+    token: TokenProfile,
+    handshake: RequestTemplate,
+    head: Option<Head>,
+    snapshot: Option<Snapshot>,
+    messages: Messages,
+    wire: Wire,
+    classifier: Classifier,
+    digester: Digester,
+}
+
+impl Connector for Generic {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn decode(&self, bytes: &Bytes) -> Decoded {
+        self.wire.decode(bytes, &self.classifier, &self.digester)
+    }
+}
+
+impl Generic {
+    /// A connector from a profile's text with the user's TOML keys laid over it. The profile's
+    /// `with_keys` table counts if the subscription will name keys; what the user says wins over it.
+    ///
+    /// # Errors
+    /// See [`ProfileError`].
+    pub fn from_toml(text: &str, mut over: Table, keyed: bool) -> Result<Self, ProfileError> {
+        let mut table: Table = text.parse().map_err(ProfileError::NotToml)?;
+        for with_keys in [table.remove(WITH_KEYS), over.remove(WITH_KEYS)] {
+            match with_keys {
+                Some(toml::Value::Table(with_keys)) if keyed => {
+                    super::merge(&mut table, with_keys);
+                }
+                Some(toml::Value::Table(_)) | None => {}
+                Some(_) => return Err(ProfileError::WithKeys),
+            }
+        }
+        super::merge(&mut table, over);
+        let profile: Profile = table.try_into().map_err(ProfileError::Invalid)?;
+        Self::new(profile)
+    }
+
+    /// A connector from a profile.
+    ///
+    /// # Errors
+    /// See [`ProfileError`].
+    pub fn new(profile: Profile) -> Result<Self, ProfileError> {
+        let capabilities = coherent(profile.capabilities);
+        let variables = profile.variables;
+        let head = match &profile.head {
+            Some(head) if capabilities.snapshot == SnapshotKind::Positioned => {
+                Some(Head::new(head, &variables)?)
+            }
+            _ => None,
+        };
+        let snapshot = match (&profile.snapshot, capabilities.snapshot) {
+            (_, SnapshotKind::None) => None,
+            (None, _) => return Err(ProfileError::NoSnapshot),
+            (Some(snapshot), _) => Some(Snapshot::new(snapshot, &capabilities, &variables)?),
+        };
+        let messages = Messages::new(&profile.messages, &variables)?;
+        check_messages(&capabilities, &messages)?;
+        Ok(Self {
+            handshake: RequestTemplate::handshake(&profile.stream, &variables)?,
+            wire: Wire::new(&profile.frames, &capabilities)?,
+            classifier: Classifier::new(&profile.classify)?,
+            digester: Digester::new(&profile.digest)?,
+            stream_name: profile.stream.name,
+            subprotocols: profile.stream.subprotocols,
+            token: profile.token,
+            capabilities,
+            variables,
+            head,
+            snapshot,
+            messages,
+        })
+    }
+
+    /// The name of the profile's stream.
+    pub fn stream_name(&self) -> &str {
+        &self.stream_name
+    }
+
+    /// Subprotocols to offer in the handshake.
+    pub fn subprotocols(&self) -> &[String] {
+        &self.subprotocols
+    }
+
+    /// Whether it asks for a head or a snapshot.
+    pub fn reads_pages(&self) -> bool {
+        self.snapshot.is_some() || self.head.is_some()
+    }
+
+    /// How tokens are asked for.
+    pub fn token(&self) -> &TokenProfile {
+        &self.token
+    }
+
+    /// The request that gets `what`.
+    ///
+    /// # Errors
+    /// If a value that the profile names is missing or cannot stand in its place.
+    pub fn fetch(&self, what: &Fetch, context: Context<'_>) -> Result<Request, Failure> {
+        let values = Values { variables: Some(&self.variables), ..context };
+        let rendered = match (what, &self.head, &self.snapshot) {
+            (Fetch::Head, Some(head), _) => head.request.render(&values),
+            (Fetch::Head | Fetch::First, _, Some(snapshot)) => snapshot.request(None, values),
+            (Fetch::Next(label), _, Some(snapshot)) => {
+                snapshot.request(Some(&Cursor::parse(label)?), values)
+            }
+            (_, _, None) => return Err(ours("profile has no snapshot")),
+        };
+        rendered.map_err(|error| ours(&error.to_string()))
+    }
+
+    /// Reads the answer to such a request. Where the subscription names `keys` (sorted; none: all),
+    /// rows of others are passed over: no event would ever move them.
+    ///
+    /// # Errors
+    /// If it is not what the profile says.
+    pub fn page(&self, what: &Fetch, body: &Bytes, keys: &[Key]) -> Result<Page, Failure> {
+        let snapshot = || self.snapshot.as_ref().ok_or_else(|| ours("profile has no snapshot"));
+        let keys = if self.messages.names_keys() { keys } else { &[] };
+        match (what, &self.head) {
+            (Fetch::Head, Some(head)) => head.decode(body),
+            (Fetch::Head, None) => {
+                let page = snapshot()?.decode(None, body, keys, &self.digester)?;
+                Ok(Page { rows: Vec::new(), total: None, next: None, ..page })
+            }
+            (Fetch::First, _) => snapshot()?.decode(None, body, keys, &self.digester),
+            (Fetch::Next(label), _) => {
+                snapshot()?.decode(Some(&Cursor::parse(label)?), body, keys, &self.digester)
+            }
+        }
+    }
+
+    /// The handshake's request.
+    ///
+    /// # Errors
+    /// If a value that the profile names is missing or cannot stand in its place.
+    pub fn handshake(&self, context: Context<'_>) -> Result<Request, Failure> {
+        let values = Values { variables: Some(&self.variables), ..context };
+        self.handshake.render(&values).map_err(|error| ours(&error.to_string()))
+    }
+
+    /// A message's text; `None`: there is none (of a ping: send the protocol's).
+    ///
+    /// # Errors
+    /// If a value that the profile names is missing or cannot stand in its place.
+    pub fn message(
+        &self,
+        message: Message,
+        context: Context<'_>,
+    ) -> Result<Option<String>, TemplateError> {
+        let mut values = Values { variables: Some(&self.variables), ..context };
+        if let Message::Subscribe { after } = message {
+            values.position = after;
+        }
+        self.messages.render(message, &values)
+    }
+
+    /// What an HTTP answer that is no success calls for.
+    pub fn classify_status(&self, status: u16, after_ms: Option<u64>, body: &[u8]) -> Failure {
+        self.classifier.status(status, after_ms, body)
+    }
+
+    /// What the end of a socket calls for.
+    pub fn classify_close(&self, code: Option<u16>, what: &str) -> Failure {
+        self.classifier.close(code, what)
+    }
+}
+
+/// A source whose positions were declared away has nothing that rests on them.
+fn coherent(mut capabilities: Capabilities) -> Capabilities {
+    if capabilities.position == Numbering::None {
+        capabilities.replay = Replay::None;
+        capabilities.floor = Floor::Unknown;
+        if capabilities.ack == Ack::WithPosition {
+            capabilities.ack = Ack::Plain;
+        }
+        if capabilities.snapshot == SnapshotKind::Positioned {
+            capabilities.snapshot = SnapshotKind::Unpositioned;
+        }
+        capabilities.rest_first = false;
+        capabilities.epoch_named = false;
+    }
+    capabilities
+}
+
+fn check_messages(capabilities: &Capabilities, messages: &Messages) -> Result<(), ProfileError> {
+    let (after, now) = messages.can_subscribe();
+    if capabilities.replay != Replay::None && !after {
+        return Err(ProfileError::NoSubscribe { what: "replay", key: "after" });
+    }
+    if capabilities.subscribe_without_position && !now {
+        return Err(ProfileError::NoSubscribe { what: "subscribe_without_position", key: "now" });
+    }
+    Ok(())
+}
+
+/// A failure that is ours: the configuration cannot be rendered.
+fn ours(what: &str) -> Failure {
+    use unbroken_core::connector::Class;
+    Failure { class: Class::Fatal, code: None, what: what.into() }
+}

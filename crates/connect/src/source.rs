@@ -1,0 +1,363 @@
+//! A source: the user's configuration and the profile, ready to speak to the vendor.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use unbroken_core::connector::{Class, Connector, Decoded, Failure, Page};
+use unbroken_core::ids::{Key, Label, StreamId};
+use unbroken_core::machine::{Config, Fetch, Message, Timing};
+
+use crate::auth::{AuthError, Authorizer, Granted};
+use crate::config::{KeysError, Limits, SourceConfig, read_keys};
+use crate::generic::{Context, Generic, ProfileError, TemplateError};
+use crate::secret::Secret;
+use crate::transport::{
+    Ended, Http, Origin, OriginError, Socket, SocketLimits, Tls, TlsError, TransportError,
+};
+
+/// Why a source cannot be made from its configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The profile does not fit.
+    #[error("source {name} has an unusable profile")]
+    Profile {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: ProfileError,
+    },
+    /// An origin is wrong.
+    #[error("source {name} has an unusable `{key}`")]
+    Origin {
+        /// The source.
+        name: String,
+        /// The key.
+        key: &'static str,
+        /// Why.
+        #[source]
+        source: OriginError,
+    },
+    /// The profile asks for pages, but there is nowhere to ask.
+    #[error("source {name} needs `api`: its profile reads a snapshot")]
+    NoApi {
+        /// The source.
+        name: String,
+    },
+    /// The profile needs tokens, but there is no way to get one.
+    #[error("source {name} needs `[source.auth]`: its profile sends a token")]
+    NoAuth {
+        /// The source.
+        name: String,
+    },
+    /// Authorization is wrong.
+    #[error("source {name} has an unusable `auth`")]
+    Auth {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: AuthError,
+    },
+    /// Trust cannot be set up.
+    #[error("source {name} cannot set up TLS")]
+    Tls {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: TlsError,
+    },
+    /// The keys cannot be read.
+    #[error("source {name} cannot read its keys")]
+    Keys {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: KeysError,
+    },
+}
+
+impl SourceError {
+    /// What a person can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Profile { source, .. } => source.hint(),
+            Self::Origin { source, .. } => Some(source.hint()),
+            Self::NoApi { .. } => Some("add `api = \"https://…\"`".into()),
+            Self::NoAuth { .. } => Some("add `[source.auth]` with a `grant`".into()),
+            Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
+            Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),
+            Self::Tls { source, .. } => Some(source.hint().into()),
+            Self::Keys { .. } => None,
+        }
+    }
+}
+
+/// A source, ready to speak to the vendor.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    stream: StreamId,
+    connector: Generic,
+    api: Option<Origin>,
+    stream_origin: Origin,
+    authorizer: Option<Authorizer>,
+    tls: Tls,
+    http: Http,
+    timing: Timing,
+    limits: Limits,
+    keys: Arc<Keys>,
+}
+
+#[derive(Debug)]
+struct Keys {
+    listed: Vec<String>,
+    file: Option<PathBuf>,
+    now: RwLock<Arc<[Key]>>,
+}
+
+/// Changes a running source's keys. After a change send `Input::KeysChanged`. What the source can do
+/// was settled when it began: from no keys to some, or back, needs a restart.
+#[derive(Clone, Debug)]
+pub struct SourceHandle(Arc<Keys>);
+
+impl SourceHandle {
+    /// Reads the agents file again; true if the keys are others than before.
+    ///
+    /// # Errors
+    /// If the file cannot be read; the keys stay as they were.
+    pub fn reload_keys(&self) -> Result<bool, KeysError> {
+        let fresh = read_keys(&self.0.listed, self.0.file.as_deref())?;
+        Ok(self.set_keys(fresh))
+    }
+
+    /// Sets the keys; true if they are others than before.
+    pub fn set_keys(&self, mut keys: Vec<Key>) -> bool {
+        keys.sort_unstable();
+        keys.dedup();
+        let mut now = self.0.now.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = **now != *keys;
+        *now = keys.into();
+        changed
+    }
+
+    /// The present keys.
+    pub fn keys(&self) -> Arc<[Key]> {
+        Arc::clone(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Source {
+    /// Checks everything that can be checked without the network.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
+    pub fn new(config: SourceConfig) -> Result<Self, SourceError> {
+        let name = config.name;
+        let origin = |key, source| SourceError::Origin { name: name.clone(), key, source };
+        let keys = read_keys(&config.agents, config.agents_file.as_deref())
+            .map_err(|source| SourceError::Keys { name: name.clone(), source })?;
+        let connector = config
+            .profile
+            .connector(!keys.is_empty())
+            .map_err(|source| SourceError::Profile { name: name.clone(), source })?;
+        let plain = config.allow_plaintext;
+        let api = config.api.as_deref().map(|text| Origin::api(text, plain)).transpose();
+        let api = api.map_err(|source| origin("api", source))?;
+        let stream_origin =
+            Origin::stream(&config.stream, plain).map_err(|source| origin("stream", source))?;
+        if api.is_none() && connector.reads_pages() {
+            return Err(SourceError::NoApi { name });
+        }
+        if config.auth.is_none() && connector.capabilities().token_needed {
+            return Err(SourceError::NoAuth { name });
+        }
+        let authorizer = config
+            .auth
+            .map(|auth| Authorizer::new(auth, connector.token().clone(), api.as_ref(), plain))
+            .transpose()
+            .map_err(|source| SourceError::Auth { name: name.clone(), source })?;
+        let encrypted = stream_origin.is_encrypted()
+            || api.as_ref().is_some_and(Origin::is_encrypted)
+            || authorizer.as_ref().is_some_and(Authorizer::is_encrypted);
+        let tls = if encrypted { Tls::new(config.ca_file.as_deref()) } else { Tls::none() };
+        let tls = tls.map_err(|source| SourceError::Tls { name: name.clone(), source })?;
+        let http = Http::new(&tls, config.limits.body_bytes_max)
+            .map_err(|source| SourceError::Tls { name: name.clone(), source })?;
+        let keys = Arc::new(Keys {
+            listed: config.agents,
+            file: config.agents_file,
+            now: RwLock::new(keys.into()),
+        });
+        Ok(Self {
+            stream: StreamId::new(format!("{name}/{}", connector.stream_name())),
+            timing: config.timing.0,
+            limits: config.limits,
+            name,
+            connector,
+            api,
+            stream_origin,
+            authorizer,
+            tls,
+            http,
+            keys,
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its stream.
+    pub fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    /// The connector.
+    pub fn connector(&self) -> &Generic {
+        &self.connector
+    }
+
+    /// What a machine for it is made from.
+    pub fn machine_config(&self, seed: u64) -> Config {
+        Config {
+            streams: vec![self.stream.clone()],
+            capabilities: self.connector.capabilities().clone(),
+            timing: self.timing.clone(),
+            seed,
+        }
+    }
+
+    /// Its bounds.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Changes its keys while it runs.
+    pub fn handle(&self) -> SourceHandle {
+        SourceHandle(Arc::clone(&self.keys))
+    }
+
+    /// Reads a frame.
+    pub fn decode(&self, frame: &Bytes) -> Decoded {
+        self.connector.decode(frame)
+    }
+
+    /// Asks for a token.
+    ///
+    /// # Errors
+    /// The failure as the machine understands it.
+    pub async fn authorize(&self) -> Result<Granted, Failure> {
+        match &self.authorizer {
+            Some(authorizer) => {
+                authorizer.authorize(&self.http, millis(self.timing.token_ms)).await
+            }
+            None => Err(fatal("source has no `[source.auth]`")),
+        }
+    }
+
+    /// Gets a page or the head.
+    ///
+    /// # Errors
+    /// The failure as the machine understands it.
+    pub async fn fetch(&self, what: &Fetch, token: Option<&Secret>) -> Result<Page, Failure> {
+        let api = self.api.as_ref().ok_or_else(|| fatal("source has no `api`"))?;
+        let keys = self.handle().keys();
+        let nonce = nonce();
+        let context = Context { keys: &keys, nonce: &nonce, token, ..Context::default() };
+        let request = self.connector.fetch(what, context)?;
+        let deadline = millis(self.timing.page_ms);
+        let answer = self.http.send(api, &request, deadline).await.map_err(|error| {
+            let what = format!("{error}, asking {api}{}", request.path());
+            Failure { what: Label::new(what), ..error.failure() }
+        })?;
+        if answer.is_success() {
+            return self.connector.page(what, &answer.body, &keys);
+        }
+        let failure =
+            self.connector.classify_status(answer.status, answer.retry_after_ms, &answer.body);
+        let what = format!("{} of {api}{}", failure.what, request.path());
+        Err(Failure { what: Label::new(what), ..failure })
+    }
+
+    /// Opens a socket; `after` is what the subscription will ask for.
+    ///
+    /// # Errors
+    /// The failure as the machine understands it.
+    pub async fn open(
+        &self,
+        after: Option<u64>,
+        token: Option<&Secret>,
+    ) -> Result<Socket, Failure> {
+        let keys = self.handle().keys();
+        let nonce = nonce();
+        let context =
+            Context { position: after, keys: &keys, nonce: &nonce, token, ..Context::default() };
+        let request = self.connector.handshake(context)?;
+        let limits = SocketLimits {
+            connect: millis(self.timing.connect_ms),
+            write: millis(self.timing.subscribe_ms),
+            frame_bytes_max: self.limits.frame_bytes_max,
+        };
+        let subprotocols = self.connector.subprotocols();
+        Socket::open(&self.tls, &self.stream_origin, &request, subprotocols, limits)
+            .await
+            .map_err(|error| self.handshake_failure(&error, request.path()))
+    }
+
+    fn handshake_failure(&self, error: &TransportError, path: &str) -> Failure {
+        let failure = match error {
+            TransportError::Refused { status, retry_after_ms, body } => {
+                self.connector.classify_status(*status, *retry_after_ms, body)
+            }
+            other => other.failure(),
+        };
+        let what = format!("{} of {}{path}", failure.what, self.stream_origin);
+        Failure { what: Label::new(what), ..failure }
+    }
+
+    /// A message's text; `None`: there is none.
+    ///
+    /// # Errors
+    /// If the profile names a value that is not there.
+    pub fn message(
+        &self,
+        message: Message,
+        subscription: Option<&Label>,
+        token: Option<&Secret>,
+    ) -> Result<Option<String>, TemplateError> {
+        let keys = self.handle().keys();
+        let nonce = nonce();
+        let subscription = subscription.map(Label::as_str);
+        let context =
+            Context { keys: &keys, nonce: &nonce, subscription, token, ..Context::default() };
+        self.connector.message(message, context)
+    }
+
+    /// What the end of a socket calls for.
+    pub fn ended(&self, ended: &Ended) -> Failure {
+        let what = match ended.code {
+            Some(code) => format!("{} ({code})", ended.what),
+            None => ended.what.clone(),
+        };
+        self.connector.classify_close(ended.code, &what)
+    }
+}
+
+fn millis(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Tells requests and connections apart; no secret.
+fn nonce() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+fn fatal(what: &str) -> Failure {
+    Failure { class: Class::Fatal, code: None, what: what.into() }
+}

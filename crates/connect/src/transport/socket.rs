@@ -1,0 +1,281 @@
+//! One WebSocket: frames in as [`Bytes`], texts out, an end with who and why.
+//!
+//! Everything is polled by one task, so that a batch of frames costs no hand-over between tasks.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::{RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Utf8Bytes};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use unbroken_core::record::Closer;
+
+use crate::transport::error::TransportError;
+use crate::transport::http::{header_map, millis};
+use crate::transport::origin::Origin;
+use crate::transport::request::Request;
+use crate::transport::retry_after::retry_after_ms;
+use crate::transport::tls::Tls;
+
+/// How long a polite close may take: a vendor that does not answer is not worth waiting for, and a
+/// stop must end within seconds.
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Bytes that may wait in our write buffer. Messages to a vendor are small; more means that it has
+/// stopped reading.
+const WRITE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bounds of a socket.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketLimits {
+    /// From the first packet to the accepted handshake.
+    pub connect: Duration,
+    /// How long a message may wait to be taken by the network.
+    pub write: Duration,
+    /// Bytes of a message, whole.
+    pub frame_bytes_max: usize,
+}
+
+/// What came from a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketEvent {
+    /// A message, text or binary, put together from its fragments.
+    Frame(Bytes),
+    /// A ping or pong of the protocol. Pings were answered.
+    Alive,
+    /// The socket is gone; nothing follows.
+    Ended(Ended),
+}
+
+/// How a socket ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Who ended it.
+    pub by: Closer,
+    /// The close code, where one was sent.
+    pub code: Option<u16>,
+    /// A few words for a person.
+    pub what: String,
+}
+
+trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
+
+/// An open socket. Dropping it closes the TCP connection at once, without a word.
+pub struct Socket {
+    ws: WebSocketStream<Box<dyn Pipe>>,
+    write_limit: Duration,
+    frame_bytes_max: usize,
+    /// Set while something written has not been taken by the network.
+    write_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Socket {
+    /// Connects and shakes hands.
+    ///
+    /// # Errors
+    /// If no connection came about in time, or the vendor answered with a status.
+    pub async fn open(
+        tls: &Tls,
+        origin: &Origin,
+        request: &Request,
+        subprotocols: &[String],
+        limits: SocketLimits,
+    ) -> Result<Self, TransportError> {
+        let connect = Self::connect(tls, origin, request, subprotocols, limits);
+        match tokio::time::timeout(limits.connect, connect).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(TransportError::Timeout { step: "handshake", limit_ms: millis(limits.connect) })
+            }
+        }
+    }
+
+    async fn connect(
+        tls: &Tls,
+        origin: &Origin,
+        request: &Request,
+        subprotocols: &[String],
+        limits: SocketLimits,
+    ) -> Result<Self, TransportError> {
+        let handshake = handshake_request(origin, request, subprotocols)?;
+        let (host, port) = origin.host_and_port();
+        let tcp = TcpStream::connect((host.as_str(), port))
+            .await
+            .map_err(|error| TransportError::network("connection", &host, error))?;
+        tcp.set_nodelay(true)
+            .map_err(|error| TransportError::network("connection", &host, error))?;
+        let pipe: Box<dyn Pipe> = if origin.is_encrypted() {
+            let name = rustls::pki_types::ServerName::try_from(host.clone()).map_err(|_| {
+                TransportError::Request { what: "the host is no name that TLS knows" }
+            })?;
+            let connector = tokio_rustls::TlsConnector::from(tls.config().clone());
+            let stream = connector.connect(name, tcp).await;
+            Box::new(stream.map_err(|error| TransportError::network("TLS", &host, error))?)
+        } else {
+            Box::new(tcp)
+        };
+        let config = WebSocketConfig::default()
+            .write_buffer_size(0)
+            .max_write_buffer_size(WRITE_BYTES_MAX)
+            .max_frame_size(Some(limits.frame_bytes_max))
+            .max_message_size(Some(limits.frame_bytes_max));
+        match client_async_with_config(handshake, pipe, Some(config)).await {
+            Ok((ws, _)) => Ok(Self {
+                ws,
+                write_limit: limits.write,
+                frame_bytes_max: limits.frame_bytes_max,
+                write_deadline: None,
+            }),
+            Err(Error::Http(response)) => Err(refused(&response)),
+            Err(error) => Err(TransportError::network("handshake", &host, error)),
+        }
+    }
+
+    /// Hands a text to the network; what the network does not take at once is written while the
+    /// socket is polled, within the write deadline.
+    ///
+    /// # Errors
+    /// If the socket is broken.
+    pub fn send(&mut self, text: String) -> Result<(), Ended> {
+        self.write(Message::text(text))
+    }
+
+    /// Sends a ping of the protocol.
+    ///
+    /// # Errors
+    /// If the socket is broken.
+    pub fn ping(&mut self) -> Result<(), Ended> {
+        self.write(Message::Ping(Bytes::new()))
+    }
+
+    fn write(&mut self, message: Message) -> Result<(), Ended> {
+        Pin::new(&mut self.ws).start_send(message).map_err(|error| self.ended(&error))?;
+        let limit = self.write_limit;
+        self.write_deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        Ok(())
+    }
+
+    /// Says `farewell`, sends a close frame and waits for the other side's, all within
+    /// [`CLOSE_LIMIT`]; then the connection is dropped.
+    pub async fn close(mut self, farewell: Option<String>) {
+        let talk = async {
+            if let Some(text) = farewell {
+                self.ws.feed(Message::text(text)).await?;
+            }
+            let reason = Utf8Bytes::from_static("");
+            let close = CloseFrame { code: CloseCode::Normal, reason };
+            self.ws.send(Message::Close(Some(close))).await?;
+            while let Some(message) = self.ws.next().await {
+                message?;
+            }
+            Ok::<(), Error>(())
+        };
+        if let Ok(Err(error)) = tokio::time::timeout(CLOSE_LIMIT, talk).await {
+            tracing::debug!(error = %error, "polite close failed");
+        }
+    }
+
+    /// The next event; while not `reading`, only writes go on.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<SocketEvent> {
+        if let Some(deadline) = &mut self.write_deadline {
+            match Pin::new(&mut self.ws).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.write_deadline = None,
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(SocketEvent::Ended(self.ended(&error)));
+                }
+                Poll::Pending if deadline.as_mut().poll(cx).is_ready() => {
+                    return Poll::Ready(SocketEvent::Ended(transport("a write took too long")));
+                }
+                Poll::Pending => {}
+            }
+        }
+        if !reading {
+            return Poll::Pending;
+        }
+        Poll::Ready(match ready!(Pin::new(&mut self.ws).poll_next(cx)) {
+            Some(Ok(Message::Text(text))) => SocketEvent::Frame(text.into()),
+            Some(Ok(Message::Binary(bytes))) => SocketEvent::Frame(bytes),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => SocketEvent::Alive,
+            Some(Ok(Message::Close(frame))) => {
+                // Our answer to the close frame is queued; one try to send it is courtesy enough.
+                let _: Poll<Result<(), Error>> = Pin::new(&mut self.ws).poll_flush(cx);
+                let code = frame.map(|frame| u16::from(frame.code));
+                let what = "vendor closed".to_owned();
+                SocketEvent::Ended(Ended { by: Closer::Vendor, code, what })
+            }
+            Some(Err(error)) => SocketEvent::Ended(self.ended(&error)),
+            None => SocketEvent::Ended(transport("connection ended")),
+        })
+    }
+
+    fn ended(&self, error: &Error) -> Ended {
+        let ours = |code, what: String| Ended { by: Closer::Us, code: Some(code), what };
+        match error {
+            Error::Io(error) => transport(&error.kind().to_string()),
+            Error::ConnectionClosed | Error::AlreadyClosed => transport("connection ended"),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                transport("connection ended without a close frame")
+            }
+            Error::Capacity(_) => {
+                ours(1009, format!("frame is larger than {} bytes", self.frame_bytes_max))
+            }
+            Error::WriteBufferFull(_) => transport("writes are not taken"),
+            Error::Utf8(_) => ours(1007, "text frame is no UTF-8".into()),
+            _ => ours(1002, "frame breaks the WebSocket protocol".into()),
+        }
+    }
+}
+
+fn transport(what: &str) -> Ended {
+    Ended { by: Closer::Transport, code: None, what: what.to_owned() }
+}
+
+type HandshakeRequest = tokio_tungstenite::tungstenite::handshake::client::Request;
+type HandshakeResponse = tokio_tungstenite::tungstenite::handshake::client::Response;
+
+fn handshake_request(
+    origin: &Origin,
+    request: &Request,
+    subprotocols: &[String],
+) -> Result<HandshakeRequest, TransportError> {
+    let wrong = |what| TransportError::Request { what };
+    let url = origin
+        .join(&request.path_and_query)
+        .ok_or_else(|| wrong("its path would leave the configured origin"))?;
+    let mut handshake = url
+        .as_str()
+        .into_client_request()
+        .map_err(|_| wrong("the stream's URL is none that a handshake can use"))?;
+    let headers = handshake.headers_mut();
+    headers.extend(header_map(&request.headers)?);
+    if !subprotocols.is_empty() {
+        let value = HeaderValue::try_from(subprotocols.join(", "))
+            .map_err(|_| wrong("a subprotocol holds characters that none may hold"))?;
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    Ok(handshake)
+}
+
+fn refused(response: &HandshakeResponse) -> TransportError {
+    let retry_after_ms = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| retry_after_ms(value, jiff::Timestamp::now()));
+    let body = response.body().as_deref().map(Bytes::copy_from_slice).unwrap_or_default();
+    TransportError::Refused { status: response.status().as_u16(), retry_after_ms, body }
+}

@@ -1,0 +1,89 @@
+//! Goal: heartbeats do not prove a subscription; the audit finds a mute one and drifted state.
+
+mod world;
+
+use unbroken_core::connector::{Coverage, Numbering, Replay, SnapshotKind};
+use unbroken_core::ids::ConnId;
+use unbroken_core::record::{GapCause, GapOutcome};
+use world::{World, body, contiguous, key};
+
+fn live(rules: world::Rules) -> World {
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.emit(1);
+    world.run_to_live();
+    world
+}
+
+/// Fires timers until this socket has been given up and the stream is Live again.
+fn run_past(world: &mut World, conn: ConnId) {
+    for _ in 0..200 {
+        world.settle();
+        if !world.socks.contains_key(&conn) {
+            return world.run_to_live();
+        }
+        world.tick();
+    }
+    panic!("the socket was never given up");
+}
+
+#[test]
+fn a_mute_subscription_is_found_by_the_head_and_loses_nothing() {
+    let mut world = live(contiguous());
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().mute = true;
+    world.emit(0);
+    world.emit(1);
+    run_past(&mut world, conn);
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4]);
+    world.assert_state_is_the_vendors();
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
+}
+
+#[test]
+fn a_mute_subscription_without_positions_is_found_by_comparing_rows_twice() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    let mut world = live(rules);
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().mute = true;
+    world.emit(0);
+    run_past(&mut world, conn);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.cause, row.through), (GapCause::Drift, None));
+}
+
+#[test]
+fn a_quiet_stream_stays_live_through_audits() {
+    let mut world = live(contiguous());
+    for _ in 0..5 {
+        world.tick();
+        world.settle();
+        assert!(world.is_live());
+    }
+    assert_eq!(world.socks.len(), 1);
+}
+
+#[test]
+fn a_filtered_stream_that_drifted_is_corrected_and_says_so() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::Increasing;
+    rules.caps.coverage = Coverage::Filtered;
+    let mut world = live(rules);
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().mute = true;
+    world.emit(1);
+    run_past(&mut world, conn);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    assert!(world.ledger().iter().any(|row| row.outcome == GapOutcome::Drift));
+    let fold = world.stream_fold();
+    assert_eq!(fold.keys[&key(1)].payload, body(world.events.last().unwrap()));
+}

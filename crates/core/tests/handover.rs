@@ -1,0 +1,135 @@
+//! Goal: make before break has no hole, no double, and never trusts a confirmation alone.
+
+mod world;
+
+use unbroken_core::connector::{Connections, Decoded, Item, Numbering, Replay, SnapshotKind};
+use unbroken_core::ids::ConnId;
+use unbroken_core::machine::Input;
+use world::{World, contiguous};
+
+fn live(rules: world::Rules) -> World {
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.emit(1);
+    world.run_to_live();
+    world.emit(0);
+    world.settle();
+    world
+}
+
+fn announce_close(world: &mut World) -> ConnId {
+    let conn = world.sole_conn();
+    let closing = Item::Closing { within_ms: Some(60_000) };
+    let decoded = Decoded { items: vec![closing], ..Decoded::default() };
+    world.give(Input::Frame { conn, decoded });
+    conn
+}
+
+#[test]
+fn the_second_connection_takes_over_after_the_join() {
+    let mut world = live(contiguous());
+    let old = announce_close(&mut world);
+    assert_eq!(world.socks.len(), 2, "a second connection is opened beside the first");
+    let new = world.sole_conn();
+    world.accept(new);
+    world.answer(new);
+    world.deliver(new);
+    assert!(world.socks.contains_key(&old), "a confirmation alone does not close the first");
+    world.emit(1);
+    world.settle();
+    assert_eq!(world.socks.keys().collect::<Vec<_>>(), [&new]);
+    world.emit(0);
+    world.settle();
+    assert!(world.is_live());
+    assert_eq!(world.sequences(), [3, 4, 5]);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn if_the_first_dies_before_the_join_the_second_must_prove_itself() {
+    let mut world = live(contiguous());
+    let old = announce_close(&mut world);
+    let new = world.sole_conn();
+    world.accept(new);
+    world.answer(new);
+    world.deliver(new);
+    world.emit(1);
+    world.break_sock(old);
+    assert!(!world.is_live());
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4]);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn on_a_quiet_stream_the_deadline_makes_the_second_an_overlap() {
+    let mut world = live(contiguous());
+    let old = announce_close(&mut world);
+    world.settle();
+    assert_eq!(world.socks.len(), 2);
+    while world.socks.contains_key(&old) {
+        world.tick();
+        world.settle();
+    }
+    world.run_to_live();
+    assert_eq!(world.socks.len(), 1);
+    world.emit(1);
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4]);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn where_the_vendor_allows_one_connection_nothing_is_opened_beside_it() {
+    let mut rules = contiguous();
+    rules.caps.connections = Connections::One;
+    let mut world = live(rules);
+    announce_close(&mut world);
+    assert_eq!(world.socks.len(), 1);
+    assert!(world.is_live());
+}
+
+#[test]
+fn changed_keys_are_fetched_after_the_hand_over() {
+    let mut world = live(contiguous());
+    world.give(Input::KeysChanged { stream: world::stream() });
+    world.emit(1);
+    world.settle();
+    world.run_to_live();
+    assert_eq!(world.socks.len(), 1);
+    let ends = |record: &&unbroken_core::record::Record| {
+        matches!(record.body, unbroken_core::record::Body::SnapshotEnd(_))
+    };
+    assert_eq!(world.records().into_iter().filter(ends).count(), 2);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn a_flap_inside_a_hand_over_is_kept_whole_without_positions() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    let mut world = live(rules);
+    let before = world.changes().len();
+    let old = announce_close(&mut world);
+    let new = world.sole_conn();
+    world.accept(new);
+    world.answer(new);
+    world.deliver(new);
+    for _ in 0..3 {
+        world.emit(0);
+    }
+    while !world.socks[&new].queue.is_empty() && world.socks.contains_key(&old) {
+        if !world.socks[&old].queue.is_empty() {
+            world.deliver(old);
+        }
+        if world.socks.contains_key(&new) {
+            world.deliver(new);
+        }
+    }
+    world.settle();
+    assert_eq!(world.changes().len() - before, 3);
+    world.assert_state_is_the_vendors();
+}

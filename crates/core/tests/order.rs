@@ -1,0 +1,153 @@
+//! Goal: duplicates cost nothing, reordering in the window is put right, a true hole is resumed.
+
+mod world;
+
+use bytes::Bytes;
+use unbroken_core::connector::{Decoded, Item, Numbering, Replay, SnapshotKind};
+use unbroken_core::ids::Label;
+use unbroken_core::machine::Input;
+use unbroken_core::record::{Body, GapCause};
+use world::{World, contiguous};
+
+fn live(rules: world::Rules) -> World {
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.run_to_live();
+    world
+}
+
+fn frame(world: &mut World, index: usize) {
+    let made = world.events[index];
+    let decoded = world.frame(&made);
+    let conn = world.sole_conn();
+    world.give(Input::Frame { conn, decoded });
+}
+
+fn without_positions() -> world::Rules {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    rules
+}
+
+#[test]
+fn a_flood_of_history_is_dropped() {
+    let mut world = live(contiguous());
+    for _ in 0..5 {
+        world.emit(1);
+    }
+    world.settle();
+    for index in 0..6 {
+        frame(&mut world, index);
+    }
+    world.settle();
+    assert_eq!(world.sequences(), [2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn reordered_events_are_put_right_within_the_window() {
+    let mut world = live(contiguous());
+    for _ in 0..4 {
+        world.emit(1);
+    }
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().queue.clear();
+    for index in [2, 4, 1, 3] {
+        frame(&mut world, index);
+    }
+    assert_eq!(world.sequences(), [2, 3, 4, 5]);
+    assert!(world.is_live());
+}
+
+#[test]
+fn a_hole_that_stays_is_resumed_from_what_is_durable() {
+    let mut world = live(contiguous());
+    world.emit(1);
+    world.settle();
+    world.emit(0);
+    world.emit(1);
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().queue.pop_front();
+    world.settle();
+    assert_eq!(world.sequences(), [2]);
+    world.tick();
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [2, 3, 4]);
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
+}
+
+#[test]
+fn poison_is_quarantined_and_stepped_over_with_a_ledger_row() {
+    let mut world = live(contiguous());
+    world.emit(1);
+    world.settle();
+    let poison = || Decoded {
+        items: vec![Item::Poison {
+            reason: Label::from("at /adherence: expected an object, found a number"),
+            bytes: Bytes::from_static(b"{\"adherence\":7}"),
+        }],
+        ..Decoded::default()
+    };
+    world.emit(0);
+    world.emit(1);
+    for _ in 0..40 {
+        if world.is_live() && world.sequences().contains(&4) {
+            break;
+        }
+        let conns: Vec<_> = world.socks.keys().copied().collect();
+        for conn in conns {
+            let bad = world.events[2];
+            let bad = world.frame(&bad);
+            let queue = &mut world.socks.get_mut(&conn).unwrap().queue;
+            if let Some(at) = queue.iter().position(|frame| *frame == bad) {
+                queue[at] = poison();
+            }
+        }
+        if !world.step() {
+            world.tick();
+        }
+    }
+    world.settle();
+    let quarantined =
+        world.records().iter().filter(|r| matches!(r.body, Body::Quarantined(_))).count();
+    assert!(quarantined >= 1);
+    assert_eq!(world.sequences(), [2, 4]);
+    let covered = world.ledger().iter().any(|row| {
+        row.after.is_some_and(|p| p.sequence <= 2) && row.through.is_some_and(|p| p.sequence == 3)
+    });
+    assert!(covered, "the hole is in the ledger: {:?}", world.ledger());
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn without_positions_a_repeated_frame_is_dropped_and_a_flap_is_kept() {
+    let mut world = live(without_positions());
+    let before = world.changes().len();
+    world.emit(0);
+    world.emit(1);
+    world.settle();
+    frame(&mut world, 1);
+    frame(&mut world, 2);
+    assert_eq!(world.changes().len() - before, 2);
+    frame(&mut world, 0);
+    frame(&mut world, 1);
+    assert_eq!(world.changes().len() - before, 4, "A, B, A again is a flap, not a repetition");
+}
+
+#[test]
+fn without_positions_an_outage_is_a_row_by_wall_clock() {
+    let mut world = live(without_positions());
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(1);
+    world.run_to_live();
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.cause, row.after, row.through), (GapCause::NoReplay, None, None));
+    assert!(row.wall_from <= row.wall_to);
+}

@@ -1,0 +1,175 @@
+//! A whole fold as bytes: the contents of an image.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use unbroken_core::fold::{Anchor, Fold, KeyState, OpenGap, Staged, StreamFold};
+use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
+use unbroken_core::position::Epoch;
+use unbroken_core::time::UnixMicros;
+
+use crate::codec::take::{Malformed, Take};
+use crate::codec::{body, put};
+
+pub(crate) fn encode(out: &mut Vec<u8>, fold: &Fold) {
+    out.push(u8::from(fold.keep_payloads));
+    put::varint(out, fold.streams.len() as u64);
+    for (id, stream) in &fold.streams {
+        put::text(out, id.as_str());
+        encode_stream(out, stream);
+    }
+}
+
+pub(crate) fn decode(bytes: Bytes) -> Result<Fold, Malformed> {
+    let mut take = Take::new(bytes);
+    let keep_payloads = take.flag("keep payloads")?;
+    let mut streams = BTreeMap::new();
+    for _ in 0..take.count("streams")? {
+        let id = StreamId::from(take.text("stream")?);
+        streams.insert(id, decode_stream(&mut take)?);
+    }
+    take.finish()?;
+    Ok(Fold { streams, keep_payloads })
+}
+
+fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
+    // Taken apart so that a new field of the fold cannot be forgotten here.
+    let StreamFold {
+        epoch,
+        epoch_name,
+        position,
+        ahead,
+        anchors,
+        keys,
+        open_gaps,
+        staged,
+        snapshot_tag,
+        converging_until,
+        stale_before,
+        covered_at,
+        last_gap,
+        last_snapshot,
+        last_conn,
+    } = stream;
+    put::varint(out, u64::from(epoch.0));
+    put::optional(out, epoch_name.as_ref(), |out, name| put::text(out, name.as_str()));
+    put::optional(out, *position, put::position);
+    put::varint(out, ahead.len() as u64);
+    for (position, key, ordinal) in ahead {
+        put::position(out, *position);
+        put::text(out, key.as_str());
+        put::varint(out, u64::from(*ordinal));
+    }
+    for anchor in anchors {
+        put::optional(out, *anchor, |out, anchor| {
+            put::position(out, anchor.position);
+            put::digest(out, anchor.digest);
+        });
+    }
+    encode_keys(out, keys);
+    put::varint(out, open_gaps.len() as u64);
+    for gap in open_gaps.values() {
+        body::encode_gap_opened(out, &gap.opened);
+        put::optional(out, gap.first, put::position);
+    }
+    put::optional(out, staged.as_ref(), |out, staged| {
+        put::varint(out, staged.snapshot.0);
+        encode_keys(out, &staged.items);
+    });
+    put::optional(out, *snapshot_tag, put::position);
+    put::optional(out, *converging_until, put::position);
+    put::optional(out, *stale_before, |out, (offset, since)| {
+        put::varint(out, offset);
+        put::signed(out, since.0);
+    });
+    put::optional(out, *covered_at, |out, at| put::signed(out, at.0));
+    put::varint(out, last_gap.0);
+    put::varint(out, last_snapshot.0);
+    put::varint(out, last_conn.0);
+}
+
+fn decode_stream(take: &mut Take) -> Result<StreamFold, Malformed> {
+    let epoch = Epoch(take.narrow("epoch")?);
+    let epoch_name = take.optional("epoch name", |t| t.text("epoch name").map(Label::from))?;
+    let position = take.optional("position", |t| t.position("position"))?;
+    let mut ahead = BTreeSet::new();
+    for _ in 0..take.count("ahead")? {
+        let position = take.position("ahead")?;
+        let key = Key::from(take.text("ahead")?);
+        ahead.insert((position, key, take.narrow("ahead")?));
+    }
+    let anchors = [take_anchor(take)?, take_anchor(take)?];
+    let keys = decode_keys(take)?;
+    let mut open_gaps = BTreeMap::new();
+    for _ in 0..take.count("open gaps")? {
+        let opened = body::decode_gap_opened(take)?;
+        let first = take.optional("gap's first", |t| t.position("gap's first"))?;
+        open_gaps.insert(opened.gap, OpenGap { opened, first });
+    }
+    let staged = take.optional("staged", |t| {
+        let snapshot = SnapshotId(t.varint("snapshot")?);
+        Ok(Staged { snapshot, items: decode_keys(t)? })
+    })?;
+    Ok(StreamFold {
+        epoch,
+        epoch_name,
+        position,
+        ahead,
+        anchors,
+        keys,
+        open_gaps,
+        staged,
+        snapshot_tag: take.optional("snapshot tag", |t| t.position("snapshot tag"))?,
+        converging_until: take.optional("converging until", |t| t.position("converging until"))?,
+        stale_before: take.optional("stale before", |t| {
+            Ok((t.varint("stale before")?, UnixMicros(t.signed("stale before")?)))
+        })?,
+        covered_at: take.optional("covered at", |t| t.signed("covered at").map(UnixMicros))?,
+        last_gap: GapId(take.varint("last gap")?),
+        last_snapshot: SnapshotId(take.varint("last snapshot")?),
+        last_conn: ConnId(take.varint("last conn")?),
+    })
+}
+
+fn take_anchor(take: &mut Take) -> Result<Option<Anchor>, Malformed> {
+    take.optional("anchor", |t| {
+        Ok(Anchor { position: t.position("anchor")?, digest: t.digest("anchor")? })
+    })
+}
+
+fn encode_keys(out: &mut Vec<u8>, keys: &BTreeMap<Key, KeyState>) {
+    put::varint(out, keys.len() as u64);
+    for (key, state) in keys {
+        let KeyState { offset, version, digest, present, occurred_at, received_at, payload } =
+            state;
+        put::text(out, key.as_str());
+        put::varint(out, *offset);
+        put::optional(out, *version, put::position);
+        put::digest(out, *digest);
+        out.push(u8::from(*present));
+        put::optional(out, *occurred_at, |out, at| put::signed(out, at.0));
+        put::signed(out, received_at.0);
+        put::bytes(out, payload);
+    }
+}
+
+fn decode_keys(take: &mut Take) -> Result<BTreeMap<Key, KeyState>, Malformed> {
+    let mut keys = BTreeMap::new();
+    for _ in 0..take.count("keys")? {
+        let key = Key::from(take.text("key")?);
+        let state = KeyState {
+            offset: take.varint("offset")?,
+            version: take.optional("version", |t| t.position("version"))?,
+            digest: take.digest("digest")?,
+            present: take.flag("present")?,
+            occurred_at: take
+                .optional("occurred at", |t| t.signed("occurred at").map(UnixMicros))?,
+            received_at: UnixMicros(take.signed("received at")?),
+            // Copied: a slice would keep the whole image in memory for as long as one key is
+            // unchanged.
+            payload: Bytes::copy_from_slice(&take.bytes("payload")?),
+        };
+        keys.insert(key, state);
+    }
+    Ok(keys)
+}

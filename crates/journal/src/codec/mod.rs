@@ -1,0 +1,18 @@
+//! Records, marks and folds as bytes.
+//!
+//! Compact and binary: unsigned numbers are LEB128 varints, signed ones zigzag, texts and bytes
+//! carry their length. A batch names each stream and each event kind once ([`words`]) and writes
+//! times as differences. The format has one version for the whole directory
+//! ([`FORMAT`](crate::FORMAT)); decoding never panics and never allocates more than its input
+//! could fill.
+
+pub(crate) mod body;
+pub(crate) mod code;
+pub(crate) mod fold;
+pub(crate) mod put;
+pub(crate) mod record;
+pub(crate) mod take;
+pub(crate) mod words;
+
+pub use record::{decode_records, encode_records};
+pub use take::Malformed;

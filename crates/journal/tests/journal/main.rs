@@ -1,0 +1,18 @@
+//! The journal's promises, one behaviour per file.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cases;
+mod committing;
+mod consuming;
+mod cutting_power;
+mod encoding;
+mod failing_disks;
+mod images;
+mod locking;
+mod newer_formats;
+mod opening;
+mod repairing;
+mod retention;
+mod verifying;
+mod workload;

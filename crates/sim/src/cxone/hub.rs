@@ -1,0 +1,182 @@
+//! All that the vendor's parts share, behind one lock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::message::{self, Place};
+use super::session::{Command, Session};
+use super::token::Tokens;
+use crate::SimError;
+use crate::fault::FaultBoard;
+use crate::settings::Settings;
+use crate::truth::SubscriptionEnd;
+use crate::vendor::Credentials;
+use crate::world::{Clock, World};
+
+/// The vendor, shared.
+pub(crate) struct Hub {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) clock: Clock,
+    state: Mutex<State>,
+    /// Wakes every stream: there may be events or commands.
+    wake: watch::Sender<()>,
+}
+
+impl Hub {
+    pub(crate) fn new(settings: Settings, credentials: Credentials) -> Result<Self, SimError> {
+        let settings = Arc::new(settings);
+        let clock = Clock::new();
+        let state = State {
+            world: World::new(Arc::clone(&settings), clock)?,
+            tokens: Tokens::new(credentials, settings.token_life_ms, settings.scopes.clone()),
+            faults: FaultBoard::new(settings.seed, clock),
+            sessions: BTreeMap::new(),
+            conn_last: 0,
+            settings: Arc::clone(&settings),
+            clock,
+        };
+        let (wake, _) = watch::channel(());
+        Ok(Self { settings, clock, state: Mutex::new(state), wake })
+    }
+
+    /// The state. A panic elsewhere does not make it unusable: every change to it is small.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes every stream.
+    pub(crate) fn wake(&self) {
+        self.wake.send_replace(());
+    }
+
+    pub(crate) fn sleeper(&self) -> watch::Receiver<()> {
+        self.wake.subscribe()
+    }
+}
+
+/// What is behind the lock.
+pub(crate) struct State {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) clock: Clock,
+    pub(crate) world: World,
+    pub(crate) tokens: Tokens,
+    pub(crate) faults: FaultBoard,
+    /// Open streams by connection.
+    pub(crate) sessions: BTreeMap<u64, Session>,
+    conn_last: u64,
+}
+
+impl State {
+    /// A stream was opened.
+    pub(crate) fn open_session(&mut self) -> u64 {
+        self.conn_last += 1;
+        self.sessions.insert(self.conn_last, Session::default());
+        self.conn_last
+    }
+
+    /// The next thing to do with a stream.
+    pub(crate) fn take_command(&mut self, conn: u64) -> Option<Command> {
+        self.sessions.get_mut(&conn)?.commands.pop_front()
+    }
+
+    /// Whether there is something to do with a stream that cannot wait for a slow reader.
+    pub(crate) fn must_break(&self, conn: u64) -> bool {
+        let commands = self.sessions.get(&conn).map(|session| &session.commands);
+        commands.is_some_and(|commands| {
+            commands.iter().any(|command| !matches!(command, Command::Say(_)))
+        })
+    }
+
+    /// Ends what a stream serves, now; how it ended is known when the socket is gone.
+    pub(crate) fn cut(&mut self, conn: u64, command: Command) {
+        let Some(session) = self.sessions.get_mut(&conn) else { return };
+        session.is_cut = true;
+        session.commands.push_back(command);
+        if let Some(number) = session.subscription {
+            let now_us = self.clock.wall_us();
+            let subscription = &mut self.world.recorder.subscriptions[number];
+            subscription.ended_us = Some(now_us);
+            subscription.end = SubscriptionEnd::Broken;
+            self.world.recorder.save_subscription(number);
+        }
+    }
+
+    /// A stream's subscription ended by the client's will.
+    pub(crate) fn unsubscribe(&mut self, conn: u64) -> Option<String> {
+        let session = self.sessions.get_mut(&conn)?;
+        let number = session.subscription.take()?;
+        let id = std::mem::take(&mut session.id);
+        self.end_subscription(number, SubscriptionEnd::Left);
+        Some(id)
+    }
+
+    /// A stream's socket is gone.
+    pub(crate) fn close_session(&mut self, conn: u64, end: SubscriptionEnd) {
+        let Some(session) = self.sessions.remove(&conn) else { return };
+        if let Some(number) = session.subscription {
+            self.end_subscription(number, end);
+        }
+        self.fault_on_gone(conn);
+    }
+
+    fn end_subscription(&mut self, number: usize, end: SubscriptionEnd) {
+        let now_us = self.clock.wall_us();
+        let recorder = &mut self.world.recorder;
+        let subscription = &mut recorder.subscriptions[number];
+        subscription.ended_us.get_or_insert(now_us);
+        subscription.end = end;
+        if end == SubscriptionEnd::Closed {
+            subscription.confirmed = subscription.delivered;
+        }
+        recorder.save_subscription(number);
+    }
+
+    /// The heartbeat of a stream, and the payload of the ping that follows it.
+    pub(crate) fn heartbeat(&mut self, conn: u64) -> (String, [u8; 16]) {
+        let Some(session) = self.sessions.get(&conn) else {
+            return (message::heartbeat(None), [0; 16]);
+        };
+        let number = session.subscription.unwrap_or(usize::MAX) as u64;
+        let mut served = None;
+        if session.subscription.is_some() && self.settings.numbering.is_positioned() {
+            let is_before = session.is_muted || session.cursor < session.first;
+            served = Some(if is_before {
+                session.start
+            } else {
+                self.world.served_through(session.cursor).max(session.start)
+            });
+        }
+        let mut payload = [0; 16];
+        payload[..8].copy_from_slice(&number.to_be_bytes());
+        payload[8..].copy_from_slice(&session.cursor.to_be_bytes());
+        self.fault_on_heartbeat(conn);
+        (message::heartbeat(served), payload)
+    }
+
+    /// The client answered a ping: it has read everything before it.
+    pub(crate) fn pong(&mut self, payload: &[u8]) {
+        let Some((number, cursor)) = payload.split_first_chunk::<8>() else { return };
+        let Ok(cursor) = cursor.try_into().map(u64::from_be_bytes) else { return };
+        let number = usize::try_from(u64::from_be_bytes(*number)).unwrap_or(usize::MAX);
+        if let Some(subscription) = self.world.recorder.subscriptions.get_mut(number) {
+            let read = cursor.min(subscription.delivered);
+            subscription.confirmed = subscription.confirmed.max(read);
+        }
+    }
+
+    /// How a position is told on this vendor.
+    pub(crate) fn place(&self, sequence: Option<u64>) -> Place<'_> {
+        self.settings.numbering.is_positioned().then(|| (self.world.epoch_name(), sequence))
+    }
+
+    /// Writes the state of the open subscriptions and hands all to the operating system.
+    pub(crate) fn flush(&mut self) {
+        let open = self.sessions.values().filter_map(|session| session.subscription);
+        for number in open.collect::<Vec<_>>() {
+            self.world.recorder.save_subscription(number);
+        }
+        self.world.recorder.flush();
+    }
+}

@@ -1,0 +1,230 @@
+//! One open stream: reads what the client says, writes what is due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+
+use super::hub::Hub;
+use super::message::{self, ClientMessage};
+use super::session::Command;
+use crate::server::websocket::{MessageReader, Opcode, put_close, put_frame};
+use crate::server::wire::Wire;
+use crate::truth::SubscriptionEnd;
+
+/// How long the client may take to answer a close frame.
+const CLOSE_MS_MAX: u64 = 1_000;
+
+/// What became of the connection.
+enum Exit {
+    /// Both sides have said that it is over.
+    Orderly(SubscriptionEnd),
+    /// The client or the network broke it.
+    Broken,
+    /// It is to be reset.
+    Reset,
+}
+
+/// A stream and its two directions.
+struct Stream {
+    hub: Arc<Hub>,
+    conn: u64,
+    reader: MessageReader<ReadHalf<Wire>>,
+    writer: WriteHalf<Wire>,
+    out: BytesMut,
+    wake: watch::Receiver<()>,
+    heartbeat: Interval,
+}
+
+/// Serves a stream until it is gone.
+pub(crate) async fn serve(hub: Arc<Hub>, conn: u64, wire: Wire, already_read: BytesMut) {
+    let (read, writer) = tokio::io::split(wire);
+    let period = Duration::from_millis(hub.settings.heartbeat_ms.max(1));
+    let mut heartbeat = interval_at(Instant::now() + period, period);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stream = Stream {
+        wake: hub.sleeper(),
+        hub: Arc::clone(&hub),
+        conn,
+        reader: MessageReader::new(read, already_read),
+        writer,
+        out: BytesMut::new(),
+        heartbeat,
+    };
+    let exit = stream.run().await;
+    let Stream { reader, mut writer, .. } = stream;
+    let end = match exit {
+        Exit::Orderly(end) => {
+            // A client that has closed already does not hear the end.
+            let _ = writer.shutdown().await;
+            end
+        }
+        Exit::Broken => SubscriptionEnd::Broken,
+        Exit::Reset => {
+            reader.into_source().unsplit(writer).reset();
+            SubscriptionEnd::Broken
+        }
+    };
+    hub.lock().close_session(conn, end);
+}
+
+impl Stream {
+    async fn run(&mut self) -> Exit {
+        loop {
+            let (command, is_more) = {
+                let mut state = self.hub.lock();
+                let command = state.take_command(self.conn);
+                (command, state.fill(self.conn, &mut self.out))
+            };
+            if let Some(exit) = self.write_out().await {
+                return exit;
+            }
+            if let Some(command) = command {
+                match self.perform(command).await {
+                    Some(exit) => return exit,
+                    None => continue,
+                }
+            }
+            tokio::select! {
+                message = self.reader.next() => {
+                    let Ok(Some((opcode, payload))) = message else { return Exit::Broken };
+                    if let Some(exit) = self.answer(opcode, &payload).await {
+                        return exit;
+                    }
+                }
+                _ = self.wake.changed() => {}
+                _ = self.heartbeat.tick() => self.put_heartbeat(),
+                () = std::future::ready(()), if is_more => {}
+            }
+        }
+    }
+
+    /// Writes what has been filled in. A client that does not read holds this up, but not a command
+    /// to break the connection.
+    async fn write_out(&mut self) -> Option<Exit> {
+        if self.out.is_empty() {
+            return None;
+        }
+        let bytes = self.out.split();
+        let write = async {
+            self.writer.write_all(&bytes).await?;
+            self.writer.flush().await
+        };
+        tokio::pin!(write);
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut write => {
+                    if written.is_err() {
+                        return Some(Exit::Broken);
+                    }
+                    break;
+                }
+                changed = self.wake.changed() => {
+                    if changed.is_err() || self.hub.lock().must_break(self.conn) {
+                        return Some(Exit::Reset);
+                    }
+                }
+            }
+        }
+        self.hub.lock().delivered(self.conn);
+        None
+    }
+
+    fn put_heartbeat(&mut self) {
+        let (text, ping) = self.hub.lock().heartbeat(self.conn);
+        put_frame(Opcode::Text, text.as_bytes(), &mut self.out);
+        put_frame(Opcode::Ping, &ping, &mut self.out);
+    }
+
+    async fn answer(&mut self, opcode: Opcode, payload: &[u8]) -> Option<Exit> {
+        match opcode {
+            Opcode::Text | Opcode::Binary => self.answer_message(payload),
+            Opcode::Ping => put_frame(Opcode::Pong, payload, &mut self.out),
+            Opcode::Pong => self.hub.lock().pong(payload),
+            Opcode::Close => {
+                put_frame(Opcode::Close, payload, &mut self.out);
+                let exit = self.write_out().await;
+                return Some(exit.unwrap_or(Exit::Orderly(SubscriptionEnd::Left)));
+            }
+        }
+        None
+    }
+
+    fn answer_message(&mut self, payload: &[u8]) {
+        let mut state = self.hub.lock();
+        let reply = match message::decode(payload) {
+            ClientMessage::Subscribe(wish) => state.subscribe(self.conn, wish),
+            ClientMessage::Unsubscribe => {
+                message::unsubscribed(state.unsubscribe(self.conn).as_deref())
+            }
+            ClientMessage::Ping => "{\"type\":\"pong\"}".to_owned(),
+            ClientMessage::Refused(code) => message::error(code, None),
+        };
+        put_frame(Opcode::Text, reply.as_bytes(), &mut self.out);
+    }
+
+    async fn perform(&mut self, command: Command) -> Option<Exit> {
+        match &command {
+            Command::Say(text) => {
+                put_frame(Opcode::Text, text.as_bytes(), &mut self.out);
+                self.write_out().await
+            }
+            Command::Close { code, reason } => {
+                put_close(*code, reason, &mut self.out);
+                let exit = self.write_out().await;
+                self.hub.lock().fault_on_performed(self.conn, &command);
+                match exit {
+                    Some(exit) => Some(exit),
+                    None => Some(self.await_close().await),
+                }
+            }
+            Command::Reset { mid_frame } => {
+                if *mid_frame {
+                    // A header that promises more than will ever come.
+                    let half = b"\x81\x7e\x01\x00{\"type\":\"event\",\"subscr";
+                    let _ = self.writer.write_all(half).await;
+                    let _ = self.writer.flush().await;
+                }
+                self.hub.lock().fault_on_performed(self.conn, &command);
+                Some(Exit::Reset)
+            }
+            Command::HalfOpen => Some(self.hang().await),
+        }
+    }
+
+    /// Waits for the answer to our close frame.
+    async fn await_close(&mut self) -> Exit {
+        let answer = async {
+            loop {
+                match self.reader.next().await {
+                    Ok(Some((Opcode::Close, _))) => return true,
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => return false,
+                }
+            }
+        };
+        match timeout(Duration::from_millis(CLOSE_MS_MAX), answer).await {
+            Ok(true) => Exit::Orderly(SubscriptionEnd::Closed),
+            // A polite end all the same: the client may still be reading.
+            Ok(false) | Err(_) => Exit::Orderly(SubscriptionEnd::Broken),
+        }
+    }
+
+    /// Swallows what comes and says nothing, until the client goes or it is to be reset.
+    async fn hang(&mut self) -> Exit {
+        loop {
+            tokio::select! {
+                () = self.reader.swallow() => return Exit::Broken,
+                changed = self.wake.changed() => {
+                    if changed.is_err() || self.hub.lock().must_break(self.conn) {
+                        return Exit::Reset;
+                    }
+                }
+            }
+        }
+    }
+}

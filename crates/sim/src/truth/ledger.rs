@@ -1,0 +1,151 @@
+//! What the ledger holds.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::SimError;
+use crate::settings::{Body, Numbering};
+
+/// One event of the vendor's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TruthEvent {
+    /// Its place among all events ever made, from 0.
+    pub index: u64,
+    /// Wall clock, microseconds since 1970; strictly increasing over the ledger.
+    pub wall_us: i64,
+    /// Index into [`Truth::epochs`].
+    pub epoch: u32,
+    /// The position; `None` where the vendor has no numbering.
+    pub sequence: Option<u64>,
+    /// Whom it is about.
+    pub agent: Arc<str>,
+    /// The agent is gone.
+    pub deleted: bool,
+    /// The adherence object, byte for byte as on the wire. Of a removal it holds the id alone.
+    pub body: Bytes,
+}
+
+/// How a subscription ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubscriptionEnd {
+    /// It is still there.
+    #[default]
+    Open,
+    /// The client unsubscribed, replaced it, or closed the socket with a close frame.
+    Left,
+    /// The vendor closed the socket and the client answered the close frame: it has read all.
+    Closed,
+    /// The connection broke; what was under way may not have been read.
+    Broken,
+}
+
+/// A subscription that the vendor accepted, with what it would have accepted at that moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TruthSubscription {
+    /// The id on the wire.
+    pub id: String,
+    /// Wall clock of the acceptance.
+    pub accepted_us: i64,
+    /// The position asked for, if one was.
+    pub asked: Option<u64>,
+    /// The agents asked for; `None`: all.
+    pub agents: Option<Vec<String>>,
+    /// Index into [`Truth::epochs`].
+    pub epoch: u32,
+    /// Oldest position from which replay was served.
+    pub floor: u64,
+    /// The head.
+    pub head: u64,
+    /// Whether positions were honoured at all.
+    pub replay: bool,
+    /// Whether only the exact head was accepted.
+    pub exact_head: bool,
+    /// Index of the first event that this subscription serves.
+    pub first: u64,
+    /// Index after the last event handed to the socket.
+    pub delivered: u64,
+    /// Index after the last event that the client has certainly read (it answered a later ping, or
+    /// the close frame).
+    pub confirmed: u64,
+    /// The vendor sent no events although the socket was up.
+    pub muted: bool,
+    /// Wall clock of the end.
+    pub ended_us: Option<i64>,
+    /// How it ended.
+    pub end: SubscriptionEnd,
+}
+
+impl TruthSubscription {
+    /// Whether it covers the agent.
+    pub fn covers(&self, agent: &str) -> bool {
+        self.agents.as_ref().is_none_or(|agents| agents.iter().any(|id| id == agent))
+    }
+}
+
+/// One page of the baseline that the vendor served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TruthPage {
+    /// Wall clock of the answer.
+    pub served_us: i64,
+    /// Where the page began.
+    pub offset: u64,
+    /// Rows on it.
+    pub rows: u64,
+    /// Rows there were in all.
+    pub total: u64,
+    /// Number of events whose effect the page shows: all with a lower index.
+    pub as_of: u64,
+    /// The position on it.
+    pub sequence: Option<u64>,
+    /// Id of the first agent on it.
+    pub first_agent: Option<String>,
+    /// Id of the last agent on it.
+    pub last_agent: Option<String>,
+}
+
+/// The truth ledger, as of the moment it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truth {
+    /// The vendor's seed.
+    pub seed: u64,
+    /// What its positions are worth.
+    pub numbering: Numbering,
+    /// What its baseline carries.
+    pub body: Body,
+    /// Delay added each way, in milliseconds.
+    pub latency_ms: u64,
+    /// The names of its numberings, in order.
+    pub epochs: Vec<String>,
+    /// Every event, by index.
+    pub events: Vec<TruthEvent>,
+    /// Every accepted subscription, in order of acceptance.
+    pub subscriptions: Vec<TruthSubscription>,
+    /// Every page of the baseline, in order.
+    pub pages: Vec<TruthPage>,
+}
+
+impl Truth {
+    /// Reads a ledger that a vendor wrote ([`crate::Settings::truth_file`]). A torn last line (the
+    /// vendor was killed) is dropped.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line other than a torn last one is not understood.
+    pub fn load(path: &Path) -> Result<Self, SimError> {
+        super::file::load(path)
+    }
+
+    /// The index of the first event that a subscriber was served or could have been: where judging
+    /// begins. `None` if nobody ever subscribed.
+    pub fn first_coverage(&self) -> Option<u64> {
+        self.subscriptions.first().map(|subscription| subscription.first)
+    }
+
+    /// Whether the agent was in the scope of any subscription.
+    pub fn is_subscribed(&self, agent: &str) -> bool {
+        self.subscriptions.iter().any(|subscription| subscription.covers(agent))
+    }
+}

@@ -1,0 +1,286 @@
+//! The vendor as its user sees it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::cxone::hub::Hub;
+use crate::fault::{Fault, FaultCounts, News, Script};
+use crate::server::{listener, tls};
+use crate::settings::Settings;
+use crate::truth::Truth;
+use crate::{Numbering, SimError};
+
+/// Between two ticks of the world: short against any heartbeat, long against a batch of events.
+const TICK_MS: u64 = 2;
+/// Between two writes of the ledger's buffer.
+const FLUSH_TICKS: u64 = 25;
+/// Between two looks of a script at the vendor.
+const SCRIPT_MS: u64 = 20;
+
+/// What a client needs to get a token. Made for one vendor's life.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// For Basic, or in the body.
+    pub client_id: String,
+    /// For Basic, or in the body.
+    pub client_secret: String,
+    /// For the password grant.
+    pub username: String,
+    /// For the password grant.
+    pub password: String,
+}
+
+impl Credentials {
+    fn make() -> Self {
+        // Not from the seed: a secret must not be guessable from a log.
+        let mut rng = fastrand::Rng::new();
+        Self {
+            client_id: "sim-client".to_owned(),
+            client_secret: format!("{:032x}", rng.u128(..)),
+            username: "sim-access-key".to_owned(),
+            password: format!("{:032x}", rng.u128(..)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+/// A running vendor. Dropping it stops it at once; [`Vendor::shutdown`] also completes its ledger.
+pub struct Vendor {
+    /// Where the HTTP paths are, without a trailing slash.
+    pub http_url: String,
+    /// Where the stream's path is, without a trailing slash.
+    pub ws_url: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// For `POST /token`.
+    pub credentials: Credentials,
+    /// Certificate of the authority to trust, as PEM; `None` without TLS.
+    pub ca_pem: Option<String>,
+    hub: Arc<Hub>,
+    tasks: Vec<JoinHandle<()>>,
+    script: Option<JoinHandle<()>>,
+    script_over: watch::Sender<bool>,
+}
+
+impl Vendor {
+    /// Opens the listener and lets the world begin. Must be called on a Tokio runtime.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, the certificate not be made, or the ledger's file not be
+    /// created.
+    pub async fn start(settings: Settings) -> Result<Self, SimError> {
+        let (acceptor, ca_pem) = if settings.tls {
+            let (acceptor, pem) = tls::make()?;
+            (Some(acceptor), Some(pem))
+        } else {
+            (None, None)
+        };
+        let listen = |source| SimError::Listen { address: settings.bind.to_string(), source };
+        let listener = TcpListener::bind(settings.bind).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let credentials = Credentials::make();
+        let secure = if settings.tls { "s" } else { "" };
+        let hub = Arc::new(Hub::new(settings, credentials.clone())?);
+        let tasks = vec![
+            tokio::spawn(listener::accept(Arc::clone(&hub), listener, acceptor)),
+            tokio::spawn(live(Arc::clone(&hub))),
+        ];
+        Ok(Self {
+            http_url: format!("http{secure}://{address}"),
+            ws_url: format!("ws{secure}://{address}"),
+            address,
+            credentials,
+            ca_pem,
+            hub,
+            tasks,
+            script: None,
+            script_over: watch::channel(false).0,
+        })
+    }
+
+    /// Puts a fault in line; it begins when no other is in force and a stream is up.
+    ///
+    /// # Errors
+    /// The fault does not apply to this vendor.
+    pub fn inject(&self, fault: Fault) -> Result<u64, SimError> {
+        let settings = &self.hub.settings;
+        if !fault.applies_with(settings.numbering, settings.body) {
+            return Err(SimError::NotApplicable { fault: fault.name() });
+        }
+        Ok(self.hub.lock().faults.enqueue(fault))
+    }
+
+    /// Plays a script in the background, in place of one that may be playing. Faults that do not
+    /// apply are left out.
+    pub fn play(&mut self, mut script: Script) {
+        let settings = &self.hub.settings;
+        script.faults.retain(|fault| fault.applies_with(settings.numbering, settings.body));
+        if let Some(playing) = self.script.take() {
+            playing.abort();
+        }
+        self.script_over.send_replace(false);
+        let play = play(Arc::clone(&self.hub), script, self.script_over.clone());
+        self.script = Some(tokio::spawn(play));
+    }
+
+    /// Waits until the script that plays is over.
+    pub async fn script_over(&self) {
+        let mut over = self.script_over.subscribe();
+        // The sender lives as long as we do.
+        let _ = over.wait_for(|over| *over).await;
+    }
+
+    /// What happens to the faults from now on.
+    pub fn told(&self) -> News {
+        News(self.hub.lock().faults.listen())
+    }
+
+    /// How often each fault came to what so far.
+    pub fn fault_counts(&self) -> BTreeMap<Fault, FaultCounts> {
+        self.hub.lock().faults.counts()
+    }
+
+    /// Ends the script, the fault in force, and those in line: the published rules are in force.
+    pub fn stop_faults(&mut self) {
+        if let Some(playing) = self.script.take() {
+            playing.abort();
+        }
+        self.script_over.send_replace(true);
+        let mut state = self.hub.lock();
+        state.faults.waiting.clear();
+        state.end_scenario();
+        drop(state);
+        self.hub.wake();
+    }
+
+    /// No event is made any more; what was made is still served.
+    pub fn stop_emission(&self) {
+        self.hub.lock().world.stop();
+    }
+
+    /// The truth ledger as of now.
+    pub fn truth(&self) -> Truth {
+        self.hub.lock().world.truth()
+    }
+
+    /// Events made so far.
+    pub fn events_emitted(&self) -> u64 {
+        self.hub.lock().world.len()
+    }
+
+    /// Events that are due and not made yet: more than a tick's worth means that the machine is too
+    /// slow for the rate.
+    pub fn events_behind(&self) -> u64 {
+        self.hub.lock().world.backlog()
+    }
+
+    /// Streams on which events are being served.
+    pub fn streams_live(&self) -> usize {
+        self.hub.lock().sessions.values().filter(|session| session.is_live()).count()
+    }
+
+    /// What its positions are worth.
+    pub fn numbering(&self) -> Numbering {
+        self.hub.settings.numbering
+    }
+
+    /// Stops everything and completes the ledger's file.
+    ///
+    /// # Errors
+    /// The file could not be written at some moment: it must not be judged by.
+    pub async fn shutdown(mut self) -> Result<Truth, SimError> {
+        self.stop_faults();
+        for task in self.tasks.drain(..) {
+            task.abort();
+            // An aborted task says so; there is nothing else to learn.
+            let _ = task.await;
+        }
+        let mut state = self.hub.lock();
+        state.flush();
+        match state.world.recorder.take_failure() {
+            Some(failure) => Err(failure),
+            None => Ok(state.world.truth()),
+        }
+    }
+}
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        for task in self.tasks.iter().chain(&self.script) {
+            task.abort();
+        }
+        self.hub.lock().flush();
+    }
+}
+
+impl std::fmt::Debug for Vendor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vendor").field("http_url", &self.http_url).finish_non_exhaustive()
+    }
+}
+
+/// The world's only task.
+async fn live(hub: Arc<Hub>) {
+    let mut ticks = interval(Duration::from_millis(TICK_MS));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in 0_u64.. {
+        ticks.tick().await;
+        {
+            let mut state = hub.lock();
+            state.world.tick();
+            state.tick_faults();
+            if tick % FLUSH_TICKS == 0 {
+                state.world.recorder.flush();
+            }
+            if tick % (FLUSH_TICKS * 20) == 0 {
+                state.flush();
+            }
+        }
+        hub.wake();
+    }
+}
+
+async fn play(hub: Arc<Hub>, mut script: Script, over: watch::Sender<bool>) {
+    let began_ms = hub.clock.now_ms();
+    let mut calm_since_ms = None;
+    let mut delay_ms = script.settle_ms + script.delay_ms();
+    let mut looks = interval(Duration::from_millis(SCRIPT_MS));
+    loop {
+        looks.tick().await;
+        let now_ms = hub.clock.now_ms();
+        let mut state = hub.lock();
+        let is_calm =
+            state.faults.is_idle() && state.sessions.values().any(|session| session.is_live());
+        if !is_calm {
+            calm_since_ms = None;
+        }
+        let since_ms = *calm_since_ms.get_or_insert(now_ms.max(state.faults.ended_ms()));
+        if !is_calm || now_ms < since_ms + delay_ms {
+            if now_ms - began_ms >= script.duration_ms_max {
+                break;
+            }
+            continue;
+        }
+        let counts = state.faults.counts();
+        let has_fired = |fault: &Fault| counts.get(fault).is_some_and(|count| count.fired > 0);
+        let unfired: Vec<_> =
+            script.faults.iter().filter(|fault| !has_fired(fault)).copied().collect();
+        let Some(fault) = script.next(now_ms - began_ms, &unfired) else { break };
+        state.faults.enqueue(fault);
+        calm_since_ms = None;
+        delay_ms = script.settle_ms + script.delay_ms();
+    }
+    over.send_replace(true);
+}

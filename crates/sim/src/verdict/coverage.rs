@@ -1,0 +1,136 @@
+//! Which ledger row speaks of a missing event.
+
+use super::epochs::EpochMap;
+use super::input::{Evidence, LedgerRow, Outcome};
+use super::pairing::{Pairing, is_in_j};
+use crate::truth::{Truth, TruthEvent};
+
+/// A client's frames may have been waiting in its buffers for so long, beyond the latency of the
+/// road, when it noted the last moment that was covered.
+const IN_FLIGHT_US_MAX: i64 = 1_000_000;
+
+/// The ledger, ready to be asked.
+pub(super) struct Coverage<'a> {
+    truth: &'a Truth,
+    epochs: &'a EpochMap,
+    rows: Vec<(&'a LedgerRow, i64)>,
+}
+
+/// What the ledger says of a missing event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// In no row that admits a loss.
+    Uncovered,
+    /// Events may be missing.
+    Unproven,
+    /// Events are missing.
+    Unrecoverable,
+}
+
+impl<'a> Coverage<'a> {
+    pub(super) fn new(
+        truth: &'a Truth,
+        evidence: &'a Evidence,
+        epochs: &'a EpochMap,
+        pairing: &Pairing,
+    ) -> Self {
+        // (received, emitted) of the matched events, in order of receipt.
+        let mut matched: Vec<(i64, i64)> = evidence
+            .stored
+            .iter()
+            .zip(&pairing.event_of)
+            .filter(|(stored, _)| is_in_j(stored))
+            .filter_map(|(stored, event)| {
+                event.map(|event| (stored.received_us, truth.events[event].wall_us))
+            })
+            .collect();
+        matched.sort_unstable();
+        let slack_us = latency_us(truth) + IN_FLIGHT_US_MAX;
+        let rows = evidence.ledger.iter().map(|row| {
+            let before = matched.partition_point(|(received, _)| *received <= row.wall_from_us);
+            let last = before.checked_sub(1).map_or(i64::MIN, |last| matched[last].1);
+            (row, last.min(row.wall_from_us).max(row.wall_from_us - slack_us))
+        });
+        Self { truth, epochs, rows: rows.collect() }
+    }
+
+    /// The most definite thing that the ledger says. A `repaired` row says nothing is missing, so it
+    /// covers nothing.
+    pub(super) fn standing(&self, event: &TruthEvent) -> Standing {
+        let mut standing = Standing::Uncovered;
+        for (row, from_us) in &self.rows {
+            if row.outcome == Outcome::Repaired || !self.covers(row, *from_us, event) {
+                continue;
+            }
+            match row.outcome {
+                Outcome::Unrecoverable | Outcome::Summarised => return Standing::Unrecoverable,
+                _ => standing = Standing::Unproven,
+            }
+        }
+        standing
+    }
+
+    /// Whether the event lies in the row's interval. On a vendor without positions the lower bound is
+    /// the emission of the last event received before the row's, as far back as frames can wait.
+    fn covers(&self, row: &LedgerRow, from_us: i64, event: &TruthEvent) -> bool {
+        let Some(sequence) = event.sequence else {
+            return event.wall_us > from_us && is_until(row, event.wall_us);
+        };
+        let place = (event.epoch, sequence);
+        let is_above = match row.after {
+            Some(after) => match self.epochs.place(after) {
+                Some(after) => place > after,
+                None => event.wall_us > from_us,
+            },
+            None => true,
+        };
+        let is_below = match row.through.map(|through| self.epochs.place(through)) {
+            Some(Some(through)) => place <= through,
+            _ => is_until(row, event.wall_us),
+        };
+        is_above && is_below
+    }
+
+    /// Whether a stored record lies in a row that says that events are missing there; strictly inside
+    /// where the row is by wall clock, because there the bounds themselves are moments of receipt.
+    pub(super) fn overclaims(&self, received_us: i64, event: &TruthEvent) -> bool {
+        self.rows.iter().any(|(row, from_us)| {
+            row.outcome == Outcome::Unrecoverable
+                && if event.sequence.is_some() && row.through.is_some() {
+                    self.covers(row, *from_us, event)
+                } else {
+                    received_us > row.wall_from_us
+                        && row.wall_to_us.is_none_or(|to_us| received_us < to_us)
+                        && self.is_above(row, event)
+                }
+        })
+    }
+
+    fn is_above(&self, row: &LedgerRow, event: &TruthEvent) -> bool {
+        let after = row.after.and_then(|after| self.epochs.place(after));
+        match (event.sequence, after) {
+            (Some(sequence), Some(after)) => (event.epoch, sequence) > after,
+            _ => true,
+        }
+    }
+
+    /// Positions of an epoch up to which the ledger has come: a row's end is where the client stands.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.rows
+            .iter()
+            .filter(|(row, _)| row.outcome != Outcome::Open)
+            .filter_map(|(row, _)| self.epochs.place(row.through?))
+    }
+
+    pub(super) fn truth(&self) -> &'a Truth {
+        self.truth
+    }
+}
+
+fn is_until(row: &LedgerRow, wall_us: i64) -> bool {
+    row.wall_to_us.is_none_or(|to_us| wall_us <= to_us)
+}
+
+fn latency_us(truth: &Truth) -> i64 {
+    i64::try_from(truth.latency_ms).unwrap_or(i64::MAX / 2_000).saturating_mul(1_000)
+}

@@ -1,0 +1,121 @@
+//! Whether a missing event could have been had, and whether its absence could have been seen.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::coverage::Coverage;
+use super::input::Evidence;
+use super::pairing::{Pairing, is_in_j};
+use crate::settings::{Body, Numbering};
+use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthSubscription};
+
+/// What is needed to judge a missing event.
+pub(super) struct Losses<'a> {
+    truth: &'a Truth,
+    pairing: &'a Pairing,
+    /// By epoch: every position at which the client is known to have stood, rising.
+    stood: BTreeMap<u32, Vec<u64>>,
+    /// By agent: its events, rising.
+    by_agent: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Losses<'a> {
+    pub(super) fn new(evidence: &Evidence, pairing: &'a Pairing, coverage: &Coverage<'a>) -> Self {
+        let truth = coverage.truth();
+        let mut stood: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        for (stored, event) in evidence.stored.iter().zip(&pairing.event_of) {
+            let event = event.filter(|_| is_in_j(stored)).map(|event| &truth.events[event]);
+            if let Some((epoch, sequence)) = event.and_then(|e| Some((e.epoch, e.sequence?))) {
+                stood.entry(epoch).or_default().push(sequence);
+            }
+        }
+        for (epoch, sequence) in coverage.ends() {
+            stood.entry(epoch).or_default().push(sequence);
+        }
+        if let Some(first) = truth.subscriptions.first() {
+            stood.entry(first.epoch).or_default().push(first.asked.unwrap_or(first.head));
+        }
+        stood.values_mut().for_each(|positions| positions.sort_unstable());
+        let mut by_agent: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, event) in truth.events.iter().enumerate() {
+            by_agent.entry(&event.agent).or_default().push(at);
+        }
+        Self { truth, pairing, stood, by_agent }
+    }
+
+    /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
+    /// acceptance after it was withheld would have served it.
+    ///
+    /// A subscription that should have served the event and broke (or was muted) before the client
+    /// had certainly read it withholds it once more: then the next acceptance decides.
+    pub(super) fn lost(&self, event: &TruthEvent) -> Option<&'static str> {
+        for served in &self.truth.subscriptions {
+            let is_over = served.ended_us.is_some_and(|ended_us| ended_us < event.wall_us);
+            if is_over || !served.covers(&event.agent) {
+                continue;
+            }
+            if served.accepted_us > event.wall_us {
+                if !self.would_serve(served, event) {
+                    return None;
+                }
+                if served.first > event.index {
+                    return Some("kept by the vendor, but asked for from behind it");
+                }
+            }
+            if !served.muted && was_read(served, event) {
+                return Some("read on an orderly socket");
+            }
+        }
+        None
+    }
+
+    /// Whether the vendor, as it was when it accepted this subscription, would have accepted one from
+    /// where the client stood below the event, and served the event on it.
+    fn would_serve(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
+        let Some(sequence) = event.sequence else { return false };
+        if served.epoch != event.epoch || !served.replay {
+            return false;
+        }
+        let positions = self.stood.get(&event.epoch).map_or(&[][..], Vec::as_slice);
+        let below = positions.partition_point(|position| *position < sequence);
+        let stood = below.checked_sub(1).map_or(0, |last| positions[last]);
+        served.floor <= stood && (!served.exact_head || stood == served.head)
+    }
+
+    /// Whether the missing event was dropped on a socket that stayed up, on a stream that is not
+    /// contiguous, and the next audit could not show it, because by then the agent had a newer state
+    /// that the client holds.
+    pub(super) fn is_undetectable(&self, event: &TruthEvent) -> bool {
+        let was_muted = self.truth.subscriptions.iter().any(|served| {
+            served.muted
+                && served.accepted_us <= event.wall_us
+                && served.ended_us.is_none_or(|ended_us| ended_us >= event.wall_us)
+                && served.covers(&event.agent)
+        });
+        if self.truth.numbering == Numbering::Contiguous || !was_muted {
+            return false;
+        }
+        if self.truth.body == Body::Schedules {
+            return true;
+        }
+        let agent = event.agent.as_ref();
+        let audit = self.truth.pages.iter().find(|page| {
+            page.as_of > event.index
+                && page.first_agent.as_deref().is_some_and(|first| first <= agent)
+                && page.last_agent.as_deref().is_some_and(|last| last >= agent)
+        });
+        let Some(audit) = audit else { return false };
+        let events = self.by_agent.get(agent).map_or(&[][..], Vec::as_slice);
+        let count = events.partition_point(|at| self.truth.events[*at].index < audit.as_of);
+        let shown = count.checked_sub(1).map(|last| events[last]);
+        shown.is_some_and(|shown| {
+            self.truth.events[shown].index > event.index && self.pairing.stored_of[shown].is_some()
+        })
+    }
+}
+
+/// Whether the client has certainly read the event on this subscription, and ended it orderly.
+fn was_read(served: &TruthSubscription, event: &TruthEvent) -> bool {
+    served.end != SubscriptionEnd::Broken
+        && served.first <= event.index
+        && event.index < served.confirmed
+}

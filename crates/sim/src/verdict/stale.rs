@@ -1,0 +1,157 @@
+//! Whether state is the vendor's, at the end and while it was said to be.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
+
+use super::input::{Evidence, LiveInterval};
+use super::pairing::{Pairing, body_of};
+use crate::settings::Body;
+use crate::truth::{Truth, TruthEvent};
+
+/// A key that differs from the vendor at the end.
+pub(super) struct StaleKey {
+    pub(super) agent: String,
+    pub(super) at_us: i64,
+    pub(super) is_marked: bool,
+    pub(super) reason: &'static str,
+}
+
+/// Keys whose last value is not the vendor's. Where the baseline carries no state, only keys that the
+/// client holds or was told of can be asked for.
+pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, first: u64) -> Vec<StaleKey> {
+    let mut last: BTreeMap<&str, &TruthEvent> = BTreeMap::new();
+    for event in truth.events.iter().filter(|event| truth.is_subscribed(&event.agent)) {
+        last.insert(&event.agent, event);
+    }
+    let held: BTreeMap<&str, _> =
+        evidence.state.iter().map(|value| (value.key.as_str(), value)).collect();
+    let told: BTreeSet<&str> = evidence.stored.iter().map(|stored| stored.key.as_str()).collect();
+    let keys: BTreeSet<&str> = last.keys().chain(held.keys()).copied().collect();
+    let mut stale = Vec::new();
+    for key in keys {
+        let theirs = last.get(key).filter(|event| !event.deleted);
+        let ours = held.get(key).and_then(|value| value.payload.as_ref()).map(body_of);
+        let is_askable = truth.body == Body::State || told.contains(key);
+        let reason = match (theirs, ours) {
+            (None, None) => continue,
+            (Some(event), Some(body)) if event.body == body => continue,
+            (Some(event), None) if !is_askable || is_unseen(truth, event, first) => continue,
+            (Some(_), Some(_)) => "another value than the vendor's",
+            (Some(_), None) => "the vendor has this agent, the client has not",
+            (None, Some(_)) => "the client has this agent, the vendor has not",
+        };
+        stale.push(StaleKey {
+            agent: key.to_owned(),
+            at_us: last.get(key).map_or(0, |event| event.wall_us),
+            is_marked: held.get(key).is_some_and(|value| value.is_marked_stale),
+            reason,
+        });
+    }
+    stale
+}
+
+/// An agent that a baseline without state and a stream since the first coverage never showed.
+fn is_unseen(truth: &Truth, event: &TruthEvent, first: u64) -> bool {
+    truth.body == Body::Schedules && event.index < first
+}
+
+/// The longest time that a key was wrong while Live.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct StaleLive {
+    pub(super) ms: u64,
+    pub(super) agent: String,
+    pub(super) at_us: i64,
+}
+
+/// For each of the vendor's events: from its emission to the receipt of the first record that shows
+/// it or a later one, as far as that lies in one Live interval.
+pub(super) fn stale_live_max(truth: &Truth, evidence: &Evidence, pairing: &Pairing) -> StaleLive {
+    let shown = shown_by_agent(truth, evidence, pairing);
+    let mut worst = StaleLive::default();
+    let mut by_agent: HashMap<&str, Vec<&TruthEvent>> = HashMap::new();
+    for event in truth.events.iter().filter(|event| truth.is_subscribed(&event.agent)) {
+        by_agent.entry(&event.agent).or_default().push(event);
+    }
+    let live = joined(&evidence.live);
+    let mut agents: Vec<_> = by_agent.into_iter().collect();
+    agents.sort_unstable_by_key(|(agent, _)| *agent);
+    for (agent, events) in agents {
+        let none = Vec::new();
+        let shown = shown.get(agent).unwrap_or(&none);
+        if truth.body == Body::Schedules && shown.is_empty() {
+            continue;
+        }
+        let mut receipts = shown.iter().rev().peekable();
+        let mut soonest_us = i64::MAX;
+        for event in events.iter().rev() {
+            while let Some((_, received_us)) = receipts.next_if(|(index, _)| *index >= event.index)
+            {
+                soonest_us = soonest_us.min(*received_us);
+            }
+            let is_excused =
+                truth.body == Body::Schedules && pairing.stored_of[event.index as usize].is_none();
+            let ms = longest_within(&live, event.wall_us, soonest_us);
+            if !is_excused && ms > worst.ms {
+                worst = StaleLive { ms, agent: agent.to_owned(), at_us: event.wall_us };
+            }
+        }
+    }
+    worst
+}
+
+/// By agent: (index of the event that a state record shows, when it came), rising by index.
+fn shown_by_agent<'a>(
+    truth: &'a Truth,
+    evidence: &Evidence,
+    pairing: &Pairing,
+) -> HashMap<&'a str, Vec<(u64, i64)>> {
+    let mut by_body: HashMap<(&str, Bytes), Vec<&TruthEvent>> = HashMap::new();
+    for event in &truth.events {
+        by_body.entry((&event.agent, value(event.deleted, &event.body))).or_default().push(event);
+    }
+    let mut shown: HashMap<&str, Vec<(u64, i64)>> = HashMap::new();
+    for (stored, paired) in evidence.stored.iter().zip(&pairing.event_of) {
+        if !stored.is_state {
+            continue;
+        }
+        let paired = paired.map(|event| &truth.events[event]);
+        let event = paired.or_else(|| {
+            let body = value(stored.deleted, &body_of(&stored.payload));
+            let candidates = by_body.get(&(stored.key.as_str(), body))?;
+            candidates.iter().rev().find(|event| event.wall_us <= stored.received_us).copied()
+        });
+        if let Some(event) = event {
+            shown.entry(&event.agent).or_default().push((event.index, stored.received_us));
+        }
+    }
+    shown.values_mut().for_each(|events| events.sort_unstable());
+    shown
+}
+
+/// Removals are all alike, whatever the client keeps of them.
+fn value(deleted: bool, body: &Bytes) -> Bytes {
+    if deleted { Bytes::new() } else { body.clone() }
+}
+
+/// The Live intervals in order, touching ones joined.
+fn joined(live: &[LiveInterval]) -> Vec<(i64, i64)> {
+    let mut spans: Vec<_> = live.iter().map(|live| (live.from_us, live.to_us)).collect();
+    spans.sort_unstable();
+    let mut joined: Vec<(i64, i64)> = Vec::new();
+    for (from_us, to_us) in spans {
+        match joined.last_mut() {
+            Some(last) if from_us <= last.1 => last.1 = last.1.max(to_us),
+            _ => joined.push((from_us, to_us)),
+        }
+    }
+    joined
+}
+
+/// The longest part of `[from, to)` within one Live interval, in milliseconds.
+fn longest_within(live: &[(i64, i64)], from_us: i64, to_us: i64) -> u64 {
+    let begin = live.partition_point(|(_, end)| *end <= from_us);
+    let parts = live[begin..].iter().take_while(|(start, _)| *start < to_us);
+    let longest = parts.map(|(start, end)| to_us.min(*end) - from_us.max(*start)).max();
+    u64::try_from(longest.unwrap_or(0) / 1_000).unwrap_or(0)
+}

@@ -1,0 +1,135 @@
+//! The longest common subsequence of what the vendor sent and what the client holds, for one key.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// An element: what it is, and when. A held one cannot be the same as one that was sent later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Element<T> {
+    pub(super) value: T,
+    pub(super) at_us: i64,
+}
+
+/// Clocks that are read in two threads may disagree by so much.
+const SKEW_US: i64 = 50_000;
+
+fn may_be<T: PartialEq>(sent: &Element<T>, held: &Element<T>) -> bool {
+    sent.value == held.value && held.at_us + SKEW_US >= sent.at_us
+}
+
+/// Pairs (index into `sent`, index into `held`) of a longest common subsequence, rising in both.
+///
+/// Equal ends are paired off first. Between them the elements that may be the same are few, as bodies
+/// hardly repeat, so the pairs are searched for a longest rising chain (Hunt and Szymanski, 1977).
+pub(super) fn longest_common<T: Copy + Eq + Hash>(
+    sent: &[Element<T>],
+    held: &[Element<T>],
+) -> Vec<(usize, usize)> {
+    let front = sent.iter().zip(held).take_while(|(sent, held)| may_be(sent, held)).count();
+    let (sent_rest, held_rest) = (&sent[front..], &held[front..]);
+    let back = sent_rest
+        .iter()
+        .rev()
+        .zip(held_rest.iter().rev())
+        .take_while(|(sent, held)| may_be(sent, held))
+        .count();
+    let sent_middle = &sent_rest[..sent_rest.len() - back];
+    let held_middle = &held_rest[..held_rest.len() - back];
+    let mut pairs: Vec<_> = (0..front).map(|at| (at, at)).collect();
+    let middle = rising_chain(sent_middle, held_middle);
+    pairs.extend(middle.into_iter().map(|(sent, held)| (sent + front, held + front)));
+    let (sent_back, held_back) = (sent.len() - back, held.len() - back);
+    pairs.extend((0..back).map(|at| (sent_back + at, held_back + at)));
+    pairs
+}
+
+fn rising_chain<T: Copy + Eq + Hash>(
+    sent: &[Element<T>],
+    held: &[Element<T>],
+) -> Vec<(usize, usize)> {
+    let mut places: HashMap<T, Vec<usize>> = HashMap::new();
+    for (at, element) in sent.iter().enumerate() {
+        places.entry(element.value).or_default().push(at);
+    }
+    // `links` are (pair, the link before it); `ends[n]` is the link that ends the best chain of
+    // n + 1 pairs: the one whose place in `sent` is lowest.
+    let mut links: Vec<((usize, usize), Option<usize>)> = Vec::new();
+    let mut ends: Vec<usize> = Vec::new();
+    for (held_at, element) in held.iter().enumerate() {
+        // Falling, so that one held element cannot follow itself in a chain.
+        for sent_at in places.get(&element.value).into_iter().flatten().rev() {
+            if !may_be(&sent[*sent_at], element) {
+                continue;
+            }
+            let length = ends.partition_point(|link| links[*link].0.0 < *sent_at);
+            let before = length.checked_sub(1).map(|last| ends[last]);
+            links.push(((*sent_at, held_at), before));
+            match ends.get_mut(length) {
+                Some(end) => *end = links.len() - 1,
+                None => ends.push(links.len() - 1),
+            }
+        }
+    }
+    let mut chain = Vec::with_capacity(ends.len());
+    let mut next = ends.last().copied();
+    while let Some(link) = next {
+        chain.push(links[link].0);
+        next = links[link].1;
+    }
+    chain.reverse();
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(values: &str, at_us: i64) -> Vec<Element<char>> {
+        values.chars().map(|value| Element { value, at_us }).collect()
+    }
+
+    fn length(sent: &str, held: &str) -> usize {
+        let pairs = longest_common(&at(sent, 0), &at(held, 0));
+        assert!(pairs.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 < two[1].1));
+        assert!(pairs.iter().all(|(s, h)| sent.as_bytes()[*s] == held.as_bytes()[*h]));
+        pairs.len()
+    }
+
+    /// The textbook table, to compare with.
+    fn table_length(sent: &str, held: &str) -> usize {
+        let (sent, held) = (sent.as_bytes(), held.as_bytes());
+        let mut table = vec![vec![0; held.len() + 1]; sent.len() + 1];
+        for s in 0..sent.len() {
+            for h in 0..held.len() {
+                table[s + 1][h + 1] = if sent[s] == held[h] {
+                    table[s][h] + 1
+                } else {
+                    table[s][h + 1].max(table[s + 1][h])
+                };
+            }
+        }
+        table[sent.len()][held.len()]
+    }
+
+    #[test]
+    fn it_is_as_long_as_the_textbook_says() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        for _ in 0..2_000 {
+            let mut text =
+                |length| -> String { (0..length).map(|_| rng.char('a'..='d')).collect() };
+            let (sent, held) = (text(12), text(9));
+            assert_eq!(length(&sent, &held), table_length(&sent, &held), "{sent} {held}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_held_before_it_was_sent() {
+        let mut sent = at("abab", 0);
+        sent[2].at_us = 1_000_000;
+        sent[3].at_us = 1_000_000;
+        let pairs = longest_common(&sent, &at("ab", 500_000));
+        assert_eq!(pairs, [(0, 0), (1, 1)]);
+        let late = longest_common(&sent[2..], &at("ab", 500_000));
+        assert_eq!(late, []);
+    }
+}

@@ -1,0 +1,260 @@
+//! `lost`, `undetectable`, `uncovered`, `unproven`, `unrecoverable`.
+
+use super::scene::{Scene, place};
+use crate::settings::{Body, Numbering};
+use crate::truth::SubscriptionEnd;
+use crate::verdict::Outcome;
+
+/// Events 1 to 3 stored, then the socket broke; 4 and 5 were made in the outage; a second
+/// subscription from 5 on (as after a rebase) and 6 on it. A row says that 4 and 5 are gone.
+fn outage() -> Scene {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.forget(3);
+    scene.forget(4);
+    let served = scene.served(0);
+    (served.delivered, served.confirmed) = (3, 3);
+    scene.broke(0, 35);
+    let second = scene.subscribe(55, Some(5));
+    scene.served(second).floor = 5;
+    scene.read_all(second);
+    scene.row(place(0, 3), place(0, 5), (35, 56), Outcome::Unrecoverable);
+    scene
+}
+
+#[test]
+fn purged_history_in_a_row_is_unrecoverable_and_nothing_worse() {
+    let verdict = outage().verdict();
+    assert_eq!((verdict.unrecoverable, verdict.lost, verdict.uncovered), (2, 0, 0));
+    assert!(verdict.is_clean(1_000), "{:?}", verdict.examples);
+}
+
+#[test]
+fn history_that_was_kept_but_not_asked_for_is_lost() {
+    let mut scene = outage();
+    scene.served(1).floor = 3;
+    let verdict = scene.verdict();
+    assert_eq!((verdict.lost, verdict.unrecoverable), (2, 2));
+    let example = &verdict.examples[0];
+    assert_eq!((example.figure, example.position.as_deref()), ("lost", Some("e1:4")));
+    assert!(!verdict.is_clean(1_000));
+    // One further up and the first of the two would have been refused.
+    scene.served(1).floor = 4;
+    assert_eq!(scene.verdict().lost, 0);
+}
+
+#[test]
+fn a_vendor_that_does_not_replay_or_wants_its_exact_head_loses_the_events_itself() {
+    let mut scene = outage();
+    scene.served(1).floor = 0;
+    scene.served(1).replay = false;
+    assert_eq!(scene.verdict().lost, 0);
+    scene.served(1).replay = true;
+    scene.served(1).exact_head = true;
+    assert_eq!(scene.verdict().lost, 0);
+    scene.served(1).exact_head = false;
+    assert_eq!(scene.verdict().lost, 2);
+}
+
+#[test]
+fn another_numbering_has_no_history_of_the_old_one() {
+    let mut scene = outage();
+    scene.served(1).floor = 0;
+    scene.truth.epochs.push("e2".into());
+    scene.served(1).epoch = 1;
+    assert_eq!(scene.verdict().lost, 0);
+}
+
+#[test]
+fn what_was_read_on_an_orderly_socket_is_lost_if_missing() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.forget(2);
+    scene.row(place(0, 2), place(0, 3), (20, 40), Outcome::Unproven);
+    assert_eq!(scene.verdict().lost, 1);
+    scene.served(0).end = SubscriptionEnd::Left;
+    assert_eq!(scene.verdict().lost, 1);
+    // A break may have taken what was under way.
+    scene.broke(0, 70);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.lost, verdict.unproven), (0, 1));
+    scene.served(0).end = SubscriptionEnd::Closed;
+    scene.served(0).confirmed = 2;
+    assert_eq!(scene.verdict().lost, 0);
+}
+
+#[test]
+fn a_replay_that_broke_before_it_was_read_withholds_the_events_again() {
+    let mut scene = outage();
+    // The second subscription asked rightly, but broke; then history was purged.
+    let served = scene.served(1);
+    (served.floor, served.asked, served.first, served.confirmed) = (3, Some(3), 3, 3);
+    scene.broke(1, 57);
+    let third = scene.subscribe(58, Some(5));
+    scene.served(third).floor = 5;
+    scene.read_all(third);
+    assert_eq!(scene.verdict().lost, 0);
+    scene.served(third).floor = 3;
+    assert_eq!(scene.verdict().lost, 2);
+}
+
+#[test]
+fn the_clients_own_rows_say_where_it_stood() {
+    // It rebased at 5, so that it could have asked from there for 6.
+    let mut scene = outage();
+    scene.forget(5);
+    scene.served(1).confirmed = 5;
+    scene.broke(1, 70);
+    let third = scene.subscribe(80, None);
+    scene.served(third).floor = 5;
+    assert_eq!(scene.verdict().lost, 1);
+    scene.evidence.ledger.clear();
+    assert_eq!(scene.verdict().lost, 0);
+}
+
+#[test]
+fn events_before_the_first_coverage_are_not_missed() {
+    let mut scene = Scene::new(Numbering::Contiguous);
+    scene.event("a", 1);
+    scene.event("b", 2);
+    scene.subscribe(5, None);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.events_emitted, verdict.uncovered), (0, 0));
+    scene.event("a", 6);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.events_emitted, verdict.uncovered), (1, 1));
+}
+
+#[test]
+fn agents_out_of_scope_are_not_missed() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.forget(1);
+    scene.served(0).agents = Some(vec!["a".into()]);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.events_emitted, verdict.uncovered, verdict.lost), (3, 0, 0));
+}
+
+#[test]
+fn a_missing_event_outside_every_row_is_uncovered() {
+    let mut scene = outage();
+    scene.evidence.ledger.clear();
+    let verdict = scene.verdict();
+    assert_eq!((verdict.uncovered, verdict.unrecoverable), (2, 0));
+    assert_eq!(verdict.examples.iter().filter(|e| e.figure == "uncovered").count(), 2);
+}
+
+#[test]
+fn bounds_of_a_row_are_after_and_through() {
+    for (after, through, uncovered) in [(3, 5, 0), (4, 5, 1), (3, 4, 1), (2, 9, 0)] {
+        let mut scene = outage();
+        scene.evidence.ledger[0].after = place(0, after);
+        scene.evidence.ledger[0].through = place(0, through);
+        assert_eq!(scene.verdict().uncovered, uncovered, "({after}, {through}]");
+    }
+}
+
+#[test]
+fn each_kind_of_row_says_what_it_says() {
+    let of = |outcome| {
+        let mut scene = outage();
+        scene.evidence.ledger.clear();
+        scene.row(place(0, 3), place(0, 5), (35, 56), outcome);
+        let verdict = scene.verdict();
+        (verdict.uncovered, verdict.unproven, verdict.unrecoverable, verdict.gaps_open)
+    };
+    assert_eq!(of(Outcome::Unrecoverable), (0, 0, 2, 0));
+    assert_eq!(of(Outcome::Summarised), (0, 0, 2, 0));
+    assert_eq!(of(Outcome::Unproven), (0, 2, 0, 0));
+    assert_eq!(of(Outcome::Drift), (0, 2, 0, 0));
+    assert_eq!(of(Outcome::Open), (0, 2, 0, 1));
+    // It says that nothing is missing, and that is not so.
+    assert_eq!(of(Outcome::Repaired), (2, 0, 0, 0));
+}
+
+#[test]
+fn a_row_across_numberings_covers_the_end_of_one_and_the_start_of_the_other() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.forget(5);
+    scene.served(0).confirmed = 5;
+    scene.broke(0, 60);
+    scene.reset();
+    let first = scene.event("a", 70);
+    let last = scene.event("b", 80);
+    let second = scene.subscribe(75, Some(1));
+    scene.served(second).floor = 1;
+    scene.store(last, 81);
+    scene.row(place(0, 5), place(1, 1), (55, 76), Outcome::Unrecoverable);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.unrecoverable, verdict.uncovered, verdict.lost), (2, 0, 0));
+    assert_eq!(scene.truth.events[first].sequence, Some(1));
+    scene.evidence.ledger[0].through = place(0, 6);
+    assert_eq!(scene.verdict().uncovered, 1);
+}
+
+#[test]
+fn epochs_are_matched_by_name_or_else_by_order() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.reset();
+    scene.subscribe(90, Some(0));
+    let at = scene.event("a", 100);
+    scene.store(at, 101);
+    for stored in &mut scene.evidence.stored {
+        stored.epoch += 7;
+    }
+    assert_eq!(scene.verdict().uncovered + scene.verdict().duplicated, 0);
+    for stored in &mut scene.evidence.stored {
+        stored.epoch_name = None;
+    }
+    assert_eq!(scene.verdict().uncovered + scene.verdict().duplicated, 0);
+    // The names say that the client took one numbering for the other.
+    scene.evidence.epoch_names = vec![(7, "e2".into()), (8, "e1".into())];
+    assert!(scene.verdict().duplicated > 0);
+}
+
+/// Event 4 (of b) was dropped on a muted socket that stayed up; 6 (of b) came on the next one, and
+/// an audit between them showed what `audit_after` events had made.
+fn muted(numbering: Numbering, audit_after: usize) -> Scene {
+    let mut scene = Scene::clean(numbering);
+    scene.forget(3);
+    scene.served(0).confirmed = 3;
+    scene.served(0).muted = true;
+    scene.page(65);
+    scene.truth.pages[0].as_of = audit_after as u64;
+    scene
+}
+
+#[test]
+fn a_drop_that_no_audit_can_see_is_undetectable() {
+    for numbering in [Numbering::Increasing, Numbering::None] {
+        let verdict = muted(numbering, 6).verdict();
+        assert_eq!((verdict.undetectable, verdict.uncovered), (1, 0), "{numbering:?}");
+        assert!(verdict.is_clean(1_000));
+    }
+}
+
+#[test]
+fn a_drop_that_an_audit_shows_is_not_undetectable() {
+    let verdict = muted(Numbering::Increasing, 5).verdict();
+    assert_eq!((verdict.undetectable, verdict.uncovered), (0, 1));
+    // The newer state that the audit shows is not held either: a difference all the same.
+    let mut scene = muted(Numbering::Increasing, 6);
+    scene.forget(5);
+    assert_eq!(scene.verdict().undetectable, 0);
+    // Nobody looked.
+    let mut scene = muted(Numbering::Increasing, 6);
+    scene.truth.pages.clear();
+    assert_eq!(scene.verdict().undetectable, 0);
+}
+
+#[test]
+fn nothing_is_undetectable_on_a_contiguous_stream_or_a_broken_socket() {
+    assert_eq!(muted(Numbering::Contiguous, 6).verdict().undetectable, 0);
+    let mut scene = muted(Numbering::Increasing, 6);
+    scene.served(0).muted = false;
+    assert_eq!(scene.verdict().undetectable, 0);
+}
+
+#[test]
+fn an_audit_without_state_sees_nothing() {
+    let mut scene = muted(Numbering::Increasing, 5);
+    scene.truth.body = Body::Schedules;
+    assert_eq!(scene.verdict().undetectable, 1);
+}

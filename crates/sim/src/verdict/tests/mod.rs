@@ -1,0 +1,7 @@
+//! For each figure a case in which it counts, and its neighbour in which it must not.
+
+mod missing;
+mod scene;
+mod state;
+mod stored;
+mod unpositioned;

@@ -1,0 +1,82 @@
+//! `stale_keys`, `stale_marked_keys`, `stale_live_ms_max`.
+
+use super::scene::{Scene, us};
+use crate::settings::{Body, Numbering};
+use crate::verdict::{FinalValue, Origin};
+
+#[test]
+fn a_key_with_another_value_is_stale() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.evidence.state[0].payload = Some(scene.truth.events[0].body.clone());
+    let verdict = scene.verdict();
+    assert_eq!((verdict.stale_keys, verdict.stale_marked_keys), (1, 0));
+    assert_eq!(verdict.examples[0].agent, "a");
+    scene.evidence.state[0].is_marked_stale = true;
+    let verdict = scene.verdict();
+    assert_eq!((verdict.stale_keys, verdict.stale_marked_keys), (0, 1));
+}
+
+#[test]
+fn a_ghost_and_an_absent_key_are_stale() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.removal("a", 70);
+    assert_eq!(scene.verdict().stale_keys, 1);
+    scene.evidence.state[0].payload = None;
+    assert_eq!(scene.verdict().stale_keys, 0);
+    scene.evidence.state.remove(1);
+    assert_eq!(scene.verdict().stale_keys, 1);
+    scene.end_state();
+    let payload = Some(scene.truth.events[0].body.clone());
+    scene.evidence.state.push(FinalValue { key: "x".into(), payload, is_marked_stale: false });
+    assert_eq!(scene.verdict().stale_keys, 1);
+}
+
+#[test]
+fn agents_that_were_there_before_the_coverage_count_where_the_baseline_shows_them() {
+    let mut scene = Scene::new(Numbering::Contiguous);
+    scene.event("a", 1);
+    scene.subscribe(5, None);
+    assert_eq!(scene.verdict().stale_keys, 1);
+    scene.truth.body = Body::Schedules;
+    assert_eq!(scene.verdict().stale_keys, 0);
+}
+
+#[test]
+fn the_longest_wrong_time_while_live_is_found() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.evidence.stored[2].received_us = us(130);
+    assert_eq!(scene.verdict().stale_live_ms_max, 21, "the next event of a came at 51");
+    scene.evidence.stored[4].received_us = us(140);
+    assert_eq!(scene.verdict().stale_live_ms_max, 100);
+    // Not while it did not say Live.
+    scene.evidence.live.clear();
+    scene.live(0, 60);
+    scene.live(120, 1_000);
+    assert_eq!(scene.verdict().stale_live_ms_max, 30);
+    scene.evidence.live.clear();
+    assert_eq!(scene.verdict().stale_live_ms_max, 0);
+}
+
+#[test]
+fn a_key_that_is_never_put_right_is_wrong_to_the_end() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.forget(5);
+    assert_eq!(scene.verdict().stale_live_ms_max, 940);
+    // A snapshot's row puts it right.
+    let item = scene.store(5, 200);
+    item.origin = Origin::Snapshot;
+    assert_eq!(scene.verdict().stale_live_ms_max, 140);
+    // A record that only fills the log does not.
+    scene.evidence.stored.last_mut().unwrap().is_state = false;
+    assert_eq!(scene.verdict().stale_live_ms_max, 940);
+}
+
+#[test]
+fn a_removal_found_by_a_snapshot_counts_from_there() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    let gone = scene.removal("a", 70);
+    let item = scene.store(gone, 90);
+    item.origin = Origin::Snapshot;
+    item.payload = bytes::Bytes::new();
+    assert_eq!(scene.verdict().stale_live_ms_max, 20);
+}

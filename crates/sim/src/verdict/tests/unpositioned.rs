@@ -1,0 +1,81 @@
+//! The figures of a vendor without positions.
+
+use super::scene::{Scene, us};
+use crate::settings::Numbering;
+use crate::verdict::Outcome;
+
+#[test]
+fn a_missing_event_is_found_by_its_body() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.served(0).confirmed = 2;
+    scene.forget(2);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.uncovered, verdict.duplicated, verdict.lost), (1, 0, 0));
+    assert_eq!(verdict.examples[0].at_us, us(30));
+    scene.row(None, None, (25, 35), Outcome::Unproven);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.uncovered, verdict.unproven), (0, 1));
+}
+
+#[test]
+fn a_row_reaches_back_to_what_was_under_way_and_not_further() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.served(0).confirmed = 2;
+    scene.forget(4);
+    // 4 was received late, at 61; 5 was under way behind it when the client noted 62.
+    scene.evidence.stored[3].received_us = us(61);
+    scene.evidence.stored[4].received_us = us(90);
+    scene.row(None, None, (62, 80), Outcome::Unproven);
+    assert_eq!(scene.verdict().uncovered, 0);
+    // Seconds later it was no longer under way.
+    scene.evidence.ledger[0].wall_from_us = us(5_000);
+    scene.evidence.ledger[0].wall_to_us = Some(us(6_000));
+    assert_eq!(scene.verdict().uncovered, 1);
+}
+
+#[test]
+fn bodies_that_come_again_are_matched_once_each() {
+    let mut scene = Scene::new(Numbering::None);
+    scene.subscribe(0, None);
+    for (step, state) in ["Available", "Busy", "Available", "Busy", "Available"].iter().enumerate()
+    {
+        let at_ms = 100 * (step as i64 + 1);
+        let at = scene.event_with("a", at_ms, state);
+        scene.store(at, at_ms + 1);
+    }
+    assert_eq!((scene.verdict().duplicated, scene.verdict().uncovered), (0, 0));
+    let again = scene.evidence.stored[4].clone();
+    scene.evidence.stored.push(again);
+    assert_eq!(scene.verdict().duplicated, 1);
+    scene.evidence.stored.truncate(4);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.duplicated, verdict.uncovered), (0, 1));
+    assert_eq!(verdict.examples.iter().find(|e| e.figure == "uncovered").unwrap().at_us, us(500));
+}
+
+#[test]
+fn records_of_an_agent_in_another_order_than_its_events_are_out_of_order() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.evidence.stored.swap(0, 2);
+    for stored in &mut scene.evidence.stored {
+        stored.received_us = us(100);
+    }
+    assert_eq!(scene.verdict().out_of_order, 1);
+    // Between agents there is no order to keep.
+    let mut scene = Scene::clean(Numbering::None);
+    scene.evidence.stored.swap(0, 1);
+    assert_eq!(scene.verdict().out_of_order, 0);
+}
+
+#[test]
+fn removals_are_matched_with_removals() {
+    let mut scene = Scene::clean(Numbering::None);
+    let gone = scene.removal("a", 70);
+    scene.store(gone, 71).payload = bytes::Bytes::new();
+    let back = scene.event("a", 80);
+    scene.store(back, 81);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.duplicated, verdict.uncovered), (0, 0));
+    scene.forget(gone);
+    assert_eq!(scene.verdict().uncovered, 1);
+}

@@ -1,0 +1,9 @@
+//! What is known right now of each stream, for status, metrics and the demo. Decides nothing.
+
+mod metrics;
+mod notes;
+mod status;
+
+pub use metrics::render_metrics;
+pub use notes::{Board, Durable};
+pub use status::{SourceStatus, StreamStatus};

@@ -1,0 +1,228 @@
+//! The board itself: notes down what the machines report and what has become durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use unbroken_core::ids::{GapId, StreamId};
+use unbroken_core::machine::{Phase, Report};
+use unbroken_core::record::Mark;
+use unbroken_core::time::UnixMicros;
+
+use super::{SourceStatus, StreamStatus};
+use crate::{policy, words};
+
+/// See the module. Shared by every task of the process; held only for moments.
+#[derive(Debug, Default)]
+pub struct Board {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    streams: BTreeMap<String, StreamStatus>,
+    gaps_open: BTreeSet<(StreamId, GapId)>,
+    stopped: BTreeMap<String, Option<String>>,
+    store_offset: u64,
+    next_offset: u64,
+}
+
+/// What a unit of one stream has changed now that it is durable.
+#[derive(Clone, Debug, Default)]
+pub struct Durable {
+    /// The stream.
+    pub stream: Option<StreamId>,
+    /// Events in it.
+    pub events: u64,
+    /// The vendor's time of the newest of them.
+    pub event_at: Option<UnixMicros>,
+    /// Where a resume may start now.
+    pub mark: Option<Mark>,
+}
+
+impl Board {
+    /// Of a process whose log ends at `next_offset`.
+    pub fn new(next_offset: u64) -> Self {
+        let inner = Inner { next_offset, ..Inner::default() };
+        Self { inner: Mutex::new(inner) }
+    }
+
+    /// Adds a source with its streams and the gaps of each that the log holds open.
+    pub fn add_source(&self, name: &str, streams: &[(StreamId, Vec<GapId>)], now: UnixMicros) {
+        let mut inner = self.lock();
+        inner.stopped.insert(name.to_owned(), None);
+        for (stream, gaps) in streams {
+            let mut status = StreamStatus::new(stream.as_str(), now);
+            status.gaps_open = u64::try_from(gaps.len()).unwrap_or(u64::MAX);
+            inner.streams.insert(stream.to_string(), status);
+            inner.gaps_open.extend(gaps.iter().map(|gap| (stream.clone(), *gap)));
+        }
+    }
+
+    /// A source has stopped, and why.
+    pub fn source_stopped(&self, name: &str, why: &str) {
+        self.lock().stopped.insert(name.to_owned(), Some(why.to_owned()));
+    }
+
+    /// Whether every source has stopped.
+    pub fn all_stopped(&self) -> bool {
+        self.lock().stopped.values().all(Option::is_some)
+    }
+
+    /// A machine reported something.
+    pub fn reported(&self, now: UnixMicros, report: &Report) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let Some(status) = inner.streams.get_mut(stream_of(report)) else { return };
+        match report {
+            Report::Phase { phase, .. } => note_phase(status, now, phase),
+            Report::Rung { rung, .. } => status.rung = Some(words::rung(*rung).to_owned()),
+            Report::Lost { .. } => status.lost += 1,
+            Report::GapOpened { stream, gap, .. } => {
+                status.gaps_opened += 1;
+                status.gaps_open += u64::from(inner.gaps_open.insert((stream.clone(), *gap)));
+            }
+            Report::GapClosed { stream, gap, .. } => {
+                // A closed row may be closed again, narrower.
+                if inner.gaps_open.remove(&(stream.clone(), *gap)) {
+                    status.gaps_closed += 1;
+                    status.gaps_open = status.gaps_open.saturating_sub(1);
+                }
+            }
+            Report::Installed { .. } => status.snapshots += 1,
+            Report::Duplicates { count, .. } => status.duplicates += count,
+            Report::Foreign { count, .. } => status.foreign += count,
+            Report::Alarm { what, .. } => status.alarm = Some(what.to_string()),
+            Report::Proved { .. } | Report::Stale { .. } | Report::SnapshotRefused { .. } => {}
+        }
+    }
+
+    /// Units have become durable; the log now ends at `end_offset`.
+    pub fn committed<'a>(&self, end_offset: u64, units: impl Iterator<Item = &'a Durable>) {
+        let mut inner = self.lock();
+        inner.next_offset = inner.next_offset.max(end_offset);
+        for unit in units {
+            let stream = unit.stream.as_ref().or(unit.mark.as_ref().map(|mark| &mark.stream));
+            let Some(status) = stream.and_then(|id| inner.streams.get_mut(id.as_str())) else {
+                continue;
+            };
+            status.events += unit.events;
+            status.event_at = status.event_at.max(unit.event_at);
+            if let Some(mark) = &unit.mark {
+                status.position = Some(mark.position.to_string());
+            }
+        }
+    }
+
+    /// The store holds every record below this offset.
+    pub fn stored(&self, offset: u64) {
+        self.lock().store_offset = offset;
+    }
+
+    /// The store's offset, and the log's next one.
+    pub fn offsets(&self) -> (u64, u64) {
+        let inner = self.lock();
+        (inner.store_offset, inner.next_offset)
+    }
+
+    /// One stream.
+    pub fn stream(&self, stream: &str) -> Option<StreamStatus> {
+        self.lock().streams.get(stream).cloned()
+    }
+
+    /// Everything.
+    pub fn sources(&self) -> Vec<SourceStatus> {
+        let inner = self.lock();
+        let of = |name: &str| {
+            let prefix = format!("{name}/");
+            inner.streams.values().filter(|s| s.stream.starts_with(&prefix)).cloned().collect()
+        };
+        inner
+            .stopped
+            .iter()
+            .map(|(name, stopped)| SourceStatus {
+                name: name.clone(),
+                stopped: stopped.clone(),
+                streams: of(name),
+            })
+            .collect()
+    }
+
+    /// A panic elsewhere leaves at worst a stale note behind.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
+    if matches!(phase, Phase::Live { .. }) && !status.is_live() {
+        status.live_count += 1;
+    }
+    let word = words::phase(phase);
+    if status.phase != word {
+        status.since = now;
+        word.clone_into(&mut status.phase);
+    }
+    status.why = match phase {
+        Phase::Waiting { why, .. } => Some(why.to_string()),
+        Phase::Blocked { why } => Some(words::blocked(why)),
+        _ => None,
+    };
+    status.todo = match phase {
+        Phase::Blocked { why } => Some(policy::of_blocked(why).todo.to_owned()),
+        _ => None,
+    };
+}
+
+fn stream_of(report: &Report) -> &str {
+    match report {
+        Report::Phase { stream, .. }
+        | Report::Rung { stream, .. }
+        | Report::Lost { stream, .. }
+        | Report::Proved { stream, .. }
+        | Report::Stale { stream, .. }
+        | Report::GapOpened { stream, .. }
+        | Report::GapClosed { stream, .. }
+        | Report::Installed { stream, .. }
+        | Report::SnapshotRefused { stream, .. }
+        | Report::Duplicates { stream, .. }
+        | Report::Foreign { stream, .. }
+        | Report::Alarm { stream, .. } => stream.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unbroken_core::machine::{Phase, Report};
+    use unbroken_core::time::UnixMicros;
+
+    use super::Board;
+
+    fn phase(phase: Phase) -> Report {
+        Report::Phase { stream: "a/s".into(), phase }
+    }
+
+    #[test]
+    fn a_stream_that_stays_live_became_live_once() {
+        let board = Board::default();
+        board.add_source("a", &[("a/s".into(), Vec::new())], UnixMicros(0));
+        board.reported(UnixMicros(5), &phase(Phase::Live { handover: false }));
+        board.reported(UnixMicros(6), &phase(Phase::Live { handover: true }));
+        let status = board.stream("a/s").expect("it was added");
+        assert_eq!((status.live_count, status.since), (1, UnixMicros(5)));
+        board.reported(UnixMicros(7), &phase(Phase::Connecting));
+        board.reported(UnixMicros(8), &phase(Phase::Live { handover: false }));
+        assert_eq!(board.stream("a/s").expect("it was added").live_count, 2);
+    }
+
+    #[test]
+    fn a_source_s_streams_are_its_own() {
+        let board = Board::default();
+        board.add_source("a", &[("a/s".into(), Vec::new())], UnixMicros(0));
+        board.add_source("ab", &[("ab/s".into(), Vec::new())], UnixMicros(0));
+        board.source_stopped("a", "told to");
+        let sources = board.sources();
+        assert_eq!(sources[0].streams.len(), 1);
+        assert_eq!(sources[0].stopped.as_deref(), Some("told to"));
+        assert!(!board.all_stopped());
+    }
+}

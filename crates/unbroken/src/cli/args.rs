@@ -1,0 +1,272 @@
+//! The command line as it is typed. What it means is in [`super::settings`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Turns an unreliable event feed into an unbroken record.
+///
+/// New here? `unbroken demo` shows everything in a minute and needs nothing.
+#[derive(Debug, Parser)]
+#[command(name = "unbroken", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show it at work: a simulated vendor that breaks, and the record that does not
+    Demo(DemoArgs),
+    /// Print a commented configuration to stdout
+    Init(InitArgs),
+    /// Run the service
+    Run(RunArgs),
+    /// Tell how a service is doing
+    Status(StatusArgs),
+    /// Print the current state of every key
+    State(StateArgs),
+    /// Print the log
+    Events(EventsArgs),
+    /// Print the gap ledger: every interval the vendor lost
+    Gaps(GapsArgs),
+    /// Check the record: the log, its ledger, and the store against both
+    Verify(VerifyArgs),
+    /// Make the SQLite store again from the log
+    Rebuild(RebuildArgs),
+    /// Ask a running service to do something
+    Control(ControlArgs),
+    /// Run the simulated vendor alone, for testing any client
+    Simulate(SimulateArgs),
+    /// Kill a service again and again, and judge what is left
+    #[command(hide = true)]
+    Kill(KillArgs),
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DataArgs {
+    /// Data directory, instead of the one in the configuration
+    #[arg(long, value_name = "DIR", visible_alias = "dir")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Configuration file that names the data directory [default: unbroken.toml]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "journal")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// How the simulated vendor numbers its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NumberingArg {
+    /// 1, 2, 3, …
+    Contiguous,
+    /// Rising, with holes that mean nothing
+    Increasing,
+    /// Not at all
+    None,
+}
+
+/// The simulated vendor.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VendorArgs {
+    /// Agents whose shifts are simulated
+    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) agents: u32,
+    /// Events per second
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+    /// Seed of the whole story; the same seed plays the same faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How the vendor numbers its events
+    #[arg(long, value_enum, default_value_t = NumberingArg::Contiguous)]
+    pub(crate) numbering: NumberingArg,
+    /// Which faults to inject: `all` that apply to the numbering, `none`, or a list: a,b,c
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    pub(crate) faults: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How long faults are injected; extended up to threefold until each has fired and recovered
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) duration: String,
+    #[command(flatten)]
+    pub(crate) vendor: VendorArgs,
+    /// Keep the data here; must be empty or new [default: a fresh temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print one JSON object with all figures as the last line of stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which configuration to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InitKind {
+    /// NICE CXone adherence events
+    Cxone,
+    /// The change stream of an etcd server
+    Etcd,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// For which kind of source
+    #[arg(value_enum)]
+    pub(crate) kind: InitKind,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogArg {
+    /// One readable line per event
+    Human,
+    /// One JSON object per line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE", default_value = "unbroken.toml")]
+    pub(crate) config: PathBuf,
+    /// How log lines are written to stderr [default: as configured, else human]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) log: Option<LogArg>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// One JSON object per line
+    Ndjson,
+    /// Columns for people
+    Table,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Only this stream (`source/stream`)
+    #[arg(long, value_name = "STREAM")]
+    pub(crate) stream: Option<String>,
+    /// Only this key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Begin after this cursor (`journal_id:offset`, as printed), or after this offset
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<String>,
+    /// Go on with what arrives, until interrupted
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = FormatArg::Ndjson)]
+    pub(crate) format: FormatArg,
+    /// Stop after so many records
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GapsArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Only gaps that are still open
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print the findings as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// What to ask of a running service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ControlKind {
+    /// Print its figures
+    Metrics,
+    /// Fetch a fresh snapshot
+    Resync,
+    /// Read agents and secrets again
+    Reload,
+    /// Unsubscribe, commit and exit
+    Stop,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ControlArgs {
+    /// What to do
+    #[arg(value_enum)]
+    pub(crate) request: ControlKind,
+    /// Only for this source, or this stream of it (`source/stream`)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Address to listen on; port 0 picks a free one and prints it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8480")]
+    pub(crate) listen: std::net::SocketAddr,
+    #[command(flatten)]
+    pub(crate) vendor: VendorArgs,
+    /// Stop after this time [default: when interrupted]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KillArgs {
+    /// How often the service is killed
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) count: u32,
+    #[command(flatten)]
+    pub(crate) vendor: VendorArgs,
+    /// Keep the data here; must be empty or new [default: a fresh temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Shortest life of the service between two kills
+    #[arg(long, value_name = "TIME", default_value = "100ms")]
+    pub(crate) life_min: String,
+    /// Longest life of the service between two kills
+    #[arg(long, value_name = "TIME", default_value = "1500ms")]
+    pub(crate) life_max: String,
+    /// Print one JSON object with all figures as the last line of stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,133 @@
+//! One demo from beginning to end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use unbroken::render::wall_now;
+use unbroken::{Pipeline, config};
+use unbroken_core::machine::Timing;
+use unbroken_sim::Vendor;
+
+use super::director::Director;
+use super::play::Play;
+use super::report::{Ending, Header, print};
+use super::screen::Screen;
+use super::story::Story;
+use super::tally::Tally;
+use super::watch::Watcher;
+use crate::cli::answer::Answer;
+use crate::cli::args::DemoArgs;
+use crate::cli::error::CliError;
+use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, is_quiet};
+use crate::cli::logging;
+use crate::cli::run::{runtime, stop_signal};
+use crate::cli::settings::{duration, fresh_dir};
+use crate::cli::vendor::{SecretIn, VendorSettings, configuration};
+
+/// How long the first live may take.
+const FIRST_LIVE_MAX: Duration = Duration::from_secs(20);
+
+/// How long faults that are still open when the play is over may take to recover.
+const LAST_RECOVERIES_MAX: Duration = Duration::from_secs(15);
+
+/// What was asked for.
+struct Demo {
+    duration: Duration,
+    vendor: VendorSettings,
+    dir: PathBuf,
+    json: bool,
+}
+
+pub(crate) fn run(args: &DemoArgs) -> Result<Answer, CliError> {
+    let demo = Demo {
+        duration: duration("--duration", &args.duration)?,
+        vendor: VendorSettings::of(&args.vendor)?,
+        dir: fresh_dir(args.dir.as_deref(), "unbroken-demo")?,
+        json: args.json,
+    };
+    logging::init_if_wanted()?;
+    runtime()?.block_on(perform(demo))
+}
+
+async fn perform(demo: Demo) -> Result<Answer, CliError> {
+    let mut vendor = demo.vendor.start().await?;
+    let mut screen = Screen::new();
+    Header { settings: &demo.vendor, duration: demo.duration, dir: &demo.dir }.show(&mut screen);
+
+    let began = Instant::now();
+    let tally = Tally::new(demo.vendor.faults.iter().map(|fault| fault.name().to_owned()));
+    let mut story = Story::new(wall_now(), tally);
+    let (watcher, mut seen) = mpsc::unbounded_channel();
+    let mut news = vendor.told();
+    let pipeline = start_pipeline(&vendor, &demo, Watcher(watcher))?;
+    let handle = pipeline.handle();
+    let (stop, stopping) = oneshot::channel::<()>();
+    let running = tokio::spawn(pipeline.until(async move {
+        // Dropped or sent, it says the same.
+        let _ = stopping.await;
+    }));
+
+    let mut play = Play::new(&vendor, &handle, &mut screen, &mut story, &mut seen, &mut news);
+    let live = play.wait(FIRST_LIVE_MAX, |play| play.is_settled() || running.is_finished()).await;
+    let director =
+        Director::new(demo.vendor.settings.seed, demo.vendor.faults.clone(), demo.duration);
+    let interrupted = live && play.act(director, stop_signal()?).await?;
+    if !interrupted {
+        play.wait(LAST_RECOVERIES_MAX, |play| play.story.open_in_all() == 0).await;
+    }
+    drop(play);
+    let quiet = fall_silent(&mut vendor, &handle).await;
+    drop(stop);
+    screen.clear();
+    let stopped = running.await.map_err(|error| CliError::Task(error.to_string()))?;
+    stopped?;
+    let emitted = vendor.events_emitted();
+    let truth = vendor.shutdown().await?;
+    let (dir, timing) = (demo.dir.clone(), Timing::demo());
+    let judging = tokio::task::spawn_blocking(move || Judgement::of(&dir, &truth, &timing, &[]));
+    let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
+
+    let ending = Ending {
+        judgement,
+        tally: story.tally,
+        settings: demo.vendor,
+        dir: demo.dir,
+        elapsed: began.elapsed(),
+        emitted,
+        quiet,
+        interrupted,
+    };
+    print(&ending, demo.json, &mut screen)?;
+    Ok(if ending.is_clean() { Answer::Yes } else { Answer::No })
+}
+
+fn start_pipeline(vendor: &Vendor, demo: &Demo, watcher: Watcher) -> Result<Pipeline, CliError> {
+    let text = configuration(vendor, &demo.dir, &SecretIn::Text);
+    let config = config::parse(Path::new("demo"), &text)?;
+    Ok(Pipeline::start(config, demo.vendor.settings.seed, Arc::new(watcher))?)
+}
+
+/// Faults stop, then emission; then the pipeline may take [`QUIESCENCE_MAX`] to have it all. True:
+/// it had.
+async fn fall_silent(vendor: &mut Vendor, handle: &unbroken::pipeline::Handle) -> bool {
+    vendor.stop_faults();
+    let calm = Duration::from_millis(Timing::demo().audit_ms);
+    tokio::time::sleep(calm).await;
+    vendor.stop_emission();
+    let truth = vendor.truth();
+    let deadline = Instant::now() + QUIESCENCE_MAX;
+    while Instant::now() < deadline {
+        if is_quiet(&handle.status(), &truth) {
+            // One more audit: what is wrong in silence shows only there.
+            let audit = Timing::demo().audit_ms + Timing::demo().grace_ms;
+            tokio::time::sleep(Duration::from_millis(audit)).await;
+            if is_quiet(&handle.status(), &truth) {
+                return true;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}

@@ -1,0 +1,199 @@
+//! Follows the faults and the recovery side by side, and makes a line of each fault that is over.
+
+use std::time::Duration;
+
+use unbroken_core::machine::{Phase, Report};
+use unbroken_core::time::UnixMicros;
+use unbroken_sim::{FaultNews, Stage};
+
+use super::episode::Episode;
+use super::tally::Tally;
+
+/// A recovery that takes longer is not waited for before the next fault, so that the play goes on;
+/// it is still told when it comes.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Story {
+    began_at: UnixMicros,
+    live_since: Option<UnixMicros>,
+    episodes: Vec<Episode>,
+    /// The figures.
+    pub(super) tally: Tally,
+    lines: Vec<Line>,
+    /// Faults that were asked for and have not begun: the vendor begins one at a time.
+    expected: usize,
+}
+
+/// A fault that is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Milliseconds since the beginning, when the fault fired.
+    pub(super) at_ms: u64,
+    /// Its name.
+    pub(super) fault: String,
+    /// What became of it.
+    pub(super) text: String,
+}
+
+impl Story {
+    pub(super) fn new(began_at: UnixMicros, tally: Tally) -> Self {
+        Self {
+            began_at,
+            live_since: None,
+            episodes: Vec::new(),
+            tally,
+            lines: Vec::new(),
+            expected: 0,
+        }
+    }
+
+    /// A fault was asked for.
+    pub(super) fn expected(&mut self) {
+        self.expected += 1;
+    }
+
+    /// The vendor tells of a fault.
+    pub(super) fn news(&mut self, news: &FaultNews) {
+        let at = UnixMicros(news.at_us);
+        let live = self.live_since.is_some();
+        match news.stage {
+            Stage::Injected => {
+                self.expected = self.expected.saturating_sub(1);
+                self.tally.injected(news.fault.name());
+                self.episodes.push(Episode::new(news.id, news.fault.name(), at));
+            }
+            Stage::Fired => {
+                self.tally.fired(news.fault.name());
+                self.with(news.id, |episode| episode.fired(at, live));
+            }
+            Stage::Ended => self.with(news.id, |episode| episode.ended(at)),
+            Stage::Missed => self.episodes.retain(|episode| episode.id != news.id),
+        }
+        self.settle();
+    }
+
+    /// A machine tells of a recovery.
+    pub(super) fn reported(&mut self, at: UnixMicros, report: &Report) {
+        for episode in &mut self.episodes {
+            episode.narration.add(report);
+        }
+        if let Report::Phase { phase, .. } = report {
+            let live = matches!(phase, Phase::Live { .. });
+            if live != self.live_since.is_some() {
+                self.live_since = live.then_some(at);
+                for episode in &mut self.episodes {
+                    episode.live_changed(at, live);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Events up to this one, by the vendor's clock, are durable.
+    pub(super) fn stored(&mut self, emitted_at: UnixMicros) {
+        for episode in &mut self.episodes {
+            episode.stored(emitted_at);
+        }
+        self.settle();
+    }
+
+    /// The lines of the faults that are over since the last call.
+    pub(super) fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Since when the stream is live, if it is.
+    pub(super) fn live_since(&self) -> Option<UnixMicros> {
+        self.live_since
+    }
+
+    /// Faults that are not over, and not given up waiting for.
+    pub(super) fn open(&self, now: UnixMicros) -> usize {
+        let patience = i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
+        let open = self.episodes.iter().filter(|e| now.0 - e.injected_at.0 < patience).count();
+        open + self.expected
+    }
+
+    /// Faults that are not over.
+    pub(super) fn open_in_all(&self) -> usize {
+        self.episodes.len()
+    }
+
+    fn with(&mut self, id: u64, change: impl FnOnce(&mut Episode)) {
+        if let Some(episode) = self.episodes.iter_mut().find(|episode| episode.id == id) {
+            change(episode);
+        }
+    }
+
+    /// A gap that is open when the stream is live again is about to be closed; the line waits for it.
+    fn settle(&mut self) {
+        let live = self.live_since.is_some();
+        let mut index = 0;
+        while let Some(episode) = self.episodes.get(index) {
+            let Some(recovery_ms) = episode.recovery_ms().filter(|_| live) else {
+                index += 1;
+                continue;
+            };
+            let episode = self.episodes.remove(index);
+            self.tally.recovered(&episode.fault, recovery_ms);
+            let at = episode.fired_at.unwrap_or(episode.injected_at);
+            self.lines.push(Line {
+                at_ms: u64::try_from((at.0 - self.began_at.0) / 1_000).unwrap_or(0),
+                text: episode.narration.tell(recovery_ms, episode.stayed_live()),
+                fault: episode.fault,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unbroken_core::connector::{Class, Failure};
+    use unbroken_core::ids::ConnId;
+    use unbroken_core::machine::{Phase, Report};
+    use unbroken_core::time::UnixMicros;
+    use unbroken_sim::{Fault, FaultNews, Stage};
+
+    use super::{Line, Story};
+    use crate::cli::demo::tally::Tally;
+
+    fn news(stage: Stage, at_ms: i64) -> FaultNews {
+        FaultNews { id: 7, fault: Fault::CleanClose, stage, at_us: at_ms * 1_000 }
+    }
+
+    fn phase(phase: Phase) -> Report {
+        Report::Phase { stream: "demo/adherence".into(), phase }
+    }
+
+    const fn ms(ms: i64) -> UnixMicros {
+        UnixMicros(ms * 1_000)
+    }
+
+    #[test]
+    fn a_fault_is_one_line_once_it_is_over() {
+        let mut story = Story::new(ms(0), Tally::new(["clean-close".to_owned()]));
+        story.reported(ms(5), &phase(Phase::Live { handover: false }));
+        story.news(&news(Stage::Injected, 100));
+        story.news(&news(Stage::Fired, 110));
+        let what = "closed by the vendor (1012)".into();
+        let failure = Failure { class: Class::Retry { after_ms: None }, code: Some(1012), what };
+        story.reported(
+            ms(111),
+            &Report::Lost { stream: "demo/adherence".into(), conn: ConnId(1), failure },
+        );
+        story.reported(ms(112), &phase(Phase::Connecting));
+        story.news(&news(Stage::Ended, 113));
+        story.reported(ms(194), &phase(Phase::Live { handover: false }));
+        assert_eq!((story.take_lines(), story.open(ms(200))), (Vec::new(), 1));
+        story.stored(ms(195));
+        let line = Line {
+            at_ms: 110,
+            fault: "clean-close".to_owned(),
+            text: "closed by the vendor (1012) → live again after 84 ms, nothing lost".to_owned(),
+        };
+        assert_eq!((story.take_lines(), story.open(ms(200))), (vec![line], 0));
+        assert!(story.tally.outstanding().is_empty());
+    }
+}

@@ -1,0 +1,42 @@
+//! From the command line to a command, and from its answer to an exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use unbroken::render::{Paint, render_error};
+
+use super::answer::{Answer, COULD_NOT_RUN};
+use super::args::{Arguments, Command};
+use super::error::CliError;
+use super::output::{is_closed_pipe, say};
+use super::{control, demo, events, gaps, init, rebuild, run, state, status, verify};
+
+/// Runs the command that was typed.
+pub(crate) fn main() -> ExitCode {
+    match dispatch(Arguments::parse().command) {
+        Ok(answer) => answer.into(),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let hint = error.hint();
+            say(&render_error(&error, hint.as_deref(), Paint::of(&io::stderr())));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Answer, CliError> {
+    match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Control(args) => control::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::State(args) => state::run(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Gaps(args) => gaps::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Rebuild(args) => rebuild::run(&args),
+        _ => Err(CliError::Unexpected),
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a command could not run.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use unbroken::config::ConfigError;
+use unbroken::control::ControlError;
+
+/// See the module. Every one ends the process with exit code 2.
+#[derive(Debug, Error)]
+pub(crate) enum CliError {
+    #[error("configuration is not usable")]
+    Config(#[source] ConfigError),
+    #[error(transparent)]
+    Control(ControlError),
+    #[error("there is no unbroken.toml here, and no data directory was named")]
+    NoPlace,
+    #[error("data directory {} is not there", .0.display())]
+    NoData(PathBuf),
+    #[error("{option}: `{text}` is not a duration")]
+    Duration { option: &'static str, text: String },
+    #[error("unbroken cannot run")]
+    Pipeline(#[from] unbroken::pipeline::PipelineError),
+    #[error("log cannot be read")]
+    Journal(#[from] unbroken_journal::JournalError),
+    #[error("store cannot be used")]
+    Store(#[from] unbroken_store::StoreError),
+    #[error("simulated vendor cannot run")]
+    Sim(#[from] unbroken_sim::SimError),
+    #[error("there is no fault called `{name}`")]
+    UnknownFault { name: String, nearest: Option<&'static str>, known: String },
+    #[error("fault `{fault}` means nothing to a vendor with numbering `{numbering}`")]
+    FaultDoesNotApply { fault: &'static str, numbering: &'static str },
+    #[error("{} is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("a task of the demo failed: {0}")]
+    Task(String),
+    #[error("`{0}` is not a cursor")]
+    Cursor(String),
+    #[error("a service is running on this data")]
+    Running,
+    #[error("`{0}` is not a log level")]
+    LogLevel(String),
+    #[error("the service answered another question")]
+    Unexpected,
+    #[error("JSON cannot be written")]
+    Json(#[source] serde_json::Error),
+    #[error("output cannot be written")]
+    Output(#[source] io::Error),
+    #[error("{what} failed")]
+    Io { what: &'static str, source: io::Error },
+}
+
+impl CliError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Control(error) => error.hint(),
+            Self::NoPlace => Some(
+                "name the data with --journal DIR, or the configuration with --config FILE"
+                    .to_owned(),
+            ),
+            Self::NoData(_) => Some("`unbroken run` makes it; is the path right?".to_owned()),
+            Self::Pipeline(error) => error.hint(),
+            Self::Journal(error) => error.hint().map(ToOwned::to_owned),
+            Self::Store(error) => error.hint().map(ToOwned::to_owned),
+            Self::Sim(error) => error.hint(),
+            Self::UnknownFault { nearest: Some(nearest), .. } => {
+                Some(format!("did you mean `{nearest}`?"))
+            }
+            Self::UnknownFault { known, .. } => Some(format!("known: {known}")),
+            Self::FaultDoesNotApply { .. } => {
+                Some("`--faults all` takes those that apply".to_owned())
+            }
+            Self::NotEmpty(_) => Some("name a new directory".to_owned()),
+            Self::Task(_) => None,
+            Self::Cursor(_) => Some(
+                "use the `cursor` of a line that `unbroken events` printed, or an offset"
+                    .to_owned(),
+            ),
+            Self::Running => Some("stop it first: `unbroken control stop`".to_owned()),
+            Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
+            Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
+            Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,
+        }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<ControlError> for CliError {
+    fn from(error: ControlError) -> Self {
+        Self::Control(error)
+    }
+}

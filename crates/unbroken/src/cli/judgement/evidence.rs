@@ -1,0 +1,207 @@
+//! The log on disk, read back record by record, in the terms of the simulator's verdict.
+
+use std::collections::BTreeMap;
+
+use unbroken::words;
+use unbroken_core::fold::Fold;
+use unbroken_core::ids::{GapId, SnapshotId, StreamId};
+use unbroken_core::position::Position;
+use unbroken_core::record::{
+    Body, Change, Effect, GapClosed, GapOpened, GapOutcome, Mark, Origin, Record, Turn,
+};
+use unbroken_core::time::UnixMicros;
+use unbroken_sim::verdict::{
+    self, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored,
+};
+
+/// Collects evidence from a log's records in order.
+#[derive(Debug)]
+pub(crate) struct Witnesses {
+    evidence: Evidence,
+    fold: Fold,
+    ledger: BTreeMap<(StreamId, GapId), LedgerRow>,
+    live_since: BTreeMap<(StreamId, u64), UnixMicros>,
+    staged: BTreeMap<(StreamId, SnapshotId), Vec<Stored>>,
+    epoch_names: BTreeMap<u32, String>,
+    last_at: UnixMicros,
+}
+
+impl Default for Witnesses {
+    fn default() -> Self {
+        Self {
+            evidence: Evidence::default(),
+            fold: Fold::new(true),
+            ledger: BTreeMap::new(),
+            live_since: BTreeMap::new(),
+            staged: BTreeMap::new(),
+            epoch_names: BTreeMap::new(),
+            last_at: UnixMicros(0),
+        }
+    }
+}
+
+impl Witnesses {
+    /// The next record of the log.
+    pub(crate) fn add(&mut self, offset: u64, record: &Record) {
+        self.last_at = self.last_at.max(record.received_at);
+        self.fold.apply(offset, record);
+        match &record.body {
+            Body::Change(change) => {
+                let stored = self.stored(offset, record, change);
+                self.evidence.stored.push(stored);
+            }
+            Body::SnapshotItem { snapshot, change } => {
+                let stored = self.stored(offset, record, change);
+                self.staged.entry((record.stream.clone(), *snapshot)).or_default().push(stored);
+            }
+            Body::SnapshotEnd(end) => self.publish(record, end.snapshot),
+            Body::SnapshotAbort { snapshot } => {
+                self.staged.remove(&(record.stream.clone(), *snapshot));
+            }
+            Body::GapOpened(gap) => self.gap_opened(&record.stream, gap),
+            Body::GapClosed(gap) => self.gap_closed(&record.stream, gap),
+            Body::EpochChanged { epoch, name: Some(name) } => {
+                self.epoch_names.insert(epoch.0, name.to_string());
+            }
+            Body::Connection(turn) => {
+                self.turned(&record.stream, turn.conn.0, turn.turn, record.received_at);
+            }
+            Body::EpochChanged { name: None, .. }
+            | Body::SnapshotBegin(_)
+            | Body::Progress { .. }
+            | Body::Quarantined(_)
+            | Body::Forgotten { .. } => {}
+        }
+    }
+
+    /// A position has become a stream's resume position.
+    pub(crate) fn mark(&mut self, mark: &Mark) {
+        self.fold.mark(mark);
+    }
+
+    /// A process died here: nothing was live from its last record on.
+    pub(crate) fn died(&mut self) {
+        let open = std::mem::take(&mut self.live_since);
+        for ((stream, _), from) in open {
+            self.live(&stream, from, self.last_at);
+        }
+    }
+
+    /// Everything, with live intervals that are still open ending `now`.
+    pub(crate) fn finish(mut self, now: UnixMicros) -> Evidence {
+        for ((stream, _), from) in std::mem::take(&mut self.live_since) {
+            self.live(&stream, from, now);
+        }
+        self.evidence.ledger = self.ledger.into_values().collect();
+        self.evidence.epoch_names = self.epoch_names.into_iter().collect();
+        for stream in self.fold.streams.values() {
+            self.evidence.state.extend(stream.keys.iter().map(|(key, state)| FinalValue {
+                key: key.to_string(),
+                payload: state.present.then(|| state.payload.clone()),
+                is_marked_stale: stream.stale_since(state).is_some(),
+            }));
+        }
+        self.evidence
+    }
+
+    fn stored(&self, offset: u64, record: &Record, change: &Change) -> Stored {
+        let epoch = change
+            .position
+            .map(|position| position.epoch)
+            .or_else(|| self.fold.streams.get(&record.stream).map(|stream| stream.epoch))
+            .unwrap_or_default();
+        Stored {
+            stream: record.stream.to_string(),
+            epoch: epoch.0,
+            epoch_name: self.epoch_names.get(&epoch.0).cloned(),
+            sequence: change.position.map(|position| position.sequence),
+            key: change.key.to_string(),
+            ordinal: change.ordinal,
+            deleted: change.deleted,
+            payload: change.payload.clone(),
+            origin: origin(change.origin),
+            is_state: change.effect == Effect::State,
+            occurred_us: change.occurred_at.map(|at| at.0),
+            received_us: record.received_at.0,
+            offset,
+        }
+    }
+
+    /// What was staged becomes visible now.
+    fn publish(&mut self, end: &Record, snapshot: SnapshotId) {
+        let staged = self.staged.remove(&(end.stream.clone(), snapshot)).unwrap_or_default();
+        self.evidence.stored.extend(
+            staged.into_iter().map(|item| Stored { received_us: end.received_at.0, ..item }),
+        );
+    }
+
+    fn gap_opened(&mut self, stream: &StreamId, gap: &GapOpened) {
+        let row = LedgerRow {
+            stream: stream.to_string(),
+            after: gap.after.map(place),
+            through: None,
+            wall_from_us: gap.wall_from.0,
+            wall_to_us: None,
+            outcome: Outcome::Open,
+            cause: words::cause(gap.cause).to_owned(),
+        };
+        self.ledger.insert((stream.clone(), gap.gap), row);
+    }
+
+    fn gap_closed(&mut self, stream: &StreamId, gap: &GapClosed) {
+        let row = LedgerRow {
+            stream: stream.to_string(),
+            after: gap.after.map(place),
+            through: gap.through.map(place),
+            wall_from_us: gap.wall_from.0,
+            wall_to_us: Some(gap.wall_to.0),
+            outcome: outcome(gap.outcome),
+            cause: words::cause(gap.cause).to_owned(),
+        };
+        self.ledger.insert((stream.clone(), gap.gap), row);
+    }
+
+    fn turned(&mut self, stream: &StreamId, conn: u64, turn: Turn, at: UnixMicros) {
+        let key = (stream.clone(), conn);
+        match turn {
+            Turn::Live => {
+                self.live_since.entry(key).or_insert(at);
+            }
+            Turn::Doubted | Turn::Closed => {
+                if let Some(from) = self.live_since.remove(&key) {
+                    self.live(stream, from, at);
+                }
+            }
+            Turn::Opened => {}
+        }
+    }
+
+    fn live(&mut self, stream: &StreamId, from: UnixMicros, to: UnixMicros) {
+        let stream = stream.to_string();
+        self.evidence.live.push(LiveInterval { stream, from_us: from.0, to_us: to.0 });
+    }
+}
+
+fn place(position: Position) -> Place {
+    Place { epoch: position.epoch.0, sequence: position.sequence }
+}
+
+fn origin(origin: Origin) -> verdict::Origin {
+    match origin {
+        Origin::Live => verdict::Origin::Live,
+        Origin::Replay => verdict::Origin::Replay,
+        Origin::Snapshot => verdict::Origin::Snapshot,
+        Origin::Backfill => verdict::Origin::Backfill,
+        Origin::Synthetic => verdict::Origin::Synthetic,
+    }
+}
+
+fn outcome(outcome: GapOutcome) -> Outcome {
+    match outcome {
+        GapOutcome::Repaired => Outcome::Repaired,
+        GapOutcome::Summarised => Outcome::Summarised,
+        GapOutcome::Unproven => Outcome::Unproven,
+        GapOutcome::Unrecoverable => Outcome::Unrecoverable,
+        GapOutcome::Drift => Outcome::Drift,
+    }
+}

@@ -1,0 +1,54 @@
+//! The gap ledger in sum: how many rows of which cause came to which outcome.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use unbroken::render::{Table, count};
+use unbroken_sim::verdict::{Evidence, Outcome};
+
+/// Rows by cause and outcome.
+#[derive(Debug, Default)]
+pub(crate) struct GapTally {
+    rows: BTreeMap<(String, &'static str), u64>,
+}
+
+impl GapTally {
+    pub(crate) fn of(evidence: &Evidence) -> Self {
+        let mut tally = Self::default();
+        for row in &evidence.ledger {
+            *tally.rows.entry((row.cause.clone(), outcome_word(row.outcome))).or_default() += 1;
+        }
+        tally
+    }
+
+    /// Rows in all.
+    pub(crate) fn total(&self) -> u64 {
+        self.rows.values().sum()
+    }
+
+    /// Rows for people; `plainly` says a cause in whole words.
+    pub(crate) fn table(&self, plainly: impl Fn(&str) -> String) -> String {
+        let mut table = Table::new(&["rows", "outcome", "cause"]);
+        for ((cause, outcome), rows) in &self.rows {
+            table.row([count(*rows), (*outcome).to_owned(), plainly(cause)]);
+        }
+        table.render()
+    }
+
+    /// `[{cause, outcome, rows}]`.
+    pub(crate) fn to_json(&self) -> Value {
+        let entry = |((cause, outcome), rows): (&(String, &str), &u64)| json!({ "cause": cause, "outcome": outcome, "rows": rows });
+        Value::Array(self.rows.iter().map(entry).collect())
+    }
+}
+
+fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Open => "open",
+        Outcome::Repaired => "repaired",
+        Outcome::Summarised => "summarised",
+        Outcome::Unproven => "unproven",
+        Outcome::Unrecoverable => "unrecoverable",
+        Outcome::Drift => "drift",
+    }
+}

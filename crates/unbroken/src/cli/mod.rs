@@ -1,0 +1,23 @@
+//! The command line: [`args`] as typed, [`settings`] as meant, one file per command.
+
+mod answer;
+mod args;
+mod control;
+mod demo;
+mod dispatch;
+mod error;
+mod events;
+mod gaps;
+mod init;
+mod judgement;
+mod logging;
+mod output;
+mod rebuild;
+mod run;
+mod settings;
+mod state;
+mod status;
+mod vendor;
+mod verify;
+
+pub(crate) use dispatch::main;

@@ -1,0 +1,109 @@
+//! What the typed words mean: durations, places, faults. Checked before anything is opened.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::{DataArgs, LogArg};
+use super::error::CliError;
+use unbroken::config::{self, LogFormat};
+
+/// Where a command's data is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The data directory: log, store, control socket.
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Place {
+    /// From `--journal`, else from the configuration.
+    pub(crate) fn of(args: &DataArgs) -> Result<Self, CliError> {
+        let data_dir = match (&args.journal, &args.config) {
+            (Some(dir), _) => data_dir_of(dir),
+            (None, Some(file)) => config::load(file)?.data_dir,
+            (None, None) => {
+                let file = Path::new("unbroken.toml");
+                if !file.exists() {
+                    return Err(CliError::NoPlace);
+                }
+                config::load(file)?.data_dir
+            }
+        };
+        if data_dir.is_dir() { Ok(Self { data_dir }) } else { Err(CliError::NoData(data_dir)) }
+    }
+}
+
+/// People name the data directory or, as often, the log's own directory in it.
+fn data_dir_of(dir: &Path) -> PathBuf {
+    let inner = dir.file_name().is_some_and(|name| name == "journal");
+    match dir.parent() {
+        Some(parent) if inner && !dir.join("journal").is_dir() => {
+            if parent.as_os_str().is_empty() {
+                PathBuf::from(".")
+            } else {
+                parent.to_owned()
+            }
+        }
+        _ => dir.to_owned(),
+    }
+}
+
+/// `60s`, `2m`, `1h 30m`, `500ms`.
+pub(crate) fn duration(option: &'static str, text: &str) -> Result<Duration, CliError> {
+    let wrong = || CliError::Duration { option, text: text.to_owned() };
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    let duration = Duration::try_from(signed).map_err(|_| wrong())?;
+    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+/// The directory that was named, if it is empty or new; else a fresh one among the temporary files.
+pub(crate) fn fresh_dir(named: Option<&Path>, prefix: &str) -> Result<PathBuf, CliError> {
+    let dir = match named {
+        Some(dir) => dir.to_owned(),
+        None => std::env::temp_dir().join(format!("{prefix}-{:08x}", fastrand::u32(..))),
+    };
+    match std::fs::read_dir(&dir) {
+        Ok(entries) if entries.count() > 0 => Err(CliError::NotEmpty(dir)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(CliError::Io { what: "reading the data directory", source: error })
+        }
+        _ => std::path::absolute(&dir)
+            .map_err(|source| CliError::Io { what: "naming the data directory", source }),
+    }
+}
+
+impl From<LogArg> for LogFormat {
+    fn from(arg: LogArg) -> Self {
+        match arg {
+            LogArg::Human => Self::Human,
+            LogArg::Json => Self::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::{data_dir_of, duration};
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        let read = |text| duration("--duration", text).ok();
+        assert_eq!(read("60s"), Some(Duration::from_secs(60)));
+        assert_eq!(read("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(read("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(read("1h 30m"), Some(Duration::from_secs(5_400)));
+        assert_eq!(read("60"), None);
+        assert_eq!(read("-5s"), None);
+        assert_eq!(read("0s"), None);
+    }
+
+    #[test]
+    fn the_log_s_own_directory_stands_for_the_data_directory() {
+        assert_eq!(data_dir_of(Path::new("/d/journal")), Path::new("/d"));
+        assert_eq!(data_dir_of(Path::new("journal")), Path::new("."));
+        assert_eq!(data_dir_of(Path::new("/d")), Path::new("/d"));
+    }
+}

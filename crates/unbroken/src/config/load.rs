@@ -1,0 +1,85 @@
+//! From a file's text to a [`Config`] that can be run, or to the line that is wrong.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use unbroken_connect::generic::nearest;
+
+use super::relative::resolve;
+use super::{Config, ConfigError};
+
+/// Reads and checks a configuration. Opens nothing but the file itself.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    parse(path, &text)
+}
+
+/// Like [`load`], of a text; `path` is for messages and for relative paths.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let mut config: Config =
+        toml::from_str(text).map_err(|error| syntax_error(path, text, &error))?;
+    check(path, &config)?;
+    resolve(&mut config, path.parent().unwrap_or(Path::new("")));
+    Ok(config)
+}
+
+fn check(path: &Path, config: &Config) -> Result<(), ConfigError> {
+    let invalid = |what: String, hint: &str| ConfigError::Invalid {
+        path: path.to_owned(),
+        what,
+        hint: hint.to_owned(),
+    };
+    if config.data_dir.as_os_str().is_empty() {
+        return Err(invalid("`data_dir` is empty".to_owned(), "name a directory of your own"));
+    }
+    if config.sources.is_empty() {
+        return Err(invalid(
+            "there is no source".to_owned(),
+            "add a [[source]]; `unbroken init cxone` shows one",
+        ));
+    }
+    let mut names = BTreeSet::new();
+    for source in &config.sources {
+        if !names.insert(source.name.as_str()) {
+            return Err(invalid(
+                format!("two sources are called `{}`", source.name),
+                "give each source a name of its own: it names its streams in the record",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// serde says what is wrong only in words; these are its own, and have not changed in ten years.
+fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error.span().map_or(1, |span| line_of(text, span.start));
+    let path = path.to_owned();
+    match unknown_key(error.message()) {
+        Some((key, known)) => {
+            let nearest = nearest(&key, known.iter().map(String::as_str)).map(ToOwned::to_owned);
+            ConfigError::UnknownKey { path, line, key, nearest, known }
+        }
+        None => {
+            let what = error.message().lines().collect::<Vec<_>>().join(", ");
+            ConfigError::Syntax { path, line, what }
+        }
+    }
+}
+
+/// The key and the known ones, from ``unknown field `a`, expected one of `b`, `c` ``.
+fn unknown_key(message: &str) -> Option<(String, Vec<String>)> {
+    let rest = message.strip_prefix("unknown field ")?;
+    let mut quoted = rest.split('`').skip(1).step_by(2).map(ToOwned::to_owned);
+    Some((quoted.next()?, quoted.collect()))
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,12 @@
+//! The configuration file: what it may say, and how it is read.
+
+mod error;
+mod load;
+mod relative;
+mod schema;
+mod template;
+
+pub use error::ConfigError;
+pub use load::{load, parse};
+pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
+pub use template::{CXONE, ETCD};

@@ -1,0 +1,85 @@
+//! Paths in a configuration are relative to its file, wherever the process was started.
+
+use std::path::{Path, PathBuf};
+
+use unbroken_connect::SourceConfig;
+use unbroken_connect::auth::AuthConfig;
+use unbroken_connect::config::ProfileOrigin;
+use unbroken_connect::secret::SecretSource;
+
+use super::Config;
+
+/// Makes every relative path one that begins at `folder`.
+pub(super) fn resolve(config: &mut Config, folder: &Path) {
+    join(folder, &mut config.data_dir);
+    for source in &mut config.sources {
+        resolve_source(source, folder);
+    }
+}
+
+fn resolve_source(source: &mut SourceConfig, folder: &Path) {
+    let files = source.agents_file.iter_mut().chain(&mut source.ca_file);
+    files.for_each(|path| join(folder, path));
+    if let ProfileOrigin::File(path) = &mut source.profile.origin {
+        join(folder, path);
+    }
+    match &mut source.auth {
+        None => {}
+        Some(AuthConfig::ClientCredentials { client_id, client_secret, .. }) => {
+            secrets(folder, [client_id, client_secret]);
+        }
+        Some(AuthConfig::Password { username, password, client_id, client_secret, .. }) => {
+            secrets(folder, [username, password]);
+            secrets(folder, client_id.iter_mut().chain(client_secret));
+        }
+        Some(AuthConfig::AccessKey { key_id, key_secret, .. }) => {
+            secrets(folder, [key_id, key_secret]);
+        }
+        Some(AuthConfig::Token { token }) => secrets(folder, [token]),
+    }
+}
+
+fn secrets<'a>(folder: &Path, secrets: impl IntoIterator<Item = &'a mut SecretSource>) {
+    for secret in secrets {
+        if let SecretSource::File(path) = secret {
+            join(folder, path);
+        }
+    }
+}
+
+fn join(folder: &Path, path: &mut PathBuf) {
+    if path.is_relative() {
+        *path = folder.join(&path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::parse;
+
+    const TEXT: &str = r#"
+data_dir = "data"
+[[source]]
+name = "a"
+profile = "cxone"
+api = "https://a.example"
+stream = "wss://a.example"
+agents_file = "agents.txt"
+ca_file = "/etc/ca.pem"
+[source.auth]
+grant = "token"
+token = { file = "token" }
+"#;
+
+    #[test]
+    fn every_relative_path_begins_at_the_configuration_s_folder() {
+        let config = parse(Path::new("/etc/unbroken/unbroken.toml"), TEXT).expect("it is right");
+        assert_eq!(config.data_dir, Path::new("/etc/unbroken/data"));
+        let source = &config.sources[0];
+        assert_eq!(source.agents_file.as_deref(), Some(Path::new("/etc/unbroken/agents.txt")));
+        assert_eq!(source.ca_file.as_deref(), Some(Path::new("/etc/ca.pem")));
+        assert!(format!("{:?}", source.auth).contains("/etc/unbroken/token"));
+    }
+}

@@ -1,0 +1,71 @@
+//! What can be asked of a running service, and its answer: one JSON object per line each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::board::SourceStatus;
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// How it is doing.
+    Status {},
+    /// Its figures, as Prometheus text.
+    Metrics {},
+    /// A fresh snapshot; of every stream if none is named.
+    Resync {
+        /// A source's name, or `source/stream`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+    },
+    /// Read agents and secrets again; of every source if none is named.
+    Reload {
+        /// A source's name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+    },
+    /// Unsubscribe, commit, exit.
+    Stop {},
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Response {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Metrics`].
+    Metrics {
+        /// Prometheus text format.
+        text: String,
+    },
+    /// It will be done.
+    Accepted {
+        /// Of which streams or sources.
+        of: Vec<String>,
+    },
+    /// It will not be done.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+/// How a running service is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// How long it has been running, in milliseconds.
+    pub uptime_ms: u64,
+    /// Which journal it writes.
+    pub journal_id: String,
+    /// The offset that the next record will get.
+    pub next_offset: u64,
+    /// The store holds every record below this offset.
+    pub store_offset: u64,
+    /// Its sources.
+    pub sources: Vec<SourceStatus>,
+}

@@ -1,0 +1,59 @@
+//! Why a pipeline could not start, or had to stop.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+use unbroken_connect::source::SourceError;
+use unbroken_journal::JournalError;
+
+use crate::control::ControlError;
+use crate::policy::{Fault, of_fault};
+
+/// See the module.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// A source cannot be made from its configuration.
+    #[error("source cannot be used")]
+    Source(#[source] SourceError),
+    /// The data directory cannot be made.
+    #[error("data directory {} cannot be made", path.display())]
+    DataDir {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The journal cannot be opened.
+    #[error("journal cannot be opened")]
+    OpenJournal(#[source] JournalError),
+    /// The journal cannot write any more.
+    #[error("journal cannot write")]
+    WriteJournal(#[source] Arc<JournalError>),
+    /// The control socket cannot be made.
+    #[error("control socket cannot be opened")]
+    Control(#[source] ControlError),
+    /// A thread cannot be started.
+    #[error("{0} cannot be started")]
+    Thread(&'static str, #[source] io::Error),
+    /// Every source has stopped, although nobody asked for it.
+    #[error("no source is running any more")]
+    NoSourceLeft,
+}
+
+impl PipelineError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Source(error) => error.hint(),
+            Self::OpenJournal(error) => error.hint().map(ToOwned::to_owned),
+            Self::WriteJournal(error) => {
+                Some(error.hint().unwrap_or(of_fault(Fault::JournalWrite).todo).to_owned())
+            }
+            Self::Control(error) => error.hint(),
+            Self::NoSourceLeft => Some(of_fault(Fault::DriverEnded).todo.to_owned()),
+            Self::DataDir { .. } | Self::Thread(..) => None,
+        }
+    }
+}

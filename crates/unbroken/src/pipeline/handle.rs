@@ -1,0 +1,123 @@
+//! What can be asked of a running pipeline from outside.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+use unbroken_connect::SourceHandle;
+use unbroken_core::ids::StreamId;
+use unbroken_core::machine::Input;
+use unbroken_journal::JournalId;
+
+use crate::board::{Board, render_metrics};
+use crate::control::{Request, Response, Status};
+
+/// See the module. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) board: Arc<Board>,
+    pub(super) journal: JournalId,
+    pub(super) started: Instant,
+    pub(super) sources: Vec<SourceLine>,
+    pub(super) stop: watch::Sender<bool>,
+}
+
+/// One source's ear.
+#[derive(Debug)]
+pub(super) struct SourceLine {
+    pub(super) name: String,
+    pub(super) stream: StreamId,
+    pub(super) keys: SourceHandle,
+    pub(super) inputs: mpsc::Sender<Input>,
+}
+
+impl Handle {
+    /// How the sources are doing.
+    pub fn board(&self) -> &Board {
+        &self.shared.board
+    }
+
+    /// Everything that `status` tells.
+    pub fn status(&self) -> Status {
+        let (store_offset, next_offset) = self.shared.board.offsets();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_ms: u64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            journal_id: self.shared.journal.to_string(),
+            next_offset,
+            store_offset,
+            sources: self.shared.board.sources(),
+        }
+    }
+
+    /// Unsubscribe, commit, stop.
+    pub fn stop(&self) {
+        self.shared.stop.send_replace(true);
+    }
+
+    /// Asks for a fresh snapshot. Returns of which streams.
+    pub fn resync(&self, only: Option<&str>) -> Vec<String> {
+        self.tell(only, |source| Input::Resync { stream: source.stream.clone() })
+    }
+
+    /// Reads agents again and subscribes anew, make-before-break; secrets are read again with the
+    /// next token request. A file that cannot be read leaves the agents as they were. Returns which
+    /// sources were told.
+    pub fn reload(&self, only: Option<&str>) -> Vec<String> {
+        for source in self.shared.sources.iter().filter(|source| source.is_meant(only)) {
+            match source.keys.reload_keys() {
+                Ok(changed) => info!(source = source.name, changed, "agents read again"),
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    warn!(source = source.name, %error, cause, "agents stay as they were");
+                }
+            }
+        }
+        self.tell(only, |source| Input::KeysChanged { stream: source.stream.clone() })
+    }
+
+    /// The answer to a request on the control socket.
+    pub fn answer(&self, request: Request) -> Response {
+        let none = |only: Option<String>| Response::Refused {
+            why: format!("there is no source called `{}`", only.unwrap_or_default()),
+        };
+        match request {
+            Request::Status {} => Response::Status(self.status()),
+            Request::Metrics {} => Response::Metrics { text: render_metrics(&self.status()) },
+            Request::Resync { source } => match self.resync(source.as_deref()) {
+                of if of.is_empty() => none(source),
+                of => Response::Accepted { of },
+            },
+            Request::Reload { source } => match self.reload(source.as_deref()) {
+                of if of.is_empty() => none(source),
+                of => Response::Accepted { of },
+            },
+            Request::Stop {} => {
+                self.stop();
+                Response::Accepted { of: vec!["stop".to_owned()] }
+            }
+        }
+    }
+
+    /// A queue that is full has a person's word in it already; a source that is gone needs none.
+    fn tell(&self, only: Option<&str>, input: impl Fn(&SourceLine) -> Input) -> Vec<String> {
+        let meant = self.shared.sources.iter().filter(|source| source.is_meant(only));
+        meant
+            .filter(|source| source.inputs.try_send(input(source)).is_ok())
+            .map(|source| source.name.clone())
+            .collect()
+    }
+}
+
+impl SourceLine {
+    fn is_meant(&self, only: Option<&str>) -> bool {
+        only.is_none_or(|only| only == self.name || only == self.stream.as_str())
+    }
+}

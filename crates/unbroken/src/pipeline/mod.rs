@@ -1,0 +1,23 @@
+//! The parts put together: each source's driver and machine, the one journal, the store behind it,
+//! and the control socket.
+//!
+//! ```text
+//! source ─ driver ─ machine ─ Append ─ JournalSink ─ committer ─ journal ─ StoreKeeper ─ store
+//!             ▲                            Acks (Appended) │
+//!             └────────────────────────────────────────────┘
+//! ```
+
+mod acks;
+mod error;
+mod handle;
+mod observe;
+mod opened;
+mod run;
+mod sink;
+mod start;
+mod store_keeper;
+
+pub use error::PipelineError;
+pub use handle::Handle;
+pub use observe::{Observe, Unobserved};
+pub use run::{Pipeline, Stopped};

@@ -1,0 +1,162 @@
+//! Starts everything, in an order in which nothing has to be taken back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use unbroken_connect::{Source, drive};
+use unbroken_core::fold::Fold;
+use unbroken_core::machine::{Halt, Input, Machine, Now, Report};
+use unbroken_journal::{CommitHandle, Committer, Gathering, SourceTag};
+
+use super::acks::{Acks, Failure, Progress, WayBack, forward};
+use super::error::PipelineError;
+use super::handle::{Handle, Shared, SourceLine};
+use super::observe::Observe;
+use super::opened;
+use super::run::Pipeline;
+use super::sink::{JournalSink, Notes};
+use super::store_keeper::StoreKeeper;
+use crate::board::Board;
+use crate::config::Config;
+use crate::feed::JournalLog;
+use crate::render::wall_now;
+use crate::report::log_report;
+use crate::{control, place};
+
+/// Inputs that may wait for a driver. Durability is told in sum, so few are ever waiting.
+const INPUTS_WAITING_MAX: usize = 64;
+
+/// Units that may wait for the committer. Far above what the drivers' bound in bytes lets through
+/// with events of usual size.
+const UNITS_WAITING_MAX: usize = 64 * 1024;
+
+/// A source with its ends of the channels.
+struct Prepared {
+    source: Source,
+    inputs: mpsc::Receiver<Input>,
+    progress: watch::Receiver<Progress>,
+    notes: Arc<Notes>,
+    sender: mpsc::Sender<Input>,
+}
+
+/// Checks every source, then opens the journal, then starts everything.
+pub(super) fn start(
+    config: Config,
+    seed: u64,
+    observer: Arc<dyn Observe>,
+) -> Result<Pipeline, PipelineError> {
+    let sources = config
+        .sources
+        .into_iter()
+        .map(|source| Source::new(source).map_err(PipelineError::Source))
+        .collect::<Result<Vec<_>, _>>()?;
+    let opened = opened::open(&config.data_dir, &config.journal)?;
+    let listener = control::bind(&config.data_dir).map_err(PipelineError::Control)?;
+
+    let board = Arc::new(Board::new(opened.next_offset));
+    let (prepared, lines, ways) = prepare(sources, &board, &opened.restored);
+    let failure = Arc::new(Failure::default());
+    let acks = Acks {
+        ways,
+        board: Arc::clone(&board),
+        observer: Arc::clone(&observer),
+        failure: Arc::clone(&failure),
+    };
+    let gathering = Gathering { waiting_max: UNITS_WAITING_MAX, ..Gathering::default() };
+    let (journal, committer) =
+        Committer::spawn(opened.writer, gathering, move |ack| acks.handle(ack))
+            .map_err(PipelineError::OpenJournal)?;
+    let store = StoreKeeper::start(
+        place::store_path(&config.data_dir),
+        JournalLog(opened.reader),
+        opened.consumers,
+        Arc::clone(&board),
+    )?;
+
+    let (stop, stopping) = watch::channel(false);
+    let journal_id = opened.journal;
+    let shared =
+        Shared { board, journal: journal_id, started: Instant::now(), sources: lines, stop };
+    let handle = Handle { shared: Arc::new(shared) };
+    let starter = Starter { seed, journal: &journal, handle: &handle, observer: &observer };
+    let mut drivers = JoinSet::new();
+    for (tag, prepared) in (0..).map(SourceTag).zip(prepared) {
+        let restored = restored(&prepared.source, &opened.restored, opened.next_offset);
+        starter.spawn(&mut drivers, prepared, tag, restored);
+    }
+    let answering = handle.clone();
+    let control = tokio::spawn(control::serve(listener, move |request| answering.answer(request)));
+    Ok(Pipeline { handle, drivers, control, stopping, journal, committer, store, failure })
+}
+
+/// What every driver is started with.
+struct Starter<'a> {
+    seed: u64,
+    journal: &'a CommitHandle,
+    handle: &'a Handle,
+    observer: &'a Arc<dyn Observe>,
+}
+
+impl Starter<'_> {
+    fn spawn(
+        &self,
+        drivers: &mut JoinSet<(String, Halt)>,
+        prepared: Prepared,
+        tag: SourceTag,
+        restored: Input,
+    ) {
+        let Prepared { source, inputs, progress, notes, sender } = prepared;
+        let name = source.name().to_owned();
+        let machine = Machine::new(source.machine_config(self.seed ^ u64::from(tag.0)));
+        let sink = JournalSink::new(tag, self.journal.clone(), notes);
+        let (board, observer) = (Arc::clone(&self.handle.shared.board), Arc::clone(self.observer));
+        let reports = move |now: Now, report: Report| {
+            log_report(&report);
+            board.reported(now.wall, &report);
+            observer.reported(now.wall, &report);
+        };
+        drivers.spawn(async move {
+            // The queue is new and empty: the first input cannot be refused.
+            let _ = sender.send(restored).await;
+            let acks = tokio::spawn(forward(progress, sender));
+            let halt = drive(source, machine, sink, inputs, reports).await;
+            acks.abort();
+            (name, halt)
+        });
+    }
+}
+
+fn prepare(
+    sources: Vec<Source>,
+    board: &Board,
+    fold: &Fold,
+) -> (Vec<Prepared>, Vec<SourceLine>, Vec<WayBack>) {
+    let (mut prepared, mut lines, mut ways) = (Vec::new(), Vec::new(), Vec::new());
+    for source in sources {
+        let known = fold.streams.get(source.stream());
+        let gaps = known.map(|stream| stream.open_gaps.keys().copied().collect());
+        let streams = [(source.stream().clone(), gaps.unwrap_or_default())];
+        board.add_source(source.name(), &streams, wall_now());
+        let (sender, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
+        let (progress, progressing) = watch::channel(Progress::default());
+        let notes = Arc::new(Notes::default());
+        lines.push(SourceLine {
+            name: source.name().to_owned(),
+            stream: source.stream().clone(),
+            keys: source.handle(),
+            inputs: sender.clone(),
+        });
+        ways.push(WayBack { notes: Arc::clone(&notes), progress });
+        prepared.push(Prepared { source, inputs, progress: progressing, notes, sender });
+    }
+    (prepared, lines, ways)
+}
+
+/// What the log holds of a source's streams.
+fn restored(source: &Source, fold: &Fold, next_offset: u64) -> Input {
+    let known = fold.streams.get(source.stream());
+    let streams = known.map(|stream| (source.stream().clone(), stream.clone()));
+    Input::Restored { streams: streams.into_iter().collect(), next_offset }
+}

@@ -1,0 +1,13 @@
+//! What people see. Data goes to stdout, everything else to stderr.
+
+mod error;
+mod paint;
+mod quantity;
+mod record;
+mod table;
+
+pub use error::render_error;
+pub use paint::Paint;
+pub use quantity::{count, counted, duration_ms, millis, wall, wall_now};
+pub use record::{RECORD_HEADINGS, kind, payload_json, record_json, record_row};
+pub use table::Table;

@@ -1,0 +1,219 @@
+//! A record as a JSON object or as a row.
+
+use serde_json::{Map, Value, json};
+use unbroken_core::position::Position;
+use unbroken_core::record::{Body, Change, GapClosed, Quarantined, Record, SnapshotEnd};
+use unbroken_journal::{Cursor, JournalId};
+
+use super::quantity::wall;
+use crate::words;
+
+/// One JSON object: `cursor`, `offset`, `stream`, `record` (its kind), `received_at` and the fields
+/// of its kind. The cursor is that of a reader who has read this record: to be given to `--after`.
+/// The vendor's payload is JSON if it is JSON, else text, else base 16.
+pub fn record_json(journal: JournalId, offset: u64, record: &Record) -> Value {
+    let mut object = Map::new();
+    let cursor = Cursor { journal, offset: offset + 1 };
+    object.insert("cursor".to_owned(), json!(cursor.to_string()));
+    object.insert("offset".to_owned(), json!(offset));
+    object.insert("stream".to_owned(), json!(record.stream.as_str()));
+    object.insert("record".to_owned(), json!(kind(&record.body)));
+    object.insert("received_at".to_owned(), json!(wall(record.received_at)));
+    if let Value::Object(fields) = body_json(&record.body) {
+        object.extend(fields);
+    }
+    Value::Object(object)
+}
+
+/// The kind of a record, in one word.
+pub fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::Change(_) => "change",
+        Body::SnapshotBegin(_) => "snapshot_begin",
+        Body::SnapshotItem { .. } => "snapshot_item",
+        Body::SnapshotEnd(_) => "snapshot_end",
+        Body::SnapshotAbort { .. } => "snapshot_abort",
+        Body::GapOpened(_) => "gap_opened",
+        Body::GapClosed(_) => "gap_closed",
+        Body::Progress { .. } => "progress",
+        Body::EpochChanged { .. } => "epoch_changed",
+        Body::Quarantined(_) => "quarantined",
+        Body::Connection(_) => "connection",
+        Body::Forgotten { .. } => "forgotten",
+    }
+}
+
+/// Headings of [`record_row`].
+pub const RECORD_HEADINGS: [&str; 6] =
+    ["offset", "received", "stream", "record", "position", "what"];
+
+/// A row for people.
+pub fn record_row(offset: u64, record: &Record) -> [String; 6] {
+    let (position, what) = summary(&record.body);
+    [
+        offset.to_string(),
+        wall(record.received_at),
+        record.stream.to_string(),
+        kind(&record.body).to_owned(),
+        position.map_or_else(String::new, |position| position.to_string()),
+        what,
+    ]
+}
+
+fn body_json(body: &Body) -> Value {
+    match body {
+        Body::Change(change) => change_json(change),
+        Body::SnapshotItem { snapshot, change } => {
+            let mut value = change_json(change);
+            value["snapshot"] = json!(snapshot.0);
+            value
+        }
+        Body::SnapshotBegin(begin) => json!({
+            "snapshot": begin.snapshot.0, "tag": place(begin.tag), "rows_are_state": begin.rows_are_state,
+        }),
+        Body::SnapshotEnd(end) => snapshot_end_json(end),
+        Body::SnapshotAbort { snapshot } => json!({ "snapshot": snapshot.0 }),
+        Body::GapOpened(gap) => json!({
+            "gap": gap.gap.0, "cause": words::cause(gap.cause), "after": place(gap.after),
+            "from": wall(gap.wall_from),
+        }),
+        Body::GapClosed(gap) => gap_closed_json(gap),
+        Body::Progress { position } => json!({ "position": place(Some(*position)) }),
+        Body::EpochChanged { epoch, name } => {
+            json!({ "epoch": epoch.0, "name": name.as_ref().map(|name| name.as_str()) })
+        }
+        Body::Quarantined(quarantined) => quarantined_json(quarantined),
+        Body::Connection(turn) => json!({
+            "conn": turn.conn.0, "turn": words::turn(turn.turn), "by": words::closer(turn.by),
+            "why": turn.why.as_str(),
+        }),
+        Body::Forgotten { key } => json!({ "key": key.as_str() }),
+    }
+}
+
+fn change_json(change: &Change) -> Value {
+    json!({
+        "key": change.key.as_str(),
+        "position": place(change.position),
+        "ordinal": change.ordinal,
+        "event_id": change.event_id.as_ref().map(|id| id.as_str()),
+        "kind": change.kind.as_ref().map(|kind| kind.as_str()),
+        "deleted": change.deleted,
+        "origin": words::origin(change.origin),
+        "effect": words::effect(change.effect),
+        "occurred_at": change.occurred_at.map(wall),
+        "payload": payload_json(&change.payload),
+    })
+}
+
+fn snapshot_end_json(end: &SnapshotEnd) -> Value {
+    json!({
+        "snapshot": end.snapshot.0, "count": end.count, "rows": end.rows, "tag": place(end.tag),
+        "rows_are_state": end.rows_are_state, "converging_until": place(end.converging_until),
+        "witness": words::witness(end.witness),
+    })
+}
+
+fn gap_closed_json(gap: &GapClosed) -> Value {
+    json!({
+        "gap": gap.gap.0, "cause": words::cause(gap.cause), "outcome": words::outcome(gap.outcome),
+        "after": place(gap.after), "through": place(gap.through), "from": wall(gap.wall_from),
+        "to": wall(gap.wall_to), "closed_by": gap.closed_by.map(|snapshot| snapshot.0),
+        "reconciled": gap.reconciled,
+    })
+}
+
+fn quarantined_json(quarantined: &Quarantined) -> Value {
+    json!({
+        "conn": quarantined.conn.map(|conn| conn.0), "reason": quarantined.reason.as_str(),
+        "length": quarantined.length, "digest": format!("{:032x}", quarantined.digest),
+        "payload": payload_json(&quarantined.bytes),
+    })
+}
+
+fn place(position: Option<Position>) -> Value {
+    position.map_or(Value::Null, |p| json!({ "epoch": p.epoch.0, "sequence": p.sequence }))
+}
+
+/// The vendor's bytes as JSON, if that is what they are; else as text; else in base 16.
+pub fn payload_json(bytes: &[u8]) -> Value {
+    if bytes.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(bytes).unwrap_or_else(|_| match std::str::from_utf8(bytes) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => Value::String(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+    })
+}
+
+fn summary(body: &Body) -> (Option<Position>, String) {
+    match body {
+        Body::Change(change) | Body::SnapshotItem { change, .. } => {
+            let gone = if change.deleted { " is gone" } else { "" };
+            let history = match change.effect {
+                unbroken_core::record::Effect::History => ", history",
+                unbroken_core::record::Effect::State => "",
+            };
+            let origin = words::origin(change.origin);
+            (change.position, format!("{}{gone} ({origin}{history})", change.key))
+        }
+        Body::SnapshotBegin(begin) => (begin.tag, format!("snapshot {}", begin.snapshot)),
+        Body::SnapshotEnd(end) => {
+            let (snapshot, rows, count) = (end.snapshot, end.rows, end.count);
+            (end.tag, format!("snapshot {snapshot}: {rows} rows, {count} differed"))
+        }
+        Body::SnapshotAbort { snapshot } => (None, format!("snapshot {snapshot} given up")),
+        Body::GapOpened(gap) => {
+            (gap.after, format!("gap {} opened: {}", gap.gap, words::cause_plainly(gap.cause)))
+        }
+        Body::GapClosed(gap) => {
+            (gap.through, format!("gap {} closed: {}", gap.gap, words::outcome(gap.outcome)))
+        }
+        Body::Progress { position } => (Some(*position), "the vendor has come so far".to_owned()),
+        Body::EpochChanged { epoch, .. } => (None, format!("numbering {} begins", epoch.0)),
+        Body::Quarantined(quarantined) => (None, quarantined.reason.to_string()),
+        Body::Connection(turn) => {
+            let (conn, word) = (turn.conn, words::turn(turn.turn));
+            (None, format!("connection {conn} {word}: {}", turn.why))
+        }
+        Body::Forgotten { key } => (None, format!("{key} forgotten")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use unbroken_core::ids::ConnId;
+    use unbroken_core::record::{Body, Closer, ConnectionTurn, Record, Turn};
+    use unbroken_core::time::UnixMicros;
+
+    use super::{payload_json, record_json};
+
+    const ID: &str = "0190000000007000800000000000abcd";
+
+    #[test]
+    fn a_payload_is_json_if_it_can_be_and_text_if_it_cannot() {
+        assert_eq!(payload_json(br#"{"a":1}"#), json!({"a": 1}));
+        assert_eq!(payload_json(b"plain"), json!("plain"));
+        assert_eq!(payload_json(&[0xff, 0x01]), json!("ff01"));
+        assert_eq!(payload_json(b""), json!(null));
+    }
+
+    #[test]
+    fn a_record_names_its_cursor_and_kind() {
+        let turn = ConnectionTurn {
+            conn: ConnId(3),
+            turn: Turn::Live,
+            by: Closer::Us,
+            why: "proved".into(),
+        };
+        let body = Body::Connection(turn);
+        let record = Record { stream: "a/s".into(), received_at: UnixMicros(0), body };
+        let expected = json!({
+            "cursor": format!("{ID}:8"), "offset": 7, "stream": "a/s", "record": "connection",
+            "received_at": "1970-01-01T00:00:00.000Z",
+            "conn": 3, "turn": "live", "by": "us", "why": "proved",
+        });
+        assert_eq!(record_json(ID.parse().expect("an id"), 7, &record), expected);
+    }
+}

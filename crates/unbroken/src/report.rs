@@ -1,0 +1,82 @@
+//! One log line for each thing a machine reports: fields, never payload.
+//!
+//! WARN: surprising, but nothing is lost by it. ERROR: something is lost, or a person is needed.
+
+use tracing::{debug, error, info, warn};
+use unbroken_core::machine::{Blocked, Phase, Report};
+use unbroken_core::record::GapOutcome;
+
+use crate::policy;
+use crate::words;
+
+/// Writes the line.
+pub fn log_report(report: &Report) {
+    match report {
+        Report::Phase { stream, phase } => log_phase(stream.as_str(), phase),
+        Report::Rung { stream, rung, after } => {
+            info!(%stream, rung = words::rung(*rung), after, "recovering");
+        }
+        Report::Lost { stream, conn, failure } => {
+            warn!(%stream, %conn, code = failure.code, why = %failure.what, "connection lost");
+        }
+        Report::Proved { stream, proof } => {
+            info!(%stream, proof = words::proof(*proof), "proved that nothing is missing");
+        }
+        Report::Stale { stream, what } => warn!(%stream, why = %what, "position refused"),
+        Report::GapOpened { stream, gap, cause } => {
+            warn!(%stream, %gap, cause = words::cause(*cause), "gap opened");
+        }
+        Report::GapClosed { stream, gap, outcome } => {
+            log_gap_closed(stream.as_str(), gap.0, *outcome)
+        }
+        Report::Installed { stream, snapshot, rows, changed, deleted, tag, witness } => {
+            let tag = tag.map(|tag| tag.to_string());
+            let witness = words::witness(*witness);
+            info!(%stream, %snapshot, rows, changed, deleted, tag, witness, "snapshot published");
+        }
+        Report::SnapshotRefused { stream, why } => {
+            warn!(%stream, %why, "snapshot refused, asking again");
+        }
+        Report::Duplicates { stream, count } => debug!(%stream, count, "duplicates dropped"),
+        Report::Foreign { stream, count } => {
+            warn!(%stream, count, "frames of another subscription dropped");
+        }
+        Report::Alarm { stream, what } => error!(%stream, what = %what, "alarm"),
+    }
+}
+
+fn log_phase(stream: &str, phase: &Phase) {
+    match phase {
+        Phase::Live { handover: false } => info!(stream, "live"),
+        Phase::Live { handover: true } => info!(stream, "live, bringing up a second connection"),
+        Phase::Waiting { why, .. } => warn!(stream, %why, "waiting before the next attempt"),
+        Phase::Blocked { why } => log_blocked(stream, why),
+        Phase::Draining => info!(stream, "draining"),
+        Phase::Idle
+        | Phase::Authorizing
+        | Phase::Fetching
+        | Phase::Connecting
+        | Phase::Subscribing
+        | Phase::CatchingUp => debug!(stream, phase = words::phase(phase), "phase"),
+    }
+}
+
+fn log_blocked(stream: &str, why: &Blocked) {
+    let todo = policy::of_blocked(why).todo;
+    error!(stream, why = words::blocked(why), todo, "blocked until a person helps");
+}
+
+fn log_gap_closed(stream: &str, gap: u64, outcome: GapOutcome) {
+    let outcome_word = words::outcome(outcome);
+    match outcome {
+        GapOutcome::Repaired | GapOutcome::Drift => {
+            info!(stream, gap, outcome = outcome_word, "gap closed");
+        }
+        GapOutcome::Summarised | GapOutcome::Unproven => {
+            warn!(stream, gap, outcome = outcome_word, "gap closed");
+        }
+        GapOutcome::Unrecoverable => {
+            error!(stream, gap, outcome = outcome_word, "gap closed: the vendor lost events");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What a person sees: stdout, stderr and exit code of every command, and of every error that a new
+//! user can make, held against files in `golden/`.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p unbroken --test cli` writes the files anew; read the difference.
+
+mod config_errors;
+mod data;
+mod golden;
+mod usage;

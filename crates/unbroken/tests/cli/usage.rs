@@ -1,0 +1,50 @@
+//! Help, versions and typing errors on the command line.
+
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use crate::golden::{check, run};
+
+const COMMANDS: [&str; 12] = [
+    "demo", "init", "run", "status", "state", "events", "gaps", "verify", "rebuild", "control",
+    "simulate", "kill",
+];
+
+#[test]
+fn help_tells_a_newcomer_where_to_begin() {
+    let dir = tempdir().expect("a temporary directory");
+    check("help", dir.path(), &["--help"]);
+    check("no_command", dir.path(), &[]);
+}
+
+#[test]
+fn every_command_has_help() {
+    let dir = tempdir().expect("a temporary directory");
+    for command in COMMANDS {
+        check(&format!("help_{command}"), dir.path(), &[command, "--help"]);
+    }
+}
+
+#[test]
+fn a_misspelt_command_or_option_names_the_right_one() {
+    let dir = tempdir().expect("a temporary directory");
+    check("unknown_command", dir.path(), &["stats"]);
+    check("unknown_option", dir.path(), &["demo", "--durations", "5s"]);
+    check("unknown_numbering", dir.path(), &["demo", "--numbering", "dense"]);
+    check("unknown_fault", dir.path(), &["demo", "--faults", "clean-clsoe"]);
+    check(
+        "fault_does_not_apply",
+        dir.path(),
+        &["demo", "--numbering", "none", "--faults", "silent-clamp"],
+    );
+    check("bad_duration", dir.path(), &["demo", "--duration", "60"]);
+    check("zero_agents", dir.path(), &["demo", "--agents", "0"]);
+}
+
+#[test]
+fn without_colour_wanted_there_is_none() {
+    let output = run(Path::new("/"), &["status", "--journal", "/nowhere/at/all"]);
+    assert!(!output.stderr.contains(&0x1b));
+    assert_eq!(output.status.code(), Some(2));
+}
