@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Folders without anything of ours in them.
 const SKIPPED: &[&str] = &["target", "node_modules", "data", "dist"];
@@ -70,17 +71,23 @@ impl TextFile {
     }
 }
 
-/// The files of modules that are declared under `#[cfg(test)]`.
+/// The files of modules that are declared under `#[cfg(test)]`, and of the modules in those.
 pub(crate) fn test_modules() -> &'static BTreeSet<String> {
-    static TEST_MODULES: std::sync::LazyLock<BTreeSet<String>> = std::sync::LazyLock::new(|| {
+    static TEST_MODULES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let sources = files(&["rs"]);
         let all: BTreeSet<&str> = sources.iter().map(|file| file.path.as_str()).collect();
         let mut tests = BTreeSet::new();
-        for file in &sources {
-            let declared = modules(file).into_iter().filter(|module| module.only_tests);
-            tests.extend(declared.filter_map(|m| find_module(file, &m.name, &all)));
+        loop {
+            let known = tests.len();
+            for file in &sources {
+                let in_tests = tests.contains(&file.path);
+                let declared = modules(file).into_iter().filter(|m| m.only_tests || in_tests);
+                tests.extend(declared.filter_map(|m| find_module(file, &m.name, &all)));
+            }
+            if tests.len() == known {
+                return tests;
+            }
         }
-        tests
     });
     &TEST_MODULES
 }
