@@ -46,7 +46,7 @@ struct Progress {
 /// Opens the store for a log, or builds it if there is no file yet.
 ///
 /// # Errors
-/// As [`Store::open`] and [`rebuild`].
+/// As [`Store::open`] and [`rebuild()`].
 pub fn open_or_build(path: &Path, log: &impl Log) -> Result<Store, StoreError> {
     if !path.exists() {
         rebuild(path, log)?;
