@@ -41,7 +41,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tokio-tungstenite", &["unbroken-connect", "unbroken-sim"]),
     ("tungstenite", &[]),
     ("rusqlite", &["unbroken-store"]),
-    ("axum", &["unbroken-sim"]),
+    ("axum", &[]),
     ("clap", &["unbroken"]),
 ];
 
