@@ -4,11 +4,11 @@ use crate::connector::{Ack, Class, Failure};
 use crate::fold::Anchor;
 use crate::ids::{ConnId, Label, TokenVersion};
 use crate::machine::context::Cx;
-use crate::machine::link::{Link, Stage};
+use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::outage::Outage;
 use crate::machine::plan::Step;
 use crate::machine::reconcile::Purpose;
-use crate::machine::stream::Stream;
+use crate::machine::stream::{Jump, Stream};
 use crate::machine::timer::{Timer, TimerTable};
 use crate::machine::token::{Token, Verdict};
 use crate::machine::{Blocked, CloseHow, Message, Output, Phase, Report, Rung};
@@ -22,6 +22,10 @@ impl Stream {
     /// Begins an attempt at the highest rung that is left.
     pub(super) fn begin_attempt(&mut self, cx: &mut Cx<'_>) {
         self.drop_attempt();
+        if self.jump != Jump::None {
+            let (until, why) = (cx.now.at, Label::from("the journal"));
+            return self.set_phase(cx, Phase::Waiting { until, why });
+        }
         let token = match self.token(cx) {
             Ok(token) => token,
             Err(()) => return self.set_phase(cx, Phase::Authorizing),
@@ -38,13 +42,21 @@ impl Stream {
         }
     }
 
+    /// An attempt that waited for the journal begins when the journal has it.
+    pub(super) fn begin_if_durable(&mut self, cx: &mut Cx<'_>) {
+        let waits =
+            matches!(&self.phase, Phase::Waiting { .. }) && !self.timers.is_set(Timer::Retry);
+        if waits && self.jump == Jump::None {
+            self.begin_attempt(cx);
+        }
+    }
+
     /// Forgets everything that belongs to one attempt.
     pub(super) fn drop_attempt(&mut self) {
         self.timers = TimerTable::default();
         self.link = None;
         self.run = None;
         self.prepared = None;
-        self.held.clear();
         self.touched.clear();
         self.absent_once.clear();
         self.audit = Default::default();
@@ -143,7 +155,8 @@ impl Stream {
 
     /// The first socket is gone; its closing is recorded.
     fn lose(&mut self, cx: &mut Cx<'_>, by: Closer, failure: Failure) {
-        let Some(link) = self.link.take() else { return };
+        let Some(mut link) = self.link.take() else { return };
+        self.stash_events(&mut link);
         self.report_lost(cx, link.conn, failure.clone());
         self.report_counts(cx);
         if self.spare.as_ref().is_some_and(|spare| spare.stage == Stage::Subscribed) {
@@ -164,6 +177,27 @@ impl Stream {
             }
         }
         self.fail(cx, Some(&link), failure);
+    }
+
+    /// Keeps what a socket brought of a numbering that could not be installed.
+    fn stash_events(&mut self, link: &mut Link) {
+        let Some(new_epoch) = link.new_epoch.clone() else { return };
+        let mut events = std::mem::take(&mut link.parked);
+        events.extend(self.take_held_of(link.conn));
+        match &mut self.stash {
+            Some((stashed, earlier)) if *stashed == new_epoch => earlier.extend(events),
+            stash if !events.is_empty() => *stash = Some((new_epoch, events)),
+            _ => {}
+        }
+    }
+
+    /// Takes out the events that wait behind a hole and came on this socket.
+    pub(super) fn take_held_of(&mut self, conn: ConnId) -> Vec<Parked> {
+        let (ours, others) =
+            std::mem::take(&mut self.held).into_iter().partition(|(_, event)| event.conn == conn);
+        self.held = others;
+        let ours: std::collections::BTreeMap<u64, Parked> = ours;
+        ours.into_values().collect()
     }
 
     /// Decides what follows a failed attempt.

@@ -132,8 +132,6 @@ impl Stream {
         spare.proof = Some(crate::machine::Proof::Next);
         self.link = Some(spare);
         self.set_timer(cx, Timer::Handover, cx.timing().grace_ms);
-        self.held.clear();
-        self.timers.stop(Timer::Hole);
         self.hear(cx);
         self.write_turn(cx, conn, Turn::Live, Closer::Us, "handed over");
         self.set_phase(cx, Phase::Live { handover: false });
@@ -153,7 +151,6 @@ impl Stream {
         self.timers.stop(Timer::Behind);
         self.run = None;
         self.audit = Default::default();
-        self.held.clear();
         self.outage.rung = Some(spare.rung);
         let parked = std::mem::take(&mut spare.parked);
         let position = spare.acked.and_then(|acked| acked.position);

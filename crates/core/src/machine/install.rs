@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use crate::connector::{Numbering, SnapshotBody};
 use crate::fold::OpenGap;
-use crate::ids::{Key, SnapshotId};
+use crate::ids::{Key, Label, SnapshotId};
 use crate::machine::context::Cx;
-use crate::machine::link::Late;
+use crate::machine::link::{Late, NewEpoch, Parked};
 use crate::machine::mutant::Mutant;
-use crate::machine::stream::Stream;
+use crate::machine::stream::{Jump, Stream};
 use crate::machine::{Proof, Report, Rung};
 use crate::position::Position;
 use crate::record::{
@@ -25,6 +25,7 @@ impl Stream {
         let new_epoch = self.link.as_ref().is_some_and(|link| link.new_epoch.is_some());
         if new_epoch || prepared.collected.tag != self.held_sequence() {
             let cause = self.gap_cause(cx);
+            self.release_held(cx, cause);
             self.open_gap(cx, cause);
         }
         self.install(cx, prepared.collected, Witness::Resumed);
@@ -32,8 +33,8 @@ impl Stream {
 
     /// Installs a snapshot and takes the stream as near to Live as that allows.
     pub(super) fn install(&mut self, cx: &mut Cx<'_>, collected: Collected, witness: Witness) {
-        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
         let new_epoch = self.enter_epoch(cx);
+        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
         let numbered = cx.caps().position != Numbering::None;
         let at = |sequence: Option<u64>| sequence.filter(|_| numbered).map(|s| self.position(s));
         let (tag, head) = (at(collected.tag), at(collected.head));
@@ -85,8 +86,8 @@ impl Stream {
     /// No snapshot is to be had: the ledger row ends where events begin, and state says that it may
     /// be stale.
     pub(super) fn finish_without_snapshot(&mut self, cx: &mut Cx<'_>) {
-        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
         let new_epoch = self.enter_epoch(cx);
+        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
         let through = self.take_position(None, new_epoch);
         for gap in gaps {
             let closed = self.closing(cx, &gap, through, None, false);
@@ -125,9 +126,32 @@ impl Stream {
         };
         let fresh = self.seen.position.is_none() && self.seen.epoch_name.is_none();
         let epoch = if fresh { self.seen.epoch } else { self.seen.epoch.next() };
-        self.write(cx, Body::EpochChanged { epoch, name: new.name });
-        self.held.clear();
+        let cause = self.gap_cause(cx);
+        self.write(cx, Body::EpochChanged { epoch, name: new.name.clone() });
+        self.release_stash(cx, &new, cause);
         true
+    }
+
+    /// Events of this numbering that an earlier socket brought: the row that was opened before them
+    /// ends there, and another begins after them.
+    fn release_stash(&mut self, cx: &mut Cx<'_>, new: &NewEpoch, cause: GapCause) {
+        let stash = self.stash.take().filter(|(stashed, _)| stashed == new);
+        let Some((_, events)) = stash else { return };
+        let numbered = |event: Parked| event.event.sequence.map(|at| (at, event));
+        let stashed = events.into_iter().filter_map(numbered).collect();
+        let waiting = std::mem::replace(&mut self.held, stashed);
+        if let Some(first) = self.held.keys().next() {
+            self.seen.advance(self.position(first.saturating_sub(1)));
+            self.release_held(cx, cause);
+            self.open_gap(cx, cause);
+        }
+        self.held = waiting;
+    }
+
+    /// The highest position that an earlier socket brought of a numbering not installed yet.
+    pub(super) fn stashed_sequence(&self, epoch: &Option<Label>) -> Option<u64> {
+        let (_, events) = self.stash.as_ref().filter(|(stashed, _)| stashed.name == *epoch)?;
+        events.iter().filter_map(|event| event.event.sequence).max()
     }
 
     fn write_items(
@@ -202,7 +226,8 @@ impl Stream {
         let link = self.link.as_ref()?;
         let parked = link.parked.iter().filter_map(|p| p.event.sequence).min();
         if new_epoch && let Some(first) = parked {
-            let before = self.position(first.saturating_sub(1));
+            let before =
+                self.position(first.saturating_sub(1)).max(held.unwrap_or(self.position(0)));
             self.seen.advance(before);
             return Some(before);
         }
@@ -216,6 +241,7 @@ impl Stream {
         }
         let tag = tag?;
         self.seen.advance(tag);
+        self.jump = Jump::Unwritten;
         let floor = held.filter(|_| !new_epoch).map_or(0, |p| p.sequence);
         if let Some(link) = &mut self.link {
             link.late = Some(Late { floor, tag, row: None, rest: None });

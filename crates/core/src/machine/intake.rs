@@ -37,7 +37,7 @@ impl Stream {
                         true => 0,
                         false => ordinals.next(&event),
                     };
-                    let event = Parked { event, ordinal, received_at: cx.now.wall };
+                    let event = Parked { event, ordinal, received_at: cx.now.wall, conn };
                     self.handle_event(cx, conn, subscription.as_ref(), epoch.as_ref(), event);
                 }
                 Item::Heartbeat { position } => {
@@ -263,11 +263,30 @@ impl Stream {
         self.timers.stop(Timer::Hole);
     }
 
+    /// Events have waited behind holes that this attempt will not fill: each run of them is written
+    /// after a ledger row for the hole before it.
+    pub(super) fn release_held(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
+        while let Some((at, event)) = self.held.pop_first() {
+            match self.held_sequence() {
+                Some(held) if at <= held => {
+                    self.count_duplicate();
+                    continue;
+                }
+                Some(held) if at == held + 1 => {}
+                _ => {
+                    self.open_gap(cx, cause);
+                    self.seen.advance(self.position(at.saturating_sub(1)));
+                }
+            }
+            self.apply(cx, event, Some(at));
+        }
+        self.timers.stop(Timer::Hole);
+    }
+
     /// On a contiguous stream without a known beginning: the lowest of what has come is the first.
-    pub(super) fn establish_first(&mut self, cx: &mut Cx<'_>) {
-        let Some(first) = self.held.keys().next().copied() else { return };
-        self.seen.advance(self.position(first.saturating_sub(1)));
-        self.drain_held(cx);
+    fn establish_first(&mut self, cx: &mut Cx<'_>) {
+        let cause = self.gap_cause(cx);
+        self.release_held(cx, cause);
         self.reevaluate(cx);
     }
 
@@ -315,7 +334,7 @@ impl Stream {
             self.touched.insert(key.clone(), at);
         }
         self.end_late(cx);
-        let Some(link) = &mut self.link else { return };
+        let Some(link) = self.link.as_mut().filter(|link| link.conn == event.conn) else { return };
         link.fruitful = true;
         match at {
             Some(at) => {

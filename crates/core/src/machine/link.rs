@@ -100,6 +100,8 @@ pub(super) struct Parked {
     pub(super) event: Event,
     pub(super) ordinal: u16,
     pub(super) received_at: UnixMicros,
+    /// The socket that it came on, which may be gone by now.
+    pub(super) conn: ConnId,
 }
 
 impl Link {

@@ -104,6 +104,9 @@ impl Machine {
             (_, Input::Appended { append }) => {
                 cx.shared.appended = cx.shared.appended.max(append);
                 self.streams.iter_mut().for_each(|s| s.handle_appended(append));
+                if self.life == Life::Running {
+                    self.streams.iter_mut().for_each(|s| s.begin_if_durable(cx));
+                }
             }
             (_, Input::AppendFailed { what }) => {
                 self.life = Life::Halted;

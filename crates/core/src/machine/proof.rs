@@ -61,7 +61,9 @@ impl Machine {
         let renumber = |id: &mut AppendId| id.0 -= appended;
         renumber(&mut self.shared.last_append);
         self.shared.appended = AppendId(0);
-        let linked = |s: &Stream| s.link.is_some() || s.spare.is_some();
+        let linked = |s: &Stream| {
+            s.link.is_some() || s.spare.is_some() || s.stash.is_some() || !s.held.is_empty()
+        };
         if !self.streams.iter().any(linked) {
             self.shared.last_conn = ConnId(0);
         }

@@ -170,7 +170,6 @@ impl Stream {
         };
         cx.report(Report::Stale { stream: self.id.clone(), what: Label::new(what) });
         self.begin_reconcile(cx, Some(GapCause::Clamped));
-        self.establish_first(cx);
     }
 
     /// The socket stays; what it was asked for no longer counts.
@@ -180,8 +179,10 @@ impl Stream {
         link.rung = Rung::Overlap;
         link.anchor = None;
         link.base = link.acked.and_then(|acked| acked.position);
-        if link.new_epoch.is_some() {
-            link.parked.extend(std::mem::take(&mut self.held).into_values());
+        let (conn, new_epoch) = (link.conn, link.new_epoch.is_some());
+        let ours = if new_epoch { self.take_held_of(conn) } else { Vec::new() };
+        if let Some(link) = &mut self.link {
+            link.parked.extend(ours);
         }
     }
 

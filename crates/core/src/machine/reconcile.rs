@@ -85,8 +85,14 @@ impl Stream {
     /// opened first, so that it is in the log before any event that follows the hole.
     pub(super) fn begin_reconcile(&mut self, cx: &mut Cx<'_>, cause: Option<GapCause>) {
         self.doubt(cx, "state has to be fetched");
+        self.touched.clear();
         if let Some(cause) = cause {
-            self.open_gap(cx, cause);
+            let conn = self.link.as_ref().map(|link| link.conn);
+            let goes_on = self.held.values().any(|event| Some(event.conn) == conn);
+            self.release_held(cx, cause);
+            if !goes_on {
+                self.open_gap(cx, cause);
+            }
         }
         let base = self.link.as_ref().filter(|l| l.new_epoch.is_none()).and_then(|l| l.base);
         if let Some(base) = base.filter(|_| cause.is_some()) {
@@ -95,7 +101,6 @@ impl Stream {
         self.timers.stop(Timer::Prove);
         self.timers.stop(Timer::Grace);
         self.audit = Default::default();
-        self.touched.clear();
         self.absent_once.clear();
         if cx.caps().snapshot == SnapshotKind::None {
             self.run = None;
@@ -283,7 +288,9 @@ impl Stream {
         let named = cx.caps().epoch_named;
         let other = named && run.collected.epoch != self.seen.epoch_name;
         let tag = run.collected.tag;
-        if !other && tag < self.shown_sequence() {
+        let lower =
+            if other { self.stashed_sequence(&run.collected.epoch) } else { self.shown_sequence() };
+        if tag < lower {
             return self.refetch(cx, "the snapshot is older than what is held", None);
         }
         if !self.deletes_agree(cx) {
@@ -314,6 +321,7 @@ impl Stream {
 
     /// Whether a complete snapshot overlaps the open subscription.
     fn judge(&mut self, cx: &mut Cx<'_>) -> Verdict {
+        let stashed = self.run.as_ref().and_then(|run| self.stashed_sequence(&run.collected.epoch));
         let (Some(run), Some(link)) = (&mut self.run, &mut self.link) else {
             return Verdict::Later;
         };
@@ -331,7 +339,8 @@ impl Stream {
         }
         let new_epoch = link.new_epoch.is_some();
         let tag = run.collected.tag;
-        if !new_epoch && tag.is_some() && tag < run.lower {
+        let lower = if new_epoch { stashed } else { run.lower };
+        if tag.is_some() && tag < lower {
             return Verdict::Again("the snapshot is older than what is held");
         }
         let held = self.seen.position.map(|p| p.sequence);

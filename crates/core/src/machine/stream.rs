@@ -7,7 +7,7 @@ use crate::fold::{OpenGap, StreamFold};
 use crate::ids::{AppendId, ConnId, Key, Label, StreamId};
 use crate::machine::audit::{Audit, Clean};
 use crate::machine::context::Cx;
-use crate::machine::link::{Link, Parked};
+use crate::machine::link::{Link, NewEpoch, Parked};
 use crate::machine::outage::Outage;
 use crate::machine::reconcile::{Prepared, Run};
 use crate::machine::timer::{Timer, TimerTable};
@@ -18,6 +18,17 @@ use crate::record::{
     Turn,
 };
 use crate::time::{Millis, UnixMicros};
+
+/// Where a move of the position over a hole stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Jump {
+    /// None is on its way to the disk.
+    None,
+    /// It is in the unit of this input.
+    Unwritten,
+    /// It is in this unit, which is not durable yet.
+    Written(AppendId),
+}
 
 /// One subscription of a source.
 ///
@@ -31,6 +42,9 @@ pub(super) struct Stream {
     marked: Option<Position>,
     marks: VecDeque<(AppendId, Position)>,
     unit: Vec<Record>,
+    /// The position was moved over a hole: until that is durable, a resume would ask for what the
+    /// ledger has given up, and could not take it.
+    pub(super) jump: Jump,
     pub(super) phase: Phase,
     pub(super) timers: TimerTable,
     pub(super) outage: Outage,
@@ -39,8 +53,11 @@ pub(super) struct Stream {
     pub(super) spare: Option<Link>,
     pub(super) run: Option<Run>,
     pub(super) prepared: Option<Prepared>,
-    /// Events behind a hole of a contiguous numbering.
+    /// Events behind a hole of a contiguous numbering. They outlive their socket: what was received
+    /// is never dropped, because the vendor may not serve it again.
     pub(super) held: BTreeMap<u64, Parked>,
+    /// Events of a numbering whose socket went before it could be installed.
+    pub(super) stash: Option<(NewEpoch, Vec<Parked>)>,
     /// Keys that events touched since the snapshot was begun, and where.
     pub(super) touched: BTreeMap<Key, Option<u64>>,
     /// Keys that were absent from the last snapshot of this reconciliation.
@@ -72,6 +89,7 @@ impl Stream {
             marked: None,
             marks: VecDeque::new(),
             unit: Vec::new(),
+            jump: Jump::None,
             phase: Phase::Idle,
             timers: TimerTable::default(),
             outage: Outage::default(),
@@ -80,6 +98,7 @@ impl Stream {
             run: None,
             prepared: None,
             held: BTreeMap::new(),
+            stash: None,
             touched: BTreeMap::new(),
             absent_once: BTreeSet::new(),
             audit: Audit::default(),
@@ -165,6 +184,9 @@ impl Stream {
         let records = std::mem::take(&mut self.unit);
         cx.shared.last_append = cx.shared.last_append.next();
         let id = cx.shared.last_append;
+        if self.jump == Jump::Unwritten {
+            self.jump = Jump::Written(id);
+        }
         let mark = self.seen.position.filter(|p| self.marked != Some(*p)).map(|position| {
             self.marked = Some(position);
             self.marks.push_back((id, position));
@@ -180,6 +202,9 @@ impl Stream {
             }
             self.durable = Some(position);
             self.marks.pop_front();
+        }
+        if matches!(self.jump, Jump::Written(id) if id <= append) {
+            self.jump = Jump::None;
         }
     }
 
@@ -255,7 +280,11 @@ impl Stream {
 
     #[cfg(feature = "proof")]
     pub(super) fn marks_mut(&mut self) -> impl Iterator<Item = &mut AppendId> {
-        self.marks.iter_mut().map(|(id, _)| id)
+        let jump = match &mut self.jump {
+            Jump::Written(id) => Some(id),
+            Jump::None | Jump::Unwritten => None,
+        };
+        self.marks.iter_mut().map(|(id, _)| id).chain(jump)
     }
 
     #[cfg(feature = "proof")]

@@ -380,6 +380,9 @@ fn check_live(world: &World) -> Result<(), &'static str> {
         }
     }
     let held = world.sequences();
+    if world.received.iter().any(|(_, at)| !held.contains(at)) {
+        return Err("NothingReceivedIsDropped");
+    }
     let head = world.head();
     let rows = world.ledger();
     let inside = |row: &GapClosed, at: u64| {

@@ -9,7 +9,7 @@
     reason = "a test's world: each test file uses its part of it, and a broken script may panic"
 )]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use unbroken_core::connector::{
@@ -88,6 +88,8 @@ pub struct World {
     /// has to ask from what is durable.
     pub rung: Option<Rung>,
     pub authorizing: Vec<TokenVersion>,
+    /// Events that were given to the machine of this process.
+    pub received: BTreeSet<(u8, u64)>,
 }
 
 pub fn stream() -> StreamId {
@@ -143,6 +145,7 @@ impl World {
             asked_above_durable: false,
             rung: None,
             authorizing: Vec::new(),
+            received: BTreeSet::new(),
         };
         world.restore();
         world
@@ -220,6 +223,7 @@ impl World {
         self.log.truncate(self.durable);
         self.socks.clear();
         self.pages.clear();
+        self.received.clear();
         self.machine = machine(&self.rules);
         self.restore();
     }
@@ -384,6 +388,12 @@ impl World {
     /// The next frame of a socket arrives.
     pub fn deliver(&mut self, conn: ConnId) {
         let decoded = self.socks.get_mut(&conn).unwrap().queue.pop_front().unwrap();
+        for item in &decoded.items {
+            if let Item::Event(event) = item {
+                let made = self.events.iter().find(|made| body(made) == event.payload);
+                self.received.extend(made.map(|made| (made.epoch, made.sequence)));
+            }
+        }
         self.give(Input::Frame { conn, decoded });
     }
 
