@@ -191,6 +191,7 @@ pub(super) fn print(ending: &Ending, json: bool, screen: &mut Screen) -> Result<
         out.text(&ending.text(Paint::of(&std::io::stdout())))?;
         out.text(&ending.look_text())?;
     }
+    out.flush()?;
     if !ending.is_clean() {
         for example in &ending.judgement.verdict.examples {
             let position = example.position.as_deref().unwrap_or("no position");
@@ -200,5 +201,5 @@ pub(super) fn print(ending: &Ending, json: bool, screen: &mut Screen) -> Result<
             ));
         }
     }
-    out.flush()
+    Ok(())
 }
