@@ -120,8 +120,8 @@ struct Keys {
     now: RwLock<Arc<[Key]>>,
 }
 
-/// Changes a running source's keys. After a change send `Input::KeysChanged`. What the source can do
-/// was settled when it began: from no keys to some, or back, needs a restart.
+/// Changes a running source's keys. After a change send `Input::KeysChanged`. What the source can
+/// do was settled when it began: from no keys to some, or back, needs a restart.
 #[derive(Clone, Debug)]
 pub struct SourceHandle(Arc<Keys>);
 

@@ -296,3 +296,24 @@ fn keys_of_a_source_are_checked_too() {
     let error = toml::from_str::<SourceConfig>(&text).unwrap_err();
     assert!(error.to_string().contains("`extends`"), "{error}");
 }
+
+#[test]
+fn every_prefix_and_every_flipped_byte_of_a_page_is_survived() {
+    let range: &[u8] = br#"{"header":{"cluster_id":"15118495548433857066","revision":"6"},
+        "kvs":[{"key":"YWdlbnRzL2E=","mod_revision":"2","value":"MQ=="}],"more":true,"count":"3"}"#;
+    let etcd = with("etcd", "").unwrap();
+    for (profile, page) in [(&cxone(""), PAGE), (&etcd, range)] {
+        assert!(profile.page(&Fetch::First, &Bytes::from_static(page), &[]).is_ok());
+        for end in 0..page.len() {
+            let body = Bytes::from_static(&page[..end]);
+            assert!(profile.page(&Fetch::First, &body, &[]).is_err(), "{end}");
+        }
+        for at in 0..page.len() {
+            for flip in [0x01, 0x20, 0x80, 0xff] {
+                let mut bytes = page.to_vec();
+                bytes[at] ^= flip;
+                profile.page(&Fetch::First, &Bytes::from(bytes), &[]).ok();
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! * [`open`] takes the lock, restores the state and gives the one [`Writer`] and a [`Reader`].
 //! * [`Writer::commit`] makes a batch durable; [`Reader::batches`] yields it, never before.
 //! * [`Committer`] is the thread that commits for several sources at once.
-//! * [`verify`](verify::verify) reads everything again and names what is wrong; [`repair`] cuts a
+//! * [`verify`](verify::verify) reads everything again and names what is wrong; [`repair()`] cuts a
 //!   damaged log when there is no backup.
 //! * [`simdisk`] is a disk that tears, loses, fails and fills up, for tests.
 

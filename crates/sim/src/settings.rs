@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::vendor::Credentials;
+
 /// What the vendor's positions are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -99,6 +101,11 @@ pub struct Settings {
     pub churn_ms: u64,
     /// How long before a planned close it is announced, in milliseconds.
     pub closing_notice_ms: u64,
+    /// A fault's scenario ends after so long, whatever has happened, in milliseconds. Must be above a
+    /// client's longest silence and backoff, or faults are missed.
+    pub scenario_ms_max: u64,
+    /// What clients must show; `None`: made up, and told by [`crate::Vendor::credentials`].
+    pub credentials: Option<Credentials>,
     /// Where to listen.
     pub bind: SocketAddr,
     /// Write the truth ledger here as it grows.
@@ -125,6 +132,8 @@ impl Default for Settings {
             retention_events: 1_000_000,
             churn_ms: 2_000,
             closing_notice_ms: 1_000,
+            scenario_ms_max: 8_000,
+            credentials: None,
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             truth_file: None,
         }

@@ -24,7 +24,7 @@ const FLUSH_TICKS: u64 = 25;
 /// Between two looks of a script at the vendor.
 const SCRIPT_MS: u64 = 20;
 
-/// What a client needs to get a token. Made for one vendor's life.
+/// What a client needs to get a token. Shown by `Debug` without its secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// For Basic, or in the body.
@@ -90,7 +90,7 @@ impl Vendor {
         let listen = |source| SimError::Listen { address: settings.bind.to_string(), source };
         let listener = TcpListener::bind(settings.bind).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let credentials = Credentials::make();
+        let credentials = settings.credentials.clone().unwrap_or_else(Credentials::make);
         let secure = if settings.tls { "s" } else { "" };
         let hub = Arc::new(Hub::new(settings, credentials.clone())?);
         let tasks = vec![
@@ -170,7 +170,7 @@ impl Vendor {
         self.hub.lock().world.stop();
     }
 
-    /// The truth ledger as of now.
+    /// The truth ledger as of now. It is a copy, made while everything stands still: ask rarely.
     pub fn truth(&self) -> Truth {
         self.hub.lock().world.truth()
     }

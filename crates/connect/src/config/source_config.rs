@@ -34,7 +34,8 @@ use crate::config::timing_choice::TimingChoice;
 /// ```
 ///
 /// To change something in the profile, make `profile` a table: `extends = "cxone"` (or
-/// `file = "my.toml"`) and the keys to change, such as `capabilities = { position = "increasing" }`.
+/// `file = "my.toml"`) and the keys to change, such as `capabilities = { position = "increasing"
+/// }`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {

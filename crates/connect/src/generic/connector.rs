@@ -149,7 +149,8 @@ impl Connector for Generic {
 
 impl Generic {
     /// A connector from a profile's text with the user's TOML keys laid over it. The profile's
-    /// `with_keys` table counts if the subscription will name keys; what the user says wins over it.
+    /// `with_keys` table counts if the subscription will name keys; what the user says wins over
+    /// it.
     ///
     /// # Errors
     /// See [`ProfileError`].

@@ -16,9 +16,9 @@ const DEPTH_MAX: u32 = 32;
 
 /// The digest of a payload: of its bytes, or of the canonical form of some of its values.
 ///
-/// Canonical: no white space, an object's keys in byte order (of a key that comes twice the last one),
-/// texts escaped one way, numbers as they are written. So a REST row and an event of the same value
-/// are equal even if two services wrote them.
+/// Canonical: no white space, an object's keys in byte order (of a key that comes twice the last
+/// one), texts escaped one way, numbers as they are written. So a REST row and an event of the same
+/// value are equal even if two services wrote them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Digester {
     parts: Vec<Slot>,

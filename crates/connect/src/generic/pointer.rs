@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn values_come_back_as_they_were_written() {
-        let text = r#"{"a":{"b":[1, {"c":"x\"y"}],"n":18446744073709551615}, "d" : null ,"a/b":2,"\u0065":3}"#;
+        let text = r#"{"a":{"b":[1, {"c":"x\"y"}],"n":18446744073709551615},
+            "d" : null ,"a/b":2,"\u0065":3}"#;
         let pointers = ["/a/b/1/c", "/a/n", "/a", "/d", "/a~1b", "/e", "/a/b/7", "/a/n/x", ""];
         assert_eq!(
             found(&pointers, text),

@@ -10,8 +10,8 @@ use unbroken_core::connector::Capabilities;
 use crate::generic::classify::ClassName;
 
 /// A source as data. Paths only: hosts come from the user's configuration. Pointers are JSON
-/// pointers (RFC 6901). Texts with `{{ … }}` are templates. A file may also hold a table `with_keys`,
-/// which is laid over the rest when the user names keys to subscribe to.
+/// pointers (RFC 6901). Texts with `{{ … }}` are templates. A file may also hold a table
+/// `with_keys`, which is laid over the rest when the user names keys to subscribe to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -39,8 +39,9 @@ pub struct Profile {
     /// What failures call for.
     #[serde(default)]
     pub classify: ClassifyProfile,
-    /// Pointers into the payload whose values, in canonical form, are what two payloads are compared
-    /// by. `[""]`: the whole payload in canonical form. Empty: the payload's bytes as they are.
+    /// Pointers into the payload whose values, in canonical form, are what two payloads are
+    /// compared by. `[""]`: the whole payload in canonical form. Empty: the payload's bytes as they
+    /// are.
     #[serde(default)]
     pub digest: Vec<String>,
 }
@@ -123,8 +124,8 @@ pub struct SnapshotProfile {
     pub next: Option<String>,
     /// Pointer to a boolean that says whether more pages follow.
     pub more: Option<String>,
-    /// Later pages are asked for at the first page's tag (template value `tag`), so that all of them
-    /// show one instant; tag and snapshot id of every page are then the first page's tag.
+    /// Later pages are asked for at the first page's tag (template value `tag`), so that all of
+    /// them show one instant; tag and snapshot id of every page are then the first page's tag.
     #[serde(default)]
     pub pinned: bool,
     /// Pointer to the position that the rows have reached.

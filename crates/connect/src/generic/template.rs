@@ -1,8 +1,8 @@
 //! Templates: `{{ name }}` and `{{ name | filter }}`, encoded for the place they stand in.
 //!
 //! A value can never leave its place: in JSON it becomes a number, a quoted text or an array (or
-//! escaped text inside a string), in a URL it is percent-encoded, in a header anything but printable
-//! ASCII is refused.
+//! escaped text inside a string), in a URL it is percent-encoded, in a header anything but
+//! printable ASCII is refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -166,7 +166,8 @@ enum Value {
 }
 
 impl Template {
-    /// Parses and checks a template. `variables` are the names that it may use beside the fixed ones.
+    /// Parses and checks a template. `variables` are the names that it may use beside the fixed
+    /// ones.
     ///
     /// # Errors
     /// See [`TemplateError`].

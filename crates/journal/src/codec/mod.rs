@@ -1,7 +1,7 @@
 //! Records, marks and folds as bytes.
 //!
 //! Compact and binary: unsigned numbers are LEB128 varints, signed ones zigzag, texts and bytes
-//! carry their length. A batch names each stream and each event kind once ([`words`]) and writes
+//! carry their length. A batch names each stream and each event kind once and writes
 //! times as differences. The format has one version for the whole directory
 //! ([`FORMAT`](crate::FORMAT)); decoding never panics and never allocates more than its input
 //! could fill.

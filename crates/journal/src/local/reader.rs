@@ -21,6 +21,9 @@ use crate::{Cursor, JournalError, JournalId};
 /// How often a reader in another process looks for more.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// `published` may be read while it is being overwritten; then it reads as torn, for a moment.
+const PUBLISHED_TRIES: u32 = 16;
+
 /// Reads the journal. Cheap to clone; never blocks the writer.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -129,11 +132,14 @@ impl Reader {
         if let Some(shared) = &self.shared {
             return Ok(shared.end());
         }
-        match published::read(&self.home)? {
-            Some(place) => Ok(place),
-            // Every open writes it anew before anything else can be written, so nobody is writing.
-            None => recover(&self.home, &self.home.list()?, true).map(|recovered| recovered.place),
+        for _ in 0..PUBLISHED_TRIES {
+            if let Some(place) = published::read(&self.home)? {
+                return Ok(place);
+            }
+            thread::yield_now();
         }
+        // Every open writes it anew before anything else can be written, so nobody is writing.
+        recover(&self.home, &self.home.list()?, true).map(|recovered| recovered.place)
     }
 
     fn oldest(&self) -> Result<Place, JournalError> {

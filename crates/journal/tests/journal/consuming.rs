@@ -154,3 +154,20 @@ fn a_slow_reader_is_told_when_retention_has_overtaken_it() {
     assert!(matches!(error, JournalError::PastRetention { .. }), "{error}");
     assert!(error.hint().is_some());
 }
+
+#[test]
+fn beginning_deep_in_a_large_segment_gives_the_same_records() {
+    let disk = SimDisk::new();
+    let segment_bytes = 8 * 1024 * 1024;
+    let mut opened = open(Options { segment_bytes, ..options(&disk) }).unwrap();
+    for sequence in 1..=100 {
+        opened.writer.commit(&[unit("a", sequence, &vec![sequence as u8; 50_000])]).unwrap();
+    }
+    assert_eq!(segments(&disk).len(), 1);
+    let all = crate::cases::records(&opened.reader);
+    for from in (0..=100).step_by(7) {
+        let batches = opened.reader.batches(from).unwrap();
+        let read: Vec<_> = batches.flat_map(|batch| batch.unwrap().records).collect();
+        assert!(read == all[from as usize..], "from {from}");
+    }
+}

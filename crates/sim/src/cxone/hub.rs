@@ -31,7 +31,7 @@ impl Hub {
         let state = State {
             world: World::new(Arc::clone(&settings), clock)?,
             tokens: Tokens::new(credentials, settings.token_life_ms, settings.scopes.clone()),
-            faults: FaultBoard::new(settings.seed, clock),
+            faults: FaultBoard::new(&settings, clock),
             sessions: BTreeMap::new(),
             conn_last: 0,
             settings: Arc::clone(&settings),

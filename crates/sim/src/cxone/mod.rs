@@ -11,7 +11,7 @@
 //! Every other request needs `Authorization: Bearer`. 401 `invalid_token` means: get a new one; 403
 //! `insufficient_scope` means that a new one does not help.
 //! A token is looked at when a request or a handshake arrives; a stream outlives its token's expiry,
-//! not its revocation (close code 4401).
+//! not its revocation (`{"type":"error","code":"unauthorized"}`, then close code 4401).
 //!
 //! # Baseline
 //! `GET /api/v2/wfm/schedules?limit=&offset=`, scope `wfm:schedule:read`:

@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::broadcast;
 
 use super::{Fault, FaultCounts, FaultNews, Stage};
+use crate::settings::Settings;
 use crate::world::Clock;
-
-/// A scenario ends so long after its beginning, whatever has happened, in milliseconds: long enough
-/// for a client with a backoff of seconds to come back.
-const SCENARIO_MS_MAX: u64 = 8_000;
 
 /// The scenario in force.
 #[derive(Debug)]
@@ -40,14 +37,16 @@ pub(crate) struct FaultBoard {
     counts: BTreeMap<Fault, FaultCounts>,
     news: broadcast::Sender<FaultNews>,
     clock: Clock,
+    scenario_ms_max: u64,
     id_last: u64,
     ended_ms: u64,
 }
 
 impl FaultBoard {
-    pub(crate) fn new(seed: u64, clock: Clock) -> Self {
+    pub(crate) fn new(settings: &Settings, clock: Clock) -> Self {
         Self {
-            rng: fastrand::Rng::with_seed(seed ^ 0xfa17),
+            rng: fastrand::Rng::with_seed(settings.seed ^ 0xfa17),
+            scenario_ms_max: settings.scenario_ms_max,
             waiting: VecDeque::new(),
             active: None,
             counts: BTreeMap::new(),
@@ -95,7 +94,7 @@ impl FaultBoard {
             id,
             fault,
             began_ms: now_ms,
-            deadline_ms: now_ms + SCENARIO_MS_MAX,
+            deadline_ms: now_ms.saturating_add(self.scenario_ms_max),
             is_fired: false,
             count: 0,
             conns: Vec::new(),

@@ -34,8 +34,9 @@ pub enum Fault {
     /// accepted; each refusal purges history. Positioned only.
     ExactHeadOnly,
     /// After a cut with history purged, the old position is accepted as if nothing had been lost,
-    /// and events begin at the oldest one kept. Positioned only: without positions nothing is asked
-    /// for, so nothing can be clamped.
+    /// and events begin at the oldest one kept. Heartbeats count from there, so they prove nothing of
+    /// what lies before. Positioned only: without positions nothing is asked for, so nothing can be
+    /// clamped.
     SilentClamp,
     /// The first subscription after a cut is accepted, heartbeats come, events never do, until the
     /// client leaves the socket (or, after some seconds, the vendor closes it). The heartbeats name
@@ -57,8 +58,8 @@ pub enum Fault {
     Reordering,
     /// While the client is away its token dies: 401 at its next use. Any numbering.
     TokenExpiredInOutage,
-    /// The token is revoked long before its time: the stream is closed with 4401, and the next use is
-    /// answered with 401. Any numbering.
+    /// The token is revoked long before its time: the stream is told `unauthorized` and closed with
+    /// 4401, and the next use is answered with 401. Any numbering.
     TokenRevokedEarly,
     /// After a cut with history purged, agents leave from a page already served, while the next one
     /// is being asked for, so that a row moves across the border unseen. Any numbering, but only

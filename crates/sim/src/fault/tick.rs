@@ -95,6 +95,10 @@ impl State {
             Fault::HalfOpen => self.play_on(live, &Command::HalfOpen),
             Fault::TokenRevokedEarly => {
                 self.tokens.revoke_all();
+                let told = Command::Say(message::error("unauthorized", None));
+                for session in self.sessions.values_mut() {
+                    session.commands.push_back(told.clone());
+                }
                 self.play_on(live, &Command::Close { code: 4401, reason: "token revoked" });
             }
             Fault::SequenceReset => {
@@ -108,10 +112,12 @@ impl State {
         }
     }
 
-    /// Ends streams, which the scenario then watches.
+    /// Ends streams; the scenario then watches those on which events were served.
     fn play_on(&mut self, live: Vec<u64>, command: &Command) {
-        for conn in &live {
-            self.cut(*conn, command.clone());
+        for conn in self.sessions.keys().copied().collect::<Vec<_>>() {
+            if self.sessions.get(&conn).is_some_and(|session| !session.is_cut) {
+                self.cut(conn, command.clone());
+            }
         }
         if let Some(active) = self.faults.active.as_mut() {
             active.conns = live;

@@ -1,5 +1,6 @@
 //! What the ledger holds.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -144,8 +145,15 @@ impl Truth {
         self.subscriptions.first().map(|subscription| subscription.first)
     }
 
-    /// Whether the agent was in the scope of any subscription.
-    pub fn is_subscribed(&self, agent: &str) -> bool {
-        self.subscriptions.iter().any(|subscription| subscription.covers(agent))
+    /// Agents of the ledger that were in the scope of any subscription.
+    pub fn subscribed_agents(&self) -> HashSet<&str> {
+        let mut agents: HashSet<&str> = self.events.iter().map(|event| &*event.agent).collect();
+        if self.subscriptions.iter().any(|served| served.agents.is_none()) {
+            return agents;
+        }
+        let served = self.subscriptions.iter().flat_map(|served| served.agents.iter().flatten());
+        let served: HashSet<&str> = served.map(String::as_str).collect();
+        agents.retain(|agent| served.contains(agent));
+        agents
     }
 }

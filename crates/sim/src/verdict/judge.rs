@@ -47,9 +47,9 @@ fn judge_missing(
 ) {
     let Some(first) = truth.first_coverage() else { return };
     let losses = Losses::new(evidence, pairing, coverage);
-    let is_everyone = truth.subscriptions.iter().any(|served| served.agents.is_none());
+    let scope = truth.subscribed_agents();
     for (event, stored) in truth.events.iter().zip(&pairing.stored_of) {
-        if event.index < first || !(is_everyone || truth.is_subscribed(&event.agent)) {
+        if event.index < first || !scope.contains(&*event.agent) {
             continue;
         }
         verdict.events_emitted += 1;

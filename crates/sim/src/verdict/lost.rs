@@ -53,6 +53,9 @@ impl<'a> Losses<'a> {
             if is_over || !served.covers(&event.agent) {
                 continue;
             }
+            if !served.muted && was_read(served, event) {
+                return Some("read on an orderly socket");
+            }
             if served.accepted_us > event.wall_us {
                 if !self.would_serve(served, event) {
                     return None;
@@ -61,15 +64,13 @@ impl<'a> Losses<'a> {
                     return Some("kept by the vendor, but asked for from behind it");
                 }
             }
-            if !served.muted && was_read(served, event) {
-                return Some("read on an orderly socket");
-            }
         }
         None
     }
 
     /// Whether the vendor, as it was when it accepted this subscription, would have accepted one from
-    /// where the client stood below the event, and served the event on it.
+    /// where the client stood below the event, and served the event on it. Where it stood nowhere (a
+    /// new numbering) there was no position to ask from.
     fn would_serve(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
         let Some(sequence) = event.sequence else { return false };
         if served.epoch != event.epoch || !served.replay {
@@ -77,7 +78,7 @@ impl<'a> Losses<'a> {
         }
         let positions = self.stood.get(&event.epoch).map_or(&[][..], Vec::as_slice);
         let below = positions.partition_point(|position| *position < sequence);
-        let stood = below.checked_sub(1).map_or(0, |last| positions[last]);
+        let Some(stood) = below.checked_sub(1).map(|last| positions[last]) else { return false };
         served.floor <= stood && (!served.exact_head || stood == served.head)
     }
 

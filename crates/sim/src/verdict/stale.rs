@@ -20,8 +20,9 @@ pub(super) struct StaleKey {
 /// Keys whose last value is not the vendor's. Where the baseline carries no state, only keys that the
 /// client holds or was told of can be asked for.
 pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, first: u64) -> Vec<StaleKey> {
+    let scope = truth.subscribed_agents();
     let mut last: BTreeMap<&str, &TruthEvent> = BTreeMap::new();
-    for event in truth.events.iter().filter(|event| truth.is_subscribed(&event.agent)) {
+    for event in truth.events.iter().filter(|event| scope.contains(&*event.agent)) {
         last.insert(&event.agent, event);
     }
     let held: BTreeMap<&str, _> =
@@ -68,9 +69,10 @@ pub(super) struct StaleLive {
 /// it or a later one, as far as that lies in one Live interval.
 pub(super) fn stale_live_max(truth: &Truth, evidence: &Evidence, pairing: &Pairing) -> StaleLive {
     let shown = shown_by_agent(truth, evidence, pairing);
+    let scope = truth.subscribed_agents();
     let mut worst = StaleLive::default();
     let mut by_agent: HashMap<&str, Vec<&TruthEvent>> = HashMap::new();
-    for event in truth.events.iter().filter(|event| truth.is_subscribed(&event.agent)) {
+    for event in truth.events.iter().filter(|event| scope.contains(&*event.agent)) {
         by_agent.entry(&event.agent).or_default().push(event);
     }
     let live = joined(&evidence.live);

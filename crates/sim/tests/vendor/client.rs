@@ -148,6 +148,15 @@ impl Stream {
         events
     }
 
+    /// 1 if the next message is an event; looks at no more than its beginning.
+    pub(crate) async fn count_events(&mut self) -> u64 {
+        match self.0.next().await {
+            Some(Ok(Message::Text(text))) => u64::from(text.starts_with("{\"type\":\"event\"")),
+            Some(Ok(_)) => 0,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Reads until the end; returns what came before it.
     pub(crate) async fn drain(&mut self) -> (Vec<Value>, End) {
         let mut messages = Vec::new();

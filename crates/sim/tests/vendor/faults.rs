@@ -104,7 +104,9 @@ async fn a_revoked_token_closes_the_stream_and_is_refused() {
     let (vendor, token, mut stream) = begun(settings()).await;
     let mut news = vendor.told();
     vendor.inject(Fault::TokenRevokedEarly).unwrap();
-    assert_eq!(stream.drain().await.1, End::Close(4401));
+    let (messages, end) = stream.drain().await;
+    assert_eq!(end, End::Close(4401));
+    assert_eq!(messages.last(), Some(&json!({"type": "error", "code": "unauthorized"})));
     let (status, body) = Stream::try_open(&vendor, &token).await.err().unwrap();
     assert_eq!((status, &body["error_description"]), (401, &json!("token revoked")));
     until(&mut news, Fault::TokenRevokedEarly, Stage::Ended).await;

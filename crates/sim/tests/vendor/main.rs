@@ -1,6 +1,8 @@
 //! The vendor, held to its published rules over real sockets.
 
 #[cfg(test)]
+mod bookkeeper;
+#[cfg(test)]
 mod carriers;
 #[cfg(test)]
 mod client;
@@ -14,3 +16,5 @@ mod outages;
 mod rules;
 #[cfg(test)]
 mod scripts;
+#[cfg(test)]
+mod verdicts;

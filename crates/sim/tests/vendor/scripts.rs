@@ -87,31 +87,28 @@ async fn stopping_faults_puts_the_rules_in_force() {
     assert_eq!(vendor.fault_counts().get(&Fault::CleanClose), None);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_events_a_second_are_made_and_served() {
     let fast = Settings { agents: 5_000, rate: 10_000.0, page_limit: 2_000, ..settings() };
     let vendor = Vendor::start(fast).await.unwrap();
     let token = token(&vendor).await;
+    let before = vendor.events_emitted();
     let (mut stream, _) = Stream::subscribed(&vendor, &token, None).await;
-    let made_at = |vendor: &Vendor| vendor.events_emitted();
-    let before = made_at(&vendor);
-    let reading = async {
-        let mut count = 0;
-        loop {
-            stream.events(1).await;
-            count += 1;
-            if count >= 20_000 {
-                return count;
+    // Two seconds' worth of events at least, and on until nothing is owed: a machine that is too
+    // slow for the rate falls further behind with every second and never gets there.
+    let (mut served, mut paged) = (0, false);
+    within(async {
+        while served < 20_000 || vendor.events_behind() > 500 {
+            served += stream.count_events().await;
+            if served > 10_000 && !paged {
+                paged = true;
+                let (_, body) = page(&vendor, &token, "?limit=2000").await;
+                assert_eq!(body["schedules"].as_array().unwrap().len(), 2_000);
             }
         }
-    };
-    let served = within(reading).await;
-    let (_, body) = page(&vendor, &token, "?limit=2000").await;
-    assert_eq!(body["schedules"].as_array().unwrap().len(), 2_000);
-    // The world owes nothing: what is due is made, give or take one tick of a busy machine.
-    let behind = vendor.events_behind();
-    assert!(behind < 2_000, "{behind} events behind");
-    assert!(made_at(&vendor) - before >= served);
+    })
+    .await;
+    assert!(vendor.events_emitted() - before >= served);
 }
 
 #[tokio::test]

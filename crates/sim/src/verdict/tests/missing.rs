@@ -209,6 +209,29 @@ fn epochs_are_matched_by_name_or_else_by_order() {
     assert!(scene.verdict().duplicated > 0);
 }
 
+#[test]
+fn the_start_of_a_new_numbering_cannot_be_asked_for_by_who_stood_nowhere_in_it() {
+    let mut scene = Scene::clean(Numbering::Contiguous);
+    scene.broke(0, 65);
+    scene.reset();
+    scene.event("a", 70);
+    let second = scene.subscribe(75, None);
+    let last = scene.event("b", 80);
+    scene.store(last, 81);
+    scene.read_all(second);
+    scene.row(place(0, 6), place(1, 1), (65, 76), Outcome::Unrecoverable);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.lost, verdict.unrecoverable, verdict.overclaimed), (0, 1, 0));
+    // It is lost to who stood at its beginning …
+    scene.evidence.ledger[0].through = place(1, 0);
+    assert_eq!(scene.verdict().lost, 1);
+    // … and to who was served it.
+    scene.evidence.ledger.clear();
+    assert_eq!(scene.verdict().lost, 0);
+    scene.served(second).first = 6;
+    assert_eq!(scene.verdict().lost, 1);
+}
+
 /// Event 4 (of b) was dropped on a muted socket that stayed up; 6 (of b) came on the next one, and
 /// an audit between them showed what `audit_after` events had made.
 fn muted(numbering: Numbering, audit_after: usize) -> Scene {
