@@ -29,10 +29,14 @@ fn segment(dir: &Path) -> PathBuf {
 #[test]
 fn what_is_recorded_can_be_read_in_every_form() {
     let (dir, journal) = data(true);
-    let check = |name: &str, args: &[&str]| check_with(name, dir.path(), args, &[(&journal, "[JOURNAL]")]);
+    let check =
+        |name: &str, args: &[&str]| check_with(name, dir.path(), args, &[(&journal, "[JOURNAL]")]);
     check("events_ndjson", &["events", "--journal", "d"]);
     check("events_table", &["events", "--journal", "d", "--format", "table"]);
-    check("events_after_offset", &["events", "--journal", "d", "--after", "9", "--format", "table"]);
+    check(
+        "events_after_offset",
+        &["events", "--journal", "d", "--after", "9", "--format", "table"],
+    );
     check("events_after_cursor", &["events", "--dir", "d", "--after", &format!("{journal}:11")]);
     check("events_limit", &["events", "--journal", "d", "--limit", "1"]);
     check("state_table", &["state", "--journal", "d"]);
@@ -53,7 +57,8 @@ fn what_is_recorded_can_be_read_in_every_form() {
 #[test]
 fn without_a_store_everything_says_how_to_make_one() {
     let (dir, journal) = data(false);
-    let check = |name: &str, args: &[&str]| check_with(name, dir.path(), args, &[(&journal, "[JOURNAL]")]);
+    let check =
+        |name: &str, args: &[&str]| check_with(name, dir.path(), args, &[(&journal, "[JOURNAL]")]);
     check("state_no_store", &["state", "--journal", "d"]);
     check("verify_no_store", &["verify", "--journal", "d"]);
 }
@@ -61,7 +66,8 @@ fn without_a_store_everything_says_how_to_make_one() {
 #[test]
 fn a_cursor_that_cannot_be_meant_is_refused_with_the_way_out() {
     let (dir, journal) = data(false);
-    let check = |name: &str, args: &[&str]| check_with(name, dir.path(), args, &[(&journal, "[JOURNAL]")]);
+    let check =
+        |name: &str, args: &[&str]| check_with(name, dir.path(), args, &[(&journal, "[JOURNAL]")]);
     check("cursor_nonsense", &["events", "--journal", "d", "--after", "yesterday"]);
     check("cursor_beyond_end", &["events", "--journal", "d", "--after", "4000"]);
     let other = "0190000000007000800000000000abcd:3";

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use unbroken_core::ids::{AppendId, ConnId, GapId, SnapshotId};
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
-    Append, Body, Change, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened, GapOutcome,
-    Mark, Origin, Record, SnapshotBegin, SnapshotEnd, Turn, Witness, digest,
+    Append, Body, Change, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened,
+    GapOutcome, Mark, Origin, Record, SnapshotBegin, SnapshotEnd, Turn, Witness, digest,
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{ImagePolicy, Options, open};

@@ -10,8 +10,20 @@ use tempfile::tempdir;
 fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
     let dir = tempdir().expect("a temporary directory");
     let args = [
-        "demo", "--json", "--duration", "2s", "--agents", "40", "--rate", "100", "--seed", seed,
-        "--numbering", numbering, "--faults", faults,
+        "demo",
+        "--json",
+        "--duration",
+        "2s",
+        "--agents",
+        "40",
+        "--rate",
+        "100",
+        "--seed",
+        seed,
+        "--numbering",
+        numbering,
+        "--faults",
+        faults,
     ];
     let output = Command::new(env!("CARGO_BIN_EXE_unbroken"))
         .args(args)
@@ -28,7 +40,15 @@ fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
 }
 
 fn assert_kept(figures: &Value, faults: &str) {
-    for figure in ["lost", "uncovered", "overclaimed", "duplicated", "out_of_order", "stale_keys", "gaps_open"] {
+    for figure in [
+        "lost",
+        "uncovered",
+        "overclaimed",
+        "duplicated",
+        "out_of_order",
+        "stale_keys",
+        "gaps_open",
+    ] {
         assert_eq!(figures[figure], 0, "{figure} of {figures}");
     }
     assert!(figures["events_stored"].as_u64() > Some(0), "{figures}");

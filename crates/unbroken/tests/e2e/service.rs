@@ -104,9 +104,7 @@ pub(crate) struct Service {
 impl Service {
     /// Waits until it says that every stream is live, and returns its status.
     pub(crate) fn wait_live(&self) -> Value {
-        self.wait_status("live", |status| {
-            status["sources"][0]["streams"][0]["phase"] == "live"
-        })
+        self.wait_status("live", |status| status["sources"][0]["streams"][0]["phase"] == "live")
     }
 
     /// Waits for a status that satisfies `wanted`.
