@@ -54,7 +54,8 @@ fn batch(first_offset: u64, count: u64, agents: u64) -> LogBatch {
         // A stride that is prime to most counts: neighbours are different agents.
         let agent = offset.wrapping_mul(7919) % agents;
         let payload = Bytes::from(format!(
-            r#"{{"agentId":"agent-{agent}","state":"Available","activity":"Open","scheduledActivity":"Open","since":"2026-01-01T08:00:00.{:06}Z","inAdherence":true}}"#,
+            r#"{{"agentId":"agent-{agent}","state":"Available","activity":"Open",{}:{:06}Z"}}"#,
+            r#""scheduledActivity":"Open","inAdherence":true,"since":"2026-01-01T08:00"#,
             offset % 1_000_000
         ));
         let at = UnixMicros(1_767_254_400_000_000 + i64::try_from(offset).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! Snapshot brackets: items wait in `staged` until their End publishes them, or an Abort drops them.
+//! Snapshot brackets: items wait in `staged` until their End publishes them or an Abort drops them.
 
 use rusqlite::{Transaction, params};
 use unbroken_core::ids::{Label, SnapshotId};

@@ -46,7 +46,7 @@ struct Progress {
 /// Opens the store for a log, or builds it if there is no file yet.
 ///
 /// # Errors
-/// As [`Store::open`] and [`rebuild`].
+/// As [`Store::open`] and [`rebuild()`].
 pub fn open_or_build(path: &Path, log: &impl Log) -> Result<Store, StoreError> {
     if !path.exists() {
         rebuild(path, log)?;
@@ -81,8 +81,8 @@ impl Feeder {
         self.progress.next_offset.load(Ordering::Acquire)
     }
 
-    /// Every record before this offset is safe in the store from a power cut. Retention may count on
-    /// this one only.
+    /// Every record before this offset is safe in the store from a power cut. Retention may count
+    /// on this one only.
     pub fn synced_offset(&self) -> u64 {
         self.progress.synced_offset.load(Ordering::Acquire)
     }

@@ -2,8 +2,8 @@
 //!
 //! The log is the commit point; this store is a consumer with a checkpoint. What a power cut takes
 //! from it is fed again from the log, so it never has to wait for the disk, and it can always be
-//! made anew ([`rebuild()`]). Its state is, per key, the last write in offset order among records with
-//! `effect = state`, published outside snapshot brackets: the same as [`unbroken_core::fold`].
+//! made anew ([`rebuild()`]). Its state is, per key, the last write in offset order among records
+//! with `effect = state`, published outside snapshot brackets: the same as [`unbroken_core::fold`].
 
 mod bracket;
 mod column;

@@ -19,8 +19,8 @@ JOIN keys k ON k.id = e.agent
 JOIN streams s ON s.id = e.stream;
 
 -- Who is where now. What the members of a payload are called differs between vendors: each column
--- takes the first of the usual names that is there, in the payload or in its member "adherence", and
--- is NULL where the payload is not JSON.
+-- takes the first of the usual names that is there, in the payload or in its member "adherence",
+-- and is NULL where the payload is not JSON.
 --   since: since when the value holds, as the payload says, else the vendor's time of the event.
 --   stale_since: the value may be out of date, since then (an outage ended without a snapshot).
 --   gap_since: the ledger has an open row of the stream, since then.

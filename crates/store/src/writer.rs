@@ -41,7 +41,7 @@ impl Store {
     /// Besides what opening a file may run into: [`StoreError::OtherJournal`],
     /// [`StoreError::BeyondLog`], and [`StoreError::Lapsed`] where the log no longer holds what the
     /// store needs next (also for a new file, if the log begins after offset 0: see
-    /// [`crate::rebuild`]).
+    /// [`crate::rebuild()`]).
     pub fn open(path: &Path, log: &LogExtent) -> Result<Self, StoreError> {
         let store = Self::open_at(path, &log.journal_id, 0)?;
         let Checkpoint { journal_id, next_offset, .. } = &store.checkpoint;

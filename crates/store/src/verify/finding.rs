@@ -31,8 +31,8 @@ pub enum Finding {
         /// The log's first offset.
         oldest: u64,
     },
-    /// The log's beginning is gone and its newest image is newer than the store, so that state could
-    /// not be compared. Feeding the store to the log's end mends that.
+    /// The log's beginning is gone and its newest image is newer than the store, so that state
+    /// could not be compared. Feeding the store to the log's end mends that.
     #[error("state: cannot be compared, store is at {checkpoint} and the newest image at {image}")]
     StateUnknown {
         /// The store's next offset.

@@ -101,7 +101,10 @@ fn adherence_now_shows_value_staleness_and_live() {
             1,
             1,
             "agent-1",
-            r#"{"agentId":"agent-1","state":"Available","activity":"Open","scheduledActivity":"Open","since":"2023-12-31T23:59:59Z","inAdherence":true}"#,
+            concat!(
+                r#"{"agentId":"agent-1","state":"Available","activity":"Open","#,
+                r#""scheduledActivity":"Open","since":"2023-12-31T23:59:59Z","inAdherence":true}"#
+            ),
         ),
         event(2, 2, "agent-2", r#"{"adherence":{"state":"Lunch"},"other":1}"#),
         event(3, 3, "agent-3", "not json"),

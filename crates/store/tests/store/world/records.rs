@@ -32,8 +32,8 @@ pub(crate) fn change(key: &str, sequence: u64, payload: &str) -> Change {
     }
 }
 
-/// Random records of every kind. Their order is mostly one that a machine would write, sometimes not:
-/// the store must follow the fold in both.
+/// Random records of every kind. Their order is mostly one that a machine would write, sometimes
+/// not: the store must follow the fold in both.
 pub(crate) struct Draw {
     pub(crate) rng: Rng,
     at: i64,
