@@ -5,8 +5,8 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::tempdir;
 
-/// Runs a demo and returns the object of its last line. On failure everything it said is shown, with
-/// the command that repeats it.
+/// Runs a demo and returns the object of its last line. On failure everything it said is shown,
+/// with the command that repeats it.
 fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
     let dir = tempdir().expect("a temporary directory");
     let args = [

@@ -190,8 +190,8 @@ mod tests {
         narration.add(&Report::GapClosed { stream: stream(), gap: GapId(1), outcome });
         assert_eq!(
             narration.tell(84, false),
-            "refused: position 10432 is too old → snapshot 250 rows, 31 changed → live again after \
-             84 ms, 1 interval lost by the vendor, on record"
+            "refused: position 10432 is too old → snapshot 250 rows, 31 changed → live again \
+             after 84 ms, 1 interval lost by the vendor, on record"
         );
     }
 

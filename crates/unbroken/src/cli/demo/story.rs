@@ -127,7 +127,7 @@ impl Story {
         }
     }
 
-    /// A gap that is open when the stream is live again is about to be closed; the line waits for it.
+    /// Tells of every episode that is over.
     fn settle(&mut self) {
         let live = self.live_since.is_some();
         let mut index = 0;
