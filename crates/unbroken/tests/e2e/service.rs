@@ -24,7 +24,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let settings = Settings { agents: 20, rate: 50.0, ..Settings::default() };
+        let settings =
+            Settings { agents: 20, rate: 50.0, ack_position: true, ..Settings::default() };
         let vendor = runtime.block_on(Vendor::start(settings)).expect("a vendor");
         let dir = tempdir().expect("a temporary directory");
         fs::write(dir.path().join("unbroken.toml"), configuration(&vendor)).expect("a file");
@@ -84,7 +85,12 @@ agents_file = "agents"
 
 [source.profile]
 extends = "cxone"
-capabilities = {{ ack = "plain", snapshot_staleness_ms_max = 500 }}
+[source.profile.capabilities]
+# Seen through an agent filter the numbering has holes.
+position = "increasing"
+coverage = "filtered"
+ack = "with_position"
+snapshot_staleness_ms_max = 500
 
 [source.auth]
 grant = "client_credentials"

@@ -64,7 +64,7 @@ fn json_logs_are_objects_without_any_payload() {
 }
 
 #[test]
-fn sighup_reads_agents_again_and_never_leaves_live() {
+fn sighup_reads_agents_again_and_makes_before_it_breaks() {
     let (world, agents) = world(5);
     let service = world.run(&["--log", "json"]);
     service.wait_live();
@@ -76,9 +76,15 @@ fn sighup_reads_agents_again_and_never_leaves_live() {
         last.is_some_and(|asked| asked.len() == agents.len())
     });
     let status = service.wait_live();
-    assert_eq!(status["sources"][0]["streams"][0]["live_count"], 1, "{status}");
+    let stream = &status["sources"][0]["streams"][0];
+    assert_eq!((&stream["lost"], &stream["gaps_opened"]), (&0.into(), &1.into()), "{status}");
     service.signal("TERM");
     assert_eq!(service.wait().0, Some(0));
+    let truth = world.truth();
+    let [first, second] = &truth.subscriptions[..] else {
+        panic!("two subscriptions, not {}", truth.subscriptions.len());
+    };
+    assert!(first.ended_us >= Some(second.accepted_us), "{first:?} {second:?}");
 }
 
 #[test]

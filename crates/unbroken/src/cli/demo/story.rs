@@ -49,6 +49,11 @@ impl Story {
         }
     }
 
+    /// Since the story began.
+    pub(super) fn elapsed(&self, now: UnixMicros) -> Duration {
+        Duration::from_micros(u64::try_from(now.0 - self.began_at.0).unwrap_or(0))
+    }
+
     /// A fault was asked for.
     pub(super) fn expected(&mut self) {
         self.expected += 1;
