@@ -5,12 +5,13 @@
 #   make test           everything: set-up, format, lints, documentation, all tests
 #   make check          format, lints, documentation, dependencies; no tests
 #   make kill N=100     kills a running pipeline N times at random moments and checks the record
+#   make model          searches the recovery machine's small worlds exhaustively (some minutes)
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill setup format lint docs deny tests
+.PHONY: help demo test check kill model setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -32,6 +33,12 @@ check: format lint docs deny
 
 tests:
 	cargo test --workspace --locked
+	cargo test -p unbroken-core --features proof --test model --locked -- --nocapture
+
+# The same small worlds with one more event: some millions of states, some minutes.
+model: setup
+	UNBROKEN_MODEL=full cargo test --release -p unbroken-core --features proof --test model --locked \
+	  -- --nocapture
 
 # The test reads how often to kill from the environment; without it, it kills a few times.
 kill: setup

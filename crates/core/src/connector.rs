@@ -315,7 +315,7 @@ pub enum Class {
     Reauthorize,
     /// The position is too old (or unknown).
     Stale {
-        /// The oldest position served, where the vendor says so.
+        /// The oldest position after which everything is served, where the vendor says so.
         floor: Option<u64>,
     },
     /// A planned close.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use crate::position::{Epoch, Position};
-use crate::record::{Body, Change, Effect, GapOpened, Mark, Origin, Record, SnapshotEnd};
+use crate::record::{Body, Change, Effect, GapOpened, Mark, Origin, Record, SnapshotEnd, Turn};
 use crate::time::UnixMicros;
 
 /// What is known of one key.
@@ -94,6 +94,8 @@ pub struct StreamFold {
     pub last_snapshot: SnapshotId,
     /// See `last_gap`.
     pub last_conn: ConnId,
+    /// The connection that was opened last and has not been closed.
+    pub open_conn: Option<ConnId>,
 }
 
 impl StreamFold {
@@ -139,7 +141,14 @@ impl StreamFold {
                 self.anchors = [None, None];
                 self.ahead.clear();
             }
-            Body::Connection(turn) => self.last_conn = self.last_conn.max(turn.conn),
+            Body::Connection(turn) => {
+                self.last_conn = self.last_conn.max(turn.conn);
+                match turn.turn {
+                    Turn::Closed if self.open_conn == Some(turn.conn) => self.open_conn = None,
+                    Turn::Closed => {}
+                    Turn::Opened | Turn::Live | Turn::Doubted => self.open_conn = Some(turn.conn),
+                }
+            }
             Body::Forgotten { key } => {
                 self.keys.remove(key);
             }
@@ -213,10 +222,10 @@ fn key_state(offset: u64, record: &Record, change: &Change, keep_payload: bool) 
         present: !change.deleted,
         occurred_at: change.occurred_at,
         received_at: record.received_at,
-        payload: if keep_payload && !change.deleted {
-            change.payload.clone()
-        } else {
-            Bytes::new()
+        payload: match keep_payload && !change.deleted {
+            // A copy: a slice would keep the whole frame, or page, that it was cut from.
+            true => Bytes::copy_from_slice(&change.payload),
+            false => Bytes::new(),
         },
     }
 }

@@ -70,7 +70,7 @@ fn a_quiet_stream_stays_live_through_audits() {
 }
 
 #[test]
-fn a_filtered_stream_that_drifted_is_corrected_and_says_so() {
+fn a_mute_filtered_stream_that_can_replay_loses_nothing() {
     let mut rules = contiguous();
     rules.caps.position = Numbering::Increasing;
     rules.caps.coverage = Coverage::Filtered;
@@ -83,7 +83,28 @@ fn a_filtered_stream_that_drifted_is_corrected_and_says_so() {
     run_past(&mut world, conn);
     world.settle();
     world.assert_state_is_the_vendors();
-    assert!(world.ledger().iter().any(|row| row.outcome == GapOutcome::Drift));
+    assert_eq!(world.sequences(), [6, 8], "the resume has brought what the mute socket withheld");
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
+}
+
+#[test]
+fn an_event_dropped_in_the_middle_of_a_filtered_stream_is_corrected_and_written_down() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::Increasing;
+    rules.caps.coverage = Coverage::Filtered;
+    let mut world = live(rules);
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.emit(1);
+    world.emit(0);
+    world.socks.get_mut(&conn).unwrap().queue.pop_front();
+    run_past(&mut world, conn);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.cause, row.outcome), (GapCause::Drift, GapOutcome::Drift));
+    assert!(row.after.unwrap().sequence < 8 && row.through.unwrap().sequence >= 8);
     let fold = world.stream_fold();
-    assert_eq!(fold.keys[&key(1)].payload, body(world.events.last().unwrap()));
+    assert_eq!(fold.keys[&key(1)].payload, body(&world.events[3]));
 }

@@ -309,7 +309,8 @@ impl Stream {
         self.report_counts(cx);
         self.write_turn(cx, conn, Turn::Live, Closer::Us, "complete and current");
         self.set_phase(cx, Phase::Live { handover: false });
-        self.set_timer(cx, Timer::Audit, cx.timing().audit_ms);
+        self.note_clean(cx);
+        self.schedule_audit(cx);
         if leaving {
             self.begin_handover(cx);
         }

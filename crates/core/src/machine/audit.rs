@@ -3,14 +3,20 @@
 use std::collections::BTreeSet;
 
 use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotBody, SnapshotKind};
-use crate::ids::{Key, Label};
+use crate::ids::{Key, Label, SnapshotId};
 use crate::machine::CloseHow;
 use crate::machine::context::Cx;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
-use crate::record::GapCause;
+use crate::position::Position;
+use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
 use crate::snapshot::diff;
+use crate::time::UnixMicros;
+
+/// An audit of rows is begun after this part of the interval, in percent: the rest is for the
+/// request itself.
+const AUDIT_PERCENT: u64 = 90;
 
 /// Where a comparison of rows stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,6 +29,13 @@ enum Stage {
     Fetching,
     /// What was on its way while the vendor read its rows arrives.
     After,
+}
+
+/// The last moment at which rows and stream agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Clean {
+    position: Option<Position>,
+    wall: UnixMicros,
 }
 
 /// The audit of one stream.
@@ -46,18 +59,49 @@ impl Audit {
 }
 
 impl Stream {
+    /// Sets the time of the next audit so that a key that goes wrong is found within one audit
+    /// interval and the grace: what an audit of rows itself takes is part of the interval.
+    pub(super) fn schedule_audit(&mut self, cx: &mut Cx<'_>) {
+        let audit_ms = cx.timing().audit_ms;
+        let delay_ms = match self.audits_rows(cx) {
+            true => {
+                let takes_ms = self.audit_lead_ms(cx) + cx.timing().grace_ms;
+                (audit_ms * AUDIT_PERCENT / 100).saturating_sub(takes_ms)
+            }
+            false => audit_ms,
+        };
+        self.set_timer(cx, Timer::Audit, delay_ms);
+    }
+
+    fn audits_head(&self, cx: &Cx<'_>) -> bool {
+        let caps = cx.caps();
+        caps.position != Numbering::None
+            && caps.coverage == Coverage::Full
+            && caps.snapshot == SnapshotKind::Positioned
+    }
+
+    fn audits_rows(&self, cx: &Cx<'_>) -> bool {
+        let caps = cx.caps();
+        !self.audits_head(cx)
+            && caps.snapshot != SnapshotKind::None
+            && caps.snapshot_body == SnapshotBody::State
+    }
+
+    /// How long before its request an audit of rows begins to note which keys are touched: an answer
+    /// may be this old, and an event this late.
+    fn audit_lead_ms(&self, cx: &Cx<'_>) -> u64 {
+        cx.timing().grace_ms + cx.caps().snapshot_staleness_ms_max
+    }
+
     /// An audit is due.
     pub(super) fn handle_audit_timer(&mut self, cx: &mut Cx<'_>) {
         if !self.is_live() || self.run.is_some() {
             return;
         }
-        let caps = cx.caps();
-        let numbered = caps.position != Numbering::None;
-        if numbered && caps.coverage == Coverage::Full && caps.snapshot == SnapshotKind::Positioned
-        {
+        if self.audits_head(cx) {
             let token = self.link.as_ref().and_then(|link| link.token);
             self.begin_run(cx, Purpose::AuditHead, token);
-        } else if caps.snapshot != SnapshotKind::None && caps.snapshot_body == SnapshotBody::State {
+        } else if self.audits_rows(cx) {
             self.begin_row_audit(cx);
         }
     }
@@ -65,14 +109,14 @@ impl Stream {
     fn begin_row_audit(&mut self, cx: &mut Cx<'_>) {
         self.touched.clear();
         self.audit.stage = Stage::Before;
-        let lead_ms = cx.timing().grace_ms + cx.caps().snapshot_staleness_ms_max;
+        let lead_ms = self.audit_lead_ms(cx);
         self.set_timer(cx, Timer::Grace, lead_ms);
     }
 
     pub(super) fn end_audit(&mut self, cx: &mut Cx<'_>) {
         self.run = None;
         self.audit.stage = Stage::None;
-        self.set_timer(cx, Timer::Audit, cx.timing().audit_ms);
+        self.schedule_audit(cx);
     }
 
     pub(super) fn handle_audit_head(&mut self, cx: &mut Cx<'_>, page: Page) {
@@ -133,6 +177,7 @@ impl Stream {
         self.end_audit(cx);
         if differing.is_empty() {
             self.audit.differed.clear();
+            self.note_clean(cx);
             if !self.is_live() {
                 self.settle(cx);
             }
@@ -140,7 +185,8 @@ impl Stream {
             let count = differing.len();
             self.alarm(cx, format!("{count} keys differ from the vendor without an event"));
             self.audit.differed.clear();
-            self.outage.overlap = Some(GapCause::Drift);
+            self.resync_owed = true;
+            self.drifted = true;
             let class = Class::Retry { after_ms: None };
             let what = Label::from("state has drifted from the vendor's");
             self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
@@ -149,5 +195,39 @@ impl Stream {
             self.doubt(cx, "keys differ from the vendor; a second look decides");
             self.begin_row_audit(cx);
         }
+    }
+
+    /// Stream and vendor agree.
+    pub(super) fn note_clean(&mut self, cx: &Cx<'_>) {
+        self.drifted = false;
+        self.clean = Some(Clean { position: self.seen.position, wall: cx.now.wall });
+    }
+
+    /// A resume after drift may have brought everything, or not: what the snapshot still had to
+    /// correct is written down as drift since the last clean audit.
+    pub(super) fn write_drift(&mut self, cx: &mut Cx<'_>, snapshot: SnapshotId, corrected: bool) {
+        if !std::mem::take(&mut self.drifted) || !corrected {
+            return;
+        }
+        let gap = self.seen.last_gap.next();
+        let clean = self.clean;
+        let here = |p: &Position| p.epoch == self.seen.epoch;
+        let after = clean.and_then(|clean| clean.position).filter(here);
+        let wall_from = clean.map_or(cx.now.wall, |clean| clean.wall);
+        let cause = GapCause::Drift;
+        let through = self.seen.position;
+        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
+        let closed = GapClosed {
+            gap,
+            outcome: GapOutcome::Drift,
+            after,
+            through,
+            wall_from,
+            wall_to: cx.now.wall,
+            cause,
+            closed_by: Some(snapshot),
+            reconciled: true,
+        };
+        self.close_gap(cx, closed);
     }
 }

@@ -69,6 +69,7 @@ impl Stream {
             }
             self.close_gap(cx, closed);
         }
+        self.write_drift(cx, snapshot, counts.changed + counts.deleted > 0);
         cx.report(Report::Installed {
             stream: self.id.clone(),
             snapshot,

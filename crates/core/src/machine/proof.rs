@@ -69,6 +69,7 @@ impl Machine {
         for stream in &mut self.streams {
             stream.marks_mut().for_each(renumber);
             stream.seen.last_conn = ConnId(0);
+            stream.seen.open_conn = None;
             stream.offsets_mut().for_each(|offset| {
                 offsets.insert(*offset);
             });

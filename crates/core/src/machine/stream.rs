@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::connector::Failure;
 use crate::fold::{OpenGap, StreamFold};
 use crate::ids::{AppendId, ConnId, Key, Label, StreamId};
-use crate::machine::audit::Audit;
+use crate::machine::audit::{Audit, Clean};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked};
 use crate::machine::outage::Outage;
@@ -46,6 +46,10 @@ pub(super) struct Stream {
     /// Keys that were absent from the last snapshot of this reconciliation.
     pub(super) absent_once: BTreeSet<Key>,
     pub(super) audit: Audit,
+    /// When rows and stream last agreed.
+    pub(super) clean: Option<Clean>,
+    /// An audit has found drift that no snapshot has corrected yet.
+    pub(super) drifted: bool,
     pub(super) live_since: Option<Millis>,
     /// It refused a position that it had issued moments before: its snapshot's tag cannot be
     /// subscribed from, and that outlives this many outages more.
@@ -79,6 +83,8 @@ impl Stream {
             touched: BTreeMap::new(),
             absent_once: BTreeSet::new(),
             audit: Audit::default(),
+            clean: None,
+            drifted: false,
             live_since: None,
             rebase_incapable: 0,
             progress_at: None,
@@ -99,6 +105,9 @@ impl Stream {
         if let Some(staged) = &self.seen.staged {
             let snapshot = staged.snapshot;
             self.write(cx, Body::SnapshotAbort { snapshot });
+        }
+        if let Some(conn) = self.seen.open_conn {
+            self.write_turn(cx, conn, Turn::Closed, Closer::Us, "the process that held it is gone");
         }
     }
 

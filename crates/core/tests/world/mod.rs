@@ -17,7 +17,7 @@ use unbroken_core::connector::{
     Replay, Row, SnapshotKind,
 };
 use unbroken_core::fold::{Fold, StreamFold};
-use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId};
+use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
 use unbroken_core::machine::{
     Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Timing,
 };
@@ -87,6 +87,7 @@ pub struct World {
     /// A snapshot's tag and a floor are the vendor's word of this moment, not ours: only a resume
     /// has to ask from what is durable.
     pub rung: Option<Rung>,
+    pub authorizing: Vec<TokenVersion>,
 }
 
 pub fn stream() -> StreamId {
@@ -141,6 +142,7 @@ impl World {
             still: false,
             asked_above_durable: false,
             rung: None,
+            authorizing: Vec::new(),
         };
         world.restore();
         world
@@ -201,7 +203,7 @@ impl World {
                         self.reports.push(report);
                     }
                 }
-                Output::Authorize { .. } => {}
+                Output::Authorize { version } => self.authorizing.push(version),
                 Output::Halt(halt) => assert_eq!(halt, unbroken_core::machine::Halt::Stopped),
             }
         }

@@ -50,6 +50,7 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
         last_gap,
         last_snapshot,
         last_conn,
+        open_conn,
     } = stream;
     put::varint(out, u64::from(epoch.0));
     put::optional(out, epoch_name.as_ref(), |out, name| put::text(out, name.as_str()));
@@ -86,6 +87,7 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
     put::varint(out, last_gap.0);
     put::varint(out, last_snapshot.0);
     put::varint(out, last_conn.0);
+    put::optional(out, *open_conn, |out, conn| put::varint(out, conn.0));
 }
 
 fn decode_stream(take: &mut Take) -> Result<StreamFold, Malformed> {
@@ -128,6 +130,7 @@ fn decode_stream(take: &mut Take) -> Result<StreamFold, Malformed> {
         last_gap: GapId(take.varint("last gap")?),
         last_snapshot: SnapshotId(take.varint("last snapshot")?),
         last_conn: ConnId(take.varint("last conn")?),
+        open_conn: take.optional("open conn", |t| t.varint("open conn").map(ConnId))?,
     })
 }
 
