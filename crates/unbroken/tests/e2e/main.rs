@@ -3,6 +3,5 @@
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 mod demo;
-mod kill;
 mod service;
 mod signals;
