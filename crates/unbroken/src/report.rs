@@ -2,16 +2,43 @@
 //!
 //! WARN: surprising, but nothing is lost by it. ERROR: something is lost, or a person is needed.
 
+use std::collections::BTreeMap;
+
 use tracing::{debug, error, info, warn};
+use unbroken_core::ids::{GapId, StreamId};
 use unbroken_core::machine::{Blocked, Phase, Report};
-use unbroken_core::record::GapOutcome;
+use unbroken_core::record::{GapCause, GapOutcome};
 
 use crate::policy;
 use crate::words;
 
-/// Writes the line.
-pub fn log_report(report: &Report) {
+/// Writes the lines of one source. Remembers why gaps were opened, because a record that begins is
+/// no loss.
+#[derive(Debug, Default)]
+pub struct ReportLog {
+    causes: BTreeMap<(StreamId, GapId), GapCause>,
+}
+
+impl ReportLog {
+    /// Writes the line.
+    pub fn write(&mut self, report: &Report) {
+        match report {
+            Report::GapOpened { stream, gap, cause } => {
+                self.causes.insert((stream.clone(), *gap), *cause);
+                log_gap_opened(stream, *gap, *cause);
+            }
+            Report::GapClosed { stream, gap, outcome } => {
+                let begins = self.causes.get(&(stream.clone(), *gap)) == Some(&GapCause::Start);
+                log_gap_closed(stream, *gap, *outcome, begins);
+            }
+            other => log_other(other),
+        }
+    }
+}
+
+fn log_other(report: &Report) {
     match report {
+        Report::GapOpened { .. } | Report::GapClosed { .. } => {}
         Report::Phase { stream, phase } => log_phase(stream.as_str(), phase),
         Report::Rung { stream, rung, after } => {
             info!(%stream, rung = words::rung(*rung), after, "recovering");
@@ -23,12 +50,6 @@ pub fn log_report(report: &Report) {
             info!(%stream, proof = words::proof(*proof), "proved that nothing is missing");
         }
         Report::Stale { stream, what } => warn!(%stream, why = %what, "position refused"),
-        Report::GapOpened { stream, gap, cause } => {
-            warn!(%stream, %gap, cause = words::cause(*cause), "gap opened");
-        }
-        Report::GapClosed { stream, gap, outcome } => {
-            log_gap_closed(stream.as_str(), gap.0, *outcome)
-        }
         Report::Installed { stream, snapshot, rows, changed, deleted, tag, witness } => {
             let tag = tag.map(|tag| tag.to_string());
             let witness = words::witness(*witness);
@@ -66,17 +87,25 @@ fn log_blocked(stream: &str, why: &Blocked) {
     error!(stream, why = words::blocked(why), todo, "blocked until a person helps");
 }
 
-fn log_gap_closed(stream: &str, gap: u64, outcome: GapOutcome) {
+fn log_gap_opened(stream: &StreamId, gap: GapId, cause: GapCause) {
+    match cause {
+        GapCause::Start => info!(%stream, "the record begins: what was before is not known"),
+        _ => warn!(%stream, %gap, cause = words::cause(cause), "gap opened"),
+    }
+}
+
+fn log_gap_closed(stream: &StreamId, gap: GapId, outcome: GapOutcome, begins: bool) {
     let outcome_word = words::outcome(outcome);
     match outcome {
+        _ if begins => debug!(%stream, %gap, outcome = outcome_word, "gap closed"),
         GapOutcome::Repaired | GapOutcome::Drift => {
-            info!(stream, gap, outcome = outcome_word, "gap closed");
+            info!(%stream, %gap, outcome = outcome_word, "gap closed");
         }
         GapOutcome::Summarised | GapOutcome::Unproven => {
-            warn!(stream, gap, outcome = outcome_word, "gap closed");
+            warn!(%stream, %gap, outcome = outcome_word, "gap closed");
         }
         GapOutcome::Unrecoverable => {
-            error!(stream, gap, outcome = outcome_word, "gap closed: the vendor lost events");
+            error!(%stream, %gap, outcome = outcome_word, "gap closed: the vendor lost events");
         }
     }
 }

@@ -4,7 +4,10 @@ use unbroken_core::machine::{Blocked, Halt, Phase, Proof, Rung};
 use unbroken_core::record::{Closer, Effect, GapCause, GapOutcome, Origin, Turn, Witness};
 
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident($of:ident) { $($variant:ident => $word:literal),* $(,)? })*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($of:ident) { $($variant:ident => $word:literal),* $(,)? }
+    )*) => {
         $($(#[$doc])*
         pub fn $name(value: $of) -> &'static str {
             match value { $($of::$variant => $word),* }

@@ -69,10 +69,10 @@ pub(crate) enum NumberingArg {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VendorArgs {
     /// Agents whose shifts are simulated
-    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 250, value_parser = some())]
     pub(crate) agents: u32,
     /// Events per second
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = some())]
     pub(crate) rate: u32,
     /// Seed of the whole story; the same seed plays the same faults
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -83,6 +83,11 @@ pub(crate) struct VendorArgs {
     /// Which faults to inject: `all` that apply to the numbering, `none`, or a list: a,b,c
     #[arg(long, value_name = "LIST", default_value = "all")]
     pub(crate) faults: String,
+}
+
+/// At least one; the bound keeps a typing error from filling the memory.
+fn some() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1_000_000)
 }
 
 #[derive(Debug, Args)]

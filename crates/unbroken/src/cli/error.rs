@@ -11,8 +11,8 @@ use unbroken::control::ControlError;
 /// See the module. Every one ends the process with exit code 2.
 #[derive(Debug, Error)]
 pub(crate) enum CliError {
-    #[error("configuration is not usable")]
-    Config(#[source] ConfigError),
+    #[error(transparent)]
+    Config(ConfigError),
     #[error(transparent)]
     Control(ControlError),
     #[error("there is no unbroken.toml here, and no data directory was named")]
@@ -21,10 +21,12 @@ pub(crate) enum CliError {
     NoData(PathBuf),
     #[error("{option}: `{text}` is not a duration")]
     Duration { option: &'static str, text: String },
-    #[error("unbroken cannot run")]
+    #[error(transparent)]
     Pipeline(#[from] unbroken::pipeline::PipelineError),
     #[error("log cannot be read")]
     Journal(#[from] unbroken_journal::JournalError),
+    #[error("there is no store in {}", .0.display())]
+    NoStore(PathBuf),
     #[error("store cannot be used")]
     Store(#[from] unbroken_store::StoreError),
     #[error("simulated vendor cannot run")]
@@ -66,6 +68,7 @@ impl CliError {
             Self::NoData(_) => Some("`unbroken run` makes it; is the path right?".to_owned()),
             Self::Pipeline(error) => error.hint(),
             Self::Journal(error) => error.hint().map(ToOwned::to_owned),
+            Self::NoStore(_) => Some("`unbroken rebuild` makes it from the log".to_owned()),
             Self::Store(error) => error.hint().map(ToOwned::to_owned),
             Self::Sim(error) => error.hint(),
             Self::UnknownFault { nearest: Some(nearest), .. } => {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use unbroken::render::{Table, wall};
-use unbroken::{place, words};
-use unbroken_store::{GapRow, StoreReader};
+use unbroken::words;
+use unbroken_store::GapRow;
 
 use super::answer::Answer;
 use super::args::{FormatArg, GapsArgs};
@@ -14,7 +14,7 @@ use super::settings::Place;
 /// Answers no if a gap is open.
 pub(crate) fn run(args: &GapsArgs) -> Result<Answer, CliError> {
     let place = Place::of(&args.data)?;
-    let store = StoreReader::open(&place::store_path(&place.data_dir))?;
+    let store = place.store()?;
     let rows = store.gaps()?;
     let open = rows.iter().any(|row| row.outcome.is_none());
     let shown: Vec<&GapRow> =

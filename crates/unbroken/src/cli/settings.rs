@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::args::{DataArgs, LogArg};
 use super::error::CliError;
 use unbroken::config::{self, LogFormat};
+use unbroken::place;
+use unbroken_store::StoreReader;
 
 /// Where a command's data is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,18 @@ impl Place {
             }
         };
         if data_dir.is_dir() { Ok(Self { data_dir }) } else { Err(CliError::NoData(data_dir)) }
+    }
+}
+
+impl Place {
+    /// Opens the store for reading.
+    pub(crate) fn store(&self) -> Result<StoreReader, CliError> {
+        let path = place::store_path(&self.data_dir);
+        if path.exists() {
+            Ok(StoreReader::open(&path)?)
+        } else {
+            Err(CliError::NoStore(self.data_dir.clone()))
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! `unbroken state`: the present value of each key, from the store.
 
 use serde_json::{Value, json};
-use unbroken::place;
 use unbroken::render::{Table, payload_json, wall};
 use unbroken_core::ids::{Key, StreamId};
-use unbroken_store::{StateFilter, StateRow, StoreReader};
+use unbroken_store::{StateFilter, StateRow};
 
 use super::answer::Answer;
 use super::args::{FormatArg, StateArgs};
@@ -17,7 +16,7 @@ const VALUE_CHARS_MAX: usize = 100;
 
 pub(crate) fn run(args: &StateArgs) -> Result<Answer, CliError> {
     let place = Place::of(&args.data)?;
-    let store = StoreReader::open(&place::store_path(&place.data_dir))?;
+    let store = place.store()?;
     let filter = StateFilter {
         stream: args.stream.as_deref().map(StreamId::from),
         key: args.key.as_deref().map(Key::from),

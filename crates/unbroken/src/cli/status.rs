@@ -5,9 +5,8 @@ use std::io;
 use serde_json::{Value, json};
 use unbroken::board::StreamStatus;
 use unbroken::control::{self, ControlError, Request, Response, Status};
-use unbroken::place;
 use unbroken::render::{Paint, Table, count, duration_ms, wall, wall_now};
-use unbroken_store::{StoreReader, StreamRow};
+use unbroken_store::StreamRow;
 
 use super::answer::Answer;
 use super::args::StatusArgs;
@@ -42,7 +41,7 @@ fn print_running(status: &Status, json: bool) -> Result<Answer, CliError> {
 
 /// What the store last held. A stream is never live when nobody is running.
 fn print_stopped(place: &Place, json: bool) -> Result<Answer, CliError> {
-    let store = StoreReader::open(&place::store_path(&place.data_dir))?;
+    let store = place.store()?;
     let (streams, checkpoint) = (store.streams()?, store.checkpoint()?);
     let mut out = Output::new();
     if json {

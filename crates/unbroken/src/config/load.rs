@@ -63,11 +63,13 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
     let path = path.to_owned();
     match unknown_key(error.message()) {
         Some((key, known)) => {
+            let line = line_of_key(text, line, &key);
             let nearest = nearest(&key, known.iter().map(String::as_str)).map(ToOwned::to_owned);
             ConfigError::UnknownKey { path, line, key, nearest, known }
         }
         None => {
             let what = error.message().lines().collect::<Vec<_>>().join(", ");
+            let what = what.replace("missing field", "missing key");
             ConfigError::Syntax { path, line, what }
         }
     }
@@ -82,4 +84,15 @@ fn unknown_key(message: &str) -> Option<(String, Vec<String>)> {
 
 fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Of a table that is read through a tag (such as `[source.auth]`) only the beginning is known; the
+/// key is the first of its name from there on.
+fn line_of_key(text: &str, from: usize, key: &str) -> usize {
+    let names = |line: &str| {
+        let before = line.split('#').next().unwrap_or_default();
+        before.split(['{', ',', '=']).any(|word| word.trim().trim_matches(['"', '\'']) == key)
+    };
+    let lines = text.lines().enumerate().skip(from.saturating_sub(1));
+    lines.filter(|(_, line)| names(line)).map(|(index, _)| index + 1).next().unwrap_or(from)
 }

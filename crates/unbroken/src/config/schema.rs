@@ -41,7 +41,7 @@ pub struct JournalConfig {
 pub struct LogConfig {
     /// How lines are written.
     pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,unbroken_connect=debug`.
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter: `info,unbroken_connect=debug`.
     pub level: String,
 }
 

@@ -22,8 +22,8 @@ use crate::config::Config;
 use crate::policy::{self, Course, Fault};
 use crate::words;
 
-/// How long drivers may take to unsubscribe and to see their last records durable. A process that is
-/// told to stop is gone within 5 s; what is left is for the journal's and the store's last sync.
+/// How long drivers may take to unsubscribe and to see their last records durable. A process that
+/// is told to stop is gone within 5 s; what is left is for the last sync of journal and store.
 const DRAIN_MAX: Duration = Duration::from_millis(3_500);
 
 /// See the module.

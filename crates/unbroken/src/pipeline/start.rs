@@ -22,7 +22,7 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::feed::JournalLog;
 use crate::render::wall_now;
-use crate::report::log_report;
+use crate::report::ReportLog;
 use crate::{control, place};
 
 /// Inputs that may wait for a driver. Durability is told in sum, so few are ever waiting.
@@ -112,8 +112,9 @@ impl Starter<'_> {
         let machine = Machine::new(source.machine_config(self.seed ^ u64::from(tag.0)));
         let sink = JournalSink::new(tag, self.journal.clone(), notes);
         let (board, observer) = (Arc::clone(&self.handle.shared.board), Arc::clone(self.observer));
+        let mut log = ReportLog::default();
         let reports = move |now: Now, report: Report| {
-            log_report(&report);
+            log.write(&report);
             board.reported(now.wall, &report);
             observer.reported(now.wall, &report);
         };

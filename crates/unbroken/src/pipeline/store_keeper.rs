@@ -1,5 +1,5 @@
-//! Keeps the store fed. The log is safe without it, so whatever befalls the store is told, and tried
-//! again, and stops nobody.
+//! Keeps the store fed. The log is safe without it, so whatever befalls the store is told, and
+//! tried again, and stops nobody.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -22,11 +22,13 @@ pub fn counted(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }
 }
 
-/// `84 ms`, `1.9 s`, `3 min 20 s`, `2 h 5 min`.
+/// `less than 1 ms`, `84 ms`, `1.9 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration_ms(ms: u64) -> String {
     match ms {
-        0..1_000 => format!("{ms} ms"),
+        0 => "less than 1 ms".to_owned(),
+        1..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..3_600_000 if ms % 60_000 < 1_000 => format!("{} min", ms / 60_000),
         60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
         _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
     }
@@ -68,6 +70,7 @@ mod tests {
     fn times_have_the_unit_that_fits() {
         assert_eq!(duration_ms(84), "84 ms");
         assert_eq!(duration_ms(1_950), "1.9 s");
+        assert_eq!(duration_ms(60_000), "1 min");
         assert_eq!(duration_ms(200_000), "3 min 20 s");
         assert_eq!(duration_ms(7_500_000), "2 h 5 min");
         assert_eq!(wall(UnixMicros(0)), "1970-01-01T00:00:00.000Z");

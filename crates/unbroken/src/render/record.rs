@@ -69,7 +69,8 @@ fn body_json(body: &Body) -> Value {
             value
         }
         Body::SnapshotBegin(begin) => json!({
-            "snapshot": begin.snapshot.0, "tag": place(begin.tag), "rows_are_state": begin.rows_are_state,
+            "snapshot": begin.snapshot.0, "tag": place(begin.tag),
+            "rows_are_state": begin.rows_are_state,
         }),
         Body::SnapshotEnd(end) => snapshot_end_json(end),
         Body::SnapshotAbort { snapshot } => json!({ "snapshot": snapshot.0 }),

@@ -7,6 +7,13 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
+const SOURCE: &str = r#"[[source]]
+name = "etcd"
+profile = "etcd"
+api = "http://127.0.0.1:2379"
+stream = "ws://127.0.0.1:2379"
+"#;
+
 fn check_config(name: &str, text: &str) {
     let dir = tempdir().expect("a temporary directory");
     fs::write(dir.path().join("unbroken.toml"), text).expect("a file");
@@ -27,8 +34,9 @@ fn an_unknown_key_names_its_line_and_the_nearest_right_key() {
     let cxone = unbroken::config::CXONE;
     check_config("config_unknown_top", &cxone.replace("data_dir", "data_dri"));
     check_config("config_unknown_source", &cxone.replace("profile =", "profil ="));
-    check_config("config_unknown_journal", &format!("{cxone}\n[journal]\nretain_byts_max = 5\n"));
-    check_config("config_unknown_log", &format!("{cxone}\n[log]\nfromat = \"json\"\n"));
+    check_config("config_unknown_journal", &cxone.replace("retain_bytes_max", "retain_byts_max"));
+    check_config("config_unknown_log", &cxone.replace("format =", "fromat ="));
+    check_config("config_unknown_auth", &cxone.replace("key_secret", "key_secrte"));
 }
 
 #[test]
@@ -36,15 +44,16 @@ fn a_value_of_the_wrong_kind_names_its_line() {
     let cxone = unbroken::config::CXONE;
     check_config("config_wrong_type", &cxone.replace("profile = \"cxone\"", "profile = 7"));
     check_config("config_not_toml", "data_dir = \n");
-    check_config("config_no_data_dir", "[[source]]\nname = \"a\"\n");
+    check_config("config_no_data_dir", SOURCE);
 }
 
 #[test]
 fn what_cannot_be_meant_is_refused() {
     let cxone = unbroken::config::CXONE;
     check_config("config_no_source", "data_dir = \"d\"\n");
-    let source = cxone.find("[[source]]").expect("the template has a source");
-    check_config("config_same_name", &format!("{cxone}\n{}", &cxone[source..]));
+    check_config("config_same_name", &format!("data_dir = \"d\"\n{SOURCE}{SOURCE}"));
+    check_config("config_plaintext", &cxone.replace("https://api-na1", "http://api-na1"));
+    check_config("config_empty_data_dir", &format!("data_dir = \"\"\n{SOURCE}"));
     check_config("config_unknown_profile", &cxone.replace("\"cxone\"", "\"cxoen\""));
 }
 

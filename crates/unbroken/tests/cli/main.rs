@@ -3,6 +3,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p unbroken --test cli` writes the files anew; read the difference.
 
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
 mod config_errors;
 mod data;
 mod fixture;

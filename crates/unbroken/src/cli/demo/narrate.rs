@@ -15,6 +15,7 @@ const STEPS_MAX: usize = 4;
 pub(super) struct Narration {
     steps: Vec<(String, u32)>,
     way: Option<String>,
+    asked: Option<u64>,
     duplicates: u64,
     foreign: u64,
     gaps: BTreeMap<GapId, Option<GapOutcome>>,
@@ -24,13 +25,16 @@ impl Narration {
     /// Takes in one report.
     pub(super) fn add(&mut self, report: &Report) {
         match report {
-            Report::Lost { failure, .. } => self.step(failure.what.to_string()),
-            Report::Stale { what, .. } => self.step(format!("refused: {what}")),
+            Report::Lost { failure, .. } => self.step(plain(failure.what.as_str())),
+            Report::Stale { what, .. } => self.stale(what.as_str()),
             Report::SnapshotRefused { why, .. } => self.step(format!("snapshot refused: {why}")),
             Report::Installed { rows, changed, deleted, .. } => {
                 self.step(snapshot_words(*rows, *changed, *deleted));
             }
-            Report::Rung { rung, after, .. } => self.way = Some(way_words(*rung, *after)),
+            Report::Rung { rung, after, .. } => {
+                self.asked = *after;
+                self.way = Some(way_words(*rung, *after));
+            }
             Report::Duplicates { count, .. } => self.duplicates += count,
             Report::Foreign { count, .. } => self.foreign += count,
             Report::GapOpened { gap, .. } => {
@@ -48,7 +52,8 @@ impl Narration {
     pub(super) fn tell(&self, recovery_ms: u64, stayed_live: bool) -> String {
         let mut parts: Vec<String> = self.steps.iter().take(STEPS_MAX).map(step_words).collect();
         if self.steps.len() > STEPS_MAX {
-            parts.push(format!("{} more steps", self.steps.len() - STEPS_MAX));
+            let more = u64::try_from(self.steps.len() - STEPS_MAX).unwrap_or(u64::MAX);
+            parts.push(counted(more, "more step"));
         }
         let installed = self.steps.iter().any(|(step, _)| step.starts_with("snapshot "));
         if let Some(way) = self.way.as_ref().filter(|_| !installed) {
@@ -79,7 +84,7 @@ impl Narration {
         let unproven = rows(&[Some(GapOutcome::Unproven)]);
         match (rows(&[None]), lost, unproven) {
             (1.., _, _) => "a gap is still open".to_owned(),
-            (0, 1.., _) => format!("the vendor lost {}: on record", counted(lost, "interval")),
+            (0, 1.., _) => format!("{} lost by the vendor, on record", counted(lost, "interval")),
             (0, 0, 1..) => format!("{} marked unproven", counted(unproven, "interval")),
             (0, 0, 0) if rows(&[Some(GapOutcome::Drift)]) > 0 => {
                 "drift found and corrected".to_owned()
@@ -88,12 +93,35 @@ impl Narration {
         }
     }
 
+    /// The refusal is told in place of the loss that it is the cause of.
+    fn stale(&mut self, what: &str) {
+        let cause = plain(what);
+        if self.steps.last().is_some_and(|(step, _)| *step == cause) {
+            self.steps.pop();
+        }
+        // What a vendor does in silence has no words of the vendor's: then ours say it all.
+        let in_silence = what.starts_with("the stream ");
+        self.step(match self.asked.filter(|_| !in_silence) {
+            Some(after) => format!("refused: position {after} is too old"),
+            None => format!("refused: {cause}"),
+        });
+    }
+
     fn step(&mut self, step: String) {
         match self.steps.last_mut() {
             Some((last, times)) if *last == step => *times += 1,
             _ => self.steps.push((step, 1)),
         }
     }
+}
+
+/// Without the address: on this machine there is only one vendor.
+fn plain(what: &str) -> String {
+    let address = ["ws://", "wss://", "http://", "https://"]
+        .iter()
+        .filter_map(|scheme| what.find(&format!(" of {scheme}")))
+        .min();
+    what.get(..address.unwrap_or(what.len())).unwrap_or(what).to_owned()
 }
 
 fn step_words((step, times): &(String, u32)) -> String {
@@ -162,8 +190,8 @@ mod tests {
         narration.add(&Report::GapClosed { stream: stream(), gap: GapId(1), outcome });
         assert_eq!(
             narration.tell(84, false),
-            "refused: position 10432 is too old → snapshot 250 rows, 31 changed → live again after \
-             84 ms, the vendor lost 1 interval: on record"
+            "refused: position 10432 is too old → snapshot 250 rows, 31 changed → live again \
+             after 84 ms, 1 interval lost by the vendor, on record"
         );
     }
 

@@ -19,6 +19,9 @@ use crate::cli::vendor::STREAM;
 /// Between two looks at everything.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
+/// Between two changes of the line that moves: as fast as a person can read figures.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
 /// Two channels bring news; what is older than this has come on both, and is told in order of time.
 const SORTING: Duration = Duration::from_millis(40);
 
@@ -35,7 +38,7 @@ pub(super) struct Play<'a> {
     pub(super) seen: &'a mut mpsc::UnboundedReceiver<(UnixMicros, Seen)>,
     pub(super) news: &'a mut News,
     pending: Vec<(UnixMicros, Told)>,
-    began: Instant,
+    shown: Instant,
 }
 
 /// Something to be told, from either side.
@@ -53,8 +56,8 @@ impl<'a> Play<'a> {
         seen: &'a mut mpsc::UnboundedReceiver<(UnixMicros, Seen)>,
         news: &'a mut News,
     ) -> Self {
-        let (pending, began) = (Vec::new(), Instant::now());
-        Self { vendor, handle, screen, story, seen, news, pending, began }
+        let (pending, shown) = (Vec::new(), Instant::now());
+        Self { vendor, handle, screen, story, seen, news, pending, shown }
     }
 
     /// Waits, telling what happens meanwhile, until `done` or the time is up. True: done.
@@ -78,7 +81,7 @@ impl<'a> Play<'a> {
         interrupted: impl Future<Output = ()>,
     ) -> Result<bool, CliError> {
         tokio::pin!(interrupted);
-        self.began = Instant::now();
+        let began = Instant::now();
         let mut next_after = Instant::now();
         loop {
             tokio::select! {
@@ -87,7 +90,7 @@ impl<'a> Play<'a> {
             }
             let outstanding = self.outstanding();
             let scene = Scene {
-                elapsed: self.began.elapsed(),
+                elapsed: began.elapsed(),
                 open: self.story.open(wall_now()),
                 settled: self.is_settled() && Instant::now() >= next_after,
                 outstanding: &outstanding,
@@ -129,7 +132,10 @@ impl<'a> Play<'a> {
             let fault = self.screen.paint().bold(&format!("{:<24}", line.fault));
             self.screen.line(&format!("{at}  {fault} {}", line.text));
         }
-        self.show_status();
+        if self.shown.elapsed() >= SHOW_EVERY {
+            self.shown = Instant::now();
+            self.show_status();
+        }
     }
 
     fn tell_until(&mut self, until: i64) {
@@ -152,7 +158,7 @@ impl<'a> Play<'a> {
         let (_, fired, recovered) = self.story.tally.totals();
         let text = format!(
             "{:>7.1} s  {light} {} made, {} stored, {fired} faults, {recovered} recovered",
-            self.began.elapsed().as_secs_f64(),
+            self.story.elapsed(wall_now()).as_secs_f64(),
             count(self.vendor.events_emitted()),
             count(events),
         );

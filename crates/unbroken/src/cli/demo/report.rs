@@ -1,5 +1,6 @@
 //! The beginning and the end of the demo: what is about to happen, and what came of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,14 +32,14 @@ impl Header<'_> {
         };
         let (agents, rate) = (u64::from(settings.agents), settings.rate);
         screen.line(&format!(
-            "A made-up contact centre, {} and {rate} events a second, runs for {} {ways} (seed {}).",
+            "A made-up contact centre, {}, {rate} events a second, runs for {} {ways} (seed {}).",
             counted(agents, "agent"),
             duration_ms(millis(self.duration)),
             settings.seed,
         ));
+        let dir = self.dir.display();
         screen.line(&format!(
-            "Unbroken records it over real sockets into {}. Each line is one fault and its recovery:\n",
-            self.dir.display(),
+            "Unbroken records it over real sockets into {dir}. Each line: a fault, its recovery.\n",
         ));
     }
 }
@@ -84,7 +85,8 @@ impl Ending {
     fn faults_text(&self, paint: Paint) -> String {
         let (asked, fired, recovered) = self.tally.totals();
         let mut text = String::new();
-        let open = [self.tally.outstanding(), self.tally.unrecovered()].concat();
+        let open: BTreeSet<String> =
+            self.tally.outstanding().into_iter().chain(self.tally.unrecovered()).collect();
         let mark = if open.is_empty() { paint.good("✔") } else { paint.bad("✘") };
         let _ = write!(
             text,
@@ -191,6 +193,7 @@ pub(super) fn print(ending: &Ending, json: bool, screen: &mut Screen) -> Result<
         out.text(&ending.text(Paint::of(&std::io::stdout())))?;
         out.text(&ending.look_text())?;
     }
+    out.flush()?;
     if !ending.is_clean() {
         for example in &ending.judgement.verdict.examples {
             let position = example.position.as_deref().unwrap_or("no position");
@@ -200,5 +203,5 @@ pub(super) fn print(ending: &Ending, json: bool, screen: &mut Screen) -> Result<
             ));
         }
     }
-    out.flush()
+    Ok(())
 }

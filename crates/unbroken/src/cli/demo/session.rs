@@ -78,9 +78,10 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
         play.wait(LAST_RECOVERIES_MAX, |play| play.story.open_in_all() == 0).await;
     }
     drop(play);
+    screen.status("The vendor stops breaking, then falls silent; the record comes to rest …");
     let quiet = fall_silent(&mut vendor, &handle).await;
     drop(stop);
-    screen.clear();
+    screen.status("Reading the log back from disk, and holding it against the truth …");
     let stopped = running.await.map_err(|error| CliError::Task(error.to_string()))?;
     stopped?;
     let emitted = vendor.events_emitted();
@@ -89,6 +90,7 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     let judging = tokio::task::spawn_blocking(move || Judgement::of(&dir, &truth, &timing, &[]));
     let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
 
+    screen.clear();
     let ending = Ending {
         judgement,
         tally: story.tally,

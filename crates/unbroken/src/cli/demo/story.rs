@@ -49,6 +49,11 @@ impl Story {
         }
     }
 
+    /// Since the story began.
+    pub(super) fn elapsed(&self, now: UnixMicros) -> Duration {
+        Duration::from_micros(u64::try_from(now.0 - self.began_at.0).unwrap_or(0))
+    }
+
     /// A fault was asked for.
     pub(super) fn expected(&mut self) {
         self.expected += 1;
@@ -127,7 +132,7 @@ impl Story {
         }
     }
 
-    /// A gap that is open when the stream is live again is about to be closed; the line waits for it.
+    /// Tells of every episode that is over.
     fn settle(&mut self) {
         let live = self.live_since.is_some();
         let mut index = 0;

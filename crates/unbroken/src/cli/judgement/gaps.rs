@@ -37,8 +37,11 @@ impl GapTally {
 
     /// `[{cause, outcome, rows}]`.
     pub(crate) fn to_json(&self) -> Value {
-        let entry = |((cause, outcome), rows): (&(String, &str), &u64)| json!({ "cause": cause, "outcome": outcome, "rows": rows });
-        Value::Array(self.rows.iter().map(entry).collect())
+        let rows = self.rows.iter();
+        let entries = rows.map(
+            |((cause, outcome), rows)| json!({ "cause": cause, "outcome": outcome, "rows": rows }),
+        );
+        Value::Array(entries.collect())
     }
 }
 

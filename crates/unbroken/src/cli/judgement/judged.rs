@@ -45,7 +45,7 @@ impl Judgement {
         let mut deaths = deaths.iter().peekable();
         let mut batches = reader.batches(reader.oldest_offset()?)?;
         while let Some(batch) = batches.next_batch()? {
-            if deaths.next_if(|death| **death <= batch.written_at).is_some() {
+            while deaths.next_if(|death| **death <= batch.written_at).is_some() {
                 witnesses.died();
             }
             for (offset, record) in batch.entries() {

@@ -10,7 +10,7 @@ use unbroken_sim::Verdict;
 /// Two paragraphs and a tick or a cross for each promise.
 pub(crate) fn explain(verdict: &Verdict, bound_ms: u64, paint: Paint) -> String {
     let mut text = String::new();
-    for promise in [events(verdict), state(verdict, bound_ms)] {
+    for promise in [state(verdict, bound_ms), events(verdict)] {
         let mark = if promise.kept { paint.good("✔ kept  ") } else { paint.bad("✘ BROKEN") };
         let _ = writeln!(text, "{mark}  {}", paint.bold(promise.title));
         for line in promise.lines {
@@ -42,7 +42,7 @@ fn events(v: &Verdict) -> Promise {
     ));
     if missing > 0 {
         lines.push(format!(
-            "{} withheld by the vendor for good, and the ledger says so ({} certainly, {} possibly)",
+            "{} withheld by the vendor for good, as the ledger says ({} certainly, {} possibly)",
             count(missing),
             count(v.unrecoverable),
             count(v.unproven),

@@ -1,0 +1,88 @@
+//! Short demos, one per numbering: exit code 0, every fault told, every promise kept.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+/// Runs a demo and returns the object of its last line. On failure everything it said is shown,
+/// with the command that repeats it.
+fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
+    let dir = tempdir().expect("a temporary directory");
+    let args = [
+        "demo",
+        "--json",
+        "--duration",
+        "2s",
+        "--agents",
+        "40",
+        "--rate",
+        "100",
+        "--seed",
+        seed,
+        "--numbering",
+        numbering,
+        "--faults",
+        faults,
+    ];
+    let output = Command::new(env!("CARGO_BIN_EXE_unbroken"))
+        .args(args)
+        .arg("--dir")
+        .arg(dir.path().join("data"))
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the binary was built for this test");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "unbroken {}\n{said}\n{stdout}", args.join(" "));
+    let last = stdout.lines().last().expect("a last line");
+    serde_json::from_str(last).expect("the last line is one object")
+}
+
+fn assert_kept(figures: &Value, faults: &str) {
+    for figure in [
+        "lost",
+        "uncovered",
+        "overclaimed",
+        "duplicated",
+        "out_of_order",
+        "stale_keys",
+        "gaps_open",
+    ] {
+        assert_eq!(figures[figure], 0, "{figure} of {figures}");
+    }
+    assert!(figures["events_stored"].as_u64() > Some(0), "{figures}");
+    for fault in faults.split(',') {
+        let told = &figures["faults"][fault];
+        assert!(told["fired"].as_u64() >= Some(1), "{fault} of {figures}");
+        assert!(told["recovered"].as_u64() >= Some(1), "{fault} of {figures}");
+    }
+}
+
+#[test]
+fn a_contiguous_vendor_s_faults_are_all_recovered_from() {
+    let faults = "clean-close,tcp-reset,subscribe-refused-stale,history-flood,silent-clamp";
+    let figures = demo("contiguous", faults, "11");
+    assert_kept(&figures, faults);
+    assert_eq!(figures["undetectable"], 0, "nothing hides on a contiguous stream: {figures}");
+}
+
+#[test]
+fn a_vendor_with_holes_in_its_numbering_is_recorded_without_loss() {
+    let faults = "tcp-reset,zombie-context,sequence-reset";
+    assert_kept(&demo("increasing", faults, "12"), faults);
+}
+
+#[test]
+fn a_vendor_without_numbers_is_recorded_with_its_losses_on_the_ledger() {
+    let faults = "clean-close,duplicates";
+    assert_kept(&demo("none", faults, "13"), faults);
+}
+
+#[test]
+fn a_quiet_demo_is_clean_and_says_that_no_fault_was_asked_for() {
+    let figures = demo("contiguous", "none", "14");
+    assert_eq!(figures["recoveries"], 0);
+    assert_eq!(figures["unrecoverable"], 0);
+    assert_eq!(figures["clean"], true);
+}

@@ -1,0 +1,7 @@
+//! The binary over real sockets against the simulated vendor, judged by the vendor's own ledger.
+
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
+mod demo;
+mod service;
+mod signals;
