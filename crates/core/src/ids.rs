@@ -47,9 +47,8 @@ macro_rules! text_id {
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
-        #[derive(
-            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-        )]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub $inner);
 
@@ -70,7 +69,8 @@ macro_rules! number_id {
 }
 
 text_id! {
-    /// One subscription of one source, written `source/stream`; the unit of position, gaps and Live.
+    /// One subscription of one source, written `source/stream`; the unit of position, gaps and
+    /// Live.
     StreamId
 }
 text_id! {

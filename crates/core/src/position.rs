@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One numbering of the vendor's stream. A local counter: the vendor's own name for the epoch, where
-/// it has one, is kept beside it. Positions of different epochs are never compared as numbers.
+/// One numbering of the vendor's stream. A local counter: the vendor's own name for the epoch,
+/// where it has one, is kept beside it. Positions of different epochs are never compared as
+/// numbers.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

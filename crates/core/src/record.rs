@@ -1,8 +1,8 @@
 //! What the log holds.
 //!
-//! **State = the last write in offset order, per key, among records with `effect = state`, published
-//! outside snapshot brackets.** Every consumer, in every language, implements that one sentence;
-//! [`crate::fold`] is the reference.
+//! **State = the last write in offset order, per key, among records with `effect = state`,
+//! published outside snapshot brackets.** Every consumer, in every language, implements that one
+//! sentence; [`crate::fold`] is the reference.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! The two clocks: [`Millis`], the only one that decides anything, and [`UnixMicros`], which is data.
+//! The two clocks: [`Millis`], the only one that decides anything, and [`UnixMicros`], which is
+//! data.
 
 use std::fmt;
 use std::ops::{Add, Sub};

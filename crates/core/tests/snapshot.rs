@@ -83,7 +83,10 @@ fn a_total_that_changes_between_pages_begins_the_snapshot_again() {
     first.total = Some(9);
     world.give(Input::Page { request, page: first });
     world.page(world.events.len());
-    let torn = |r: &Report| matches!(r, Report::SnapshotRefused { why, .. } if why.as_str().contains("total"));
+    let torn = |r: &Report| match r {
+        Report::SnapshotRefused { why, .. } => why.as_str().contains("total"),
+        _ => false,
+    };
     assert!(world.reports.iter().any(torn));
     world.run_to_live();
     world.assert_state_is_the_vendors();

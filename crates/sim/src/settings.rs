@@ -87,7 +87,8 @@ pub struct Settings {
     pub latency_ms: u64,
     /// Between two heartbeats on a stream, in milliseconds.
     pub heartbeat_ms: u64,
-    /// Life of an access token, in milliseconds; `expires_in` is rounded down to seconds (at least 1).
+    /// Life of an access token, in milliseconds; `expires_in` is rounded down to seconds (at least
+    /// 1).
     pub token_life_ms: u64,
     /// Scopes that a token can have.
     pub scopes: Vec<String>,
@@ -101,8 +102,8 @@ pub struct Settings {
     pub churn_ms: u64,
     /// How long before a planned close it is announced, in milliseconds.
     pub closing_notice_ms: u64,
-    /// A fault's scenario ends after so long, whatever has happened, in milliseconds. Must be above a
-    /// client's longest silence and backoff, or faults are missed.
+    /// A fault's scenario ends after so long, whatever has happened, in milliseconds. Must be above
+    /// a client's longest silence and backoff, or faults are missed.
     pub scenario_ms_max: u64,
     /// What clients must show; `None`: made up, and told by [`crate::Vendor::credentials`].
     pub credentials: Option<Credentials>,

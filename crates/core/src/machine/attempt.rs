@@ -14,8 +14,8 @@ use crate::machine::token::{Token, Verdict};
 use crate::machine::{Blocked, CloseHow, Message, Output, Phase, Report, Rung};
 use crate::record::{Closer, GapCause, Turn};
 
-/// Refusals of a snapshot's own tag are remembered over this many outages before it is probed again:
-/// the vendor may have been mended, and the probe costs two round trips.
+/// Refusals of a snapshot's own tag are remembered over this many outages before it is probed
+/// again: the vendor may have been mended, and the probe costs two round trips.
 const REBASE_PROBE_OUTAGES: u8 = 8;
 
 impl Stream {

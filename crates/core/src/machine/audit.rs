@@ -87,8 +87,8 @@ impl Stream {
             && caps.snapshot_body == SnapshotBody::State
     }
 
-    /// How long before its request an audit of rows begins to note which keys are touched: an answer
-    /// may be this old, and an event this late.
+    /// How long before its request an audit of rows begins to note which keys are touched: an
+    /// answer may be this old, and an event this late.
     fn audit_lead_ms(&self, cx: &Cx<'_>) -> u64 {
         cx.timing().grace_ms + cx.caps().snapshot_staleness_ms_max
     }

@@ -83,7 +83,8 @@ pub enum Input {
         /// Its meaning.
         decoded: Decoded,
     },
-    /// Reading was stopped (the journal is behind) or resumed. Silence while we do not read is ours.
+    /// Reading was stopped (the journal is behind) or resumed. Silence while we do not read is
+    /// ours.
     Reading {
         /// The socket.
         conn: ConnId,

@@ -217,10 +217,11 @@ impl Stream {
 
     /// Moves the position after an install, and says where ledger rows end that no event has ended.
     ///
-    /// Without a ledger row the position stays: only a row may cover what lies below the tag. Where events have come, or are known to come from a base on, the position stays with the
-    /// stream: events between it and the tag will still arrive, and enter as history. Only where
-    /// nothing is known does it move to the tag; events that arrive from below it all the same are
-    /// taken as late ones.
+    /// Without a ledger row the position stays: only a row may cover what lies below the tag. Where
+    /// events have come, or are known to come from a base on, the position stays with the stream:
+    /// events between it and the tag will still arrive, and enter as history. Only where nothing is
+    /// known does it move to the tag; events that arrive from below it all the same are taken as
+    /// late ones.
     fn take_position(&mut self, tag: Option<Position>, new_epoch: bool) -> Option<Position> {
         let held = self.seen.position;
         let link = self.link.as_ref()?;

@@ -1,8 +1,8 @@
 //! The recovery machine of one source.
 //!
 //! **Every input goes through [`Machine::handle_input`] with the moment it happened; after each,
-//! [`Machine::poll_output`] is called until it says [`Output::Wait`].** Nothing else goes in or out.
-//! The run loop of any driver is:
+//! [`Machine::poll_output`] is called until it says [`Output::Wait`].** Nothing else goes in or
+//! out. The run loop of any driver is:
 //!
 //! 1. give [`Input::Restored`] with what the log holds;
 //! 2. carry out outputs until `Wait`;

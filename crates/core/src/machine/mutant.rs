@@ -1,5 +1,5 @@
-//! Guards that can be taken out on purpose, in the proof build only: a check that no mutant fails is
-//! no check.
+//! Guards that can be taken out on purpose, in the proof build only: a check that no mutant fails
+//! is no check.
 
 /// A guard taken out.
 #[cfg_attr(not(feature = "proof"), expect(unreachable_pub, reason = "exported in the proof build"))]

@@ -442,10 +442,9 @@ impl Stream {
         let fruitless = self.link.as_ref().is_some_and(|link| !link.fruitful);
         if fruitless && !self.is_live() {
             self.outage.fruitless += 1;
-            if self.outage.fruitless >= 2
-                && let Some(link) = self.link.clone()
-            {
-                self.note_stale(cx, &link, None, what);
+            if self.outage.fruitless >= 2 {
+                self.outage.overlap = Some(GapCause::Mute);
+                cx.report(Report::Stale { stream: self.id.clone(), what: Label::from(what) });
             }
         }
         let class = Class::Retry { after_ms: None };

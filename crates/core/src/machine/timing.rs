@@ -12,8 +12,8 @@ pub struct Timing {
     pub subscribe_ms: u64,
     /// How long a resume may stay unproved before a snapshot is fetched beside it.
     pub prove_ms: u64,
-    /// Silence after which a socket is taken for dead. Must be below the path's own idle limit (60 s
-    /// for many load balancers) and above the vendor's heartbeat.
+    /// Silence after which a socket is taken for dead. Must be below the path's own idle limit (60
+    /// s for many load balancers) and above the vendor's heartbeat.
     pub idle_ms: u64,
     /// Silence after which a ping is sent.
     pub ping_ms: u64,

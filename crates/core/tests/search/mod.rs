@@ -150,7 +150,8 @@ impl Node {
         if in_flight > 0 {
             acts.push(Act::Commit);
         }
-        // Idle, ping and audit are set beyond this world's end: each would only begin another outage.
+        // Idle, ping and audit are set beyond this world's end: each would only begin another
+        // outage.
         let due = world.deadline.is_some_and(|at| at.since(world.now) < THE_END_MS);
         if !on_its_way && due {
             acts.push(Act::Timer);

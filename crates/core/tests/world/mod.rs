@@ -216,8 +216,8 @@ impl World {
         self.fold(self.durable).streams.remove(&stream()).and_then(|fold| fold.position)
     }
 
-    /// The process dies and a new one starts on what is durable, plus `survivors` units that were on
-    /// their way to the disk.
+    /// The process dies and a new one starts on what is durable, plus `survivors` units that were
+    /// on their way to the disk.
     pub fn crash(&mut self, survivors: usize) {
         self.durable += survivors;
         self.log.truncate(self.durable);

@@ -151,7 +151,7 @@ impl Writer {
     fn apply(&mut self, first_offset: u64, appends: &[Append]) {
         let records = appends.iter().flat_map(|append| &append.records);
         for (offset, record) in (first_offset..).zip(records) {
-            state::apply_record(&mut self.fold, offset, record);
+            self.fold.apply(offset, record);
         }
         let marks = appends.iter().filter_map(|append| append.mark.as_ref());
         state::apply_marks(&mut self.fold, marks);

@@ -8,8 +8,8 @@ use super::session::Session;
 use crate::fault::Fault;
 use crate::world::World;
 
-/// Most events in one write: large enough that system calls do not count, small enough that a cut or
-/// a heartbeat does not wait long.
+/// Most events in one write: large enough that system calls do not count, small enough that a cut
+/// or a heartbeat does not wait long.
 const BATCH_EVENTS_MAX: u64 = 256;
 /// Reordered events lie within so many places …
 const REORDER_EVENTS_MAX: usize = 5;

@@ -5,13 +5,13 @@
 //!
 //! # Token
 //! `POST /token`, form-encoded: `grant_type=client_credentials` or `password` (`username`,
-//! `password`), the client by `Authorization: Basic` or `client_id` and `client_secret` in the body,
-//! optionally `scope`. Answer: `access_token`, `token_type`, `expires_in` (seconds), `scope`. Errors
-//! are `{"error":…,"error_description":…}` with 400 or 401.
-//! Every other request needs `Authorization: Bearer`. 401 `invalid_token` means: get a new one; 403
-//! `insufficient_scope` means that a new one does not help.
-//! A token is looked at when a request or a handshake arrives; a stream outlives its token's expiry,
-//! not its revocation (`{"type":"error","code":"unauthorized"}`, then close code 4401).
+//! `password`), the client by `Authorization: Basic` or `client_id` and `client_secret` in the
+//! body, optionally `scope`. Answer: `access_token`, `token_type`, `expires_in` (seconds), `scope`.
+//! Errors are `{"error":…,"error_description":…}` with 400 or 401. Every other request needs
+//! `Authorization: Bearer`. 401 `invalid_token` means: get a new one; 403 `insufficient_scope`
+//! means that a new one does not help. A token is looked at when a request or a handshake arrives;
+//! a stream outlives its token's expiry, not its revocation
+//! (`{"type":"error","code":"unauthorized"}`, then close code 4401).
 //!
 //! # Baseline
 //! `GET /api/v2/wfm/schedules?limit=&offset=`, scope `wfm:schedule:read`:
@@ -26,8 +26,8 @@
 //!
 //! # Stream
 //! `GET /notifications/v1/stream` with `Upgrade: websocket`. Messages are JSON texts.
-//! * `{"action":"subscribe","resource":"adherence","payload":{"sequenceId":N,"resources":["adherence"],
-//!   "agentIds":[…]}}`: all but `action` may be left out. `sequenceId` N: serve every event after N
+//! * `{"action":"subscribe","resource":"adherence","payload":{…}}` with a payload of
+//!   `{"sequenceId":N,"resources":["adherence"],"agentIds":[…]}`: all but `action` may be left out. `sequenceId` N: serve every event after N
 //!   that is kept, in order, then live ones in order, on this one subscription. Without it: serve
 //!   events from now on. An `epoch` in the payload must be the present one. A second subscribe on a
 //!   socket replaces the first.
@@ -36,26 +36,28 @@
 //! * N at or above the floor and at or below the head is accepted. Below the floor (the oldest
 //!   position from which all is kept): `{"type":"error","code":"stale_sequence"}`, with
 //!   `announce_floor` also `floor`. Above the head: `unknown_sequence`. The socket stays open.
-//! * Events: `{"type":"event","subscriptionId":"…","epoch":"…","sequenceId":N,"resource":"adherence",
+//! * Events:
+//!   `{"type":"event","subscriptionId":"…","epoch":"…","sequenceId":N,"resource":"adherence",
 //!   "timestamp":"…","adherence":{…}}`. An agent that left: the same with `"type":"removed"` and an
-//!   adherence object that holds the `agentId` alone. Neighbouring events of an agent always differ.
-//! * `{"type":"heartbeat","sequenceId":N}` every `heartbeat_ms`: every event of the subscription up to
-//!   N was sent before it on this socket. Without a subscription N is left out. A protocol ping
+//!   adherence object that holds the `agentId` alone. Neighbouring events of an agent always
+//!   differ.
+//! * `{"type":"heartbeat","sequenceId":N}` every `heartbeat_ms`: every event of the subscription up
+//!   to N was sent before it on this socket. Without a subscription N is left out. A protocol ping
 //!   follows each.
-//! * `{"action":"unsubscribe"}` → `{"type":"unsubscribed","subscriptionId":"…"}`; `{"action":"ping"}`
-//!   → `{"type":"pong"}`; protocol pings are answered.
+//! * `{"action":"unsubscribe"}` → `{"type":"unsubscribed","subscriptionId":"…"}`;
+//!   `{"action":"ping"}` → `{"type":"pong"}`; protocol pings are answered.
 //! * `{"type":"closing","inSeconds":S}`: the vendor will close this socket; another may be opened
 //!   beside it. Any number of sockets may be open.
 //!
 //! # Numberings
 //! `contiguous`: each event's number is the one before plus 1, over all agents; a subscription to
-//! some agents only sees holes. `increasing`: tenant-wide, with holes made by events that nobody here
-//! is shown, which move the head too. `none`: no `sequenceId` and no `epoch` anywhere; one in a
-//! subscribe message is ignored; there is no replay.
+//! some agents only sees holes. `increasing`: tenant-wide, with holes made by events that nobody
+//! here is shown, which move the head too. `none`: no `sequenceId` and no `epoch` anywhere; one in
+//! a subscribe message is ignored; there is no replay.
 //!
 //! # Epochs
-//! The epoch names the numbering. When it changes, sockets break, history is gone, and numbers begin
-//! at 1. Agents and their state stay.
+//! The epoch names the numbering. When it changes, sockets break, history is gone, and numbers
+//! begin at 1. Agents and their state stay.
 
 pub(crate) mod delivery;
 pub(crate) mod hub;

@@ -99,10 +99,10 @@ impl Tokens {
 
     fn issue(&mut self, scopes: Vec<String>, now_ms: u64) -> Response {
         let token = format!("sim-{:032x}", self.rng.u128(..));
+        let (seconds, scope) = ((self.life_ms / 1_000).max(1), scopes.join(" "));
         let body = format!(
-            "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{},\"scope\":\"{}\"}}",
-            (self.life_ms / 1_000).max(1),
-            scopes.join(" ")
+            "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\
+             \"expires_in\":{seconds},\"scope\":\"{scope}\"}}"
         );
         let expires_ms = now_ms.saturating_add(self.life_ms);
         self.given.insert(token, Token { expires_ms, scopes, is_revoked: false });

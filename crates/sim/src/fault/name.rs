@@ -34,14 +34,14 @@ pub enum Fault {
     /// accepted; each refusal purges history. Positioned only.
     ExactHeadOnly,
     /// After a cut with history purged, the old position is accepted as if nothing had been lost,
-    /// and events begin at the oldest one kept. Heartbeats count from there, so they prove nothing of
-    /// what lies before. Positioned only: without positions nothing is asked for, so nothing can be
-    /// clamped.
+    /// and events begin at the oldest one kept. Heartbeats count from there, so they prove nothing
+    /// of what lies before. Positioned only: without positions nothing is asked for, so nothing can
+    /// be clamped.
     SilentClamp,
     /// The first subscription after a cut is accepted, heartbeats come, events never do, until the
     /// client leaves the socket (or, after some seconds, the vendor closes it). The heartbeats name
-    /// the position served so far, so they do not lie about the events. Any numbering: with positions
-    /// the head gives it away, without them the state does.
+    /// the position served so far, so they do not lie about the events. Any numbering: with
+    /// positions the head gives it away, without them the state does.
     MuteAfterReconnect,
     /// After a cut, old events from below the asked position come first, under the new subscription
     /// id. Positioned only: without positions old events under a valid id cannot be told from new
@@ -53,8 +53,8 @@ pub enum Fault {
     /// Frames are repeated at once. Any numbering: without positions a repeated frame equals the
     /// agent's state and changes nothing.
     Duplicates,
-    /// Frames change places, within 5 events and 50 ms. Contiguous only: where numbers have holes or
-    /// are missing, a late event cannot be told from one that never was.
+    /// Frames change places, within 5 events and 50 ms. Contiguous only: where numbers have holes
+    /// or are missing, a late event cannot be told from one that never was.
     Reordering,
     /// While the client is away its token dies: 401 at its next use. Any numbering.
     TokenExpiredInOutage,
@@ -132,8 +132,8 @@ impl Fault {
         }
     }
 
-    /// Whether a client of a vendor with this numbering can see the fault for what it is. The reason
-    /// is in each fault's documentation.
+    /// Whether a client of a vendor with this numbering can see the fault for what it is. The
+    /// reason is in each fault's documentation.
     pub fn applies_to(self, numbering: Numbering) -> bool {
         match self {
             Self::SubscribeRefusedStale

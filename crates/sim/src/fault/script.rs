@@ -4,8 +4,8 @@ use super::Fault;
 
 /// A schedule of faults: rounds in seeded order, one after another, with room to recover between.
 ///
-/// Each round injects every fault once. Rounds begin as long as there is time; when the time is over,
-/// faults that never fired are tried again, up to three times the time asked for.
+/// Each round injects every fault once. Rounds begin as long as there is time; when the time is
+/// over, faults that never fired are tried again, up to three times the time asked for.
 #[derive(Clone, Debug)]
 pub struct Script {
     /// What is injected in each round.

@@ -64,7 +64,8 @@ impl Response {
     pub(crate) fn write(&self, out: &mut BytesMut) {
         let challenge = if self.status == 401 { "WWW-Authenticate: Bearer\r\n" } else { "" };
         let head = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{challenge}\r\n",
+            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n{challenge}\r\n",
             self.status,
             reason(self.status),
             self.body.len()

@@ -77,8 +77,8 @@ async fn carry(mut socket: TcpStream, far: DuplexStream, delay: Duration, reset:
         let never = AtomicBool::new(false);
         let inward = road(socket_read, far_write, delay, &never);
         tokio::pin!(outward, inward);
-        // The near end's going ends the connection; the client's going is passed on to the near end,
-        // which then goes too.
+        // The near end's going ends the connection; the client's going is passed on to the near
+        // end, which then goes too.
         tokio::select! {
             () = &mut outward => {}
             () = &mut inward => outward.await,
@@ -105,8 +105,9 @@ async fn road(
     loop {
         let due = queue.front().map(|(due, _)| *due).or(ended);
         buffer.reserve(READ_BYTES_MAX);
+        let has_room = ended.is_none() && queued_bytes < ROAD_BYTES_MAX;
         tokio::select! {
-            read = source.read_buf(&mut buffer), if ended.is_none() && queued_bytes < ROAD_BYTES_MAX => {
+            read = source.read_buf(&mut buffer), if has_room => {
                 match read {
                     Ok(count) if count > 0 => {
                         queued_bytes += count;

@@ -8,8 +8,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::SimError;
 
-/// Makes an authority and a server certificate for this machine; returns the authority's certificate
-/// as PEM.
+/// Makes an authority and a server certificate for this machine; returns the authority's
+/// certificate as PEM.
 pub(crate) fn make() -> Result<(TlsAcceptor, String), SimError> {
     let (chain, key, ca_pem) =
         certificates().map_err(|error| SimError::Certificate { reason: error.to_string() })?;

@@ -88,8 +88,8 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         self.source
     }
 
-    /// The next message, `None` at the end of the stream. May be dropped while waiting: what was read
-    /// stays.
+    /// The next message, `None` at the end of the stream. May be dropped while waiting: what was
+    /// read stays.
     pub(crate) async fn next(&mut self) -> io::Result<Option<(Opcode, Bytes)>> {
         loop {
             while let Some(frame) = take_frame(&mut self.buffer)? {

@@ -54,8 +54,8 @@ impl<'a> Coverage<'a> {
         Self { truth, epochs, rows: rows.collect() }
     }
 
-    /// The most definite thing that the ledger says. A `repaired` row says nothing is missing, so it
-    /// covers nothing.
+    /// The most definite thing that the ledger says. A `repaired` row says nothing is missing, so
+    /// it covers nothing.
     pub(super) fn standing(&self, event: &TruthEvent) -> Standing {
         let mut standing = Standing::Uncovered;
         for (row, from_us) in &self.rows {
@@ -70,8 +70,8 @@ impl<'a> Coverage<'a> {
         standing
     }
 
-    /// Whether the event lies in the row's interval. On a vendor without positions the lower bound is
-    /// the emission of the last event received before the row's, as far back as frames can wait.
+    /// Whether the event lies in the row's interval. On a vendor without positions the lower bound
+    /// is the emission of the last event received before the row's, as far back as frames can wait.
     fn covers(&self, row: &LedgerRow, from_us: i64, event: &TruthEvent) -> bool {
         let Some(sequence) = event.sequence else {
             return event.wall_us > from_us && is_until(row, event.wall_us);
@@ -91,8 +91,9 @@ impl<'a> Coverage<'a> {
         is_above && is_below
     }
 
-    /// Whether a stored record lies in a row that says that events are missing there; strictly inside
-    /// where the row is by wall clock, because there the bounds themselves are moments of receipt.
+    /// Whether a stored record lies in a row that says that events are missing there; strictly
+    /// inside where the row is by wall clock, because there the bounds themselves are moments of
+    /// receipt.
     pub(super) fn overclaims(&self, received_us: i64, event: &TruthEvent) -> bool {
         self.rows.iter().any(|(row, from_us)| {
             row.outcome == Outcome::Unrecoverable
@@ -114,7 +115,8 @@ impl<'a> Coverage<'a> {
         }
     }
 
-    /// Positions of an epoch up to which the ledger has come: a row's end is where the client stands.
+    /// Positions of an epoch up to which the ledger has come: a row's end is where the client
+    /// stands.
     pub(super) fn ends(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
         self.rows
             .iter()

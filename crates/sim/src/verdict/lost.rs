@@ -68,9 +68,9 @@ impl<'a> Losses<'a> {
         None
     }
 
-    /// Whether the vendor, as it was when it accepted this subscription, would have accepted one from
-    /// where the client stood below the event, and served the event on it. Where it stood nowhere (a
-    /// new numbering) there was no position to ask from.
+    /// Whether the vendor, as it was when it accepted this subscription, would have accepted one
+    /// from where the client stood below the event, and served the event on it. Where it stood
+    /// nowhere (a new numbering) there was no position to ask from.
     fn would_serve(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
         let Some(sequence) = event.sequence else { return false };
         if served.epoch != event.epoch || !served.replay {
@@ -83,8 +83,8 @@ impl<'a> Losses<'a> {
     }
 
     /// Whether the missing event was dropped on a socket that stayed up, on a stream that is not
-    /// contiguous, and the next audit could not show it, because by then the agent had a newer state
-    /// that the client holds.
+    /// contiguous, and the next audit could not show it, because by then the agent had a newer
+    /// state that the client holds.
     pub(super) fn is_undetectable(&self, event: &TruthEvent) -> bool {
         let was_muted = self.truth.subscriptions.iter().any(|served| {
             served.muted

@@ -17,8 +17,8 @@ pub(super) struct StaleKey {
     pub(super) reason: &'static str,
 }
 
-/// Keys whose last value is not the vendor's. Where the baseline carries no state, only keys that the
-/// client holds or was told of can be asked for.
+/// Keys whose last value is not the vendor's. Where the baseline carries no state, only keys that
+/// the client holds or was told of can be asked for.
 pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, first: u64) -> Vec<StaleKey> {
     let scope = truth.subscribed_agents();
     let mut last: BTreeMap<&str, &TruthEvent> = BTreeMap::new();

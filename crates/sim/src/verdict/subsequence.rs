@@ -19,8 +19,9 @@ fn may_be<T: PartialEq>(sent: &Element<T>, held: &Element<T>) -> bool {
 
 /// Pairs (index into `sent`, index into `held`) of a longest common subsequence, rising in both.
 ///
-/// Equal ends are paired off first. Between them the elements that may be the same are few, as bodies
-/// hardly repeat, so the pairs are searched for a longest rising chain (Hunt and Szymanski, 1977).
+/// Equal ends are paired off first. Between them the elements that may be the same are few, as
+/// bodies hardly repeat, so the pairs are searched for a longest rising chain (Hunt and Szymanski,
+/// 1977).
 pub(super) fn longest_common<T: Copy + Eq + Hash>(
     sent: &[Element<T>],
     held: &[Element<T>],

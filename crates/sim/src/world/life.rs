@@ -24,8 +24,8 @@ impl Activity {
     }
 }
 
-/// A day: activities with their usual length in steps and in minutes. An agent begins anywhere in it
-/// and goes round.
+/// A day: activities with their usual length in steps and in minutes. An agent begins anywhere in
+/// it and goes round.
 pub(super) const DAY: [(Activity, u8, u16); 10] = [
     (Activity::OnQueue, 9, 110),
     (Activity::Break, 1, 15),

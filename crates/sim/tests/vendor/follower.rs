@@ -1,5 +1,5 @@
-//! A client that always comes back, by the simplest rules that work. It is no model of a good one: it
-//! only gives every fault the chance to show itself.
+//! A client that always comes back, by the simplest rules that work. It is no model of a good one:
+//! it only gives every fault the chance to show itself.
 
 use std::time::Duration;
 
@@ -59,7 +59,8 @@ async fn ask(stream: &mut Stream, after: Option<u64>) -> Option<Value> {
     }
 }
 
-/// Reads events until the socket ends, or says nothing, or shows no event; returns the last position.
+/// Reads events until the socket ends, or says nothing, or shows no event; returns the last
+/// position.
 async fn listen(stream: &mut Stream) -> Option<u64> {
     let (mut last, mut heartbeats) = (None, 0);
     while let Ok(Ok(message)) = timeout(SILENCE, stream.next()).await {

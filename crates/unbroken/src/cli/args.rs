@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Make the SQLite store again from the log
     Rebuild(RebuildArgs),
+    /// Cut a damaged log before the damage, keeping the damaged bytes beside it
+    Repair(RebuildArgs),
     /// Ask a running service to do something
     Control(ControlArgs),
     /// Run the simulated vendor alone, for testing any client

@@ -11,7 +11,7 @@ use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
-    control, demo, events, gaps, init, kill, rebuild, run, simulate, state, status, verify,
+    control, demo, events, gaps, init, kill, rebuild, repair, run, simulate, state, status, verify,
 };
 
 /// Runs the command that was typed.
@@ -39,6 +39,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Run(args) => run::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Rebuild(args) => rebuild::run(&args),
+        Command::Repair(args) => repair::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Kill(args) => kill::run(&args),
     }

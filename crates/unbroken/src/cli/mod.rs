@@ -14,6 +14,7 @@ mod kill;
 mod logging;
 mod output;
 mod rebuild;
+mod repair;
 mod run;
 mod settings;
 mod simulate;

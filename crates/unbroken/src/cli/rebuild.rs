@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RebuildArgs) -> Result<Answer, CliError> {
 }
 
 /// The service feeds the file that would be replaced under it.
-fn refuse_while_running(place: &Place) -> Result<(), CliError> {
+pub(super) fn refuse_while_running(place: &Place) -> Result<(), CliError> {
     match control::ask(&place.data_dir, &Request::Status {}) {
         Err(ControlError::NotRunning(_)) => Ok(()),
         Ok(_) => Err(CliError::Running),

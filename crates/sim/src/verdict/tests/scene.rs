@@ -38,8 +38,8 @@ impl Scene {
         Self { truth, evidence: Evidence::default() }
     }
 
-    /// A subscription from the beginning and events 1 to 6 of the agents a and b in turn, at 10, 20 …
-    /// 60 ms, all read, stored and shown: nothing can be said against it.
+    /// A subscription from the beginning and events 1 to 6 of the agents a and b in turn, at 10, 20
+    /// … 60 ms, all read, stored and shown: nothing can be said against it.
     pub(super) fn clean(numbering: Numbering) -> Self {
         let mut scene = Self::new(numbering);
         scene.subscribe(0, Some(0));
@@ -93,7 +93,8 @@ impl Scene {
         self.truth.epochs.push(name);
     }
 
-    /// An accepted subscription with the floor at 0; it serves what is above the position asked for.
+    /// An accepted subscription with the floor at 0; it serves what is above the position asked
+    /// for.
     pub(super) fn subscribe(&mut self, at_ms: i64, asked: Option<u64>) -> usize {
         let epoch = self.truth.epochs.len() as u32 - 1;
         let events = &self.truth.events;
