@@ -251,3 +251,64 @@ fn a_vendor_without_replay_gets_an_exact_row_per_outage() {
     assert_eq!(row.cause, GapCause::NoReplay);
     assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (3, 5));
 }
+
+#[test]
+fn what_a_dead_socket_brought_behind_a_hole_is_where_the_next_one_goes_on() {
+    let mut world = live(world::Rules { on_old: OnOld::Clamp, ..contiguous() });
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    world.emit(1);
+    world.emit(0);
+    while world.asked.len() < 2 {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.answer(conn);
+    while !world.socks[&conn].queue.is_empty() {
+        world.deliver(conn);
+    }
+    assert_eq!(world.sequences(), [], "they wait behind the hole");
+    world.rules.on_old = OnOld::Refuse;
+    world.break_sock(conn);
+    world.emit(1);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [4, 5, 6]);
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (2, 3));
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn a_socket_that_goes_mute_while_state_converges_is_given_up() {
+    let mut rules = contiguous();
+    rules.caps.replay = Replay::None;
+    let mut world = live(rules);
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    while world.pages.is_empty() {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().mute = true;
+    for _ in 0..100 {
+        if !world.socks.contains_key(&conn) {
+            break;
+        }
+        world.emit(1);
+        if !world.step() {
+            world.tick();
+        }
+    }
+    assert!(!world.socks.contains_key(&conn), "the mute socket was never given up");
+    world.run_to_live();
+    world.settle();
+    world.assert_state_is_the_vendors();
+}

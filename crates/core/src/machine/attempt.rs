@@ -293,9 +293,13 @@ impl Stream {
                 if asked_below && floor_reached && !self.outage.no_anchor {
                     self.outage.no_anchor = true;
                     self.outage.refused = !cx.caps().epoch_named;
-                } else {
+                } else if self.held.is_empty() {
                     self.outage.refused = true;
                     self.outage.floor = floor.filter(|floor| durable < Some(*floor));
+                } else {
+                    // What an earlier socket brought lies beyond: the vendor may serve from there.
+                    self.release_held(cx, GapCause::Refused);
+                    self.jump = Jump::Unwritten;
                 }
             }
             Rung::Floor => self.outage.floor = floor.filter(|floor| link.asked < Some(*floor)),

@@ -14,8 +14,8 @@ use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
 use crate::snapshot::diff;
 use crate::time::UnixMicros;
 
-/// An audit of rows is begun after this part of the interval, in percent: the rest is for the
-/// request itself.
+/// An audit is begun after this part of the interval, in percent: the rest is for the request
+/// itself.
 const AUDIT_PERCENT: u64 = 90;
 
 /// Where a comparison of rows stands.
@@ -62,15 +62,12 @@ impl Stream {
     /// Sets the time of the next audit so that a key that goes wrong is found within one audit
     /// interval and the grace: what an audit of rows itself takes is part of the interval.
     pub(super) fn schedule_audit(&mut self, cx: &mut Cx<'_>) {
-        let audit_ms = cx.timing().audit_ms;
-        let delay_ms = match self.audits_rows(cx) {
-            true => {
-                let takes_ms = self.audit_lead_ms(cx) + cx.timing().grace_ms;
-                (audit_ms * AUDIT_PERCENT / 100).saturating_sub(takes_ms)
-            }
-            false => audit_ms,
+        let takes_ms = match self.audits_rows(cx) {
+            true => self.audit_lead_ms(cx) + cx.timing().grace_ms,
+            false => 0,
         };
-        self.set_timer(cx, Timer::Audit, delay_ms);
+        let within_ms = cx.timing().audit_ms * AUDIT_PERCENT / 100;
+        self.set_timer(cx, Timer::Audit, within_ms.saturating_sub(takes_ms));
     }
 
     fn audits_head(&self, cx: &Cx<'_>) -> bool {

@@ -36,6 +36,8 @@ pub(super) struct Run {
     pub(super) begun_at: Millis,
     /// The position that state showed when the reconciliation began.
     pub(super) lower: Option<u64>,
+    /// The position held when the snapshot was asked for.
+    held: Option<u64>,
     tries: u32,
     /// All pages are here.
     pub(super) complete: bool,
@@ -74,6 +76,7 @@ impl Stream {
             collected: Collected::default(),
             begun_at: cx.now.at,
             lower: self.shown_sequence(),
+            held: None,
             tries: 0,
             complete: false,
             graced: false,
@@ -126,6 +129,7 @@ impl Stream {
             Err(()) => return self.timers.set(Timer::Refetch, at + cx.config.timing.refetch_ms),
         };
         run.begun_at = at;
+        run.held = self.seen.position.map(|p| p.sequence);
         run.token = token;
         let what = match run.purpose {
             Purpose::Head | Purpose::AuditHead => Fetch::Head,
@@ -349,8 +353,12 @@ impl Stream {
         } else {
             link.first
         };
-        let owed = tag > held && first.is_none() && !new_epoch && self.seen.position.is_some();
-        let promised = link.proof.is_some() || link.rung != Rung::Overlap || link.base.is_some();
+        let behind = tag > held && !new_epoch && self.seen.position.is_some();
+        let owed = behind && (first.is_none() || link.settled);
+        let promised = link.settled
+            || link.proof.is_some()
+            || link.rung != Rung::Overlap
+            || link.base.is_some();
         if owed && promised && !run.graced {
             run.graced = true;
             self.timers.set(Timer::Grace, cx.now.at + cx.config.timing.grace_ms);
@@ -430,8 +438,10 @@ impl Stream {
             return self.handle_audit_grace(cx);
         }
         let Some(run) = self.run.as_ref().filter(|run| run.complete) else { return };
-        let promised_none = self.link.as_ref().is_some_and(|link| !link.fruitful);
-        if run.collected.tag > self.held_sequence() && promised_none {
+        let held = self.held_sequence();
+        let none_came =
+            self.link.as_ref().is_some_and(|l| !l.fruitful || (l.settled && run.held == held));
+        if run.collected.tag > held && none_came {
             return self.handle_mute(cx, "subscribed, but no event came");
         }
         self.evaluate(cx);
