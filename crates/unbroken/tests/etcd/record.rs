@@ -1,0 +1,120 @@
+//! What was recorded, read from the log itself and from the store, and held against what the writer
+//! knows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use unbroken_core::record::{Body, GapCause, GapClosed, GapOutcome, Origin};
+use unbroken_journal::Reader;
+use unbroken_store::{StateFilter, StoreReader};
+
+use crate::writer::Change;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Recorded {
+    /// Every event of the stream, in the log's order.
+    pub(crate) events: Vec<Change>,
+    /// Gaps that were opened and never closed.
+    pub(crate) open_gaps: usize,
+    /// The ledger: the last row of each gap.
+    pub(crate) ledger: Vec<GapClosed>,
+}
+
+impl Recorded {
+    /// Reads the log from its beginning.
+    pub(crate) fn read(data_dir: &Path) -> Self {
+        let reader = Reader::open(data_dir.join("journal")).unwrap();
+        assert_eq!(reader.oldest_offset().unwrap(), 0, "nothing may be past retention yet");
+        let mut recorded = Self::default();
+        let mut gaps = BTreeMap::new();
+        for batch in reader.batches(0).unwrap() {
+            for record in batch.unwrap().records {
+                match record.body {
+                    Body::Change(change) => {
+                        let from_stream = matches!(change.origin, Origin::Live | Origin::Replay);
+                        assert!(from_stream, "nothing else is an event here: {change:?}");
+                        recorded.events.push(Change {
+                            revision: change.position.unwrap().sequence,
+                            key: change.key.to_string(),
+                            value: (!change.deleted).then(|| change.payload.to_vec()),
+                        });
+                    }
+                    Body::GapOpened(gap) => drop(gaps.insert(gap.gap, None)),
+                    Body::GapClosed(gap) => drop(gaps.insert(gap.gap, Some(gap))),
+                    Body::Quarantined(frame) => panic!("not understood: {frame:?}"),
+                    _ => {}
+                }
+            }
+        }
+        recorded.open_gaps = gaps.values().filter(|closed| closed.is_none()).count();
+        recorded.ledger = gaps.into_values().flatten().collect();
+        recorded
+    }
+
+    /// The rows that say that events are missing, but for the one of the first start.
+    pub(crate) fn losses(&self) -> Vec<&GapClosed> {
+        let is_loss =
+            |row: &&GapClosed| row.cause != GapCause::Start && row.outcome != GapOutcome::Repaired;
+        self.ledger.iter().filter(is_loss).collect()
+    }
+
+    /// Every change is an event of the log once, in the order of its making, unless a row of the
+    /// ledger says that it is lost; and what a row says is lost is not in the log. Changes of one
+    /// revision may come in any order. Gives how many are lost.
+    pub(crate) fn assert_complete(&self, changes: &[Change]) -> usize {
+        assert_eq!(self.open_gaps, 0, "{:#?}", self.ledger);
+        let is_lost = |revision: u64| self.ledger.iter().any(|row| covers(row, revision));
+        let (lost, kept): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().partition(|change| is_lost(change.revision));
+        let by_revision = |change: &&Change| (change.revision, change.key.clone());
+        let mut expected = kept;
+        expected.sort_by_key(by_revision);
+        let mut found: Vec<&Change> = self.events.iter().collect();
+        assert!(
+            found.is_sorted_by_key(|event| event.revision),
+            "out of order: {:?}",
+            found.windows(2).find(|pair| pair[0].revision > pair[1].revision)
+        );
+        found.sort_by_key(by_revision);
+        if let Some(at) =
+            (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at))
+        {
+            panic!(
+                "made and not lost: {:?}\nrecorded: {:?}\nledger: {:#?}",
+                expected.get(at),
+                found.get(at),
+                self.ledger
+            );
+        }
+        lost.len()
+    }
+}
+
+/// Whether a row says that events of this revision may be missing.
+fn covers(row: &GapClosed, revision: u64) -> bool {
+    let after = row.after.map_or(0, |after| after.sequence);
+    let through = row.through.map_or(0, |through| through.sequence);
+    row.outcome != GapOutcome::Repaired && after < revision && revision <= through
+}
+
+/// The store's state: each key's value and the revision that wrote it. None may be stale.
+pub(crate) fn state(data_dir: &Path) -> BTreeMap<String, (Vec<u8>, u64)> {
+    let store = StoreReader::open(&data_dir.join("store.sqlite")).unwrap();
+    let state = store.state(&StateFilter::default()).unwrap();
+    let rows = state.rows.into_iter().map(|row| {
+        assert_eq!(row.stale_since, None, "{}", row.key);
+        (row.key.to_string(), (row.payload, row.version.unwrap().sequence))
+    });
+    rows.collect()
+}
+
+/// The store's ledger: after, through, outcome of each row.
+pub(crate) fn ledger_in_store(
+    data_dir: &Path,
+) -> Vec<(Option<u64>, Option<u64>, Option<GapOutcome>)> {
+    let store = StoreReader::open(&data_dir.join("store.sqlite")).unwrap();
+    let rows = store.gaps().unwrap().into_iter();
+    rows.map(|row| (row.after.map(|p| p.sequence), row.through.map(|p| p.sequence), row.outcome))
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! A real etcd server on a directory and ports of its own, killed when dropped, and `etcdctl`.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+const START_MAX: Duration = Duration::from_secs(20);
+const INSTALL: &str = "this test needs a real etcd; `make setup` installs it (Debian: etcd-server \
+                       and etcd-client)";
+
+/// See the module.
+pub(crate) struct Etcd {
+    child: Child,
+    pub(crate) port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Etcd {
+    /// Starts a server. Another process may take the chosen ports first: then others are tried.
+    pub(crate) fn start() -> Self {
+        (0..5).find_map(|_| Self::try_start()).expect("etcd was found but did not start")
+    }
+
+    fn try_start() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let (port, peer_port) = (free_port(), free_port());
+        let client_url = format!("http://127.0.0.1:{port}");
+        let peer_url = format!("http://127.0.0.1:{peer_port}");
+        let spawned = Command::new("etcd")
+            .arg("--data-dir")
+            .arg(dir.path())
+            .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
+            .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
+            // It is never cut off from power here, and so can be as quick as memory.
+            .args(["--initial-cluster", &format!("default={peer_url}"), "--unsafe-no-fsync"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = match spawned {
+            Err(error) if error.kind() == ErrorKind::NotFound => panic!("{INSTALL}"),
+            spawned => spawned.unwrap(),
+        };
+        let mut etcd = Self { child, port, _dir: dir };
+        let deadline = Instant::now() + START_MAX;
+        while Instant::now() < deadline && etcd.child.try_wait().unwrap().is_none() {
+            if etcd.etcdctl(&["endpoint", "health"]).is_ok() {
+                return Some(etcd);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        None
+    }
+
+    /// Runs `etcdctl` and gives its output, or what it complained of.
+    fn etcdctl(&self, args: &[&str]) -> Result<Vec<u8>, String> {
+        let ran = Command::new("etcdctl")
+            .env("ETCDCTL_API", "3")
+            .args(["--endpoints", &format!("http://127.0.0.1:{}", self.port)])
+            .args(args)
+            .output();
+        let output = match ran {
+            Err(error) if error.kind() == ErrorKind::NotFound => panic!("{INSTALL}"),
+            ran => ran.unwrap(),
+        };
+        match output.status.success() {
+            true => Ok(output.stdout),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// What `etcdctl get --prefix` shows: each key's value and the revision that wrote it.
+    pub(crate) fn state(&self, prefix: &str) -> BTreeMap<String, (Vec<u8>, u64)> {
+        let shown = self.etcdctl(&["get", "--prefix", prefix, "--write-out", "json"]).unwrap();
+        let shown: Shown = serde_json::from_slice(&shown).unwrap();
+        let pairs = shown.kvs.into_iter().map(|pair| {
+            let key = String::from_utf8(STANDARD.decode(pair.key).unwrap()).unwrap();
+            (key, (STANDARD.decode(pair.value).unwrap(), pair.mod_revision))
+        });
+        pairs.collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    #[serde(default)]
+    kvs: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    key: String,
+    #[serde(default)]
+    value: String,
+    mod_revision: u64,
+}

@@ -1,0 +1,148 @@
+//! The service under test: the real binary on a data directory, killed and started again.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_unbroken");
+
+/// A service that is told to stop is gone within this time.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// How long a test waits for what must happen. Only a test that fails waits so long.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(crate) struct Service {
+    dir: tempfile::TempDir,
+    child: Child,
+}
+
+impl Service {
+    /// Starts it on a new data directory, to watch a prefix through a port.
+    pub(crate) fn start(port: u16, prefix: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        // The demo's short delays, so that an outage is over soon. Deadlines as for a real server:
+        // a busy machine is not an outage.
+        let config = format!(
+            r#"
+            data_dir = "data"
+            [[source]]
+            name = "etcd"
+            api = "http://127.0.0.1:{port}"
+            stream = "ws://127.0.0.1:{port}"
+            [source.profile]
+            extends = "etcd"
+            variables = {{ prefix = "{prefix}" }}
+            [source.timing]
+            preset = "demo"
+            connect_ms = 10_000
+            subscribe_ms = 10_000
+            prove_ms = 5_000
+            idle_ms = 10_000
+            grace_ms = 2_000
+            page_ms = 10_000
+            "#
+        );
+        std::fs::write(dir.path().join("unbroken.toml"), config).unwrap();
+        let child = spawn(&dir);
+        Self { dir, child }
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// SIGKILL, and at once another life on the same directory.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "it was gone before it was killed: {ended:?}\n{}", self.log());
+        self.child.kill().await.unwrap();
+        self.child = spawn(&self.dir);
+    }
+
+    /// Runs a command on the data directory.
+    pub(crate) async fn ask(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(PROGRAM);
+        command.args(args).arg("--dir").arg(self.data_dir()).env("NO_COLOR", "1");
+        command.output().await.unwrap()
+    }
+
+    /// Waits until the stream is live.
+    pub(crate) async fn until_live(&mut self) {
+        self.until("live", |stream| stream["phase"] == "live").await;
+    }
+
+    /// Waits until it is live and holds everything up to a revision durably.
+    pub(crate) async fn until_durable(&mut self, revision: u64) {
+        let what = format!("live and durable up to {revision}");
+        self.until(&what, |s| s["phase"] == "live" && position(s) >= revision).await;
+    }
+
+    /// The revision up to which it says that it holds everything.
+    pub(crate) async fn durable(&mut self) -> u64 {
+        self.until("answering", |_| true).await
+    }
+
+    /// Waits until the status of the stream is as wanted, and gives the durable revision.
+    async fn until(&mut self, what: &str, holds: impl Fn(&Value) -> bool) -> u64 {
+        let deadline = Instant::now() + WAIT_MAX;
+        let mut last = Value::Null;
+        while Instant::now() < deadline {
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                panic!("unbroken run has ended: {ended}\n{}", self.log());
+            }
+            let output = self.ask(&["status", "--json"]).await;
+            last = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+            let stream = &last["sources"][0]["streams"][0];
+            if stream.is_object() && holds(stream) {
+                return position(stream);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not {what} after {WAIT_MAX:?}: {last:#}\n{}", self.log());
+    }
+
+    /// SIGTERM, and the exit.
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
+        let pid = self.child.id().expect("it runs").to_string();
+        // The shell's own `kill`: std knows no signal but SIGKILL.
+        let told = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]).status().await;
+        assert!(told.unwrap().success());
+        match timeout(STOP_MAX, self.child.wait()).await {
+            Ok(status) => status.unwrap(),
+            Err(_) => panic!("still running {STOP_MAX:?} after SIGTERM\n{}", self.log()),
+        }
+    }
+
+    /// What it logged, all lives.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+}
+
+fn spawn(dir: &tempfile::TempDir) -> Child {
+    let log = dir.path().join("log");
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+    Command::new(PROGRAM)
+        .args(["run", "--config", "unbroken.toml"])
+        .current_dir(dir.path())
+        .env("NO_COLOR", "1")
+        .env_remove("UNBROKEN_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// The sequence of a position, which is shown as `epoch:sequence`.
+fn position(stream: &Value) -> u64 {
+    let shown = stream["position"].as_str().and_then(|shown| shown.split_once(':'));
+    shown.and_then(|(_, sequence)| sequence.parse().ok()).unwrap_or(0)
+}
