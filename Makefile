@@ -5,13 +5,14 @@
 #   make test           everything: set-up, format, lints, documentation, all tests
 #   make check          format, lints, documentation, dependencies; no tests
 #   make kill N=100     kills a running pipeline N times at random moments and checks the record
+#   make latency N=15   time from the loss of a connection to Live over a long road, for each rung
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill model setup format lint docs deny tests
+.PHONY: help demo test check kill latency model setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -43,6 +44,11 @@ model: setup
 # The test reads how often to kill from the environment; without it, it kills a few times.
 kill: setup
 	UNBROKEN_KILLS=$(N) cargo test --release --locked -p unbroken --test kill -- --nocapture
+
+# Without the environment's number the test goes each way twice and asserts no time.
+latency: setup
+	UNBROKEN_LATENCY_LAPS=$(if $(filter file,$(origin N)),15,$(N)) \
+	  cargo test --release --locked -p unbroken --test latency -- --nocapture
 
 format:
 	cargo fmt --all --check

@@ -17,7 +17,9 @@ pub struct Timing {
     pub idle_ms: u64,
     /// Silence after which a ping is sent.
     pub ping_ms: u64,
-    /// How long a hole in a contiguous numbering may wait for a late event.
+    /// How long a hole in a contiguous numbering may wait for a late event. One socket delivers in
+    /// order, so only the vendor's own fan-out can swap events, and that is a matter of tens of
+    /// milliseconds; each wait delays the recovery from a silent clamp.
     pub reorder_ms: u64,
     /// How many events may wait behind such a hole, or behind a hand-over.
     pub held_max: u64,
@@ -70,7 +72,7 @@ impl Default for Timing {
             prove_ms: 5_000,
             idle_ms: 35_000,
             ping_ms: 15_000,
-            reorder_ms: 500,
+            reorder_ms: 200,
             held_max: 100_000,
             audit_ms: 60_000,
             grace_ms: 2_000,
