@@ -312,3 +312,55 @@ fn a_socket_that_goes_mute_while_state_converges_is_given_up() {
     world.settle();
     world.assert_state_is_the_vendors();
 }
+
+#[test]
+fn the_snapshot_that_a_clamp_needs_is_fetched_while_it_is_only_suspected() {
+    let mut world = live(world::Rules { on_old: OnOld::Clamp, ..contiguous() });
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    world.emit(1);
+    while world.pages.is_empty() {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    assert_eq!(world.sequences(), [], "the event waits for the one before it");
+    let conn = world.sole_conn();
+    world.page(world.events.len());
+    assert!(!world.is_live(), "a suspicion installs nothing");
+    world.emit(0);
+    world.deliver(conn);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [4, 5]);
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (2, 3));
+}
+
+#[test]
+fn a_suspicion_that_was_wrong_leaves_nothing_behind() {
+    let mut world = live(contiguous());
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.emit(1);
+    while world.socks.is_empty() || !world.socks[&world.sole_conn()].subscribed {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.deliver(conn);
+    let queue = &mut world.socks.get_mut(&conn).unwrap().queue;
+    queue.swap(0, 1);
+    world.deliver(conn);
+    assert_eq!(world.pages.len(), 1);
+    world.deliver(conn);
+    assert!(world.is_live());
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4]);
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
+}

@@ -122,7 +122,8 @@ impl JournalError {
             Self::NewerFormat { .. } => "use the newer version of Unbroken that wrote it",
             Self::Corrupt { .. } => {
                 "restore the directory from a backup, or run `unbroken repair`, which cuts the log \
-                 before the damage, keeps the damaged bytes beside it and gives the journal a new id"
+                 before the damage, keeps the damaged bytes beside it and gives the journal a new \
+                 id"
             }
             Self::NotAJournal { .. } => "check the path of the data directory",
             Self::Stopped => "restart the process: it resumes from the last durable batch",

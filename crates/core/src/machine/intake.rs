@@ -240,6 +240,7 @@ impl Stream {
         }
         if !self.timers.is_set(Timer::Hole) {
             self.set_timer(cx, Timer::Hole, cx.timing().reorder_ms);
+            self.fetch_ahead(cx);
         }
     }
 

@@ -138,6 +138,16 @@ impl Link {
         }
     }
 
+    /// Whether what a resume brings first decides if it is one.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.rung == Rung::Resume
+            && self.stage == Stage::Subscribed
+            && self.proof.is_none()
+            && self.anchor.is_none()
+            && self.new_epoch.is_none()
+            && !self.settled
+    }
+
     /// Whether a frame of this subscription id is ours.
     pub(super) fn owns(&self, subscription: Option<&Label>) -> bool {
         match (&self.subscription, subscription) {

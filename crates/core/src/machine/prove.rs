@@ -5,7 +5,7 @@ use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
 use crate::machine::link::{Acked, NewEpoch, Stage};
 use crate::machine::mutant::Mutant;
-use crate::machine::reconcile::Purpose;
+use crate::machine::reconcile::{Purpose, Run};
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::{Phase, Proof, Report, Rung};
@@ -128,6 +128,7 @@ impl Stream {
         link.anchor = None;
         link.settled = true;
         let rung = link.rung;
+        self.take_ahead();
         self.timers.stop(Timer::Prove);
         self.timers.stop(Timer::Grace);
         cx.report(Report::Proved { stream: self.id.clone(), proof });
@@ -202,7 +203,8 @@ impl Stream {
             .as_ref()
             .is_some_and(|link| link.proof.is_none() && link.rung == Rung::Resume)
             .then_some(GapCause::Unproven);
-        if self.run.as_ref().is_none_or(|run| run.purpose != Purpose::Reconcile) {
+        let ahead = self.run.as_ref().is_some_and(Run::is_ahead);
+        if ahead || self.run.as_ref().is_none_or(|run| run.purpose != Purpose::Reconcile) {
             self.begin_reconcile(cx, cause);
         }
     }

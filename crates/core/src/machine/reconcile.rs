@@ -43,6 +43,16 @@ pub(super) struct Run {
     pub(super) complete: bool,
     /// Events up to the tag were given time to arrive.
     graced: bool,
+    /// Fetched on suspicion, beside the wait for a late event: not to be installed before a clamp
+    /// is certain.
+    ahead: bool,
+}
+
+impl Run {
+    /// Whether it was begun on suspicion.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.ahead
+    }
 }
 
 /// A snapshot that waits for its subscription.
@@ -80,6 +90,7 @@ impl Stream {
             tries: 0,
             complete: false,
             graced: false,
+            ahead: false,
         });
         self.fetch(cx);
     }
@@ -87,8 +98,11 @@ impl Stream {
     /// Begins the reconciliation of state on an open subscription; with a cause, a ledger row is
     /// opened first, so that it is in the log before any event that follows the hole.
     pub(super) fn begin_reconcile(&mut self, cx: &mut Cx<'_>, cause: Option<GapCause>) {
+        let ahead = self.take_ahead();
+        let is_ahead = ahead.is_some();
         self.doubt(cx, "state has to be fetched");
         self.touched.clear();
+        self.run = ahead;
         if let Some(cause) = cause {
             let conn = self.link.as_ref().map(|link| link.conn);
             let goes_on = self.held.values().any(|event| Some(event.conn) == conn);
@@ -109,8 +123,34 @@ impl Stream {
             self.run = None;
             return self.finish_without_snapshot(cx);
         }
+        if is_ahead {
+            return self.reevaluate(cx);
+        }
         let token = self.link.as_ref().and_then(|link| link.token);
         self.begin_run(cx, Purpose::Reconcile, token);
+    }
+
+    /// A resume begins with an event beyond the next one: it came too soon, or the vendor clamps.
+    /// The snapshot that a clamp will need is fetched while we wait for which it is.
+    pub(super) fn fetch_ahead(&mut self, cx: &mut Cx<'_>) {
+        let suspect = self.link.as_ref().filter(|link| link.is_suspect());
+        let token = match suspect {
+            Some(link) if self.run.is_none() && cx.caps().snapshot == SnapshotKind::Positioned => {
+                link.token
+            }
+            _ => return,
+        };
+        self.touched.clear();
+        self.absent_once.clear();
+        self.begin_run(cx, Purpose::Reconcile, token);
+        if let Some(run) = &mut self.run {
+            run.ahead = true;
+        }
+    }
+
+    /// Takes out the snapshot that was fetched on suspicion, if there is one.
+    pub(super) fn take_ahead(&mut self) -> Option<Run> {
+        self.run.take_if(|run| run.ahead).map(|run| Run { ahead: false, ..run })
     }
 
     /// Asks for the first page (or the head). Where only the age of the answer can show that it
@@ -307,7 +347,8 @@ impl Stream {
     }
 
     fn evaluate_reconcile(&mut self, cx: &mut Cx<'_>) {
-        if self.link.as_ref().is_none_or(|link| link.stage != Stage::Subscribed) {
+        let subscribed = self.link.as_ref().is_some_and(|link| link.stage == Stage::Subscribed);
+        if !subscribed || self.run.as_ref().is_some_and(|run| run.ahead) {
             return;
         }
         match self.judge(cx) {
@@ -367,6 +408,13 @@ impl Stream {
         if owed && promised && self.timers.is_set(Timer::Grace) {
             return Verdict::Later;
         }
+        self.weigh_witness(cx, tag, first)
+    }
+
+    /// What shows that no event fell between the snapshot and the subscription, strongest first.
+    fn weigh_witness(&self, cx: &Cx<'_>, tag: Option<u64>, first: Option<u64>) -> Verdict {
+        let (Some(run), Some(link)) = (&self.run, &self.link) else { return Verdict::Later };
+        let held = self.held_sequence();
         if let (Some(tag), Some(base)) = (tag, link.base) {
             let resumed = link.acked.is_none_or(|acked| acked.position.is_none());
             return match tag >= base {
