@@ -2,8 +2,9 @@
 
 mod world;
 
-use unbroken_core::connector::{Coverage, Numbering, Replay, SnapshotKind};
+use unbroken_core::connector::{Coverage, Decoded, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::ids::ConnId;
+use unbroken_core::machine::Input;
 use unbroken_core::record::{GapCause, GapOutcome};
 use world::{World, body, contiguous, key};
 
@@ -107,4 +108,28 @@ fn an_event_dropped_in_the_middle_of_a_filtered_stream_is_corrected_and_written_
     assert!(row.after.unwrap().sequence < 8 && row.through.unwrap().sequence >= 8);
     let fold = world.stream_fold();
     assert_eq!(fold.keys[&key(1)].payload, body(&world.events[3]));
+}
+
+#[test]
+fn a_heartbeat_does_not_end_the_doubt_that_an_audit_has_raised() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    let mut world = live(rules);
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().mute = true;
+    world.emit(0);
+    while world.is_live() {
+        world.tick();
+        while !world.pages.is_empty() {
+            world.page(world.events.len());
+        }
+    }
+    let heartbeat = Item::Heartbeat { position: None };
+    let decoded = Decoded { items: vec![heartbeat], ..Decoded::default() };
+    world.give(Input::Frame { conn, decoded });
+    assert!(!world.is_live(), "a second look decides, not a sign of life");
+    run_past(&mut world, conn);
+    world.assert_state_is_the_vendors();
 }

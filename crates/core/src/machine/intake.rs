@@ -483,7 +483,7 @@ impl Stream {
         }
         let Some(link) = &self.link else { return };
         if self.phase == Phase::CatchingUp && link.settled && self.run.is_none() {
-            let waiting = self.seen.converging_until.is_some();
+            let waiting = self.seen.converging_until.is_some() || self.audit.is_running();
             if !waiting {
                 self.settle(cx);
             }
