@@ -28,9 +28,9 @@
 //! `GET /notifications/v1/stream` with `Upgrade: websocket`. Messages are JSON texts.
 //! * `{"action":"subscribe","resource":"adherence","payload":{…}}` with a payload of
 //!   `{"sequenceId":N,"resources":["adherence"],"agentIds":[…]}`: all but `action` may be left out.
-//!   `sequenceId` N: serve every event after N that is kept, in order, then live ones in order, on this one subscription. Without it: serve
-//!   events from now on. An `epoch` in the payload must be the present one. A second subscribe on a
-//!   socket replaces the first.
+//!   `sequenceId` N: serve every event after N that is kept, in order, then live ones in order, on
+//!   this one subscription. Without it: serve events from now on. An `epoch` in the payload must be
+//!   the present one. A second subscribe on a socket replaces the first.
 //! * Answer: `{"type":"subscribed","subscriptionId":"…","epoch":"…"}`; with `ack_position` also
 //!   `sequenceId`, the position after which events begin.
 //! * N at or above the floor and at or below the head is accepted. Below the floor (the oldest
