@@ -364,3 +364,39 @@ fn a_suspicion_that_was_wrong_leaves_nothing_behind() {
     assert_eq!(world.sequences(), [3, 4]);
     assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
 }
+
+#[test]
+fn a_row_that_events_ended_keeps_its_end_when_the_numbering_changes() {
+    let mut rules = contiguous();
+    rules.caps.replay = Replay::None;
+    let mut world = live(rules);
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(1);
+    while !world.socks.values().any(|sock| sock.subscribed) {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.emit(0);
+    while world.sequences() != [3, 5] {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    world.pages.clear();
+    assert!(world.socks.contains_key(&conn));
+    world.reset_epoch();
+    world.run_to_live();
+    world.settle();
+    let rows = world.ledger();
+    let lost: Vec<_> = rows.iter().filter(|row| row.cause == GapCause::NoReplay).collect();
+    assert_eq!(lost.len(), 1);
+    let (after, through) = (lost[0].after.unwrap(), lost[0].through.unwrap());
+    assert_eq!((after.sequence, through.sequence), (3, 4));
+    assert_eq!(after.epoch, through.epoch, "what came after it is not claimed");
+    world.assert_state_is_the_vendors();
+}

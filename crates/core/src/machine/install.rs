@@ -259,10 +259,8 @@ impl Stream {
         reconciled: bool,
     ) -> GapClosed {
         let opened = &gap.opened;
-        let before_first = gap
-            .first
-            .filter(|first| first.epoch == self.seen.epoch)
-            .map(|first| Position::new(first.epoch, first.sequence.saturating_sub(1)));
+        let before_first =
+            gap.first.map(|first| Position::new(first.epoch, first.sequence.saturating_sub(1)));
         let through = before_first.or(through).map(|through| match opened.after {
             Some(after) if after.epoch == through.epoch => after.max(through),
             _ => through,
