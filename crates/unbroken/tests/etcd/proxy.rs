@@ -111,7 +111,9 @@ async fn accept(listener: TcpListener, to_port: u16, between_cuts: Arc<Mutex<Arc
 async fn forward(mut client: TcpStream, to_port: u16, opened: Arc<BetweenCuts>) {
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, to_port)).await else { return };
     let mut over = opened.over.subscribe();
+    // The cut is looked at first: what came after it must not pass.
     let is_reset = tokio::select! {
+        biased;
         _ = over.wait_for(|over| *over) => true,
         () = carry(&mut client, &mut server, &opened.watches) => false,
     };
