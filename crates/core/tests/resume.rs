@@ -400,3 +400,31 @@ fn a_row_that_events_ended_keeps_its_end_when_the_numbering_changes() {
     assert_eq!(after.epoch, through.epoch, "what came after it is not claimed");
     world.assert_state_is_the_vendors();
 }
+
+#[test]
+fn a_refusal_is_forgotten_as_soon_as_events_have_come_from_behind_it() {
+    let mut world = live(contiguous());
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    while !world.socks.values().any(|sock| sock.subscribed) {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.emit(1);
+    world.emit(0);
+    while !world.socks[&conn].queue.is_empty() {
+        world.deliver(conn);
+    }
+    world.commit();
+    world.break_sock(conn);
+    world.emit(1);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.asked.last(), Some(&Some(5)), "from what came, not from what was refused");
+    assert_eq!(world.sequences(), [4, 5, 6]);
+    world.assert_state_is_the_vendors();
+}

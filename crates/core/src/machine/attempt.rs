@@ -22,6 +22,7 @@ impl Stream {
     /// Begins an attempt at the highest rung that is left.
     pub(super) fn begin_attempt(&mut self, cx: &mut Cx<'_>) {
         self.drop_attempt();
+        self.weigh_progress(cx);
         if self.jump != Jump::None {
             let (until, why) = (cx.now.at, Label::from("the journal"));
             return self.set_phase(cx, Phase::Waiting { until, why });
@@ -39,6 +40,26 @@ impl Stream {
             Step::Rebase => self.begin_run(cx, Purpose::Rebase, token),
             Step::Overlap => self.open(cx, Rung::Overlap, None, None, token),
             Step::NoWay => self.block(cx, Blocked::NoWay),
+        }
+    }
+
+    /// A refusal was of the position held then. If the last attempt has brought events, from wherever
+    /// it could, the vendor is asked from behind them, once they are durable.
+    fn weigh_progress(&mut self, cx: &mut Cx<'_>) {
+        let same_epoch = !self.outage.new_epoch;
+        if self.outage.descends() && same_epoch && !self.held.is_empty() {
+            let cause = self.gap_cause(cx);
+            self.release_held(cx, cause);
+            self.jump = Jump::Unwritten;
+        }
+        let seen = self.seen.position;
+        let before = std::mem::replace(&mut self.outage.tried_from, seen);
+        if self.outage.descends() && same_epoch && before.is_some() && seen > before {
+            self.outage.forget_refusals();
+            let on_its_way = self.has_unit() || cx.shared.appended < cx.shared.last_append;
+            if self.jump == Jump::None && self.durable != seen && on_its_way {
+                self.jump = Jump::Written(cx.shared.last_append);
+            }
         }
     }
 

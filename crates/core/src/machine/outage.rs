@@ -33,11 +33,27 @@ pub(super) struct Outage {
     pub(super) fruitless: u8,
     /// The vendor names an epoch that is not the one held.
     pub(super) new_epoch: bool,
+    /// The position held when the last attempt began.
+    pub(super) tried_from: Option<Position>,
     /// What was tried last.
     pub(super) rung: Option<Rung>,
 }
 
 impl Outage {
+    /// Whether the vendor was given up as one that serves from the position held.
+    pub(super) fn descends(&self) -> bool {
+        self.refused || self.overlap.is_some()
+    }
+
+    /// What was refused was an older position than the one held now.
+    pub(super) fn forget_refusals(&mut self) {
+        self.refused = false;
+        self.overlap = None;
+        self.floor = None;
+        self.no_anchor = false;
+        self.fruitless = 0;
+    }
+
     /// Why there is a hole, for the ledger.
     pub(super) fn cause(&self, otherwise: GapCause) -> GapCause {
         match self.overlap {

@@ -175,6 +175,11 @@ impl Stream {
         self.unit.push(record);
     }
 
+    /// Whether this input has written records.
+    pub(super) fn has_unit(&self) -> bool {
+        !self.unit.is_empty()
+    }
+
     /// Hands the unit to the journal. A position moves with the records that justify it, never
     /// alone: heartbeats must not force a sync.
     pub(super) fn flush(&mut self, cx: &mut Cx<'_>) {
