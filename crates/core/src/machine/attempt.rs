@@ -43,8 +43,8 @@ impl Stream {
         }
     }
 
-    /// A refusal was of the position held then. If the last attempt has brought events, from wherever
-    /// it could, the vendor is asked from behind them, once they are durable.
+    /// A refusal was of the position held then. If the last attempt has brought events, from
+    /// wherever it could, the vendor is asked from behind them, once they are durable.
     fn weigh_progress(&mut self, cx: &mut Cx<'_>) {
         let same_epoch = !self.outage.new_epoch;
         if self.outage.descends() && same_epoch && !self.held.is_empty() {
