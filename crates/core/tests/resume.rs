@@ -428,3 +428,46 @@ fn a_refusal_is_forgotten_as_soon_as_events_have_come_from_behind_it() {
     assert_eq!(world.sequences(), [4, 5, 6]);
     world.assert_state_is_the_vendors();
 }
+
+#[test]
+fn a_socket_that_brought_events_behind_a_hole_was_not_fruitless() {
+    let mut world = live(contiguous());
+    for _ in 0..2 {
+        let conn = world.sole_conn();
+        world.break_sock(conn);
+        world.emit(0);
+        for _ in 0..50 {
+            if world.socks.values().any(|sock| sock.subscribed) {
+                break;
+            }
+            if !world.step_but_pages() {
+                world.tick();
+            }
+        }
+        let conn = world.sole_conn();
+        let queue = &mut world.socks.get_mut(&conn).unwrap().queue;
+        let behind_a_hole = queue.len() - 1;
+        queue.drain(1..behind_a_hole.max(1));
+        world.emit(1);
+        let queue = &mut world.socks.get_mut(&conn).unwrap().queue;
+        queue.remove(1);
+        while !world.socks[&conn].queue.is_empty() {
+            world.deliver(conn);
+        }
+        let what = unbroken_core::ids::Label::from("closed");
+        let class = unbroken_core::connector::Class::Retry { after_ms: None };
+        let failure = unbroken_core::connector::Failure { class, code: None, what };
+        let by = unbroken_core::record::Closer::Vendor;
+        world.socks.remove(&conn);
+        world.give(unbroken_core::machine::Input::Closed { conn, by, failure });
+        for _ in 0..50 {
+            if world.socks.is_empty() {
+                world.tick();
+            }
+        }
+    }
+    world.run_to_live();
+    world.settle();
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start), "nothing was given up");
+    assert_eq!(world.sequences(), [3, 4, 5, 6]);
+}

@@ -54,7 +54,11 @@ impl Stream {
         }
         let seen = self.seen.position;
         let before = std::mem::replace(&mut self.outage.tried_from, seen);
-        if self.outage.descends() && same_epoch && before.is_some() && seen > before {
+        let progress = same_epoch && before.is_some() && seen > before;
+        if progress {
+            self.outage.fruitless = 0;
+        }
+        if progress && self.outage.descends() {
             self.outage.forget_refusals();
             let on_its_way = self.has_unit() || cx.shared.appended < cx.shared.last_append;
             if self.jump == Jump::None && self.durable != seen && on_its_way {

@@ -232,6 +232,9 @@ impl Stream {
 
     /// Waits for the events before it.
     fn hold(&mut self, cx: &mut Cx<'_>, event: Parked, at: u64) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.conn == event.conn) {
+            link.fruitful = true;
+        }
         if self.held.insert(at, event).is_some() {
             self.count_duplicate();
         }

@@ -51,7 +51,6 @@ impl Outage {
         self.overlap = None;
         self.floor = None;
         self.no_anchor = false;
-        self.fruitless = 0;
     }
 
     /// Why there is a hole, for the ledger.
