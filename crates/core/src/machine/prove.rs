@@ -1,6 +1,6 @@
 //! From a confirmed subscription to a proof that it misses nothing.
 
-use crate::connector::{Ack, Numbering};
+use crate::connector::Numbering;
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
 use crate::machine::link::{Acked, NewEpoch, Stage};
@@ -100,7 +100,9 @@ impl Stream {
         if position.is_some() && position > asked {
             return self.handle_clamp(cx);
         }
-        if position.is_some() && !anchored {
+        // A confirmation from below what was asked for may come from a server that has not got so
+        // far itself: what lies between need not be what we hold.
+        if position.is_some() && position == asked && !anchored {
             return self.handle_proof(cx, Proof::Ack);
         }
         if cx.mutated(Mutant::UnprovenGoesLive) {
@@ -110,8 +112,7 @@ impl Stream {
         if contiguous && head_unmoved && link.rung == Rung::Resume && !anchored {
             return self.handle_proof(cx, Proof::Head);
         }
-        let unprovable = !contiguous && link.anchor.is_none() && cx.caps().ack != Ack::WithPosition;
-        if unprovable {
+        if !contiguous && link.anchor.is_none() {
             return self.begin_reconcile(cx, Some(GapCause::Unproven));
         }
         self.set_timer(cx, Timer::Prove, cx.timing().prove_ms);
@@ -149,8 +150,13 @@ impl Stream {
         if self.is_live() {
             return;
         }
-        if !self.seen.open_gaps.is_empty() || std::mem::take(&mut self.resync_owed) {
+        if !self.gaps_to_close().is_empty() || std::mem::take(&mut self.resync_owed) {
             self.begin_reconcile(cx, None);
+        } else if self.is_dark() {
+            self.set_phase(cx, Phase::CatchingUp);
+            if !self.timers.is_set(Timer::Retry) {
+                self.set_timer(cx, Timer::Retry, cx.timing().blocked_ms);
+            }
         } else if self.seen.converging_until.is_some() {
             self.set_phase(cx, Phase::CatchingUp);
             self.set_timer(cx, Timer::Prove, cx.timing().prove_ms);
