@@ -245,7 +245,7 @@ impl Source {
 
     /// Reads a frame.
     pub fn decode(&self, frame: &Bytes) -> Decoded {
-        self.connector.decode(frame)
+        self.connector.decode_for(frame, || self.handle().keys())
     }
 
     /// Asks for a token.

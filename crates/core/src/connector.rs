@@ -215,6 +215,12 @@ pub enum Item {
         /// The position, where the vendor says so.
         position: Option<u64>,
     },
+    /// The subscription leaves out a part of the wanted keys (a limit, a missing permission). In a
+    /// confirmation it stands before the [`Item::Ack`].
+    Dark {
+        /// How many.
+        keys: u64,
+    },
     /// A sign of life that names the head of the stream.
     Heartbeat {
         /// The head.

@@ -224,6 +224,8 @@ pub enum GapCause {
     Mute,
     /// Bytes at this place could not be understood, twice.
     Poison,
+    /// The subscription left out a part of the wanted keys.
+    Partial,
 }
 
 /// See [`Body::GapClosed`]. The interval is `(after, through]`; across epochs it is `(after, end of

@@ -2,11 +2,9 @@
 
 mod world;
 
-use bytes::Bytes;
-use unbroken_core::connector::{Decoded, Item, Numbering, Replay, SnapshotKind};
-use unbroken_core::ids::Label;
+use unbroken_core::connector::{Numbering, Replay, SnapshotKind};
 use unbroken_core::machine::Input;
-use unbroken_core::record::{Body, GapCause};
+use unbroken_core::record::GapCause;
 use world::{World, contiguous};
 
 fn live(rules: world::Rules) -> World {
@@ -76,49 +74,6 @@ fn a_hole_that_stays_is_resumed_from_what_is_durable() {
     world.settle();
     assert_eq!(world.sequences(), [2, 3, 4]);
     assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
-}
-
-#[test]
-fn poison_is_quarantined_and_stepped_over_with_a_ledger_row() {
-    let mut world = live(contiguous());
-    world.emit(1);
-    world.settle();
-    let poison = || Decoded {
-        items: vec![Item::Poison {
-            reason: Label::from("at /adherence: expected an object, found a number"),
-            bytes: Bytes::from_static(b"{\"adherence\":7}"),
-        }],
-        ..Decoded::default()
-    };
-    world.emit(0);
-    world.emit(1);
-    for _ in 0..40 {
-        if world.is_live() && world.sequences().contains(&4) {
-            break;
-        }
-        let conns: Vec<_> = world.socks.keys().copied().collect();
-        for conn in conns {
-            let bad = world.events[2];
-            let bad = world.frame(&bad);
-            let queue = &mut world.socks.get_mut(&conn).unwrap().queue;
-            if let Some(at) = queue.iter().position(|frame| *frame == bad) {
-                queue[at] = poison();
-            }
-        }
-        if !world.step() {
-            world.tick();
-        }
-    }
-    world.settle();
-    let quarantined =
-        world.records().iter().filter(|r| matches!(r.body, Body::Quarantined(_))).count();
-    assert!(quarantined >= 1);
-    assert_eq!(world.sequences(), [2, 4]);
-    let covered = world.ledger().iter().any(|row| {
-        row.after.is_some_and(|p| p.sequence <= 2) && row.through.is_some_and(|p| p.sequence == 3)
-    });
-    assert!(covered, "the hole is in the ledger: {:?}", world.ledger());
-    world.assert_state_is_the_vendors();
 }
 
 #[test]

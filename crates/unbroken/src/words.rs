@@ -51,6 +51,7 @@ words! {
         Drift => "drift",
         Mute => "mute",
         Poison => "poison",
+        Partial => "partial",
     }
     /// How a gap ended.
     outcome(GapOutcome) {
@@ -137,12 +138,13 @@ pub fn cause_plainly(cause: GapCause) -> &'static str {
         GapCause::Drift => "state changed without an event",
         GapCause::Mute => "the subscription had gone mute",
         GapCause::Poison => "bytes that cannot be understood",
+        GapCause::Partial => "a part of the keys was not in the subscription",
     }
 }
 
 /// The same, of a cause's word.
 pub fn cause_plainly_by_name(name: &str) -> String {
-    const ALL: [GapCause; 10] = [
+    const ALL: [GapCause; 11] = [
         GapCause::Start,
         GapCause::Refused,
         GapCause::Clamped,
@@ -153,6 +155,7 @@ pub fn cause_plainly_by_name(name: &str) -> String {
         GapCause::Drift,
         GapCause::Mute,
         GapCause::Poison,
+        GapCause::Partial,
     ];
     let known = ALL.into_iter().find(|known| cause(*known) == name);
     known.map_or_else(|| name.to_owned(), |known| cause_plainly(known).to_owned())

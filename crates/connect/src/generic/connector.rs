@@ -1,6 +1,7 @@
 //! A profile made ready for use: every template parsed, every pointer compiled.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use toml::Table;
@@ -143,11 +144,16 @@ impl Connector for Generic {
     }
 
     fn decode(&self, bytes: &Bytes) -> Decoded {
-        self.wire.decode(bytes, &self.classifier, &self.digester)
+        self.decode_for(bytes, || [].into())
     }
 }
 
 impl Generic {
+    /// Reads a frame of a subscription to the `wanted` keys (none: to all).
+    pub fn decode_for(&self, bytes: &Bytes, wanted: impl FnOnce() -> Arc<[Key]>) -> Decoded {
+        self.wire.decode(bytes, &self.classifier, &self.digester, wanted)
+    }
+
     /// A connector from a profile's text with the user's TOML keys laid over it. The profile's
     /// `with_keys` table counts if the subscription will name keys; what the user says wins over
     /// it.

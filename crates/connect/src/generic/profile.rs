@@ -277,6 +277,9 @@ pub struct FramesProfile {
     /// Parts of a confirmation.
     #[serde(default)]
     pub ack: AckFields,
+    /// What a confirmation says of the keys that the subscription covers.
+    #[serde(default)]
+    pub coverage: CoverageFields,
     /// Parts of a heartbeat.
     #[serde(default)]
     pub heartbeat: AckFields,
@@ -396,6 +399,17 @@ pub struct EventFields {
 pub struct AckFields {
     /// Pointer to it.
     pub position: Option<String>,
+}
+
+/// Where a confirmation says which of the wanted keys the subscription covers. Where it leaves some
+/// out, the stream is not Live.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CoverageFields {
+    /// Pointer to an array of the keys that are covered.
+    pub keys: Option<String>,
+    /// Pointer to an array with an element for each key that is refused.
+    pub refused: Option<String>,
 }
 
 /// Where a planned-close notice says how long it waits.

@@ -1,9 +1,12 @@
 //! Frames, read by the profile's pointers.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use unbroken_core::connector::{Capabilities, Decoded, Event, Item, Numbering};
-use unbroken_core::ids::Label;
+use unbroken_core::ids::{Key, Label};
 
 use crate::generic::classify::Classifier;
 use crate::generic::connector::ProfileError;
@@ -24,6 +27,8 @@ pub(crate) struct Wire {
     items: Option<Items>,
     event: EventSlots,
     ack: Option<Slot>,
+    covered: Option<Slot>,
+    refused: Option<Slot>,
     heartbeat: Option<Slot>,
     closing: Option<(Slot, u32)>,
     positioned: bool,
@@ -144,6 +149,8 @@ impl Wire {
             subscription: add(&mut frame, profile.subscription.as_ref())?,
             epoch: add(&mut frame, profile.epoch.as_ref())?,
             ack: add(&mut frame, profile.ack.position.as_ref())?,
+            covered: add(&mut frame, profile.coverage.keys.as_ref())?,
+            refused: add(&mut frame, profile.coverage.refused.as_ref())?,
             heartbeat: add(&mut frame, profile.heartbeat.position.as_ref())?,
             frame,
             kinds,
@@ -159,6 +166,7 @@ impl Wire {
         bytes: &Bytes,
         classifier: &Classifier,
         digester: &Digester,
+        wanted: impl FnOnce() -> Arc<[Key]>,
     ) -> Decoded {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return poison(bytes, "frame: expected UTF-8".into());
@@ -181,9 +189,13 @@ impl Wire {
             Some(FrameKind::Event) => self.events(&mut decoded, bytes, &found, false, digester),
             Some(FrameKind::Deletion) => self.events(&mut decoded, bytes, &found, true, digester),
             Some(FrameKind::Ack) => {
+                decoded.items.extend(self.dark(&found, wanted));
                 decoded.items.push(Item::Ack { position: self.position(self.ack, &found) });
             }
-            Some(FrameKind::AckPlain) => decoded.items.push(Item::Ack { position: None }),
+            Some(FrameKind::AckPlain) => {
+                decoded.items.extend(self.dark(&found, wanted));
+                decoded.items.push(Item::Ack { position: None });
+            }
             Some(FrameKind::Heartbeat) => {
                 let position = self.position(self.heartbeat, &found);
                 if position.is_some() {
@@ -199,6 +211,21 @@ impl Wire {
             }
         }
         decoded
+    }
+
+    /// How many of the wanted keys a confirmation leaves out, if it does.
+    fn dark(&self, found: &Found<'_>, wanted: impl FnOnce() -> Arc<[Key]>) -> Option<Item> {
+        let array =
+            |slot: Option<Slot>| serde_json::from_str::<Vec<&RawValue>>(slot?.of(found)?).ok();
+        let refused = array(self.refused).map_or(0, |refused| refused.len());
+        let left_out = array(self.covered).map_or(0, |covered| {
+            let encoding = self.event.key_encoding;
+            let covered: BTreeSet<Key> =
+                covered.iter().filter_map(|raw| value::key(raw.get(), encoding)).collect();
+            wanted().iter().filter(|key| !covered.contains(*key)).count()
+        });
+        let keys = refused.max(left_out) as u64;
+        (keys > 0).then_some(Item::Dark { keys })
     }
 
     fn position(&self, slot: Option<Slot>, found: &Found<'_>) -> Option<u64> {

@@ -138,6 +138,8 @@ impl Stream {
         for event in parked {
             self.take_event(cx, event);
         }
+        self.note_dark(cx);
+        self.doubt_poison(cx);
         if self.is_live() && std::mem::take(&mut self.resync_owed) {
             self.begin_reconcile(cx, None);
         }
@@ -158,6 +160,7 @@ impl Stream {
         self.link = Some(spare);
         self.hear(cx);
         self.set_phase(cx, Phase::CatchingUp);
+        self.note_dark(cx);
         self.resume_ack(cx, position);
         for event in parked {
             if self.link.is_some() {
@@ -165,6 +168,7 @@ impl Stream {
             }
         }
         if self.link.is_some() {
+            self.doubt_poison(cx);
             self.settle_frame(cx);
         }
     }

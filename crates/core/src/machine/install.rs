@@ -34,7 +34,7 @@ impl Stream {
     /// Installs a snapshot and takes the stream as near to Live as that allows.
     pub(super) fn install(&mut self, cx: &mut Cx<'_>, collected: Collected, witness: Witness) {
         let new_epoch = self.enter_epoch(cx);
-        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
+        let gaps = self.gaps_to_close();
         let numbered = cx.caps().position != Numbering::None;
         let at = |sequence: Option<u64>| sequence.filter(|_| numbered).map(|s| self.position(s));
         let (tag, head) = (at(collected.tag), at(collected.head));
@@ -42,7 +42,7 @@ impl Stream {
         let rows_are_state = cx.caps().snapshot_body == SnapshotBody::State;
         self.write(cx, Body::SnapshotBegin(SnapshotBegin { snapshot, tag, rows_are_state }));
         if cx.mutated(Mutant::PositionBeforeEnd) {
-            self.take_position(tag, new_epoch);
+            self.take_position(tag, new_epoch, false);
         }
         let counts = match rows_are_state {
             true => self.write_items(cx, snapshot, &collected, tag),
@@ -61,7 +61,7 @@ impl Stream {
         self.write(cx, Body::SnapshotEnd(end));
         let through = match gaps.is_empty() && !new_epoch {
             true => None,
-            false => self.take_position(tag, new_epoch),
+            false => self.take_position(tag, new_epoch, self.is_poison_last(cx, &gaps)),
         };
         for gap in gaps {
             let closed = self.closing(cx, &gap, through, Some(snapshot), rows_are_state);
@@ -87,8 +87,8 @@ impl Stream {
     /// be stale.
     pub(super) fn finish_without_snapshot(&mut self, cx: &mut Cx<'_>) {
         let new_epoch = self.enter_epoch(cx);
-        let gaps: Vec<OpenGap> = self.seen.open_gaps.values().cloned().collect();
-        let through = self.take_position(None, new_epoch);
+        let gaps = self.gaps_to_close();
+        let through = self.take_position(None, new_epoch, false);
         for gap in gaps {
             let closed = self.closing(cx, &gap, through, None, false);
             self.close_gap(cx, closed);
@@ -215,14 +215,25 @@ impl Stream {
         }
     }
 
+    /// Bytes that could not be understood are the last that came, and no hole will tell of them.
+    fn is_poison_last(&self, cx: &Cx<'_>, gaps: &[OpenGap]) -> bool {
+        let last = |gap: &OpenGap| gap.first.is_none() && gap.opened.cause == GapCause::Poison;
+        cx.caps().position != Numbering::Contiguous && gaps.iter().any(last)
+    }
+
     /// Moves the position after an install, and says where ledger rows end that no event has ended.
     ///
     /// Without a ledger row the position stays: only a row may cover what lies below the tag. Where
     /// events have come, or are known to come from a base on, the position stays with the stream:
     /// events between it and the tag will still arrive, and enter as history. Only where nothing is
-    /// known does it move to the tag; events that arrive from below it all the same are taken as
-    /// late ones.
-    fn take_position(&mut self, tag: Option<Position>, new_epoch: bool) -> Option<Position> {
+    /// known, or what came last could not be understood, does it move to the tag; events that
+    /// arrive from below it all the same are taken as late ones.
+    fn take_position(
+        &mut self,
+        tag: Option<Position>,
+        new_epoch: bool,
+        poison_last: bool,
+    ) -> Option<Position> {
         let held = self.seen.position;
         let link = self.link.as_ref()?;
         let parked = link.parked.iter().filter_map(|p| p.event.sequence).min();
@@ -232,12 +243,12 @@ impl Stream {
             self.seen.advance(before);
             return Some(before);
         }
-        if let Some(base) = link.base {
+        if let Some(base) = link.base.filter(|_| !poison_last) {
             let base = self.position(base);
             self.seen.advance(base);
             return Some(base);
         }
-        if link.first.is_some() {
+        if link.first.is_some() && !poison_last {
             return held;
         }
         let tag = tag?;
@@ -259,8 +270,10 @@ impl Stream {
         reconciled: bool,
     ) -> GapClosed {
         let opened = &gap.opened;
+        // What comes does not end a row for keys of which nothing comes.
+        let first = gap.first.filter(|_| opened.cause != GapCause::Partial);
         let before_first =
-            gap.first.map(|first| Position::new(first.epoch, first.sequence.saturating_sub(1)));
+            first.map(|first| Position::new(first.epoch, first.sequence.saturating_sub(1)));
         let through = before_first.or(through).map(|through| match opened.after {
             Some(after) if after.epoch == through.epoch => after.max(through),
             _ => through,
@@ -269,7 +282,7 @@ impl Stream {
         let outcome = match opened.cause {
             _ if numbered && through.is_some() && through == opened.after => GapOutcome::Repaired,
             GapCause::Drift => GapOutcome::Drift,
-            GapCause::Unproven => GapOutcome::Unproven,
+            GapCause::Unproven | GapCause::Partial => GapOutcome::Unproven,
             _ if !numbered => GapOutcome::Unproven,
             _ => GapOutcome::Unrecoverable,
         };

@@ -12,9 +12,7 @@ use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::{CloseHow, Phase, Proof, Rung};
 use crate::position::Position;
-use crate::record::{
-    Body, Change, Effect, GapCause, Origin, QUARANTINE_BYTES_MAX, Quarantined, digest,
-};
+use crate::record::{Body, Change, Effect, GapCause, Origin};
 
 impl Stream {
     /// A frame has come.
@@ -40,6 +38,7 @@ impl Stream {
                     let event = Parked { event, ordinal, received_at: cx.now.wall, conn };
                     self.handle_event(cx, conn, subscription.as_ref(), epoch.as_ref(), event);
                 }
+                Item::Dark { keys } => self.handle_dark(cx, conn, keys),
                 Item::Heartbeat { position } => {
                     self.handle_heartbeat(cx, conn, subscription.as_ref(), position);
                 }
@@ -77,6 +76,7 @@ impl Stream {
             let reason = Label::from("an event without a position on a numbered stream");
             return self.quarantine(cx, conn, reason, event.event.payload);
         }
+        self.poison_run = 0;
         if self.is_spare(conn) {
             return self.park_spare(cx, epoch, event);
         }
@@ -310,7 +310,7 @@ impl Stream {
             }
         }
         if self.outage.hole_at == self.seen.position {
-            let poisoned = link.poisoned;
+            let poisoned = link.poisoned_at.is_some();
             self.outage.overlap = Some(if poisoned { GapCause::Poison } else { GapCause::Hole });
         }
         self.outage.hole_at = self.seen.position;
@@ -451,24 +451,6 @@ impl Stream {
         }
         if self.is_first(conn) {
             self.give_up(cx, CloseHow::Polite, failure);
-        }
-    }
-
-    fn quarantine(&mut self, cx: &mut Cx<'_>, conn: ConnId, reason: Label, bytes: bytes::Bytes) {
-        if let Some(link) = self.link_mut(conn) {
-            link.poisoned = true;
-        }
-        let quarantined = Quarantined {
-            conn: Some(conn),
-            reason,
-            length: bytes.len() as u64,
-            digest: digest(&bytes),
-            bytes: bytes.slice(..bytes.len().min(QUARANTINE_BYTES_MAX)),
-        };
-        self.write(cx, Body::Quarantined(quarantined));
-        let sees_holes = cx.caps().position == Numbering::Contiguous;
-        if self.is_first(conn) && self.is_live() && !sees_holes {
-            self.begin_reconcile(cx, Some(GapCause::Poison));
         }
     }
 

@@ -54,10 +54,12 @@ pub(super) struct Link {
     /// Events that the other socket of a hand-over has delivered and this one will (without
     /// positions), per key in order.
     pub(super) expected: BTreeMap<Key, Vec<u128>>,
+    /// How many of the wanted keys it does not cover, as the vendor says.
+    pub(super) dark: u64,
     /// An event came on it that was not held before.
     pub(super) fruitful: bool,
-    /// Bytes that could not be understood came on it.
-    pub(super) poisoned: bool,
+    /// When bytes that could not be understood last came on it.
+    pub(super) poisoned_at: Option<Millis>,
     /// We do not read it at the moment.
     pub(super) paused: bool,
     /// A planned close was announced, or the token or the keys have changed.
@@ -129,8 +131,9 @@ impl Link {
             parked: Vec::new(),
             echo: BTreeMap::new(),
             expected: BTreeMap::new(),
+            dark: 0,
             fruitful: false,
-            poisoned: false,
+            poisoned_at: None,
             paused: false,
             leaving: false,
             settled: false,

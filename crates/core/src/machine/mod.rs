@@ -25,7 +25,9 @@ mod link;
 mod mutant;
 mod outage;
 mod output;
+mod partial;
 mod plan;
+mod poison;
 #[cfg(feature = "proof")]
 mod proof;
 mod prove;

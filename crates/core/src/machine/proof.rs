@@ -39,6 +39,9 @@ impl Machine {
                 if let Some(acked) = &mut link.acked {
                     age(&mut acked.at);
                 }
+                if let Some(at) = &mut link.poisoned_at {
+                    age(at);
+                }
             }
             if let Some(at) = &mut stream.live_since {
                 age(at);

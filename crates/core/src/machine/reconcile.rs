@@ -182,12 +182,11 @@ impl Stream {
         let unpositioned = cx.caps().snapshot == SnapshotKind::Unpositioned
             || cx.caps().position == Numbering::None;
         let reconcile = self.run.as_ref().is_some_and(|run| run.purpose == Purpose::Reconcile);
-        match self.link.as_ref().and_then(|link| link.acked) {
-            Some(acked) if unpositioned && reconcile => {
-                acked.at + cx.caps().snapshot_staleness_ms_max
-            }
-            _ => cx.now.at,
-        }
+        let link = self.link.as_ref().filter(|_| reconcile);
+        let acked_at =
+            link.filter(|_| unpositioned).and_then(|link| link.acked).map(|acked| acked.at);
+        let since = acked_at.max(link.and_then(|link| link.poisoned_at));
+        since.map_or(cx.now.at, |since| since + cx.caps().snapshot_staleness_ms_max)
     }
 
     fn request(&mut self, cx: &mut Cx<'_>, what: Fetch) {
@@ -255,7 +254,7 @@ impl Stream {
     }
 
     /// Begins the snapshot again after a delay, keeping socket, ledger row and what came meanwhile.
-    fn refetch(&mut self, cx: &mut Cx<'_>, why: &str, after_ms: Option<u64>) {
+    pub(super) fn refetch(&mut self, cx: &mut Cx<'_>, why: &str, after_ms: Option<u64>) {
         let refetch_ms = cx.timing().refetch_ms.max(1);
         let patience = cx.caps().snapshot_staleness_ms_max / refetch_ms;
         let tries_max = u64::from(cx.timing().snapshot_tries_max) + patience;
@@ -489,7 +488,7 @@ impl Stream {
         let held = self.held_sequence();
         let none_came =
             self.link.as_ref().is_some_and(|l| !l.fruitful || (l.settled && run.held == held));
-        if run.collected.tag > held && none_came {
+        if run.collected.tag > held && none_came && !self.is_poisoned_again() {
             return self.handle_mute(cx, "subscribed, but no event came");
         }
         self.evaluate(cx);

@@ -76,6 +76,10 @@ pub(super) struct Stream {
     pub(super) resync_owed: bool,
     /// Keys were taken out on purpose: their deletion is no surprise.
     pub(super) deletes_expected: bool,
+    /// The position held when such bytes first came there, and the socket that brought them.
+    pub(super) poison_at: Option<(Option<Position>, ConnId)>,
+    /// Bytes in a row that could not be understood.
+    pub(super) poison_run: u32,
     duplicates: u64,
     foreign: u64,
 }
@@ -109,6 +113,8 @@ impl Stream {
             progress_at: None,
             resync_owed: false,
             deletes_expected: false,
+            poison_at: None,
+            poison_run: 0,
             duplicates: 0,
             foreign: 0,
         }
@@ -228,11 +234,13 @@ impl Stream {
     /// Opens a ledger row, unless one is open that no event has ended yet: then the outage inside
     /// the outage is the same interval of doubt.
     pub(super) fn open_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
-        let after = self.seen.position;
-        let same = |gap: &OpenGap| gap.first.is_none() && gap.opened.after == after;
-        if self.seen.open_gaps.values().any(same) {
-            return;
+        if !self.seen.open_gaps.values().any(|gap| self.is_same_doubt(gap)) {
+            self.write_gap(cx, cause);
         }
+    }
+
+    pub(super) fn write_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
+        let after = self.seen.position;
         let gap = self.seen.last_gap.next();
         let wall_from = self.seen.covered_at.unwrap_or(cx.now.wall);
         let skew = i64::try_from(cx.caps().clock_skew_ms_max).unwrap_or(i64::MAX);
@@ -251,14 +259,9 @@ impl Stream {
     /// stream goes on from there without a hole.
     pub(super) fn repair_gaps(&mut self, cx: &mut Cx<'_>) {
         let seen = self.seen.position;
-        let begins_here = |gap: &&OpenGap| gap.first.is_none() && gap.opened.after == seen;
-        let open: Vec<GapOpened> = self
-            .seen
-            .open_gaps
-            .values()
-            .filter(begins_here)
-            .map(|gap| gap.opened.clone())
-            .collect();
+        let begins_here = |gap: &OpenGap| gap.first.is_none() && gap.opened.after == seen;
+        let gaps = self.gaps_to_close().into_iter();
+        let open: Vec<GapOpened> = gaps.filter(begins_here).map(|gap| gap.opened).collect();
         for gap in open {
             let closed = GapClosed {
                 gap: gap.gap,

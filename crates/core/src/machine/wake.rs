@@ -58,6 +58,9 @@ impl Stream {
 
     fn handle_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) {
         match timer {
+            Timer::Retry if self.is_dark() => {
+                self.give_up(cx, CloseHow::Polite, late("a part of the keys is not subscribed"));
+            }
             Timer::Retry => self.begin_attempt(cx),
             Timer::Connect => {
                 if let Some(link) = self.link.take() {

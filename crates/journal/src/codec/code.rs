@@ -54,6 +54,7 @@ code!(
     Drift = 7,
     Mute = 8,
     Poison = 9,
+    Partial = 10,
 );
 code!(
     GapOutcome,

@@ -1,0 +1,81 @@
+//! Bytes that could not be understood: kept, written down, and not for ever.
+
+use bytes::Bytes;
+
+use crate::connector::{Class, Failure, Numbering};
+use crate::ids::{ConnId, Label};
+use crate::machine::Blocked;
+use crate::machine::context::Cx;
+use crate::machine::reconcile::Purpose;
+use crate::machine::stream::Stream;
+use crate::record::{Body, GapCause, QUARANTINE_BYTES_MAX, Quarantined, digest};
+
+/// After so many in a row, without one event that was understood, a person is needed: the vendor
+/// has changed its schema, or the profile is wrong. Enough to pass over an accident, few enough not
+/// to fill a disk with quarantine.
+const POISON_RUN_MAX: u32 = 100;
+
+impl Stream {
+    pub(super) fn quarantine(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        reason: Label,
+        bytes: Bytes,
+    ) {
+        if let Some(link) = self.link_mut(conn) {
+            link.poisoned_at = Some(cx.now.at);
+        }
+        let quarantined = Quarantined {
+            conn: Some(conn),
+            reason,
+            length: bytes.len() as u64,
+            digest: digest(&bytes),
+            bytes: bytes.slice(..bytes.len().min(QUARANTINE_BYTES_MAX)),
+        };
+        self.write(cx, Body::Quarantined(quarantined));
+        self.poison_run += 1;
+        if self.is_first(conn) {
+            let here = self.seen.position;
+            if self.poison_at.is_none_or(|(at, _)| at != here) {
+                self.poison_at = Some((here, conn));
+            }
+            self.doubt_poison(cx);
+        }
+        if self.poison_run >= POISON_RUN_MAX {
+            let what = Label::new(format!("the last {POISON_RUN_MAX} events were not understood"));
+            self.poison_run = 0;
+            let failure = Failure { class: Class::Fatal, code: None, what };
+            self.block(cx, Blocked::Fatal { failure });
+        }
+    }
+
+    /// Bytes that could not be understood came at the position held, and came again when the vendor
+    /// was asked from there on another socket: asking a third time would bring them a third time.
+    pub(super) fn is_poisoned_again(&self) -> bool {
+        let Some(link) = self.link.as_ref().filter(|link| link.poisoned_at.is_some()) else {
+            return false;
+        };
+        self.poison_at.is_some_and(|(at, conn)| at == self.seen.position && conn != link.conn)
+    }
+
+    /// What the first socket brought may have been an event. Where holes show, the hole will tell;
+    /// elsewhere it goes on the ledger, and no snapshot asked for before it is young enough.
+    pub(super) fn doubt_poison(&mut self, cx: &mut Cx<'_>) {
+        let poisoned = self.link.as_ref().is_some_and(|link| link.poisoned_at.is_some());
+        if !poisoned || cx.caps().position == Numbering::Contiguous {
+            return;
+        }
+        if self.is_live() {
+            return self.begin_reconcile(cx, Some(GapCause::Poison));
+        }
+        let reconciling = self.run.as_ref().filter(|run| run.purpose == Purpose::Reconcile);
+        let asked = reconciling.is_some_and(|run| run.complete || run.request.is_some());
+        if reconciling.is_some() {
+            self.open_gap(cx, GapCause::Poison);
+        }
+        if asked {
+            self.refetch(cx, "bytes that could not be understood came meanwhile", None);
+        }
+    }
+}
