@@ -29,18 +29,18 @@ pub(crate) fn read(home: &Home) -> Result<Option<JournalId>, JournalError> {
         return Err(JournalError::NewerFormat { path, found: format, known: FORMAT });
     }
     let id = value("id").and_then(|text| text.parse().ok()).ok_or_else(|| corrupt("no id"))?;
-    if text != render(id) {
+    if text != render(id, format) {
         return Err(corrupt("the file does not fit its checksum"));
     }
     Ok(Some(id))
 }
 
 pub(crate) fn write(home: &Home, id: JournalId) -> Result<(), JournalError> {
-    home.install(NAME, &[render(id).as_bytes()]).map(drop)
+    home.install(NAME, &[render(id, FORMAT).as_bytes()]).map(drop)
 }
 
-fn render(id: JournalId) -> String {
-    let text = format!("{TITLE}\nformat {FORMAT}\nid {id}\n");
+fn render(id: JournalId, format: u32) -> String {
+    let text = format!("{TITLE}\nformat {format}\nid {id}\n");
     let crc = crc32c::crc32c(text.as_bytes());
     format!("{text}crc32c {crc:08x}\n")
 }
