@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Class, Connector, Decoded, Failure, Page};
 use unbroken_core::ids::{Key, Label, StreamId};
 use unbroken_core::machine::{Config, Fetch, Message, Timing};
@@ -291,7 +292,7 @@ impl Source {
     /// The failure as the machine understands it.
     pub async fn open(
         &self,
-        after: Option<u64>,
+        after: Option<&After>,
         token: Option<&Secret>,
     ) -> Result<Socket, Failure> {
         let keys = self.handle().keys();
@@ -327,7 +328,7 @@ impl Source {
     /// If the profile names a value that is not there.
     pub fn message(
         &self,
-        message: Message,
+        message: &Message,
         subscription: Option<&Label>,
         token: Option<&Secret>,
     ) -> Result<Option<String>, TemplateError> {

@@ -54,6 +54,7 @@ fn cxone_events_keep_the_vendors_bytes() {
         Event {
             key: Key::from("a-1"),
             sequence: Some(u64::MAX),
+            bookmark: None,
             event_id: None,
             kind: Some("event".into()),
             deleted: false,
@@ -157,6 +158,7 @@ fn etcd_frames_of_the_real_server_are_understood() {
     let event = |key: &str, sequence, payload: &'static [u8]| Event {
         key: Key::from(key),
         sequence: Some(sequence),
+        bookmark: None,
         event_id: None,
         kind: None,
         deleted: false,

@@ -9,6 +9,7 @@ use unbroken_connect::config::{ProfileChoice, SourceConfig};
 use unbroken_connect::generic::{Context, Generic, ProfileError, embedded_names};
 use unbroken_connect::secret::Secret;
 use unbroken_connect::source::{Source, SourceError};
+use unbroken_core::bookmark::After;
 use unbroken_core::connector::{
     Ack, Class, Connector, Coverage, Failure, Numbering, Paging, Replay, SnapshotKind,
 };
@@ -96,8 +97,10 @@ fn cxone_requests_and_messages_have_the_reported_shape() {
     assert_eq!(request.path_and_query, "/api/v2/wfm/schedules?limit=500&offset=0");
     assert_eq!(request.headers[0].value, "Bearer t0k3n");
     assert!(!format!("{request:?}").contains("t0k3n"));
-    let message =
-        |after, context| cxone.message(Message::Subscribe { after }, context).unwrap().unwrap();
+    let message = |after: Option<u64>, context| {
+        let after = after.map(After::Sequence);
+        cxone.message(&Message::Subscribe { after }, context).unwrap().unwrap()
+    };
     let resources = r#""resources":["adherence"]"#;
     let head = r#"{"action":"subscribe","resource":"adherence","payload":{"#;
     let agents = r#""agentIds":["a-1","a\"2"]"#;
@@ -114,11 +117,11 @@ fn cxone_requests_and_messages_have_the_reported_shape() {
 #[test]
 fn an_unsubscription_names_the_subscription_or_is_not_sent() {
     let cxone = cxone("");
-    assert_eq!(cxone.message(Message::Unsubscribe, Context::default()).unwrap(), None);
+    assert_eq!(cxone.message(&Message::Unsubscribe, Context::default()).unwrap(), None);
     let context = Context { subscription: Some("s-1"), ..Context::default() };
-    let text = cxone.message(Message::Unsubscribe, context).unwrap().unwrap();
+    let text = cxone.message(&Message::Unsubscribe, context).unwrap().unwrap();
     assert!(text.contains(r#""subscriptionId":"s-1""#), "{text}");
-    assert_eq!(cxone.message(Message::Ping, Context::default()).unwrap(), None);
+    assert_eq!(cxone.message(&Message::Ping, Context::default()).unwrap(), None);
 }
 
 const PAGE: &[u8] = br#"{"sequenceId":41,"epoch":"e-7","total":3,"schedules":[

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::bookmark::Bookmark;
 use crate::ids::{Key, Label};
 use crate::time::UnixMicros;
 
@@ -78,6 +79,14 @@ impl Default for Capabilities {
     }
 }
 
+impl Capabilities {
+    /// Whether positions of two numberings can be told apart: by the epoch's name, or because a
+    /// bookmark of one is none of the other.
+    pub fn tells_numberings(&self) -> bool {
+        self.epoch_named || self.position == Numbering::Opaque
+    }
+}
+
 macro_rules! capability {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),* $(,)? }) => {
         $(#[$doc])*
@@ -94,6 +103,8 @@ capability! {
     Numbering {
         /// There are none.
         None,
+        /// They are bookmarks: bytes that are compared for equality only.
+        Opaque,
         /// They increase, with holes that mean nothing.
         Increasing,
         /// Each is the one before plus 1.
@@ -226,6 +237,13 @@ pub enum Item {
         /// The head.
         position: Option<u64>,
     },
+    /// The place in the stream behind everything that came before it on this connection (opaque
+    /// positions only): of a page or frame as a whole, or of a heartbeat. Before an [`Item::Ack`]:
+    /// the place after which the events of the subscription begin.
+    Bookmark {
+        /// The place.
+        at: Bookmark,
+    },
     /// The vendor refuses the subscription or ends it.
     Refusal(Failure),
     /// The vendor will close this connection soon.
@@ -251,6 +269,9 @@ pub struct Event {
     pub key: Key,
     /// The vendor's sequence, where it has one.
     pub sequence: Option<u64>,
+    /// The vendor's opaque position, where it has one. Each event has its own: one that several
+    /// events share is an [`Item::Bookmark`] behind them.
+    pub bookmark: Option<Bookmark>,
     /// The vendor's id, where it has one.
     pub event_id: Option<Label>,
     /// The vendor's name for this kind of event.
@@ -272,6 +293,8 @@ pub struct Page {
     pub epoch: Option<Label>,
     /// The position that this page's rows have reached.
     pub tag: Option<u64>,
+    /// The same, where positions are opaque.
+    pub bookmark: Option<Bookmark>,
     /// The frozen snapshot that the page belongs to, where the vendor says so (id or etag).
     pub snapshot_id: Option<Label>,
     /// How many rows the whole snapshot has, where the vendor says so.

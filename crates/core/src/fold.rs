@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use crate::bookmark::Bookmarks;
 use crate::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use crate::position::{Epoch, Position};
 use crate::record::{Body, Change, Effect, GapOpened, Mark, Origin, Record, SnapshotEnd, Turn};
@@ -71,6 +72,8 @@ pub struct StreamFold {
     pub position: Option<Position>,
     /// Identities that are in the log although they lie above `position`.
     pub ahead: BTreeSet<(Position, Key, u16)>,
+    /// The last bookmarks of an opaque stream, by our sequence.
+    pub bookmarks: Bookmarks,
     /// The last two distinct positions of events from the stream, oldest first.
     pub anchors: [Option<Anchor>; 2],
     /// State.
@@ -131,7 +134,12 @@ impl StreamFold {
                     self.stale_before = Some((offset, gap.wall_from));
                 }
             }
-            Body::Progress { position } => self.advance(*position),
+            Body::Progress { position, bookmark } => {
+                self.advance(*position);
+                if let Some(bookmark) = bookmark.as_ref().filter(|_| position.epoch == self.epoch) {
+                    self.bookmarks.insert(position.sequence, bookmark.clone());
+                }
+            }
             Body::EpochChanged { epoch, name } => {
                 self.epoch = *epoch;
                 self.epoch_name.clone_from(name);
@@ -140,6 +148,7 @@ impl StreamFold {
                 self.converging_until = None;
                 self.anchors = [None, None];
                 self.ahead.clear();
+                self.bookmarks.clear();
             }
             Body::Connection(turn) => {
                 self.last_conn = self.last_conn.max(turn.conn);
@@ -185,6 +194,9 @@ impl StreamFold {
     fn remember(&mut self, position: Position, change: &Change) {
         if self.position.is_none_or(|held| position > held) && position.epoch == self.epoch {
             self.ahead.insert((position, change.key.clone(), change.ordinal));
+        }
+        if let Some(bookmark) = change.bookmark.as_ref().filter(|_| position.epoch == self.epoch) {
+            self.bookmarks.insert(position.sequence, bookmark.clone());
         }
         for gap in self.open_gaps.values_mut() {
             gap.first.get_or_insert(position);

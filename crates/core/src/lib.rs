@@ -4,6 +4,7 @@
 //! give the same outputs, byte for byte.
 
 pub mod backoff;
+pub mod bookmark;
 pub mod connector;
 pub mod fold;
 pub mod ids;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::bookmark::Bookmark;
 use crate::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use crate::position::{Epoch, Position};
 use crate::time::UnixMicros;
@@ -56,11 +57,13 @@ pub enum Body {
     GapOpened(GapOpened),
     /// An interval of doubt ends, or an ended one is narrowed: the last row of a gap wins.
     GapClosed(GapClosed),
-    /// The vendor said (in a heartbeat) that the stream has come to this position without an event
-    /// for us.
+    /// The vendor said (in a heartbeat, or behind the events of a page) that the stream has come
+    /// to this position.
     Progress {
         /// The position.
         position: Position,
+        /// The vendor's opaque name of it, where positions are opaque.
+        bookmark: Option<Bookmark>,
     },
     /// From here on positions belong to another numbering.
     EpochChanged {
@@ -88,6 +91,9 @@ pub struct Change {
     /// The vendor's position, where it has one. Of a snapshot item: the item's own version if the
     /// vendor gives one, else the snapshot's tag.
     pub position: Option<Position>,
+    /// The vendor's opaque position of this event, where it has one; `position` is then our count
+    /// of what arrived.
+    pub bookmark: Option<Bookmark>,
     /// Which of the events with this position and key it is, from 0.
     pub ordinal: u16,
     /// The vendor's event id, where it has one.

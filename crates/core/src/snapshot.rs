@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::bookmark::Bookmark;
 use crate::connector::{Page, Row};
 use crate::fold::KeyState;
 use crate::ids::{Key, Label};
@@ -22,6 +23,8 @@ pub struct Collected {
     pub epoch: Option<Label>,
     /// The tag: the *minimum* over the pages, since a tag that is too high would hide events.
     pub tag: Option<u64>,
+    /// The first page's bookmark, where positions are opaque.
+    pub bookmark: Option<Bookmark>,
     /// The highest page tag: rows may show what happened up to here.
     pub head: Option<u64>,
     /// Rows by key.
@@ -73,6 +76,7 @@ impl Collected {
             self.snapshot_id.clone_from(&page.snapshot_id);
             self.total = page.total;
             self.tag = page.tag;
+            self.bookmark.clone_from(&page.bookmark);
             self.head = page.tag;
         } else if self.epoch != page.epoch {
             return Err(Torn::Epoch);

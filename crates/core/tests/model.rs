@@ -10,7 +10,7 @@ mod search;
 mod world;
 
 use search::{Budget, Outcome, search};
-use unbroken_core::connector::{Numbering, Replay};
+use unbroken_core::connector::{Ack, Numbering, Replay};
 use unbroken_core::machine::Mutant;
 use world::{OnOld, Rules, contiguous};
 
@@ -41,6 +41,22 @@ fn live_only() -> Rules {
 fn increasing_clamping() -> Rules {
     let mut rules = clamping();
     rules.caps.position = Numbering::Increasing;
+    rules
+}
+
+/// Positions that can only be compared; the confirmation says where the subscription begins.
+fn opaque() -> Rules {
+    let mut rules = refusing();
+    rules.caps.position = Numbering::Opaque;
+    rules.caps.ack = Ack::WithPosition;
+    rules.caps.epoch_named = false;
+    rules
+}
+
+/// As [`opaque`], with a confirmation that says nothing, and a vendor that begins where it can.
+fn opaque_clamping() -> Rules {
+    let mut rules = Rules { on_old: OnOld::Clamp, ..opaque() };
+    rules.caps.ack = Ack::Plain;
     rules
 }
 
@@ -112,6 +128,26 @@ fn overlap_that_appends_as_events_arrive_holds() {
 }
 
 #[test]
+fn opaque_positions_hold_when_the_vendor_refuses() {
+    holds("opaque × crash × in-flight append × refusal", &opaque(), CRASHING);
+}
+
+#[test]
+fn opaque_positions_hold_when_the_vendor_clamps() {
+    let telling = Rules { on_old: OnOld::Clamp, ..opaque() };
+    holds("opaque × crash × in-flight append × clamp", &telling, CRASHING);
+    holds("opaque × plain confirmation × crash × clamp", &opaque_clamping(), CRASHING);
+}
+
+#[test]
+fn opaque_positions_do_not_travel_back_in_time() {
+    holds("opaque × stale snapshot", &cached(opaque()), STALE);
+    let mut live_only = opaque();
+    live_only.caps.replay = Replay::None;
+    holds("opaque × overlap × append as they arrive", &live_only, OVERLAPPING);
+}
+
+#[test]
 fn every_mutant_yields_a_counterexample() {
     is_killed(Mutant::DedupAgainstDurable, &refusing(), CRASHING, &["AtMostOnce"]);
     is_killed(Mutant::PositionBeforeEnd, &refusing(), CRASHING, &["AtomicInstall"]);
@@ -121,5 +157,19 @@ fn every_mutant_yields_a_counterexample() {
         &increasing_clamping(),
         CRASHING,
         &["CursorCovered", "LiveMeansLive", "GapHonesty"],
+    );
+    is_killed(
+        Mutant::HoleWithoutNumber,
+        &opaque_clamping(),
+        CRASHING,
+        &["CursorCovered", "GapHonesty"],
+    );
+    let mut opaque_live_only = opaque();
+    opaque_live_only.caps.replay = Replay::None;
+    is_killed(
+        Mutant::LooseSnapshotAtOnce,
+        &opaque_live_only,
+        OVERLAPPING,
+        &["NoTimeTravel", "NothingReceivedIsDropped"],
     );
 }

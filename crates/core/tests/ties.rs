@@ -27,6 +27,7 @@ fn say(world: &mut World, value: &'static str, at_us: i64) {
     let event = Event {
         key: key(0),
         sequence: None,
+        bookmark: None,
         event_id: None,
         kind: None,
         deleted: false,
@@ -88,6 +89,7 @@ fn with_positions_times_decide_nothing() {
         let event = Event {
             key: key(0),
             sequence: Some(sequence),
+            bookmark: None,
             event_id: None,
             kind: None,
             deleted: false,

@@ -62,6 +62,7 @@ fn batch(first_offset: u64, count: u64, agents: u64) -> LogBatch {
         let change = Change {
             key: Key::new(format!("agent-{agent}")),
             position: Some(Position::new(Epoch(0), offset + 1)),
+            bookmark: None,
             ordinal: 0,
             event_id: None,
             kind: Some("event".into()),

@@ -80,7 +80,7 @@ impl<'t, 'r> Group<'t, 'r> {
                 }
                 ledger::close_gap(self.tx, stream.id, offset, gap)?;
             }
-            Body::Progress { position } => stream.state.advance(*position),
+            Body::Progress { position, .. } => stream.state.advance(*position),
             Body::EpochChanged { epoch, name } => {
                 stream.state.change_epoch(*epoch, name.as_ref());
             }

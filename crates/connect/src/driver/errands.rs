@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::task::{AbortHandle, JoinSet};
+use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Class, Failure};
 use unbroken_core::ids::{ConnId, RequestId, TokenVersion};
 use unbroken_core::machine::{Fetch, Input};
@@ -66,11 +67,16 @@ impl Errands {
         });
     }
 
-    pub(crate) fn open(&mut self, conn: ConnId, after: Option<u64>, version: Option<TokenVersion>) {
+    pub(crate) fn open(
+        &mut self,
+        conn: ConnId,
+        after: Option<After>,
+        version: Option<TokenVersion>,
+    ) {
         let (source, token) = (Arc::clone(&self.source), self.token(version));
         let task = self.tasks.spawn(async move {
             let result = match token {
-                Ok(token) => source.open(after, token.as_ref()).await,
+                Ok(token) => source.open(after.as_ref(), token.as_ref()).await,
                 Err(failure) => Err(failure),
             };
             Brought::Socket(conn, result.map(Box::new))

@@ -201,7 +201,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         let Some(socket) = self.sockets.remove(conn) else { return };
         if how == CloseHow::Polite {
             let farewell = if talk.subscribed {
-                self.render(Message::Unsubscribe, &talk).ok().flatten()
+                self.render(&Message::Unsubscribe, &talk).ok().flatten()
             } else {
                 None
             };
@@ -211,8 +211,8 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
 
     fn send(&mut self, conn: ConnId, message: Message) {
         let Some(mut talk) = self.talks.remove(&conn) else { return };
-        let rendered = self.render(message, &talk);
-        match message {
+        let rendered = self.render(&message, &talk);
+        match &message {
             Message::Subscribe { .. } => talk.subscribed = true,
             Message::Unsubscribe => talk.subscribed = false,
             Message::Ping => {}
@@ -229,7 +229,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         }
     }
 
-    fn render(&self, message: Message, talk: &Talk) -> Result<Option<String>, Failure> {
+    fn render(&self, message: &Message, talk: &Talk) -> Result<Option<String>, Failure> {
         let token = self.errands.token(talk.token).unwrap_or_default();
         let subscription = talk.subscription.as_ref();
         self.source.message(message, subscription, token.as_ref()).map_err(|error| Failure {

@@ -77,6 +77,12 @@ pub enum ProfileError {
     /// Capabilities promise positions that the frames do not hold.
     #[error("profile declares positions, but `frames.event.sequence` is missing")]
     NoSequence,
+    /// Opaque positions that several events share would make one event of them.
+    #[error(
+        "profile declares opaque positions that events share, but names one of each event: \
+         `frames.bookmark` names what a whole frame has"
+    )]
+    SharedBookmark,
     /// Capabilities promise paging that no request can follow.
     #[error("profile declares paging, but `snapshot.advance` is missing")]
     NoAdvance,
@@ -185,7 +191,8 @@ impl Generic {
         let variables = profile.variables;
         let head = match &profile.head {
             Some(head) if capabilities.snapshot == SnapshotKind::Positioned => {
-                Some(Head::new(head, &variables)?)
+                let opaque = capabilities.position == Numbering::Opaque;
+                Some(Head::new(head, opaque, &variables)?)
             }
             _ => None,
         };
@@ -285,12 +292,12 @@ impl Generic {
     /// If a value that the profile names is missing or cannot stand in its place.
     pub fn message(
         &self,
-        message: Message,
+        message: &Message,
         context: Context<'_>,
     ) -> Result<Option<String>, TemplateError> {
         let mut values = Values { variables: Some(&self.variables), ..context };
         if let Message::Subscribe { after } = message {
-            values.position = after;
+            values.position = after.as_ref();
         }
         self.messages.render(message, &values)
     }
@@ -308,6 +315,9 @@ impl Generic {
 
 /// A source whose positions were declared away has nothing that rests on them.
 fn coherent(mut capabilities: Capabilities) -> Capabilities {
+    if capabilities.position == Numbering::Opaque {
+        capabilities.floor = Floor::Unknown;
+    }
     if capabilities.position == Numbering::None {
         capabilities.replay = Replay::None;
         capabilities.floor = Floor::Unknown;

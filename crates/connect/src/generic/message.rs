@@ -51,7 +51,7 @@ impl Messages {
     /// unsubscription that would have to name a subscription that was never told.
     pub(crate) fn render(
         &self,
-        message: Message,
+        message: &Message,
         values: &Values<'_>,
     ) -> Result<Option<String>, TemplateError> {
         let all = values.keys.is_empty();
@@ -66,7 +66,7 @@ impl Messages {
             Message::Ping => &self.ping,
         };
         let Some(template) = template else { return Ok(None) };
-        if message == Message::Unsubscribe
+        if *message == Message::Unsubscribe
             && template.uses("subscription")
             && values.subscription.is_none()
         {

@@ -277,6 +277,9 @@ pub struct FramesProfile {
     /// Parts of a confirmation.
     #[serde(default)]
     pub ack: AckFields,
+    /// Pointer to the opaque position of a frame as a whole, behind all of its events: for vendors
+    /// whose events have none of their own (capability `position = "opaque"`).
+    pub bookmark: Option<String>,
     /// What a confirmation says of the keys that the subscription covers.
     #[serde(default)]
     pub coverage: CoverageFields,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use unbroken_core::connector::{
-    Capabilities, Class, Failure, Page, Paging, Row, SnapshotBody, SnapshotKind,
+    Capabilities, Class, Failure, Numbering, Page, Paging, Row, SnapshotBody, SnapshotKind,
 };
 use unbroken_core::ids::{Key, Label};
 
@@ -60,18 +60,21 @@ pub(crate) struct Head {
     pub(crate) request: RequestTemplate,
     extractor: Extractor,
     tag: Slot,
+    opaque: bool,
     epoch: Option<Slot>,
 }
 
 impl Head {
     pub(crate) fn new(
         profile: &HeadProfile,
+        opaque: bool,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, ProfileError> {
         let mut extractor = Extractor::default();
         Ok(Self {
             request: RequestTemplate::request(&profile.request, variables)?,
             tag: extractor.add(&profile.tag)?,
+            opaque,
             epoch: profile.epoch.as_ref().map(|p| extractor.add(p)).transpose()?,
             extractor,
         })
@@ -79,9 +82,15 @@ impl Head {
 
     pub(crate) fn decode(&self, body: &Bytes) -> Result<Page, Failure> {
         let found = extract(&self.extractor, body, "head")?;
+        let epoch = self.epoch.and_then(|slot| value::label(slot.of(&found)?));
+        if self.opaque {
+            let bookmark = self.tag.of(&found).and_then(value::bookmark);
+            let bookmark =
+                bookmark.ok_or_else(|| malformed("head: expected an opaque position"))?;
+            return Ok(Page { bookmark: Some(bookmark), epoch, ..Page::default() });
+        }
         let tag = self.tag.of(&found).and_then(value::number);
         let tag = tag.ok_or_else(|| malformed("head: expected a 64-bit position"))?;
-        let epoch = self.epoch.and_then(|slot| value::label(slot.of(&found)?));
         Ok(Page { tag: Some(tag), epoch, ..Page::default() })
     }
 }
@@ -95,6 +104,7 @@ pub(crate) struct Snapshot {
     advance: Option<Advance>,
     pinned: bool,
     positioned: bool,
+    opaque: bool,
     page: Extractor,
     items: Slot,
     items_optional: bool,
@@ -139,6 +149,7 @@ impl Snapshot {
         let (tag, epoch) = (add(&profile.tag)?, add(&profile.epoch)?);
         let (snapshot_id, total) = (add(&profile.snapshot_id)?, add(&profile.total)?);
         let positioned = capabilities.snapshot == SnapshotKind::Positioned;
+        let opaque = positioned && capabilities.position == Numbering::Opaque;
         if positioned && tag.is_none() {
             return Err(ProfileError::NoTag);
         }
@@ -150,6 +161,7 @@ impl Snapshot {
             advance,
             pinned: profile.pinned,
             positioned,
+            opaque,
             items: page.add(&profile.rows.items)?,
             items_optional: profile.rows.items_optional,
             page,
@@ -205,7 +217,13 @@ impl Snapshot {
         }
         let number = |slot: Option<Slot>| value::number(slot?.of(&found)?);
         let label = |slot: Option<Slot>| value::label(slot?.of(&found)?);
-        let tag = match (cursor.filter(|_| self.pinned), self.positioned) {
+        let bookmark = self.tag.filter(|_| self.opaque).and_then(|slot| slot.of(&found));
+        let bookmark = bookmark.and_then(value::bookmark);
+        if self.opaque && cursor.is_none() && bookmark.is_none() {
+            return Err(malformed("snapshot: expected an opaque position"));
+        }
+        let positioned = self.positioned && !self.opaque;
+        let tag = match (cursor.filter(|_| self.pinned), positioned) {
             (_, false) => None,
             (Some(cursor), true) => cursor.tag,
             (None, true) => Some(
@@ -229,7 +247,7 @@ impl Snapshot {
             check_total(cursor, total, so_far, next.is_none())?;
         }
         let total = total.filter(|_| !partial);
-        Ok(Page { epoch: label(self.epoch), tag, snapshot_id, total, rows, next })
+        Ok(Page { epoch: label(self.epoch), tag, bookmark, snapshot_id, total, rows, next })
     }
 
     /// `None`: this was the last page. Else the next page's name, where it has one.

@@ -10,6 +10,7 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
+use unbroken_core::bookmark::After;
 use unbroken_core::ids::Key;
 
 use crate::generic::nearest::nearest;
@@ -76,7 +77,7 @@ const NAMES: [&str; 11] = [
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Values<'a> {
     /// The position asked for: `position`, and `position_next` (plus 1).
-    pub position: Option<u64>,
+    pub position: Option<&'a After>,
     /// The access token.
     pub token: Option<&'a Secret>,
     /// The configured keys.
@@ -284,8 +285,14 @@ impl Values<'_> {
     fn value(&self, name: &str) -> Result<Value, TemplateError> {
         let text = |text: &str| Value::Text(text.as_bytes().to_vec());
         let value = match name {
-            "position" => self.position.map(Value::Number),
-            "position_next" => self.position.map(|p| Value::Number(p.saturating_add(1))),
+            "position" => self.position.map(|position| match position {
+                After::Sequence(sequence) => Value::Number(*sequence),
+                After::Bookmark(bookmark) => Value::Text(bookmark.as_bytes().to_vec()),
+            }),
+            "position_next" => self
+                .position
+                .and_then(After::sequence)
+                .map(|sequence| Value::Number(sequence.saturating_add(1))),
             "token" => self.token.map(|token| text(token.expose())),
             "keys" => Some(Value::List(
                 self.keys.iter().map(|key| key.as_str().as_bytes().to_vec()).collect(),
@@ -408,7 +415,13 @@ mod tests {
     use super::*;
 
     fn values<'a>(keys: &'a [Key], next: &'a str) -> Values<'a> {
-        Values { position: Some(7), keys, next: Some(next), nonce: "n0", ..Values::default() }
+        Values {
+            position: Some(&After::Sequence(7)),
+            keys,
+            next: Some(next),
+            nonce: "n0",
+            ..Values::default()
+        }
     }
 
     fn render(text: &str, place: Place, values: &Values<'_>) -> Result<String, TemplateError> {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::ids::{Key, Label};
 use unbroken_core::time::UnixMicros;
 
@@ -26,6 +27,11 @@ pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
 pub(crate) fn number(raw: &str) -> Option<u64> {
     let text = text(raw)?;
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// An opaque position: the content of a text, or a number's own text.
+pub(crate) fn bookmark(raw: &str) -> Option<Bookmark> {
+    Bookmark::new(text(raw)?.as_bytes())
 }
 
 /// A duration in milliseconds from a number of units of `unit_ms`, fractions allowed.

@@ -32,6 +32,8 @@ pub(crate) struct Wire {
     heartbeat: Option<Slot>,
     closing: Option<(Slot, u32)>,
     positioned: bool,
+    opaque: bool,
+    bookmark: Option<Slot>,
 }
 
 #[derive(Clone, Debug)]
@@ -141,10 +143,15 @@ impl Wire {
             (None, Some(pointer)) => Some((frame.add(pointer)?, 1)),
             (None, None) => None,
         };
+        let opaque = capabilities.position == Numbering::Opaque;
         let positioned = capabilities.position != Numbering::None;
-        if positioned && event.sequence.is_none() {
+        if positioned && event.sequence.is_none() && !(opaque && profile.bookmark.is_some()) {
             return Err(ProfileError::NoSequence);
         }
+        if opaque && event.sequence.is_some() && !capabilities.position_unique {
+            return Err(ProfileError::SharedBookmark);
+        }
+        let bookmark = add(&mut frame, profile.bookmark.as_ref().filter(|_| opaque))?;
         Ok(Self {
             subscription: add(&mut frame, profile.subscription.as_ref())?,
             epoch: add(&mut frame, profile.epoch.as_ref())?,
@@ -158,6 +165,8 @@ impl Wire {
             event,
             closing,
             positioned,
+            opaque,
+            bookmark,
         })
     }
 
@@ -190,6 +199,7 @@ impl Wire {
             Some(FrameKind::Deletion) => self.events(&mut decoded, bytes, &found, true, digester),
             Some(FrameKind::Ack) => {
                 decoded.items.extend(self.dark(&found, wanted));
+                decoded.items.extend(self.said(self.ack, &found));
                 decoded.items.push(Item::Ack { position: self.position(self.ack, &found) });
             }
             Some(FrameKind::AckPlain) => {
@@ -197,6 +207,7 @@ impl Wire {
                 decoded.items.push(Item::Ack { position: None });
             }
             Some(FrameKind::Heartbeat) => {
+                decoded.items.extend(self.said(self.heartbeat, &found));
                 let position = self.position(self.heartbeat, &found);
                 if position.is_some() {
                     decoded.items.push(Item::Heartbeat { position });
@@ -210,7 +221,16 @@ impl Wire {
                 decoded.items.push(Item::Closing { within_ms: within });
             }
         }
+        if matches!(kind, Some(FrameKind::Event | FrameKind::Deletion | FrameKind::Heartbeat)) {
+            decoded.items.extend(self.said(self.bookmark, &found));
+        }
         decoded
+    }
+
+    /// An opaque position at this place.
+    fn said(&self, slot: Option<Slot>, found: &Found<'_>) -> Option<Item> {
+        let at = value::bookmark(slot.filter(|_| self.opaque)?.of(found)?)?;
+        Some(Item::Bookmark { at })
     }
 
     /// How many of the wanted keys a confirmation leaves out, if it does.
@@ -229,7 +249,8 @@ impl Wire {
     }
 
     fn position(&self, slot: Option<Slot>, found: &Found<'_>) -> Option<u64> {
-        slot.filter(|_| self.positioned).and_then(|slot| value::number(slot.of(found)?))
+        slot.filter(|_| self.positioned && !self.opaque)
+            .and_then(|slot| value::number(slot.of(found)?))
     }
 
     fn events(
@@ -264,7 +285,7 @@ impl Wire {
 
     fn event(&self, bytes: &Bytes, found: &Found<'_>, deleted: bool, digester: &Digester) -> Item {
         let slots = &self.event;
-        match slots.read(bytes, found, deleted, self.positioned, digester) {
+        match slots.read(bytes, found, deleted, (self.positioned, self.opaque), digester) {
             Ok(event) => Item::Event(event),
             Err(reason) => poisoned(bytes, reason),
         }
@@ -277,13 +298,21 @@ impl EventSlots {
         bytes: &Bytes,
         found: &Found<'_>,
         deleted: bool,
-        positioned: bool,
+        (positioned, opaque): (bool, bool),
         digester: &Digester,
     ) -> Result<Event, Label> {
         let deleted = deleted || self.deleted.as_ref().is_some_and(|rule| rule.holds(found));
         let key = self.key.of(found).and_then(|raw| value::key(raw, self.key_encoding));
         let key = key.ok_or_else(|| expected(&self.names.key, "a key"))?;
-        let sequence = match self.sequence.filter(|_| positioned) {
+        let bookmark = match self.sequence.filter(|_| opaque) {
+            None => None,
+            Some(slot) => {
+                let bookmark = slot.of(found).and_then(value::bookmark);
+                let pointer = self.names.sequence.as_deref().unwrap_or_default();
+                Some(bookmark.ok_or_else(|| expected(pointer, "an opaque position"))?)
+            }
+        };
+        let sequence = match self.sequence.filter(|_| positioned && !opaque) {
             None => None,
             Some(slot) => {
                 let number = slot.of(found).and_then(value::number);
@@ -300,6 +329,7 @@ impl EventSlots {
         Ok(Event {
             key,
             sequence,
+            bookmark,
             event_id: self.id.and_then(|slot| value::label(slot.of(found)?)),
             kind: self.kind.and_then(|slot| value::label(slot.of(found)?)),
             deleted,

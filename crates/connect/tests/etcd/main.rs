@@ -10,6 +10,7 @@ use std::time::Duration;
 use unbroken_connect::config::SourceConfig;
 use unbroken_connect::source::Source;
 use unbroken_connect::transport::{Socket, SocketEvent, Sockets};
+use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Class, Decoded, Event, Item, Page};
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::{Fetch, Message};
@@ -42,8 +43,10 @@ struct Watch {
 
 impl Watch {
     async fn open(source: &Source, after: Option<u64>) -> Self {
-        let mut socket: Socket = source.open(after, None).await.unwrap();
-        let subscribe = source.message(Message::Subscribe { after }, None, None).unwrap().unwrap();
+        let after = after.map(After::Sequence);
+        let mut socket: Socket = source.open(after.as_ref(), None).await.unwrap();
+        let subscribe = Message::Subscribe { after };
+        let subscribe = source.message(&subscribe, None, None).unwrap().unwrap();
         socket.send(subscribe).unwrap();
         let mut sockets = Sockets::default();
         sockets.insert(ConnId(1), socket);

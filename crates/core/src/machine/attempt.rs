@@ -1,10 +1,12 @@
 //! From nothing to a subscription, and from a failure to the next attempt.
 
+use crate::bookmark::After;
 use crate::connector::{Ack, Class, Failure};
 use crate::fold::Anchor;
 use crate::ids::{ConnId, Label, TokenVersion};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
+use crate::machine::number::is_opaque;
 use crate::machine::outage::Outage;
 use crate::machine::plan::Step;
 use crate::machine::reconcile::Purpose;
@@ -23,6 +25,7 @@ impl Stream {
     pub(super) fn begin_attempt(&mut self, cx: &mut Cx<'_>) {
         self.drop_attempt();
         self.weigh_progress(cx);
+        self.await_bookmark(cx);
         if self.jump != Jump::None {
             let (until, why) = (cx.now.at, Label::from("the journal"));
             return self.set_phase(cx, Phase::Waiting { until, why });
@@ -67,6 +70,19 @@ impl Stream {
         }
     }
 
+    /// A page may stand for many events, and be another when it is asked for again: nothing is
+    /// asked from before what is held. What is on its way to the disk is waited for.
+    fn await_bookmark(&mut self, cx: &Cx<'_>) {
+        if !is_opaque(cx) || self.jump != Jump::None || self.durable == self.seen.position {
+            return;
+        }
+        if self.has_unit() {
+            self.jump = Jump::Unwritten;
+        } else if cx.shared.appended < cx.shared.last_append {
+            self.jump = Jump::Written(cx.shared.last_append);
+        }
+    }
+
     /// An attempt that waited for the journal begins when the journal has it.
     pub(super) fn begin_if_durable(&mut self, cx: &mut Cx<'_>) {
         let waits =
@@ -104,7 +120,12 @@ impl Stream {
         token: Option<TokenVersion>,
     ) {
         let conn = cx.next_conn();
-        let mut link = Link::new(conn, token, rung, asked);
+        let prepared = self.prepared.as_ref().and_then(|p| p.collected.bookmark.clone());
+        let after = match prepared.filter(|_| rung == Rung::Rebase && is_opaque(cx)) {
+            Some(bookmark) => Some(After::Bookmark(bookmark)),
+            None => asked.and_then(|asked| self.after(cx, asked)),
+        };
+        let mut link = Link::new(conn, token, rung, asked, after.clone());
         link.anchor = anchor;
         link.replay_until = self.outage.head;
         self.link = Some(link);
@@ -112,14 +133,14 @@ impl Stream {
         cx.report(Report::Rung { stream: self.id.clone(), rung, after: asked });
         self.set_phase(cx, Phase::Connecting);
         self.set_timer(cx, Timer::Connect, cx.timing().connect_ms);
-        cx.emit(Output::Open { conn, stream: self.id.clone(), token, after: asked });
+        cx.emit(Output::Open { conn, stream: self.id.clone(), token, after });
     }
 
     pub(super) fn handle_opened(&mut self, cx: &mut Cx<'_>, conn: ConnId) {
         let (after, token) = match self.link_mut(conn) {
             Some(link) if link.stage == Stage::Opening => {
                 link.stage = Stage::Subscribing;
-                (link.asked, link.token)
+                (link.after.clone(), link.token)
             }
             _ => return,
         };
@@ -317,7 +338,7 @@ impl Stream {
                 let asked_below = link.anchor.is_some() && link.asked < durable;
                 if asked_below && floor_reached && !self.outage.no_anchor {
                     self.outage.no_anchor = true;
-                    self.outage.refused = !cx.caps().epoch_named;
+                    self.outage.refused = !cx.caps().tells_numberings();
                 } else if self.held.is_empty() {
                     self.outage.refused = true;
                     self.outage.floor = floor.filter(|floor| durable < Some(*floor));

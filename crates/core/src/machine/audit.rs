@@ -72,7 +72,7 @@ impl Stream {
 
     fn audits_head(&self, cx: &Cx<'_>) -> bool {
         let caps = cx.caps();
-        caps.position != Numbering::None
+        !matches!(caps.position, Numbering::None | Numbering::Opaque)
             && caps.coverage == Coverage::Full
             && caps.snapshot == SnapshotKind::Positioned
     }

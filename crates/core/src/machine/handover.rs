@@ -36,14 +36,16 @@ impl Stream {
         let Ok(token) = self.token(cx) else { return };
         let replays = cx.caps().replay == Replay::FromPosition
             && cx.caps().position != Numbering::None
-            && cx.caps().epoch_named;
+            && cx.caps().tells_numberings();
         let asked = self.durable.map(|p| p.sequence).filter(|_| replays);
+        let after = asked.and_then(|asked| self.after(cx, asked));
+        let asked = asked.filter(|_| after.is_some());
         let rung = if asked.is_some() { Rung::Resume } else { Rung::Overlap };
         let conn = cx.next_conn();
-        self.spare = Some(Link::new(conn, token, rung, asked));
+        self.spare = Some(Link::new(conn, token, rung, asked, after.clone()));
         self.set_timer(cx, Timer::Handover, cx.timing().handover_ms);
         self.set_phase(cx, Phase::Live { handover: true });
-        cx.emit(Output::Open { conn, stream: self.id.clone(), token, after: asked });
+        cx.emit(Output::Open { conn, stream: self.id.clone(), token, after });
     }
 
     pub(super) fn handle_spare_ack(&mut self, cx: &mut Cx<'_>, epoch: Option<Label>) {
@@ -109,7 +111,11 @@ impl Stream {
             acked <= held
         } else {
             let contiguous = cx.caps().position == Numbering::Contiguous;
-            let first = spare.parked.iter().filter_map(|p| p.event.sequence).min();
+            let known = |parked: &Parked| match &parked.event.bookmark {
+                Some(bookmark) => self.seen.bookmarks.sequence_of(bookmark),
+                None => parked.event.sequence,
+            };
+            let first = spare.parked.iter().filter_map(known).min();
             let reach = held.map(|held| if contiguous { held + 1 } else { held });
             first.is_some() && first <= reach
         };

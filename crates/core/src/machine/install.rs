@@ -8,6 +8,7 @@ use crate::ids::{Key, Label, SnapshotId};
 use crate::machine::context::Cx;
 use crate::machine::link::{Late, NewEpoch, Parked};
 use crate::machine::mutant::Mutant;
+use crate::machine::number::is_opaque;
 use crate::machine::stream::{Jump, Stream};
 use crate::machine::{Proof, Report, Rung};
 use crate::position::Position;
@@ -34,6 +35,9 @@ impl Stream {
     /// Installs a snapshot and takes the stream as near to Live as that allows.
     pub(super) fn install(&mut self, cx: &mut Cx<'_>, collected: Collected, witness: Witness) {
         let new_epoch = self.enter_epoch(cx);
+        if let Some(link) = self.link.as_mut().filter(|_| collected.bookmark.is_some()) {
+            link.said.clone_from(&collected.bookmark);
+        }
         let gaps = self.gaps_to_close();
         let numbered = cx.caps().position != Numbering::None;
         let at = |sequence: Option<u64>| sequence.filter(|_| numbered).map(|s| self.position(s));
@@ -42,7 +46,7 @@ impl Stream {
         let rows_are_state = cx.caps().snapshot_body == SnapshotBody::State;
         self.write(cx, Body::SnapshotBegin(SnapshotBegin { snapshot, tag, rows_are_state }));
         if cx.mutated(Mutant::PositionBeforeEnd) {
-            self.take_position(tag, new_epoch, false);
+            self.take_position(cx, tag, new_epoch, false);
         }
         let counts = match rows_are_state {
             true => self.write_items(cx, snapshot, &collected, tag),
@@ -61,7 +65,7 @@ impl Stream {
         self.write(cx, Body::SnapshotEnd(end));
         let through = match gaps.is_empty() && !new_epoch {
             true => None,
-            false => self.take_position(tag, new_epoch, self.is_poison_last(cx, &gaps)),
+            false => self.take_position(cx, tag, new_epoch, self.is_poison_last(cx, &gaps)),
         };
         for gap in gaps {
             let closed = self.closing(cx, &gap, through, Some(snapshot), rows_are_state);
@@ -88,7 +92,7 @@ impl Stream {
     pub(super) fn finish_without_snapshot(&mut self, cx: &mut Cx<'_>) {
         let new_epoch = self.enter_epoch(cx);
         let gaps = self.gaps_to_close();
-        let through = self.take_position(None, new_epoch, false);
+        let through = self.take_position(cx, None, new_epoch, false);
         for gap in gaps {
             let closed = self.closing(cx, &gap, through, None, false);
             self.close_gap(cx, closed);
@@ -175,6 +179,7 @@ impl Stream {
         let deletes = absent.into_iter().map(|key| Change {
             key,
             position: tag,
+            bookmark: None,
             ordinal: 0,
             event_id: None,
             kind: None,
@@ -203,6 +208,7 @@ impl Stream {
         Change {
             key: key.clone(),
             position,
+            bookmark: None,
             ordinal: 0,
             event_id: None,
             kind: None,
@@ -230,12 +236,14 @@ impl Stream {
     /// arrive from below it all the same are taken as late ones.
     fn take_position(
         &mut self,
+        cx: &mut Cx<'_>,
         tag: Option<Position>,
         new_epoch: bool,
         poison_last: bool,
     ) -> Option<Position> {
         let held = self.seen.position;
         let link = self.link.as_ref()?;
+        let link_rebased = link.rung == Rung::Rebase;
         let parked = link.parked.iter().filter_map(|p| p.event.sequence).min();
         if new_epoch && let Some(first) = parked {
             let before =
@@ -244,12 +252,18 @@ impl Stream {
             return Some(before);
         }
         if let Some(base) = link.base.filter(|_| !poison_last) {
-            let base = self.position(base);
+            let (base, said) = (self.position(base), link.said.clone());
             self.seen.advance(base);
+            if let Some(said) = said.filter(|_| link_rebased) {
+                self.book(cx, base, said);
+            }
             return Some(base);
         }
         if link.first.is_some() && !poison_last {
             return held;
+        }
+        if is_opaque(cx) && tag.is_none() {
+            return Some(self.adopt_bookmark(cx));
         }
         let tag = tag?;
         self.seen.advance(tag);
@@ -259,6 +273,24 @@ impl Stream {
             link.late = Some(Late { floor, tag, row: None, rest: None });
         }
         Some(tag)
+    }
+
+    /// The place of an opaque stream after an install that no event has preceded: the bookmark of
+    /// the snapshot, else that of the confirmation, else none, and then nothing can be resumed from
+    /// here.
+    fn adopt_bookmark(&mut self, cx: &mut Cx<'_>) -> Position {
+        let position = self.position(self.next_number(cx));
+        let said = self.link.as_ref().and_then(|link| link.said.clone());
+        match said.filter(|said| self.seen.bookmarks.sequence_of(said).is_none()) {
+            Some(bookmark) => self.book(cx, position, bookmark),
+            None => self.seen.advance(position),
+        }
+        self.jump = Jump::Unwritten;
+        let floor = position.sequence - 1;
+        if let Some(link) = &mut self.link {
+            link.late = Some(Late { floor, tag: position, row: None, rest: None });
+        }
+        position
     }
 
     fn closing(

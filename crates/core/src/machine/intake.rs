@@ -7,6 +7,7 @@ use crate::ids::{ConnId, Key, Label};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::mutant::Mutant;
+use crate::machine::number::is_opaque;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
@@ -42,6 +43,7 @@ impl Stream {
                 Item::Heartbeat { position } => {
                     self.handle_heartbeat(cx, conn, subscription.as_ref(), position);
                 }
+                Item::Bookmark { at } => self.handle_bookmark(cx, conn, at),
                 Item::Refusal(failure) => self.handle_refusal(cx, conn, failure),
                 Item::Closing { .. } => self.handle_closing(cx, conn),
                 Item::Unknown => self.count_foreign(),
@@ -56,6 +58,7 @@ impl Stream {
 
     /// Something came on the first socket: it is alive.
     pub(super) fn hear(&mut self, cx: &mut Cx<'_>) {
+        self.heard_at = cx.now.at;
         self.timers.set(Timer::Idle, cx.now.at + cx.config.timing.idle_ms);
         self.timers.set(Timer::Ping, cx.now.at + cx.config.timing.ping_ms);
     }
@@ -72,7 +75,8 @@ impl Stream {
         if !self.link_mut(conn).is_some_and(|link| ours(link)) {
             return self.count_foreign();
         }
-        if cx.caps().position != Numbering::None && event.event.sequence.is_none() {
+        let needed = !matches!(cx.caps().position, Numbering::None | Numbering::Opaque);
+        if needed && event.event.sequence.is_none() {
             let reason = Label::from("an event without a position on a numbered stream");
             return self.quarantine(cx, conn, reason, event.event.payload);
         }
@@ -86,7 +90,7 @@ impl Stream {
     }
 
     /// Takes an event of the first socket in the present (or coming) numbering.
-    pub(super) fn take_event(&mut self, cx: &mut Cx<'_>, event: Parked) {
+    pub(super) fn take_event(&mut self, cx: &mut Cx<'_>, mut event: Parked) {
         let Some(link) = &mut self.link else { return };
         let rebasing = link.rung == Rung::Rebase && link.proof.is_none();
         if link.new_epoch.is_some() && !rebasing {
@@ -99,16 +103,24 @@ impl Stream {
             }
             return;
         }
+        if !self.number(cx, &mut event) {
+            return;
+        }
         match event.event.sequence.filter(|_| cx.caps().position != Numbering::None) {
             Some(sequence) => self.take_positioned(cx, event, sequence),
             None => self.take_unpositioned(cx, event),
         }
     }
 
-    fn take_positioned(&mut self, cx: &mut Cx<'_>, event: Parked, at: u64) {
+    fn take_positioned(&mut self, cx: &mut Cx<'_>, mut event: Parked, mut at: u64) {
         let Some(link) = &self.link else { return };
         if link.anchor.is_some() && link.proof.is_none() && !self.meet_anchor(cx, &event, at) {
             return;
+        }
+        // A ledger row may have been opened before it: then a number is left out for the hole.
+        if event.event.bookmark.is_some() {
+            self.number(cx, &mut event);
+            at = event.event.sequence.unwrap_or(at);
         }
         let Some(link) = &self.link else { return };
         let unproven = link.proof.is_none() && matches!(link.rung, Rung::Resume | Rung::Rebase);
@@ -331,7 +343,8 @@ impl Stream {
             self.advance_below(at);
         }
         self.write_at(cx, event.received_at, Body::Change(change));
-        if let Some(position) = position.filter(|_| unique) {
+        let booked = !is_opaque(cx) || event.event.bookmark.is_some();
+        if let Some(position) = position.filter(|_| unique && booked) {
             self.seen.advance(position);
         }
         if self.is_touch_recorded() {
@@ -402,6 +415,7 @@ impl Stream {
         Change {
             key: event.key.clone(),
             position,
+            bookmark: event.bookmark.clone(),
             ordinal: parked.ordinal,
             event_id: event.event_id.clone(),
             kind: event.kind.clone(),
@@ -441,7 +455,7 @@ impl Stream {
         if provable && increasing && due && Some(head) > self.held_sequence() {
             self.progress_at = Some(cx.now.at);
             let position = self.position(head);
-            self.write(cx, Body::Progress { position });
+            self.write(cx, Body::Progress { position, bookmark: None });
         }
     }
 

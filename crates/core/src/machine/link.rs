@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bookmark::{After, Bookmark};
 use crate::connector::Event;
 use crate::fold::Anchor;
 use crate::ids::{ConnId, Key, Label, TokenVersion};
@@ -30,6 +31,12 @@ pub(super) struct Link {
     pub(super) rung: Rung,
     /// The position that was asked for.
     pub(super) asked: Option<u64>,
+    /// The same, as the vendor is asked.
+    pub(super) after: Option<After>,
+    /// The bookmark at which the vendor says that the subscription stands.
+    pub(super) said: Option<Bookmark>,
+    /// The number of the last event of an opaque stream that came on it.
+    pub(super) counted: Option<u64>,
     /// The event that must come back before the resume is believed.
     pub(super) anchor: Option<Anchor>,
     /// What has come back at the anchor's position so far (several events may share it).
@@ -112,6 +119,7 @@ impl Link {
         token: Option<TokenVersion>,
         rung: Rung,
         asked: Option<u64>,
+        after: Option<After>,
     ) -> Self {
         Self {
             conn,
@@ -119,6 +127,9 @@ impl Link {
             token,
             rung,
             asked,
+            after,
+            said: None,
+            counted: asked,
             anchor: None,
             anchor_seen: None,
             subscription: None,

@@ -23,6 +23,7 @@ mod intake;
 mod late;
 mod link;
 mod mutant;
+mod number;
 mod outage;
 mod output;
 mod partial;

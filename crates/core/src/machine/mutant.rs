@@ -14,4 +14,9 @@ pub enum Mutant {
     LateEventTouchesState,
     /// A resume is believed without a proof.
     UnprovenGoesLive,
+    /// No number is left out for what is missing from an opaque stream.
+    HoleWithoutNumber,
+    /// A snapshot of an opaque stream is installed while events that precede its rows are on their
+    /// way.
+    LooseSnapshotAtOnce,
 }

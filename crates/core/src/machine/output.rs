@@ -1,5 +1,6 @@
 //! What the machine asks for.
 
+use crate::bookmark::After;
 use crate::connector::Failure;
 use crate::ids::{ConnId, GapId, Label, RequestId, SnapshotId, StreamId, TokenVersion};
 use crate::machine::timer::Timer;
@@ -35,7 +36,7 @@ pub enum Output {
         /// Which token to send; `None` where the source needs none.
         token: Option<TokenVersion>,
         /// What the subscription will ask for: for vendors that take it in the URL or a header.
-        after: Option<u64>,
+        after: Option<After>,
     },
     /// End a socket. Not answered: its later inputs are ignored.
     Close {
@@ -87,12 +88,12 @@ pub enum CloseHow {
 }
 
 /// A message to the vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// Subscribe to the stream's keys.
     Subscribe {
         /// After this position; `None`: from now on.
-        after: Option<u64>,
+        after: Option<After>,
     },
     /// End the subscription.
     Unsubscribe,

@@ -23,7 +23,8 @@ pub(super) enum Step {
 
 /// Whether only an anchor can prove a resume.
 pub(super) fn needs_anchor(caps: &Capabilities) -> bool {
-    !caps.epoch_named || (caps.position == Numbering::Increasing && caps.ack != Ack::WithPosition)
+    let holes_show = caps.position == Numbering::Contiguous || caps.ack == Ack::WithPosition;
+    !caps.tells_numberings() || !holes_show
 }
 
 /// Whether a subscription after a snapshot's tag can be proved.
@@ -36,11 +37,13 @@ impl Stream {
     pub(super) fn plan(&self, caps: &Capabilities) -> Step {
         let outage = &self.outage;
         let numbered = caps.position != Numbering::None;
+        let opaque = caps.position == Numbering::Opaque;
         let positioned = numbered && caps.snapshot == SnapshotKind::Positioned;
         let durable = self
             .durable
             .filter(|p| numbered && p.epoch == self.seen.epoch && !outage.new_epoch)
-            .map(|p| p.sequence);
+            .map(|p| p.sequence)
+            .filter(|at| !opaque || self.seen.bookmarks.at(*at).is_some());
         let free = outage.overlap.is_none();
         if caps.rest_first && positioned && !outage.head_known && durable.is_some() && free {
             return Step::ReadHead;
@@ -54,11 +57,13 @@ impl Stream {
         if let Some(step) = resume.and_then(|durable| self.resume(caps, durable)) {
             return step;
         }
-        if let Some(asked) = outage.floor.filter(|_| free && replays && !outage.new_epoch) {
+        if let Some(asked) =
+            outage.floor.filter(|_| free && !opaque && replays && !outage.new_epoch)
+        {
             return Step::Floor { asked };
         }
         let rebase = positioned && caps.replay != Replay::None;
-        let same_numbering_known = caps.epoch_named || self.seen.position.is_none();
+        let same_numbering_known = caps.tells_numberings() || self.seen.position.is_none();
         let refused = outage.rebase_refusals >= 2 || self.rebase_incapable > 0;
         if rebase && free && !refused && rebase_is_provable(caps) && same_numbering_known {
             return Step::Rebase;
@@ -74,7 +79,7 @@ impl Stream {
 
     fn resume(&self, caps: &Capabilities, durable: u64) -> Option<Step> {
         let plain = Step::Resume { asked: durable, anchor: None };
-        if !needs_anchor(caps) || (self.outage.no_anchor && caps.epoch_named) {
+        if !needs_anchor(caps) || (self.outage.no_anchor && caps.tells_numberings()) {
             return Some(plain);
         }
         let last = self.seen.anchors[1].filter(|a| a.position.epoch == self.seen.epoch);
@@ -84,9 +89,13 @@ impl Stream {
                 let before = self.seen.anchors[0]
                     .filter(|a| a.position.epoch == last.position.epoch)
                     .map_or(last.position.sequence.saturating_sub(1), |a| a.position.sequence);
-                Some(Step::Resume { asked: before.min(durable), anchor: Some(last) })
+                let asked = before.min(durable);
+                if caps.position == Numbering::Opaque && self.seen.bookmarks.at(asked).is_none() {
+                    return Some(plain);
+                }
+                Some(Step::Resume { asked, anchor: Some(last) })
             }
-            None => caps.epoch_named.then_some(plain),
+            None => caps.tells_numberings().then_some(plain),
         }
     }
 }

@@ -43,6 +43,7 @@ impl Machine {
                     age(at);
                 }
             }
+            age(&mut stream.heard_at);
             if let Some(at) = &mut stream.live_since {
                 age(at);
             }

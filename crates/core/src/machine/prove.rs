@@ -5,6 +5,7 @@ use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
 use crate::machine::link::{Acked, NewEpoch, Stage};
 use crate::machine::mutant::Mutant;
+use crate::machine::number::is_opaque;
 use crate::machine::reconcile::{Purpose, Run};
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
@@ -21,6 +22,10 @@ impl Stream {
         epoch: Option<Label>,
         position: Option<u64>,
     ) {
+        let position = match is_opaque(cx) {
+            true => self.stands_at(conn),
+            false => position,
+        };
         let acked = Acked { at: cx.now.at, wall: cx.now.wall, position };
         match self.link_mut(conn) {
             Some(link) if link.stage == Stage::Subscribing => {
@@ -79,7 +84,7 @@ impl Stream {
             }
             Rung::Overlap => {
                 link.base = position;
-                if !cx.caps().epoch_named
+                if !cx.caps().tells_numberings()
                     && cx.caps().position != Numbering::None
                     && self.seen.position.is_some()
                 {
@@ -95,7 +100,7 @@ impl Stream {
     fn settle_positioned_ack(&mut self, cx: &mut Cx<'_>, position: Option<u64>) {
         let Some(link) = &self.link else { return };
         let asked = link.asked;
-        let anchored = link.anchor.is_some() && !cx.caps().epoch_named;
+        let anchored = link.anchor.is_some() && !cx.caps().tells_numberings();
         let contiguous = cx.caps().position == Numbering::Contiguous;
         if position.is_some() && position > asked {
             return self.handle_clamp(cx);

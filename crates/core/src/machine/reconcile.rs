@@ -4,6 +4,7 @@ use crate::connector::{Class, Failure, Numbering, Page, Paging, SnapshotBody, Sn
 use crate::ids::{Label, RequestId, TokenVersion};
 use crate::machine::context::Cx;
 use crate::machine::link::{NewEpoch, Stage};
+use crate::machine::number::is_opaque;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::{Blocked, CloseHow, Fetch, Output, Phase, Report, Rung};
@@ -42,7 +43,7 @@ pub(super) struct Run {
     /// All pages are here.
     pub(super) complete: bool,
     /// Events up to the tag were given time to arrive.
-    graced: bool,
+    pub(super) graced: bool,
     /// Fetched on suspicion, beside the wait for a late event: not to be installed before a clamp
     /// is certain.
     ahead: bool,
@@ -180,12 +181,15 @@ impl Stream {
 
     fn fetch_not_before(&self, cx: &Cx<'_>) -> Millis {
         let unpositioned = cx.caps().snapshot == SnapshotKind::Unpositioned
-            || cx.caps().position == Numbering::None;
+            || matches!(cx.caps().position, Numbering::None | Numbering::Opaque);
         let reconcile = self.run.as_ref().is_some_and(|run| run.purpose == Purpose::Reconcile);
         let link = self.link.as_ref().filter(|_| reconcile);
         let acked_at =
             link.filter(|_| unpositioned).and_then(|link| link.acked).map(|acked| acked.at);
-        let since = acked_at.max(link.and_then(|link| link.poisoned_at));
+        // Of a snapshot to subscribe from, only its age says that it is no older than what is held.
+        let rebase = self.run.as_ref().is_some_and(|run| run.purpose == Purpose::Rebase);
+        let heard_at = Some(self.heard_at).filter(|_| rebase && is_opaque(cx));
+        let since = acked_at.max(heard_at).max(link.and_then(|link| link.poisoned_at));
         since.map_or(cx.now.at, |since| since + cx.caps().snapshot_staleness_ms_max)
     }
 
@@ -198,7 +202,8 @@ impl Stream {
         cx.emit(Output::FetchPage { request, stream: self.id.clone(), what, token });
     }
 
-    pub(super) fn handle_page(&mut self, cx: &mut Cx<'_>, request: RequestId, page: Page) {
+    pub(super) fn handle_page(&mut self, cx: &mut Cx<'_>, request: RequestId, mut page: Page) {
+        self.number_page(cx, &mut page);
         let Some(run) = self.run.as_mut().filter(|run| run.request == Some(request)) else {
             return;
         };
@@ -212,7 +217,8 @@ impl Stream {
         }
         let next = page.next.clone();
         let positioned = cx.config.capabilities.snapshot == SnapshotKind::Positioned
-            && cx.config.capabilities.position != Numbering::None;
+            && cx.config.capabilities.position != Numbering::None
+            && (run.purpose == Purpose::Rebase || !is_opaque(cx));
         let rows_max = cx.config.timing.snapshot_rows_max;
         if let Err(torn) = run.collected.add(page, positioned, rows_max) {
             return self.refetch(cx, &torn.to_string(), None);
@@ -291,6 +297,10 @@ impl Stream {
             self.outage.head_known = true;
             return self.begin_attempt(cx);
         }
+        if page.tag.is_none() && page.bookmark.is_some() {
+            self.outage.head_known = true;
+            return self.begin_attempt(cx);
+        }
         let Some(head) = page.tag else {
             return self.refetch(cx, "the head has no position", None);
         };
@@ -348,6 +358,9 @@ impl Stream {
     fn evaluate_reconcile(&mut self, cx: &mut Cx<'_>) {
         let subscribed = self.link.as_ref().is_some_and(|link| link.stage == Stage::Subscribed);
         if !subscribed || self.run.as_ref().is_some_and(|run| run.ahead) {
+            return;
+        }
+        if !self.place_snapshot(cx) {
             return;
         }
         match self.judge(cx) {

@@ -68,6 +68,8 @@ pub(super) struct Stream {
     /// An audit has found drift that no snapshot has corrected yet.
     pub(super) drifted: bool,
     pub(super) live_since: Option<Millis>,
+    /// When the first socket (or the log, at the start) last told something.
+    pub(super) heard_at: Millis,
     /// It refused a position that it had issued moments before: its snapshot's tag cannot be
     /// subscribed from, and that outlives this many outages more.
     pub(super) rebase_incapable: u8,
@@ -109,6 +111,7 @@ impl Stream {
             clean: None,
             drifted: false,
             live_since: None,
+            heard_at: Millis(0),
             rebase_incapable: 0,
             progress_at: None,
             resync_owed: false,
@@ -125,6 +128,7 @@ impl Stream {
             state.payload = bytes::Bytes::new();
         }
         self.durable = fold.position;
+        self.heard_at = cx.now.at;
         self.marked = fold.position;
         self.seen = fold;
         if let Some(staged) = &self.seen.staged {

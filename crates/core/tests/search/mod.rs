@@ -274,7 +274,7 @@ impl Node {
 
 fn check_once(world: &World) -> Result<(), &'static str> {
     let mut known = BTreeSet::new();
-    match world.changes().iter().all(|change| known.insert(change.position)) {
+    match world.changes().iter().all(|change| known.insert(world.place_of_change(change))) {
         true => Ok(()),
         false => Err("AtMostOnce"),
     }
@@ -305,18 +305,19 @@ fn check_covered(world: &World, units: usize, fold: &StreamFold) -> Result<(), &
         .iter()
         .flat_map(|append| &append.records)
         .filter_map(|record| match &record.body {
-            Body::Change(change) => change.position.map(|p| p.sequence),
+            Body::Change(change) => world.place_of_change(change),
             _ => None,
         })
         .collect();
     let covered = |at: u64| {
         rows.iter().any(|(opened, closed)| {
-            let after = opened.after.map_or(0, |p| p.sequence);
-            let through = closed.as_ref().map_or(Some(u64::MAX), |c| c.through.map(|p| p.sequence));
-            at > after && Some(at) <= through
+            let through = closed.as_ref().and_then(|closed| closed.through);
+            let (after, through) = world.interval(opened.after, through);
+            at > after && (closed.is_none() || at <= through)
         })
     };
-    let missing = |at: &u64| *at <= position.sequence && !held.contains(at) && !covered(*at);
+    let reached = world.place(position);
+    let missing = |at: &u64| *at <= reached && !held.contains(at) && !covered(*at);
     match world.events.iter().map(|made| made.sequence).any(|at| missing(&at)) {
         true => Err("CursorCovered"),
         false => Ok(()),
@@ -331,6 +332,7 @@ fn check_install(world: &World, units: usize, fold: &StreamFold) -> Result<(), &
         let at = match &record.body {
             Body::Change(change) => change.position,
             Body::SnapshotEnd(end) => end.tag,
+            Body::Progress { position, .. } => Some(*position),
             _ => None,
         };
         reached = reached.max(at.map_or(0, |p| p.sequence));
@@ -380,14 +382,16 @@ fn check_live(world: &World) -> Result<(), &'static str> {
             return Err("LiveMeansLive");
         }
     }
-    let held = world.sequences();
+    let held: Vec<u64> =
+        world.changes().iter().filter_map(|change| world.place_of_change(change)).collect();
     if world.received.iter().any(|(_, at)| !held.contains(at)) {
         return Err("NothingReceivedIsDropped");
     }
     let head = world.head();
     let rows = world.ledger();
     let inside = |row: &GapClosed, at: u64| {
-        at > row.after.map_or(0, |p| p.sequence) && at <= row.through.map_or(0, |p| p.sequence)
+        let (after, through) = world.interval(row.after, row.through);
+        at > after && at <= through
     };
     for at in world.events.iter().map(|made| made.sequence).filter(|at| *at <= head) {
         if !held.contains(&at) && !rows.iter().any(|row| inside(row, at)) {

@@ -11,6 +11,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+mod places;
+
 use bytes::Bytes;
 use unbroken_core::connector::{
     Ack, Capabilities, Class, Connections, Decoded, Event, Failure, Floor, Item, Numbering, Page,
@@ -24,6 +26,9 @@ use unbroken_core::machine::{
 use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};
 use unbroken_core::time::{Millis, UnixMicros};
+
+pub use places::bookmark;
+use places::place_of;
 
 /// What the vendor does with a position below its floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,10 +187,11 @@ impl World {
                     self.socks.remove(&conn);
                 }
                 Output::Send { conn, message: Message::Subscribe { after } } => {
+                    let after = after.map(|after| place_of(&after));
                     if !self.still {
                         self.asked.push(after);
                     }
-                    let durable = self.durable_position().map(|p| p.sequence);
+                    let durable = self.durable_position().map(|p| self.place(p));
                     let resumes = self.rung == Some(Rung::Resume);
                     self.asked_above_durable |= resumes && after > durable;
                     self.socks.get_mut(&conn).unwrap().asked = Some(after);
@@ -273,7 +279,7 @@ impl World {
     pub fn emit_as(&mut self, key: u8, deleted: bool) {
         let step = match self.rules.caps.position {
             Numbering::Increasing => 2,
-            Numbering::None | Numbering::Contiguous => 1,
+            Numbering::None | Numbering::Contiguous | Numbering::Opaque => 1,
         };
         let base = self.events.last().filter(|e| e.epoch == self.epoch).map_or(0, |e| e.sequence);
         let made = Made { key, deleted, epoch: self.epoch, sequence: base + step, at: self.now };
@@ -285,11 +291,13 @@ impl World {
     }
 
     pub fn frame(&self, made: &Made) -> Decoded {
-        let numbered = self.rules.caps.position != Numbering::None;
+        let opaque = self.rules.caps.position == Numbering::Opaque;
+        let numbered = self.rules.caps.position != Numbering::None && !opaque;
         let payload = body(made);
         let event = Event {
             key: key(made.key),
             sequence: numbered.then_some(made.sequence),
+            bookmark: opaque.then(|| bookmark(made.sequence)),
             event_id: None,
             kind: None,
             deleted: made.deleted,
@@ -353,12 +361,15 @@ impl World {
     }
 
     fn subscribe(&mut self, conn: ConnId, start: usize) {
+        let opaque = self.rules.caps.position == Numbering::Opaque;
         let position =
             (self.rules.caps.ack == Ack::WithPosition).then(|| self.sequence_before(start));
+        let said = position.filter(|_| opaque).map(|at| Item::Bookmark { at: bookmark(at) });
+        let position = position.filter(|_| !opaque);
         let ack = Decoded {
             subscription: None,
             epoch: self.epoch_name(self.epoch),
-            items: vec![Item::Ack { position }],
+            items: said.into_iter().chain([Item::Ack { position }]).collect(),
         };
         let replay: Vec<_> = self.events[start..].iter().map(|made| self.frame(made)).collect();
         let sock = self.socks.get_mut(&conn).unwrap();
@@ -427,9 +438,11 @@ impl World {
         let epoch = upto.checked_sub(1).map_or(self.epoch, |i| self.events[i].epoch);
         let epoch = if upto == self.events.len() { self.epoch } else { epoch };
         let tag = self.events[..upto].last().filter(|e| e.epoch == epoch).map_or(0, |e| e.sequence);
+        let opaque = self.rules.caps.position == Numbering::Opaque;
         Page {
             epoch: self.epoch_name(epoch),
-            tag: positioned.then_some(tag),
+            tag: (positioned && !opaque).then_some(tag),
+            bookmark: (positioned && opaque).then(|| bookmark(tag)),
             total: Some(rows.len() as u64),
             rows,
             ..Page::default()

@@ -25,6 +25,8 @@ const EPOCH_CHANGED: u8 = 8;
 const QUARANTINED: u8 = 9;
 const CONNECTION: u8 = 10;
 const FORGOTTEN: u8 = 11;
+/// Progress to a bookmark; since format 3.
+const BOOKED: u8 = 12;
 
 /// What a body is encoded against: the record's own time, and the words of the batch.
 pub(crate) fn encode<'a>(
@@ -65,9 +67,10 @@ pub(crate) fn encode<'a>(
             out.push(GAP_CLOSED);
             encode_gap_closed(out, gap);
         }
-        Body::Progress { position } => {
-            out.push(PROGRESS);
+        Body::Progress { position, bookmark } => {
+            out.push(if bookmark.is_some() { BOOKED } else { PROGRESS });
             put::position(out, *position);
+            bookmark.iter().for_each(|bookmark| put::bookmark(out, bookmark));
         }
         Body::EpochChanged { epoch, name } => {
             out.push(EPOCH_CHANGED);
@@ -116,7 +119,11 @@ pub(crate) fn decode(
         SNAPSHOT_ABORT => Body::SnapshotAbort { snapshot: SnapshotId(take.varint("snapshot")?) },
         GAP_OPENED => Body::GapOpened(decode_gap_opened(take)?),
         GAP_CLOSED => Body::GapClosed(decode_gap_closed(take)?),
-        PROGRESS => Body::Progress { position: take.position("progress")? },
+        PROGRESS => Body::Progress { position: take.position("progress")?, bookmark: None },
+        BOOKED => Body::Progress {
+            position: take.position("progress")?,
+            bookmark: Some(take.bookmark("bookmark")?),
+        },
         EPOCH_CHANGED => Body::EpochChanged {
             epoch: Epoch(take.narrow("epoch")?),
             name: take.optional("epoch name", |t| t.text("epoch name").map(Label::from))?,
@@ -146,7 +153,8 @@ const HAS_DIGEST: u8 = 1 << 3;
 const HAS_ORDINAL: u8 = 1 << 4;
 const DELETED: u8 = 1 << 5;
 const HISTORY: u8 = 1 << 6;
-const CHANGE_FLAGS: u8 = 0x7f;
+/// Since format 3.
+const HAS_BOOKMARK: u8 = 1 << 7;
 
 fn encode_change<'a>(
     out: &mut Vec<u8>,
@@ -162,13 +170,17 @@ fn encode_change<'a>(
             | flag(change.digest != 0, HAS_DIGEST)
             | flag(change.ordinal != 0, HAS_ORDINAL)
             | flag(change.deleted, DELETED)
-            | flag(change.effect == Effect::History, HISTORY),
+            | flag(change.effect == Effect::History, HISTORY)
+            | flag(change.bookmark.is_some(), HAS_BOOKMARK),
     );
     out.push(change.origin.code());
     put::text(out, change.key.as_str());
     kinds.put(out, change.kind.as_ref().map(Label::as_str));
     if let Some(position) = change.position {
         put::position(out, position);
+    }
+    if let Some(bookmark) = &change.bookmark {
+        put::bookmark(out, bookmark);
     }
     if change.ordinal != 0 {
         put::varint(out, u64::from(change.ordinal));
@@ -191,14 +203,12 @@ fn decode_change(
     kinds: &mut WordsIn<Label>,
 ) -> Result<Change, Malformed> {
     let flags = take.byte("change flags")?;
-    if flags & !CHANGE_FLAGS != 0 {
-        return Err(take.fault("change flags"));
-    }
     let has = |bit: u8| flags & bit != 0;
     let origin = Origin::take(take)?;
     let key = take.text("key").map(Key::from)?;
     let kind = kinds.take(take, "kind")?;
     let position = has(HAS_POSITION).then(|| take.position("position")).transpose()?;
+    let bookmark = has(HAS_BOOKMARK).then(|| take.bookmark("bookmark")).transpose()?;
     let ordinal = if has(HAS_ORDINAL) { take.narrow("ordinal")? } else { 0 };
     let event_id = has(HAS_EVENT_ID).then(|| take.text("event id").map(Label::from)).transpose()?;
     let occurred_at = has(HAS_OCCURRED_AT)
@@ -209,6 +219,7 @@ fn decode_change(
     Ok(Change {
         key,
         position,
+        bookmark,
         ordinal,
         event_id,
         kind,

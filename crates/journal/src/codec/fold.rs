@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use unbroken_core::bookmark::Bookmarks;
 use unbroken_core::fold::{Anchor, Fold, KeyState, OpenGap, Staged, StreamFold};
 use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::Epoch;
@@ -20,13 +21,16 @@ pub(crate) fn encode(out: &mut Vec<u8>, fold: &Fold) {
     }
 }
 
-pub(crate) fn decode(bytes: Bytes) -> Result<Fold, Malformed> {
+/// Images have bookmarks since this format.
+const FORMAT_OF_BOOKMARKS: u32 = 3;
+
+pub(crate) fn decode(bytes: Bytes, format: u32) -> Result<Fold, Malformed> {
     let mut take = Take::new(bytes);
     let keep_payloads = take.flag("keep payloads")?;
     let mut streams = BTreeMap::new();
     for _ in 0..take.count("streams")? {
         let id = StreamId::from(take.text("stream")?);
-        streams.insert(id, decode_stream(&mut take)?);
+        streams.insert(id, decode_stream(&mut take, format)?);
     }
     take.finish()?;
     Ok(Fold { streams, keep_payloads })
@@ -39,6 +43,7 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
         epoch_name,
         position,
         ahead,
+        bookmarks,
         anchors,
         keys,
         open_gaps,
@@ -88,9 +93,14 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
     put::varint(out, last_snapshot.0);
     put::varint(out, last_conn.0);
     put::optional(out, *open_conn, |out, conn| put::varint(out, conn.0));
+    put::varint(out, bookmarks.iter().len() as u64);
+    for (sequence, bookmark) in bookmarks.iter() {
+        put::varint(out, sequence);
+        put::bookmark(out, bookmark);
+    }
 }
 
-fn decode_stream(take: &mut Take) -> Result<StreamFold, Malformed> {
+fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> {
     let epoch = Epoch(take.narrow("epoch")?);
     let epoch_name = take.optional("epoch name", |t| t.text("epoch name").map(Label::from))?;
     let position = take.optional("position", |t| t.position("position"))?;
@@ -112,7 +122,7 @@ fn decode_stream(take: &mut Take) -> Result<StreamFold, Malformed> {
         let snapshot = SnapshotId(t.varint("snapshot")?);
         Ok(Staged { snapshot, items: decode_keys(t)? })
     })?;
-    Ok(StreamFold {
+    let mut fold = StreamFold {
         epoch,
         epoch_name,
         position,
@@ -131,7 +141,15 @@ fn decode_stream(take: &mut Take) -> Result<StreamFold, Malformed> {
         last_snapshot: SnapshotId(take.varint("last snapshot")?),
         last_conn: ConnId(take.varint("last conn")?),
         open_conn: take.optional("open conn", |t| t.varint("open conn").map(ConnId))?,
-    })
+        bookmarks: Bookmarks::default(),
+    };
+    if format >= FORMAT_OF_BOOKMARKS {
+        for _ in 0..take.count("bookmarks")? {
+            let sequence = take.varint("bookmark")?;
+            fold.bookmarks.insert(sequence, take.bookmark("bookmark")?);
+        }
+    }
+    Ok(fold)
 }
 
 fn take_anchor(take: &mut Take) -> Result<Option<Anchor>, Malformed> {

@@ -1,5 +1,6 @@
 //! Writing the primitives.
 
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::position::Position;
 
 pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
@@ -30,6 +31,10 @@ pub(crate) fn digest(out: &mut Vec<u8>, value: u128) {
 pub(crate) fn position(out: &mut Vec<u8>, value: Position) {
     varint(out, u64::from(value.epoch.0));
     varint(out, value.sequence);
+}
+
+pub(crate) fn bookmark(out: &mut Vec<u8>, value: &Bookmark) {
+    bytes(out, value.as_bytes());
 }
 
 /// A presence byte, then the value.

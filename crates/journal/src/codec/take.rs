@@ -1,6 +1,7 @@
 //! Reading the primitives.
 
 use bytes::Bytes;
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::position::{Epoch, Position};
 
 /// The bytes are not an encoding of what was expected there.
@@ -118,6 +119,11 @@ impl Take {
     pub(crate) fn position(&mut self, what: &'static str) -> Result<Position, Malformed> {
         let epoch = Epoch(self.narrow(what)?);
         Ok(Position { epoch, sequence: self.varint(what)? })
+    }
+
+    pub(crate) fn bookmark(&mut self, what: &'static str) -> Result<Bookmark, Malformed> {
+        let bytes = self.bytes(what)?;
+        Bookmark::new(&bytes).ok_or(self.fault(what))
     }
 
     pub(crate) fn optional<T>(

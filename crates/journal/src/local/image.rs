@@ -85,7 +85,7 @@ pub(crate) fn read(home: &Home, number: u64) -> Result<Result<Image, ImageFault>
             known: FORMAT,
         });
     }
-    Ok(match decode(body.slice(4..)) {
+    Ok(match decode(body.slice(4..), format) {
         Ok(image) if image.place.number == number => Ok(image),
         Ok(_) => Err(ImageFault::Damaged("the image has the name of another")),
         Err(malformed) => Err(ImageFault::Malformed(malformed)),
@@ -103,10 +103,10 @@ fn checked(bytes: &[u8]) -> Result<&[u8], &'static str> {
     Ok(body)
 }
 
-fn decode(bytes: Bytes) -> Result<Image, Malformed> {
+fn decode(bytes: Bytes, format: u32) -> Result<Image, Malformed> {
     let mut take = Take::new(bytes.clone());
     let place = Place::decode(Bytes::copy_from_slice(&take.array::<PLACE_BYTES>("place")?))?;
     take.array::<8>("written at")?;
-    let fold = codec::fold::decode(bytes.slice(PLACE_BYTES + 8..))?;
+    let fold = codec::fold::decode(bytes.slice(PLACE_BYTES + 8..), format)?;
     Ok(Image { place, fold })
 }

@@ -56,6 +56,7 @@ pub(crate) fn change(key: &str, sequence: u64, payload: &[u8]) -> Record {
         body: Body::Change(Change {
             key: Key::from(key),
             position: Some(Position::new(Epoch(0), sequence)),
+            bookmark: None,
             ordinal: 0,
             event_id: None,
             kind: None,

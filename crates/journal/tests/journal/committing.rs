@@ -143,7 +143,7 @@ fn progress_alone_forces_no_sync_but_joins_the_next_batch() {
     let (ack, _answers) = acks();
     let patient = Gathering { progress_linger: Duration::from_secs(30), ..Gathering::default() };
     let (handle, thread) = Committer::spawn(opened.writer, patient, ack).unwrap();
-    let progress = Body::Progress { position: Position::new(Epoch(0), 5) };
+    let progress = Body::Progress { position: Position::new(Epoch(0), 5), bookmark: None };
     let record = Record { body: progress, ..change("a", 1, b"1") };
     let append = Append { id: AppendId(1), records: vec![record], mark: None };
     handle.submit(NORTH, append).unwrap();

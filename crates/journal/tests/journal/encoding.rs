@@ -1,6 +1,7 @@
 //! Every record comes back as it was, and no bytes make decoding panic.
 
 use bytes::Bytes;
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
@@ -57,9 +58,15 @@ impl Any {
         self.flag().then(|| value(self))
     }
 
+    fn bookmark(&mut self) -> Bookmark {
+        let text = format!("{}.", self.text());
+        Bookmark::new(text.as_bytes()).unwrap()
+    }
+
     fn cause(&mut self) -> GapCause {
         use GapCause::{
-            Clamped, Drift, EpochChanged, Hole, Mute, NoReplay, Poison, Refused, Start, Unproven,
+            Clamped, Drift, EpochChanged, Hole, Mute, NoReplay, Partial, Poison, Refused, Start,
+            Unproven,
         };
         self.pick(&[
             Start,
@@ -72,6 +79,7 @@ impl Any {
             Drift,
             Mute,
             Poison,
+            Partial,
         ])
     }
 
@@ -80,6 +88,7 @@ impl Any {
         Change {
             key: Key::from(self.text().as_str()),
             position: self.maybe(Self::position),
+            bookmark: self.maybe(Self::bookmark),
             ordinal: self.number() as u16,
             event_id: self.maybe(|any| Label::from(any.text().as_str())),
             kind: self.maybe(|any| Label::from(any.text().as_str())),
@@ -146,7 +155,7 @@ impl Any {
                 cause: self.cause(),
             }),
             6 => Body::GapClosed(self.gap_closed()),
-            7 => Body::Progress { position: self.position() },
+            7 => Body::Progress { position: self.position(), bookmark: self.maybe(Self::bookmark) },
             8 => Body::EpochChanged {
                 epoch: Epoch(self.number() as u32),
                 name: self.maybe(|any| Label::from(any.text().as_str())),

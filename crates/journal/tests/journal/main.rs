@@ -11,6 +11,7 @@ mod failing_disks;
 mod images;
 mod locking;
 mod newer_formats;
+mod older_formats;
 mod opening;
 mod repairing;
 mod retention;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::{Epoch, Position};
@@ -83,7 +84,8 @@ impl Workload {
                 let stream = &mut self.streams[at];
                 stream.position.sequence += 5;
                 let position = stream.position;
-                vec![self.record(at, Body::Progress { position })]
+                let bookmark = self.dice.chance(50).then(|| bookmark(position)).flatten();
+                vec![self.record(at, Body::Progress { position, bookmark })]
             }
             17 => vec![self.rarity(at)],
             18 => {
@@ -121,6 +123,7 @@ impl Workload {
         Change {
             key: Key::from(format!("agent-{}", self.dice.below(12)).as_str()),
             position,
+            bookmark: position.filter(|_| self.dice.chance(50)).and_then(bookmark),
             ordinal: 0,
             event_id: self.dice.chance(30).then(|| Label::from("event")),
             kind: self.dice.chance(80).then(|| Label::from("adherence")),
@@ -262,4 +265,8 @@ impl Acknowledged {
     pub(crate) fn end(&self) -> u64 {
         self.records.len() as u64
     }
+}
+
+fn bookmark(position: Position) -> Option<Bookmark> {
+    Bookmark::new(position.to_string().as_bytes())
 }

@@ -1,6 +1,7 @@
 //! A record as a JSON object or as a row.
 
 use serde_json::{Map, Value, json};
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::position::Position;
 use unbroken_core::record::{Body, Change, GapClosed, Quarantined, Record, SnapshotEnd};
 use unbroken_journal::{Cursor, JournalId};
@@ -79,7 +80,9 @@ fn body_json(body: &Body) -> Value {
             "from": wall(gap.wall_from),
         }),
         Body::GapClosed(gap) => gap_closed_json(gap),
-        Body::Progress { position } => json!({ "position": place(Some(*position)) }),
+        Body::Progress { position, bookmark } => {
+            booked(json!({ "position": place(Some(*position)) }), bookmark.as_ref())
+        }
         Body::EpochChanged { epoch, name } => {
             json!({ "epoch": epoch.0, "name": name.as_ref().map(|name| name.as_str()) })
         }
@@ -92,8 +95,16 @@ fn body_json(body: &Body) -> Value {
     }
 }
 
+/// Where positions are opaque: with the vendor's own text, as far as it is one.
+fn booked(mut value: Value, bookmark: Option<&Bookmark>) -> Value {
+    if let Some(bookmark) = bookmark {
+        value["bookmark"] = json!(String::from_utf8_lossy(bookmark.as_bytes()));
+    }
+    value
+}
+
 fn change_json(change: &Change) -> Value {
-    json!({
+    let value = json!({
         "key": change.key.as_str(),
         "position": place(change.position),
         "ordinal": change.ordinal,
@@ -104,7 +115,8 @@ fn change_json(change: &Change) -> Value {
         "effect": words::effect(change.effect),
         "occurred_at": change.occurred_at.map(wall),
         "payload": payload_json(&change.payload),
-    })
+    });
+    booked(value, change.bookmark.as_ref())
 }
 
 fn snapshot_end_json(end: &SnapshotEnd) -> Value {
@@ -170,7 +182,9 @@ fn summary(body: &Body) -> (Option<Position>, String) {
         Body::GapClosed(gap) => {
             (gap.through, format!("gap {} closed: {}", gap.gap, words::outcome(gap.outcome)))
         }
-        Body::Progress { position } => (Some(*position), "the vendor has come so far".to_owned()),
+        Body::Progress { position, .. } => {
+            (Some(*position), "the vendor has come so far".to_owned())
+        }
         Body::EpochChanged { epoch, .. } => (None, format!("numbering {} begins", epoch.0)),
         Body::Quarantined(quarantined) => (None, quarantined.reason.to_string()),
         Body::Connection(turn) => {

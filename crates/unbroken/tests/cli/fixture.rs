@@ -31,6 +31,7 @@ fn change(key: &str, sequence: u64, origin: Origin, payload: &'static str) -> Ch
     Change {
         key: key.into(),
         position: Some(place(sequence)),
+        bookmark: None,
         ordinal: 0,
         event_id: None,
         kind: Some("event".into()),

@@ -20,6 +20,7 @@ pub(crate) fn change(key: &str, sequence: u64, payload: &str) -> Change {
     Change {
         key: Key::from(key),
         position: Some(Position::new(Epoch(0), sequence)),
+        bookmark: None,
         ordinal: 0,
         event_id: None,
         kind: None,
@@ -92,7 +93,7 @@ impl Draw {
             0..=6 => self.bracket(stream),
             7 => Body::GapOpened(self.gap_opened()),
             8 => Body::GapClosed(self.gap_closed()),
-            9 => Body::Progress { position: self.position() },
+            9 => Body::Progress { position: self.position(), bookmark: None },
             10 if self.rng.u8(0..4) == 0 => Body::EpochChanged {
                 epoch: Epoch(self.rng.u32(0..3)),
                 name: self.rng.bool().then(|| Label::from("boot-7")),
@@ -162,6 +163,7 @@ impl Draw {
         Change {
             key: self.key(),
             position: self.maybe_position(),
+            bookmark: None,
             ordinal: self.rng.u16(0..3),
             event_id: self.rng.bool().then(|| Label::from("id")),
             kind: self.rng.bool().then(|| Label::from("AgentStateChanged")),

@@ -1,0 +1,177 @@
+//! Numbers for events whose positions are opaque: counted here in the order of arrival, so that the
+//! rest of the machine need not know.
+//!
+//! A bookmark that is known gives an event its old number, and makes it a duplicate. One that is
+//! not known proves nothing: only the confirmation, or the last event coming again, shows that a
+//! resume goes on where it should. Where a ledger row was opened, a number is left out for what is
+//! missing, so that its interval is one.
+
+use crate::bookmark::{After, Bookmark};
+use crate::connector::{Class, Failure, Numbering, Page};
+use crate::fold::OpenGap;
+use crate::ids::{ConnId, Label};
+use crate::machine::context::Cx;
+use crate::machine::link::{Parked, Stage};
+use crate::machine::mutant::Mutant;
+use crate::machine::reconcile::Purpose;
+use crate::machine::stream::Stream;
+use crate::machine::timer::Timer;
+use crate::machine::{Blocked, Proof, Rung};
+use crate::position::Position;
+use crate::record::{Body, GapCause};
+
+/// So many events after the last bookmark, and no resume could begin behind them: the profile names
+/// bookmarks that never come.
+const UNBOOKED_MAX: usize = 10_000;
+
+pub(super) fn is_opaque(cx: &Cx<'_>) -> bool {
+    cx.caps().position == Numbering::Opaque
+}
+
+impl Stream {
+    /// Gives an event of an opaque stream its number. False if the attempt is over.
+    pub(super) fn number(&mut self, cx: &mut Cx<'_>, parked: &mut Parked) -> bool {
+        if !is_opaque(cx) {
+            return true;
+        }
+        let bookmark = parked.event.bookmark.as_ref();
+        let known = bookmark.and_then(|bookmark| self.seen.bookmarks.sequence_of(bookmark));
+        let counted = self.link.as_ref().and_then(|link| link.counted);
+        let again = counted.map(|at| at.saturating_add(1)).filter(|at| {
+            let identity = (self.position(*at), parked.event.key.clone(), parked.ordinal);
+            bookmark.is_none() && self.seen.ahead.contains(&identity)
+        });
+        let at = known.or(again).unwrap_or_else(|| self.next_number(cx));
+        parked.event.sequence = Some(at);
+        if let Some(link) = &mut self.link {
+            link.counted = Some(at);
+        }
+        if self.seen.ahead.len() > UNBOOKED_MAX {
+            let what = Label::from("no bookmark comes with the events of an opaque stream");
+            let failure = Failure { class: Class::Fatal, code: None, what };
+            self.block(cx, Blocked::Fatal { failure });
+            return false;
+        }
+        true
+    }
+
+    fn highest_number(&self) -> u64 {
+        let ahead = self.seen.ahead.last().map(|(position, _, _)| position.sequence);
+        let rebased = self.link.as_ref().filter(|link| link.rung == Rung::Rebase);
+        let asked = rebased.and_then(|link| link.asked);
+        let numbers = [self.held_sequence(), ahead, asked, self.seen.bookmarks.last_sequence()];
+        numbers.into_iter().flatten().max().unwrap_or(0)
+    }
+
+    /// The number of an event that is not known: behind a hole that no event has ended, one is left
+    /// out.
+    pub(super) fn next_number(&self, cx: &Cx<'_>) -> u64 {
+        let highest = self.highest_number();
+        let hole = |gap: &OpenGap| {
+            let after = gap.opened.after.map_or(0, |after| after.sequence);
+            gap.first.is_none() && gap.opened.cause != GapCause::Partial && after >= highest
+        };
+        let left_out = self.seen.open_gaps.values().any(hole);
+        highest + 1 + u64::from(left_out && !cx.mutated(Mutant::HoleWithoutNumber))
+    }
+
+    /// What to ask for so that events after this number come; `None` if its bookmark is forgotten.
+    pub(super) fn after(&self, cx: &Cx<'_>, sequence: u64) -> Option<After> {
+        match is_opaque(cx) {
+            true => self.seen.bookmarks.at(sequence).cloned().map(After::Bookmark),
+            false => Some(After::Sequence(sequence)),
+        }
+    }
+
+    /// The position at which a confirmation says that it stands.
+    pub(super) fn stands_at(&mut self, conn: ConnId) -> Option<u64> {
+        let link = self.link_mut(conn)?;
+        let said = link.said.clone()?;
+        let asked = link.asked.filter(|_| link.after == Some(After::Bookmark(said.clone())));
+        asked.or_else(|| self.seen.bookmarks.sequence_of(&said))
+    }
+
+    /// Everything that came on this socket so far lies before the bookmark.
+    pub(super) fn handle_bookmark(&mut self, cx: &mut Cx<'_>, conn: ConnId, at: Bookmark) {
+        if !is_opaque(cx) {
+            return self.count_foreign();
+        }
+        let Some(link) = self.link_mut(conn) else { return };
+        if link.stage != Stage::Subscribed {
+            link.said = Some(at);
+            return;
+        }
+        let unproven = link.proof.is_none() && matches!(link.rung, Rung::Resume | Rung::Rebase);
+        let asked = link.after == Some(After::Bookmark(at.clone()));
+        let open = link.settled || link.first.is_some();
+        if !self.is_first(conn) || self.seen.bookmarks.sequence_of(&at).is_some() && !unproven {
+            return;
+        }
+        if unproven && asked {
+            return self.handle_proof(cx, Proof::Ack);
+        }
+        if unproven || !open {
+            return;
+        }
+        let unbooked = self.seen.ahead.last().map(|(position, _, _)| *position);
+        match unbooked {
+            Some(position) => self.book(cx, position, at),
+            None => self.book_quiet(cx, at),
+        }
+    }
+
+    /// The stream has come to a bookmark without an event: worth a record now and then.
+    fn book_quiet(&mut self, cx: &mut Cx<'_>, at: Bookmark) {
+        let progress_ms = cx.timing().progress_ms;
+        let due = self.progress_at.is_none_or(|last| cx.now.at.since(last) >= progress_ms);
+        if due && self.is_live() {
+            self.progress_at = Some(cx.now.at);
+            let position = self.position(self.highest_number() + 1);
+            self.book(cx, position, at);
+        }
+    }
+
+    pub(super) fn book(&mut self, cx: &mut Cx<'_>, position: Position, bookmark: Bookmark) {
+        self.write(cx, Body::Progress { position, bookmark: Some(bookmark) });
+    }
+
+    /// Where a snapshot beside an open opaque stream belongs: at an event that has come, if its
+    /// bookmark is one by now. Events that were on their way while the vendor read its rows are
+    /// given time to come, so that they win over the rows that they precede. False while they are.
+    pub(super) fn place_snapshot(&mut self, cx: &mut Cx<'_>) -> bool {
+        let opaque = is_opaque(cx);
+        let Some(run) = self.run.as_mut().filter(|run| opaque && run.complete) else { return true };
+        if let Some(bookmark) = &run.collected.bookmark
+            && let Some(known) = self.seen.bookmarks.sequence_of(bookmark)
+        {
+            run.collected.tag = Some(known);
+            return true;
+        }
+        if !std::mem::replace(&mut run.graced, true) && !cx.mutated(Mutant::LooseSnapshotAtOnce) {
+            self.timers.set(Timer::Grace, cx.now.at + cx.config.timing.grace_ms);
+        }
+        !self.timers.is_set(Timer::Grace)
+    }
+
+    /// Puts our number in the place of a page's bookmark. Of a snapshot to subscribe from, an
+    /// unknown one is taken for new: the page was asked for after everything held had come. Beside
+    /// an open stream it proves nothing, and the rows count as rows without a position.
+    pub(super) fn number_page(&mut self, cx: &Cx<'_>, page: &mut Page) {
+        if !is_opaque(cx) {
+            return;
+        }
+        let next = self.next_number(cx);
+        let Some(run) = &self.run else { return };
+        let first = run.collected.bookmark.as_ref();
+        let known = |bookmark: &Bookmark| self.seen.bookmarks.sequence_of(bookmark);
+        page.tag = match (first, page.bookmark.as_ref()) {
+            (Some(_), _) => run.collected.tag,
+            (None, Some(bookmark)) => match (known(bookmark), run.purpose) {
+                (Some(sequence), _) => Some(sequence),
+                (None, Purpose::Rebase) => Some(next),
+                (None, _) => None,
+            },
+            (None, None) => None,
+        };
+    }
+}
