@@ -287,3 +287,64 @@ fn a_quiet_page_moves_the_bookmark_now_and_then_and_only_while_live() {
     world.settle();
     assert_eq!(world.place(world.durable_position().unwrap()), 5);
 }
+
+/// A numbering that the vendor names begins again while we are away, and events of it come before
+/// the snapshot does.
+fn reset_with_events_first(rules: world::Rules) -> World {
+    let mut world = live(rules);
+    world.reset_epoch();
+    for k in [0, 1] {
+        world.emit(k);
+    }
+    while !world.socks.values().any(|sock| sock.subscribed) {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    for k in [0, 1, 0] {
+        world.emit(k);
+    }
+    while world.step_but_pages() {}
+    world
+}
+
+#[test]
+fn events_of_a_new_numbering_that_came_before_its_snapshot_are_kept_in_their_place() {
+    let mut rules = confirming();
+    rules.caps.epoch_named = true;
+    rules.caps.replay = unbroken_core::connector::Replay::None;
+    let mut world = reset_with_events_first(rules);
+    world.page(world.events.len() - 1);
+    world.run_to_live();
+    world.emit(1);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let new: Vec<_> =
+        world.changes().into_iter().filter(|c| c.position.unwrap().epoch.0 == 1).collect();
+    assert_eq!(new.len(), 4, "all that came, once");
+    use unbroken_core::record::Effect::{History, State};
+    let effects: Vec<_> = new.iter().map(|change| change.effect).collect();
+    assert_eq!(effects, [History, History, State, State], "the snapshot showed two of them");
+    let row = outages(&world).remove(0);
+    assert_eq!(row.cause, GapCause::EpochChanged);
+    assert!(row.through.unwrap() < new[0].position.unwrap(), "nothing that came is given up");
+}
+
+#[test]
+fn events_of_a_new_numbering_outlive_the_socket_that_brought_them() {
+    let mut rules = confirming();
+    rules.caps.epoch_named = true;
+    rules.caps.replay = unbroken_core::connector::Replay::None;
+    let mut world = reset_with_events_first(rules);
+    world.pages.clear();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(1);
+    world.run_to_live();
+    world.emit(1);
+    world.settle();
+    world.assert_state_is_the_vendors();
+    let changes = world.changes();
+    let new = changes.iter().filter(|c| c.position.unwrap().epoch.0 == 1);
+    assert_eq!(new.count(), 4, "three of the first socket, one of the second");
+}

@@ -33,8 +33,12 @@ impl Stream {
     }
 
     /// Installs a snapshot and takes the stream as near to Live as that allows.
-    pub(super) fn install(&mut self, cx: &mut Cx<'_>, collected: Collected, witness: Witness) {
+    pub(super) fn install(&mut self, cx: &mut Cx<'_>, mut collected: Collected, witness: Witness) {
         let new_epoch = self.enter_epoch(cx);
+        if new_epoch && collected.tag.is_none() {
+            let bookmark = collected.bookmark.as_ref();
+            collected.tag = bookmark.and_then(|bookmark| self.number_of_tag(cx, bookmark));
+        }
         if let Some(link) = self.link.as_mut().filter(|_| collected.bookmark.is_some()) {
             link.said.clone_from(&collected.bookmark);
         }
@@ -141,6 +145,10 @@ impl Stream {
     fn release_stash(&mut self, cx: &mut Cx<'_>, new: &NewEpoch, cause: GapCause) {
         let stash = self.stash.take().filter(|(stashed, _)| stashed == new);
         let Some((_, events)) = stash else { return };
+        if is_opaque(cx) {
+            self.release_counted(cx, events);
+            return self.open_gap(cx, cause);
+        }
         let numbered = |event: Parked| event.event.sequence.map(|at| (at, event));
         let stashed = events.into_iter().filter_map(numbered).collect();
         let waiting = std::mem::replace(&mut self.held, stashed);
@@ -244,6 +252,11 @@ impl Stream {
         let held = self.seen.position;
         let link = self.link.as_ref()?;
         let link_rebased = link.rung == Rung::Rebase;
+        if new_epoch && is_opaque(cx) && !link.parked.is_empty() {
+            let before = self.position(self.next_number(cx) - 1);
+            self.seen.advance(before);
+            return Some(before);
+        }
         let parked = link.parked.iter().filter_map(|p| p.event.sequence).min();
         if new_epoch && let Some(first) = parked {
             let before =

@@ -332,7 +332,7 @@ impl Stream {
     }
 
     /// Writes an event and moves the position as far as it is whole.
-    fn apply(&mut self, cx: &mut Cx<'_>, event: Parked, at: Option<u64>) {
+    pub(super) fn apply(&mut self, cx: &mut Cx<'_>, event: Parked, at: Option<u64>) {
         let position = at.map(|at| self.position(at));
         let effect = self.effect(cx, &event.event, position);
         let change = self.change(&event, position, effect);

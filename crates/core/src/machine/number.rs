@@ -6,6 +6,8 @@
 //! resume goes on where it should. Where a ledger row was opened, a number is left out for what is
 //! missing, so that its interval is one.
 
+use std::collections::BTreeSet;
+
 use crate::bookmark::{After, Bookmark};
 use crate::connector::{Class, Failure, Numbering, Page};
 use crate::fold::OpenGap;
@@ -68,8 +70,11 @@ impl Stream {
     pub(super) fn next_number(&self, cx: &Cx<'_>) -> u64 {
         let highest = self.highest_number();
         let hole = |gap: &OpenGap| {
-            let after = gap.opened.after.map_or(0, |after| after.sequence);
-            gap.first.is_none() && gap.opened.cause != GapCause::Partial && after >= highest
+            let ends_here = gap
+                .opened
+                .after
+                .is_none_or(|after| after.epoch != self.seen.epoch || after.sequence >= highest);
+            gap.first.is_none() && gap.opened.cause != GapCause::Partial && ends_here
         };
         let left_out = self.seen.open_gaps.values().any(hole);
         highest + 1 + u64::from(left_out && !cx.mutated(Mutant::HoleWithoutNumber))
@@ -84,11 +89,26 @@ impl Stream {
     }
 
     /// The position at which a confirmation says that it stands.
-    pub(super) fn stands_at(&mut self, conn: ConnId) -> Option<u64> {
+    pub(super) fn stands_at(
+        &mut self,
+        cx: &Cx<'_>,
+        conn: ConnId,
+        epoch: Option<&Label>,
+    ) -> Option<u64> {
         let link = self.link_mut(conn)?;
         let said = link.said.clone()?;
         let asked = link.asked.filter(|_| link.after == Some(After::Bookmark(said.clone())));
-        asked.or_else(|| self.seen.bookmarks.sequence_of(&said))
+        asked.or_else(|| self.known(cx, epoch, &said))
+    }
+
+    /// The number that a bookmark of this numbering names. Where the vendor names its numberings,
+    /// one bookmark may stand in two of them.
+    fn known(&self, cx: &Cx<'_>, epoch: Option<&Label>, bookmark: &Bookmark) -> Option<u64> {
+        let named = epoch.filter(|_| cx.caps().epoch_named);
+        if named.is_some() && named != self.seen.epoch_name.as_ref() {
+            return None;
+        }
+        self.seen.bookmarks.sequence_of(bookmark)
     }
 
     /// Everything that came on this socket so far lies before the bookmark.
@@ -139,18 +159,51 @@ impl Stream {
     /// bookmark is one by now. Events that were on their way while the vendor read its rows are
     /// given time to come, so that they win over the rows that they precede. False while they are.
     pub(super) fn place_snapshot(&mut self, cx: &mut Cx<'_>) -> bool {
-        let opaque = is_opaque(cx);
-        let Some(run) = self.run.as_mut().filter(|run| opaque && run.complete) else { return true };
-        if let Some(bookmark) = &run.collected.bookmark
-            && let Some(known) = self.seen.bookmarks.sequence_of(bookmark)
-        {
-            run.collected.tag = Some(known);
+        let Some(run) = self.run.as_ref().filter(|run| is_opaque(cx) && run.complete) else {
+            return true;
+        };
+        let collected = &run.collected;
+        let bookmark = collected.bookmark.as_ref();
+        let known = bookmark.and_then(|at| self.known(cx, collected.epoch.as_ref(), at));
+        let Some(run) = &mut self.run else { return true };
+        if known.is_some() {
+            run.collected.tag = known;
             return true;
         }
         if !std::mem::replace(&mut run.graced, true) && !cx.mutated(Mutant::LooseSnapshotAtOnce) {
             self.timers.set(Timer::Grace, cx.now.at + cx.config.timing.grace_ms);
         }
         !self.timers.is_set(Timer::Grace)
+    }
+
+    /// The number of a snapshot's bookmark in a numbering that is only now entered: of an event
+    /// that came before, or of one that is parked and will get its number behind the others.
+    pub(super) fn number_of_tag(&self, cx: &Cx<'_>, bookmark: &Bookmark) -> Option<u64> {
+        let known = self.seen.bookmarks.sequence_of(bookmark);
+        let link = self.link.as_ref()?;
+        known.or_else(|| {
+            let mut met = BTreeSet::new();
+            for parked in link.parked.iter().filter_map(|parked| parked.event.bookmark.as_ref()) {
+                if parked == bookmark {
+                    return Some(self.next_number(cx) + met.len() as u64);
+                }
+                met.insert(parked);
+            }
+            None
+        })
+    }
+
+    /// Writes events that have waited for their numbering, in the order in which they came.
+    pub(super) fn release_counted(&mut self, cx: &mut Cx<'_>, events: Vec<Parked>) {
+        for mut event in events {
+            if !self.number(cx, &mut event) {
+                return;
+            }
+            match event.event.sequence.filter(|at| Some(*at) > self.held_sequence()) {
+                Some(at) => self.apply(cx, event, Some(at)),
+                None => self.count_duplicate(),
+            }
+        }
     }
 
     /// Puts our number in the place of a page's bookmark. Of a snapshot to subscribe from, an
@@ -163,7 +216,7 @@ impl Stream {
         let next = self.next_number(cx);
         let Some(run) = &self.run else { return };
         let first = run.collected.bookmark.as_ref();
-        let known = |bookmark: &Bookmark| self.seen.bookmarks.sequence_of(bookmark);
+        let known = |bookmark: &Bookmark| self.known(cx, page.epoch.as_ref(), bookmark);
         page.tag = match (first, page.bookmark.as_ref()) {
             (Some(_), _) => run.collected.tag,
             (None, Some(bookmark)) => match (known(bookmark), run.purpose) {

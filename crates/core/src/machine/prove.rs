@@ -23,7 +23,7 @@ impl Stream {
         position: Option<u64>,
     ) {
         let position = match is_opaque(cx) {
-            true => self.stands_at(conn),
+            true => self.stands_at(cx, conn, epoch.as_ref()),
             false => position,
         };
         let acked = Acked { at: cx.now.at, wall: cx.now.wall, position };
