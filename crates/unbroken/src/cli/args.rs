@@ -63,6 +63,8 @@ pub(crate) enum NumberingArg {
     Contiguous,
     /// Rising, with holes that mean nothing
     Increasing,
+    /// As increasing, but the client may only compare them
+    Opaque,
     /// Not at all
     None,
 }

@@ -22,17 +22,15 @@ pub(crate) const SECRET_VARIABLE: &str = "UNBROKEN_SIM_SECRET";
 #[derive(Debug, Clone)]
 pub(crate) struct VendorSettings {
     pub(crate) settings: Settings,
+    /// What the client is told of the vendor's numbers.
+    pub(crate) declared: NumberingArg,
     pub(crate) faults: Vec<Fault>,
 }
 
 impl VendorSettings {
     /// From what was typed.
     pub(crate) fn of(args: &VendorArgs) -> Result<Self, CliError> {
-        let numbering = match args.numbering {
-            NumberingArg::Contiguous => Numbering::Contiguous,
-            NumberingArg::Increasing => Numbering::Increasing,
-            NumberingArg::None => Numbering::None,
-        };
+        let numbering = numbering(args.numbering);
         let settings = Settings {
             seed: args.seed,
             agents: args.agents,
@@ -42,7 +40,13 @@ impl VendorSettings {
             ack_position: numbering == Numbering::Increasing,
             ..Settings::default()
         };
-        Ok(Self { settings, faults: faults(&args.faults, numbering)? })
+        let declared = args.numbering;
+        Ok(Self { settings, declared, faults: faults(&args.faults, declared)? })
+    }
+
+    /// The name of what is declared.
+    pub(crate) fn numbering_name(&self) -> &'static str {
+        numbering_name(self.declared)
     }
 
     /// Opens its listener.
@@ -51,14 +55,37 @@ impl VendorSettings {
     }
 }
 
-fn faults(text: &str, numbering: Numbering) -> Result<Vec<Fault>, CliError> {
+/// What the simulator sends: opaque positions are numbers of which the client knows nothing.
+fn numbering(declared: NumberingArg) -> Numbering {
+    match declared {
+        NumberingArg::Contiguous => Numbering::Contiguous,
+        NumberingArg::Increasing | NumberingArg::Opaque => Numbering::Increasing,
+        NumberingArg::None => Numbering::None,
+    }
+}
+
+fn numbering_name(declared: NumberingArg) -> &'static str {
+    match declared {
+        NumberingArg::Opaque => "opaque",
+        _ => numbering(declared).name(),
+    }
+}
+
+/// Events from before the first that was ever held cannot be told from new ones where positions can
+/// only be compared; a flood of them is no promise that anybody could keep.
+fn applies(fault: Fault, declared: NumberingArg) -> bool {
+    let tellable = declared != NumberingArg::Opaque || fault != Fault::HistoryFlood;
+    tellable && fault.applies_to(numbering(declared))
+}
+
+fn faults(text: &str, declared: NumberingArg) -> Result<Vec<Fault>, CliError> {
     match text {
-        "all" => Ok(Fault::all_for(numbering)),
+        "all" => Ok(Fault::ALL.into_iter().filter(|fault| applies(*fault, declared)).collect()),
         "none" => Ok(Vec::new()),
         list => {
             let mut faults = Vec::new();
             for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-                let fault = fault(name, numbering)?;
+                let fault = fault(name, declared)?;
                 if !faults.contains(&fault) {
                     faults.push(fault);
                 }
@@ -68,16 +95,19 @@ fn faults(text: &str, numbering: Numbering) -> Result<Vec<Fault>, CliError> {
     }
 }
 
-fn fault(name: &str, numbering: Numbering) -> Result<Fault, CliError> {
+fn fault(name: &str, declared: NumberingArg) -> Result<Fault, CliError> {
     let fault: Fault = name.parse().map_err(|_| CliError::UnknownFault {
         name: name.to_owned(),
         nearest: nearest(name, Fault::ALL.map(Fault::name)),
         known: Fault::ALL.map(Fault::name).join(", "),
     })?;
-    if fault.applies_to(numbering) {
+    if applies(fault, declared) {
         Ok(fault)
     } else {
-        Err(CliError::FaultDoesNotApply { fault: fault.name(), numbering: numbering.name() })
+        Err(CliError::FaultDoesNotApply {
+            fault: fault.name(),
+            numbering: numbering_name(declared),
+        })
     }
 }
 
@@ -91,13 +121,18 @@ pub(crate) enum SecretIn {
 
 /// The configuration of a service that records the simulated vendor: the `cxone` profile with this
 /// vendor's capabilities, and the demo's timers.
-pub(crate) fn configuration(vendor: &Vendor, data_dir: &Path, secret: &SecretIn) -> String {
+pub(crate) fn configuration(
+    vendor: &Vendor,
+    declared: NumberingArg,
+    data_dir: &Path,
+    secret: &SecretIn,
+) -> String {
     let Credentials { client_id, client_secret, .. } = &vendor.credentials;
     let secret = match secret {
         SecretIn::Text => format!("\"{client_secret}\""),
         SecretIn::Environment => format!("{{ env = \"{SECRET_VARIABLE}\" }}"),
     };
-    let capabilities = capabilities(vendor.numbering());
+    let capabilities = capabilities(declared);
     format!(
         r#"data_dir = {data_dir:?}
 
@@ -123,16 +158,20 @@ client_secret = {secret}
 }
 
 /// What this vendor can do by its published rules; its cache is at most 400 ms old.
-fn capabilities(numbering: Numbering) -> &'static str {
+fn capabilities(numbering: NumberingArg) -> &'static str {
     match numbering {
-        Numbering::Contiguous => {
+        NumberingArg::Contiguous => {
             "ack = \"plain\"\nsnapshot_staleness_ms_max = 500\nclock_skew_ms_max = 0"
         }
-        Numbering::Increasing => {
+        NumberingArg::Opaque => {
+            "position = \"opaque\"\ncoverage = \"filtered\"\nack = \"with_position\"\n\
+             snapshot_staleness_ms_max = 500\nclock_skew_ms_max = 0"
+        }
+        NumberingArg::Increasing => {
             "position = \"increasing\"\ncoverage = \"filtered\"\nack = \"with_position\"\n\
              snapshot_staleness_ms_max = 500\nclock_skew_ms_max = 0"
         }
-        Numbering::None => {
+        NumberingArg::None => {
             "position = \"none\"\nreplay = \"none\"\nack = \"plain\"\nepoch_named = false\n\
              snapshot = \"unpositioned\"\nrest_first = false\n\
              snapshot_staleness_ms_max = 500\nclock_skew_ms_max = 0"

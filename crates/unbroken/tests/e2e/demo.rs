@@ -74,6 +74,12 @@ fn a_vendor_with_holes_in_its_numbering_is_recorded_without_loss() {
 }
 
 #[test]
+fn a_vendor_whose_positions_can_only_be_compared_is_recorded_without_loss() {
+    let faults = "tcp-reset,subscribe-refused-stale,silent-clamp,sequence-reset";
+    assert_kept(&demo("opaque", faults, "15"), faults);
+}
+
+#[test]
 fn a_vendor_without_numbers_is_recorded_with_its_losses_on_the_ledger() {
     let faults = "clean-close,duplicates";
     assert_kept(&demo("none", faults, "13"), faults);

@@ -25,7 +25,7 @@ pub(super) struct Header<'a> {
 
 impl Header<'_> {
     pub(super) fn show(&self, screen: &mut Screen) {
-        let VendorSettings { settings, faults } = self.settings;
+        let VendorSettings { settings, faults, .. } = self.settings;
         let ways = match faults.len() {
             0 => "without a fault".to_owned(),
             n => format!("and breaks in {}", counted(u64::try_from(n).unwrap_or(0), "way")),
@@ -151,7 +151,7 @@ impl Ending {
              sqlite3 {dir}/store.sqlite 'SELECT * FROM adherence_now LIMIT 10'\n\
              The same story again: --seed {} --numbering {}\n",
             settings.seed,
-            settings.numbering.name(),
+            self.settings.numbering_name(),
         )
     }
 
@@ -168,7 +168,7 @@ impl Ending {
             "quiet": self.quiet,
             "clean": self.is_clean(),
             "seed": self.settings.settings.seed,
-            "numbering": self.settings.settings.numbering.name(),
+            "numbering": self.settings.numbering_name(),
             "agents": self.settings.settings.agents,
             "rate": self.settings.settings.rate,
             "events_made": self.emitted,

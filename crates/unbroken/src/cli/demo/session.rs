@@ -106,7 +106,7 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
 }
 
 fn start_pipeline(vendor: &Vendor, demo: &Demo, watcher: Watcher) -> Result<Pipeline, CliError> {
-    let text = configuration(vendor, &demo.dir, &SecretIn::Text);
+    let text = configuration(vendor, demo.vendor.declared, &demo.dir, &SecretIn::Text);
     let config = config::parse(Path::new("demo"), &text)?;
     Ok(Pipeline::start(config, demo.vendor.settings.seed, Arc::new(watcher))?)
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::places::Places;
 use unbroken::words;
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{GapId, SnapshotId, StreamId};
 use unbroken_core::position::Position;
@@ -23,6 +25,7 @@ pub(crate) struct Witnesses {
     live_since: BTreeMap<(StreamId, u64), UnixMicros>,
     staged: BTreeMap<(StreamId, SnapshotId), Vec<Stored>>,
     epoch_names: BTreeMap<u32, String>,
+    places: Places,
     last_at: UnixMicros,
 }
 
@@ -35,6 +38,7 @@ impl Default for Witnesses {
             live_since: BTreeMap::new(),
             staged: BTreeMap::new(),
             epoch_names: BTreeMap::new(),
+            places: Places::default(),
             last_at: UnixMicros(0),
         }
     }
@@ -47,6 +51,7 @@ impl Witnesses {
         self.fold.apply(offset, record);
         match &record.body {
             Body::Change(change) => {
+                self.place(record, change.position, change.bookmark.as_ref());
                 let stored = self.stored(offset, record, change);
                 self.evidence.stored.push(stored);
             }
@@ -63,12 +68,14 @@ impl Witnesses {
             Body::EpochChanged { epoch, name: Some(name) } => {
                 self.epoch_names.insert(epoch.0, name.to_string());
             }
+            Body::Progress { position, bookmark } => {
+                self.place(record, Some(*position), bookmark.as_ref());
+            }
             Body::Connection(turn) => {
                 self.turned(&record.stream, turn.conn.0, turn.turn, record.received_at);
             }
             Body::EpochChanged { name: None, .. }
             | Body::SnapshotBegin(_)
-            | Body::Progress { .. }
             | Body::Quarantined(_)
             | Body::Forgotten { .. } => {}
         }
@@ -101,7 +108,14 @@ impl Witnesses {
                 is_marked_stale: stream.stale_since(state).is_some(),
             }));
         }
+        self.places.translate(&mut self.evidence);
         self.evidence
+    }
+
+    fn place(&mut self, record: &Record, at: Option<Position>, bookmark: Option<&Bookmark>) {
+        if let (Some(at), Some(bookmark)) = (at, bookmark) {
+            self.places.add(record.stream.as_str(), at, bookmark);
+        }
     }
 
     fn stored(&self, offset: u64, record: &Record, change: &Change) -> Stored {

@@ -3,6 +3,7 @@
 mod evidence;
 mod gaps;
 mod judged;
+mod places;
 mod words;
 
 pub(crate) use judged::{Judgement, QUIESCENCE_MAX, is_quiet};

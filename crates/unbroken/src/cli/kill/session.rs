@@ -150,7 +150,8 @@ fn prepare(kill: &Kill, vendor: &Vendor) -> Result<Service, CliError> {
     std::fs::create_dir_all(&kill.dir).map_err(failed)?;
     let data_dir = kill.dir.join("data");
     let config = kill.dir.join("unbroken.toml");
-    let text = configuration(vendor, Path::new("data"), &SecretIn::Environment);
+    let text =
+        configuration(vendor, kill.vendor.declared, Path::new("data"), &SecretIn::Environment);
     std::fs::write(&config, text).map_err(failed)?;
     Ok(Service {
         config,
