@@ -198,6 +198,7 @@ impl StreamFold {
         if let Some(bookmark) = change.bookmark.as_ref().filter(|_| position.epoch == self.epoch) {
             self.bookmarks.insert(position.sequence, bookmark.clone());
         }
+        let ends_row = self.open_gaps.values().any(|gap| gap.first.is_none());
         for gap in self.open_gaps.values_mut() {
             gap.first.get_or_insert(position);
         }
@@ -206,7 +207,14 @@ impl StreamFold {
             Some(last) if last.position == position => {
                 self.anchors[1] = Some(Anchor { position, digest: last.digest ^ change.digest });
             }
-            last => self.anchors = [last, Some(Anchor { position, digest: change.digest })],
+            last => {
+                // Between an event that ends a row (or was late, from below a snapshot's tag) and
+                // the one before it lies what the ledger has given up: a resume would bring it.
+                let tag = self.snapshot_tag;
+                let whole = |last: &Anchor| !ends_row && tag.is_none_or(|t| last.position > t);
+                let before = last.filter(whole);
+                self.anchors = [before, Some(Anchor { position, digest: change.digest })];
+            }
         }
     }
 

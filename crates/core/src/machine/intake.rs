@@ -9,7 +9,7 @@ use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::mutant::Mutant;
 use crate::machine::number::is_opaque;
 use crate::machine::reconcile::Purpose;
-use crate::machine::stream::Stream;
+use crate::machine::stream::{Jump, Stream};
 use crate::machine::timer::Timer;
 use crate::machine::{CloseHow, Phase, Proof, Rung};
 use crate::position::Position;
@@ -341,6 +341,10 @@ impl Stream {
         let (unique, whole) = (caps.position_unique, caps.position_whole_in_frame);
         if !unique && !whole {
             self.advance_below(at);
+        }
+        let ends_row = self.seen.open_gaps.values().any(|gap| gap.first.is_none());
+        if at.is_some() && ends_row {
+            self.jump = Jump::Unwritten;
         }
         self.write_at(cx, event.received_at, Body::Change(change));
         let booked = !is_opaque(cx) || event.event.bookmark.is_some();

@@ -1,0 +1,78 @@
+//! Goal: a resume never asks for what the ledger has given up: it could not take it.
+
+mod world;
+
+use unbroken_core::connector::Numbering;
+use unbroken_core::record::GapCause;
+use world::{World, contiguous};
+
+fn increasing() -> world::Rules {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::Increasing;
+    rules
+}
+
+fn until_page(world: &mut World) {
+    while world.pages.is_empty() {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+}
+
+#[test]
+fn a_row_that_an_event_has_ended_is_waited_for_before_the_next_resume() {
+    let mut world = World::new(increasing());
+    world.emit(0);
+    world.run_to_live();
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    world.emit(1);
+    until_page(&mut world);
+    world.emit(0);
+    while world.step_but_pages() {}
+    world.page(world.events.len());
+    assert!(world.is_live());
+    assert_eq!(world.sequences(), [4, 10], "6 and 8 are given up");
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    (0..3).for_each(|_| world.tick());
+    assert!(world.socks.is_empty(), "what is durable lies before the hole");
+    world.commit();
+    world.emit(1);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.asked[4..], [Some(9)]);
+    assert_eq!(world.sequences(), [4, 10, 12]);
+    let rows = world.ledger();
+    assert_eq!(rows.iter().filter(|row| row.cause != GapCause::Start).count(), 1);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn a_late_event_is_no_place_to_resume_from() {
+    let mut world = World::new(increasing());
+    until_page(&mut world);
+    world.emit(0);
+    world.emit(1);
+    world.page(2);
+    assert!(world.is_live());
+    let conn = world.sole_conn();
+    world.deliver(conn);
+    assert_eq!(world.sequences(), [2], "it fills the beginning of the row");
+    world.break_sock(conn);
+    world.run_to_live();
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.run_to_live();
+    world.settle();
+    assert!(world.asked.last() >= Some(&Some(4)), "4 is given up: {:?}", world.asked);
+    assert_eq!(world.sequences(), [2, 6]);
+    world.assert_state_is_the_vendors();
+}
