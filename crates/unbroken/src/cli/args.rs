@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Control(ControlArgs),
     /// Run the simulated vendor alone, for testing any client
     Simulate(SimulateArgs),
+    /// Print the completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one page for each command
+    Man(ManArgs),
     /// Kill a service again and again, and judge what is left
     #[command(hide = true)]
     Kill(KillArgs),
@@ -257,6 +261,31 @@ pub(crate) struct SimulateArgs {
     /// Stop after this time [default: when interrupted]
     #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
+}
+
+/// For which shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShellArg {
+    /// source <(unbroken completions bash)
+    Bash,
+    /// unbroken completions zsh > "${fpath[1]}/_unbroken"
+    Zsh,
+    /// unbroken completions fish > ~/.config/fish/completions/unbroken.fish
+    Fish,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_enum)]
+    pub(crate) shell: ShellArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write `unbroken.1` and one page for each command into this directory
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

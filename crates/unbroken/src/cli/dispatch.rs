@@ -11,7 +11,8 @@ use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
-    control, demo, events, gaps, init, kill, rebuild, repair, run, simulate, state, status, verify,
+    completions, control, demo, events, gaps, init, kill, man, rebuild, repair, run, simulate,
+    state, status, verify,
 };
 
 /// Runs the command that was typed.
@@ -41,6 +42,8 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Repair(args) => repair::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Kill(args) => kill::run(&args),
     }
 }

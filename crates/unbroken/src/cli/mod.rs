@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod completions;
 mod control;
 mod demo;
 mod dispatch;
@@ -12,6 +13,7 @@ mod init;
 mod judgement;
 mod kill;
 mod logging;
+mod man;
 mod output;
 mod rebuild;
 mod repair;

@@ -9,4 +9,5 @@ mod config_errors;
 mod data;
 mod fixture;
 mod golden;
+mod manual;
 mod usage;

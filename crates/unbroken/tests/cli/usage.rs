@@ -6,9 +6,22 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 12] = [
-    "demo", "init", "run", "status", "state", "events", "gaps", "verify", "rebuild", "control",
-    "simulate", "kill",
+const COMMANDS: [&str; 15] = [
+    "demo",
+    "init",
+    "run",
+    "status",
+    "state",
+    "events",
+    "gaps",
+    "verify",
+    "rebuild",
+    "repair",
+    "control",
+    "simulate",
+    "completions",
+    "man",
+    "kill",
 ];
 
 #[test]
