@@ -13,6 +13,7 @@
 pub mod cxone;
 mod error;
 pub mod fault;
+mod load;
 mod server;
 mod settings;
 pub mod truth;
@@ -22,6 +23,7 @@ mod world;
 
 pub use error::SimError;
 pub use fault::{Fault, FaultCounts, FaultNews, News, Script, Stage};
+pub use load::Load;
 pub use settings::{Body, Numbering, Settings};
 pub use truth::Truth;
 pub use vendor::{Credentials, Vendor};

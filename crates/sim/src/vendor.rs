@@ -15,7 +15,7 @@ use crate::fault::{Fault, FaultCounts, News, Script};
 use crate::server::{listener, tls};
 use crate::settings::Settings;
 use crate::truth::Truth;
-use crate::{Numbering, SimError};
+use crate::{Load, Numbering, SimError};
 
 /// Between two ticks of the world: short against any heartbeat, long against a batch of events.
 const TICK_MS: u64 = 2;
@@ -184,6 +184,11 @@ impl Vendor {
     /// slow for the rate.
     pub fn events_behind(&self) -> u64 {
         self.hub.lock().world.backlog()
+    }
+
+    /// What was asked of it, one entry for each second since it began.
+    pub fn load(&self) -> Vec<Load> {
+        self.hub.lock().load.series(self.hub.clock.now_ms())
     }
 
     /// Streams on which events are being served.

@@ -10,6 +10,7 @@ use super::session::{Command, Session};
 use super::token::Tokens;
 use crate::SimError;
 use crate::fault::FaultBoard;
+use crate::load::Counter;
 use crate::settings::Settings;
 use crate::truth::SubscriptionEnd;
 use crate::vendor::Credentials;
@@ -33,6 +34,7 @@ impl Hub {
             tokens: Tokens::new(credentials, settings.token_life_ms, settings.scopes.clone()),
             faults: FaultBoard::new(&settings, clock),
             sessions: BTreeMap::new(),
+            load: Counter::default(),
             conn_last: 0,
             settings: Arc::clone(&settings),
             clock,
@@ -65,6 +67,7 @@ pub(crate) struct State {
     pub(crate) faults: FaultBoard,
     /// Open streams by connection.
     pub(crate) sessions: BTreeMap<u64, Session>,
+    pub(crate) load: Counter,
     conn_last: u64,
 }
 

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::hub::Hub;
 use super::stream;
 use super::token::refusal;
+use crate::load::Call;
 use crate::server::http::{Request, Response, read_request};
 use crate::server::wire::Wire;
 
@@ -54,6 +55,15 @@ pub(crate) async fn serve(hub: Arc<Hub>, mut wire: Wire) {
 fn route(hub: &Hub, request: &Request) -> Answer {
     let mut state = hub.lock();
     let now_ms = hub.clock.now_ms();
+    let call = match request.path.as_str() {
+        "/token" => Some(Call::Token),
+        "/api/v2/wfm/schedules" => Some(Call::Rest),
+        "/notifications/v1/stream" => Some(Call::Handshake),
+        _ => None,
+    };
+    if let Some(call) = call {
+        state.load.count(now_ms, call);
+    }
     match request.path.as_str() {
         "/token" if request.method == "POST" => {
             let response = state.tokens.grant(request, now_ms);

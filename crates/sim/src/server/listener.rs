@@ -12,6 +12,7 @@ use super::latency::Delayed;
 use super::wire::Wire;
 use crate::cxone::hub::Hub;
 use crate::cxone::serve;
+use crate::load::Call;
 
 /// Accepts until dropped; every connection's task ends with it.
 pub(crate) async fn accept(hub: Arc<Hub>, listener: TcpListener, tls: Option<TlsAcceptor>) {
@@ -20,6 +21,7 @@ pub(crate) async fn accept(hub: Arc<Hub>, listener: TcpListener, tls: Option<Tls
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
+                    hub.lock().load.count(hub.clock.now_ms(), Call::Connection);
                     connections.spawn(carry(Arc::clone(&hub), socket, tls.clone()));
                 }
                 // Out of descriptors, or the client was gone at once: neither is ours to fail on.

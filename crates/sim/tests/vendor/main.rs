@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod follower;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod outages;
 #[cfg(test)]
 mod rules;
