@@ -11,8 +11,10 @@ pub mod driver;
 pub mod generic;
 pub mod secret;
 pub mod source;
+pub mod tally;
 pub mod transport;
 
 pub use config::SourceConfig;
 pub use driver::{Log, drive};
 pub use source::{Source, SourceHandle};
+pub use tally::{Counts, Tally};

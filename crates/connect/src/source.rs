@@ -14,6 +14,7 @@ use crate::auth::{AuthError, Authorizer, Granted};
 use crate::config::{KeysError, Limits, SourceConfig, read_keys};
 use crate::generic::{Context, Generic, ProfileError, TemplateError};
 use crate::secret::Secret;
+use crate::tally::Tally;
 use crate::transport::{
     Ended, Http, Origin, OriginError, Socket, SocketLimits, Tls, TlsError, TransportError,
 };
@@ -112,6 +113,7 @@ pub struct Source {
     timing: Timing,
     limits: Limits,
     keys: Arc<Keys>,
+    tally: Arc<Tally>,
 }
 
 #[derive(Debug)]
@@ -206,6 +208,7 @@ impl Source {
             tls,
             http,
             keys,
+            tally: Arc::default(),
         })
     }
 
@@ -244,9 +247,16 @@ impl Source {
         SourceHandle(Arc::clone(&self.keys))
     }
 
+    /// What it has asked the vendor for, counted while it runs.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+
     /// Reads a frame.
     pub fn decode(&self, frame: &Bytes) -> Decoded {
-        self.connector.decode_for(frame, || self.handle().keys())
+        let decoded = self.connector.decode_for(frame, || self.handle().keys());
+        self.tally.frame(&decoded);
+        decoded
     }
 
     /// Asks for a token.
@@ -254,12 +264,10 @@ impl Source {
     /// # Errors
     /// The failure as the machine understands it.
     pub async fn authorize(&self) -> Result<Granted, Failure> {
-        match &self.authorizer {
-            Some(authorizer) => {
-                authorizer.authorize(&self.http, millis(self.timing.token_ms)).await
-            }
-            None => Err(fatal("source has no `[source.auth]`")),
-        }
+        let authorizer =
+            self.authorizer.as_ref().ok_or_else(|| fatal("source has no `[source.auth]`"))?;
+        let granted = authorizer.authorize(&self.http, millis(self.timing.token_ms)).await;
+        self.tally.token(granted)
     }
 
     /// Gets a page or the head.
@@ -267,6 +275,10 @@ impl Source {
     /// # Errors
     /// The failure as the machine understands it.
     pub async fn fetch(&self, what: &Fetch, token: Option<&Secret>) -> Result<Page, Failure> {
+        self.tally.request(self.page(what, token).await)
+    }
+
+    async fn page(&self, what: &Fetch, token: Option<&Secret>) -> Result<Page, Failure> {
         let api = self.api.as_ref().ok_or_else(|| fatal("source has no `api`"))?;
         let keys = self.handle().keys();
         let nonce = nonce();
@@ -306,9 +318,9 @@ impl Source {
             frame_bytes_max: self.limits.frame_bytes_max,
         };
         let subprotocols = self.connector.subprotocols();
-        Socket::open(&self.tls, &self.stream_origin, &request, subprotocols, limits)
-            .await
-            .map_err(|error| self.handshake_failure(&error, request.path()))
+        let opened =
+            Socket::open(&self.tls, &self.stream_origin, &request, subprotocols, limits).await;
+        self.tally.handshake(opened).map_err(|error| self.handshake_failure(&error, request.path()))
     }
 
     fn handshake_failure(&self, error: &TransportError, path: &str) -> Failure {

@@ -7,6 +7,13 @@ pub fn journal_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("journal")
 }
 
+/// Size of the log on disk, in bytes; what cannot be looked at counts as nothing.
+pub fn journal_bytes(data_dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(journal_dir(data_dir)) else { return 0 };
+    let sizes = entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()));
+    sizes.sum()
+}
+
 /// The SQLite store.
 pub fn store_path(data_dir: &Path) -> PathBuf {
     data_dir.join("store.sqlite")

@@ -1,5 +1,6 @@
 //! The words by which states, rungs, causes and outcomes are told, in logs, tables and JSON alike.
 
+use unbroken_core::connector::Class;
 use unbroken_core::machine::{Blocked, Halt, Phase, Proof, Rung};
 use unbroken_core::record::{Closer, Effect, GapCause, GapOutcome, Origin, Turn, Witness};
 
@@ -13,6 +14,45 @@ macro_rules! words {
             match value { $($of::$variant => $word),* }
         })*
     };
+}
+
+/// The same, with a list of all the words.
+macro_rules! listed_words {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($of:ident), $all:ident { $($variant:ident => $word:literal),* $(,)? }
+    )*) => {
+        words! { $($(#[$doc])* $name($of) { $($variant => $word),* })* }
+        $(
+            /// All of them.
+            pub const $all: &[&str] = &[$($word),*];
+        )*
+    };
+}
+
+listed_words! {
+    /// Why a gap was opened.
+    cause(GapCause), CAUSES {
+        Start => "start",
+        Refused => "refused",
+        Clamped => "clamped",
+        NoReplay => "no_replay",
+        Unproven => "unproven",
+        EpochChanged => "epoch_changed",
+        Hole => "hole",
+        Drift => "drift",
+        Mute => "mute",
+        Poison => "poison",
+        Partial => "partial",
+    }
+    /// How a gap ended.
+    outcome(GapOutcome), OUTCOMES {
+        Repaired => "repaired",
+        Summarised => "summarised",
+        Unproven => "unproven",
+        Unrecoverable => "unrecoverable",
+        Drift => "drift",
+    }
 }
 
 words! {
@@ -38,28 +78,6 @@ words! {
         Resumed => "resumed",
         HeadUnmoved => "head_unmoved",
         Assumed => "assumed",
-    }
-    /// Why a gap was opened.
-    cause(GapCause) {
-        Start => "start",
-        Refused => "refused",
-        Clamped => "clamped",
-        NoReplay => "no_replay",
-        Unproven => "unproven",
-        EpochChanged => "epoch_changed",
-        Hole => "hole",
-        Drift => "drift",
-        Mute => "mute",
-        Poison => "poison",
-        Partial => "partial",
-    }
-    /// How a gap ended.
-    outcome(GapOutcome) {
-        Repaired => "repaired",
-        Summarised => "summarised",
-        Unproven => "unproven",
-        Unrecoverable => "unrecoverable",
-        Drift => "drift",
     }
     /// How a change came.
     origin(Origin) {
@@ -88,6 +106,34 @@ words! {
         Transport => "transport",
     }
 }
+
+/// Every phase, in the order of an attempt.
+pub const PHASES: &[&str] = &[
+    "idle",
+    "authorizing",
+    "fetching",
+    "connecting",
+    "subscribing",
+    "catching_up",
+    "live",
+    "waiting",
+    "blocked",
+    "draining",
+];
+
+/// What a failure calls for.
+pub fn class(class: Class) -> &'static str {
+    match class {
+        Class::Retry { .. } => "retry",
+        Class::Reauthorize => "reauthorize",
+        Class::Stale { .. } => "stale",
+        Class::Closing => "closing",
+        Class::Fatal => "fatal",
+    }
+}
+
+/// Every class of failure.
+pub const CLASSES: &[&str] = &["retry", "reauthorize", "stale", "closing", "fatal"];
 
 /// A stream's phase.
 pub fn phase(phase: &Phase) -> &'static str {

@@ -6,4 +6,4 @@ mod status;
 
 pub use metrics::render_metrics;
 pub use notes::{Board, Durable};
-pub use status::{SourceStatus, StreamStatus};
+pub use status::{SourceCounts, SourceStatus, StreamStatus};

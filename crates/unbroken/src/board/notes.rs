@@ -8,7 +8,7 @@ use unbroken_core::machine::{Phase, Report};
 use unbroken_core::record::Mark;
 use unbroken_core::time::UnixMicros;
 
-use super::{SourceStatus, StreamStatus};
+use super::{SourceCounts, SourceStatus, StreamStatus};
 use crate::{policy, words};
 
 /// See the module. Shared by every task of the process; held only for moments.
@@ -35,6 +35,10 @@ pub struct Durable {
     pub events: u64,
     /// The vendor's time of the newest of them.
     pub event_at: Option<UnixMicros>,
+    /// What was not understood in it.
+    pub quarantined: u64,
+    /// Its size in memory, in bytes, about.
+    pub bytes: u64,
     /// Where a resume may start now.
     pub mark: Option<Mark>,
 }
@@ -76,15 +80,20 @@ impl Board {
         match report {
             Report::Phase { phase, .. } => note_phase(status, now, phase),
             Report::Rung { rung, .. } => status.rung = Some(words::rung(*rung).to_owned()),
-            Report::Lost { .. } => status.lost += 1,
-            Report::GapOpened { stream, gap, .. } => {
+            Report::Lost { failure, .. } => {
+                status.lost += 1;
+                count(&mut status.lost_by, words::class(failure.class));
+            }
+            Report::GapOpened { stream, gap, cause } => {
                 status.gaps_opened += 1;
+                count(&mut status.gaps_opened_by, words::cause(*cause));
                 status.gaps_open += u64::from(inner.gaps_open.insert((stream.clone(), *gap)));
             }
-            Report::GapClosed { stream, gap, .. } => {
+            Report::GapClosed { stream, gap, outcome } => {
                 // A closed row may be closed again, narrower.
                 if inner.gaps_open.remove(&(stream.clone(), *gap)) {
                     status.gaps_closed += 1;
+                    count(&mut status.gaps_closed_by, words::outcome(*outcome));
                     status.gaps_open = status.gaps_open.saturating_sub(1);
                 }
             }
@@ -106,6 +115,7 @@ impl Board {
                 continue;
             };
             status.events += unit.events;
+            status.quarantined += unit.quarantined;
             status.event_at = status.event_at.max(unit.event_at);
             if let Some(mark) = &unit.mark {
                 status.position = Some(mark.position.to_string());
@@ -142,6 +152,7 @@ impl Board {
             .map(|(name, stopped)| SourceStatus {
                 name: name.clone(),
                 stopped: stopped.clone(),
+                counts: SourceCounts::default(),
                 streams: of(name),
             })
             .collect()
@@ -158,6 +169,10 @@ fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
         status.live_count += 1;
     }
     let word = words::phase(phase);
+    status.doubted_since = match phase {
+        Phase::Live { .. } => None,
+        _ => status.doubted_since.or(Some(now)),
+    };
     if status.phase != word {
         status.since = now;
         word.clone_into(&mut status.phase);
@@ -171,6 +186,10 @@ fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
         Phase::Blocked { why } => Some(policy::of_blocked(why).todo.to_owned()),
         _ => None,
     };
+}
+
+fn count(by: &mut BTreeMap<String, u64>, word: &str) {
+    *by.entry(word.to_owned()).or_default() += 1;
 }
 
 fn stream_of(report: &Report) -> &str {

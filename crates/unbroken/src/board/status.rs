@@ -1,5 +1,7 @@
 //! How sources and streams are doing, as told to people and programs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use unbroken_core::time::UnixMicros;
 
@@ -10,8 +12,31 @@ pub struct SourceStatus {
     pub name: String,
     /// Why it has stopped, if it has.
     pub stopped: Option<String>,
+    /// What it has asked the vendor for, and what is on its way to the disk.
+    #[serde(default)]
+    pub counts: SourceCounts,
     /// Its streams.
     pub streams: Vec<StreamStatus>,
+}
+
+/// Figures of one source. Counts are since the process started; of pairs, the first went well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceCounts {
+    /// Handshakes.
+    pub handshakes: (u64, u64),
+    /// Requests for the head or a page.
+    pub requests: (u64, u64),
+    /// Requests for a token.
+    pub tokens: (u64, u64),
+    /// Frames read.
+    pub frames: u64,
+    /// Things in them that the profile does not know.
+    pub unknown: u64,
+    /// Bytes handed to the journal and not durable yet.
+    pub in_flight_bytes: u64,
+    /// Events handed to the journal and not durable yet.
+    pub in_flight_events: u64,
 }
 
 /// How one stream is doing. Counts are since the process started.
@@ -53,6 +78,21 @@ pub struct StreamStatus {
     pub gaps_open: u64,
     /// The last alarm.
     pub alarm: Option<String>,
+    /// When it was last live (or the process started); none while it is.
+    #[serde(default)]
+    pub doubted_since: Option<UnixMicros>,
+    /// Frames or events that were not understood and kept aside.
+    #[serde(default)]
+    pub quarantined: u64,
+    /// `lost`, by what the loss calls for.
+    #[serde(default)]
+    pub lost_by: BTreeMap<String, u64>,
+    /// `gaps_opened`, by cause.
+    #[serde(default)]
+    pub gaps_opened_by: BTreeMap<String, u64>,
+    /// `gaps_closed`, by outcome.
+    #[serde(default)]
+    pub gaps_closed_by: BTreeMap<String, u64>,
 }
 
 impl StreamStatus {
@@ -77,6 +117,11 @@ impl StreamStatus {
             gaps_closed: 0,
             gaps_open: 0,
             alarm: None,
+            doubted_since: Some(now),
+            quarantined: 0,
+            lost_by: BTreeMap::new(),
+            gaps_opened_by: BTreeMap::new(),
+            gaps_closed_by: BTreeMap::new(),
         }
     }
 

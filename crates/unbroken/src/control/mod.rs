@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod http;
 mod message;
 mod server;
 

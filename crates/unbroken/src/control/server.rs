@@ -14,7 +14,7 @@ use tracing::debug;
 
 use crate::place::socket_path;
 
-use super::{ControlError, Request, Response};
+use super::{ControlError, Request, Response, http};
 
 /// A request is a short line; one that is longer is not for us.
 const REQUEST_BYTES_MAX: u64 = 4 * 1024;
@@ -74,8 +74,12 @@ where
     F: Fn(Request) -> Response,
 {
     let (read, mut write) = stream.into_split();
-    let mut lines = BufReader::new(read.take(REQUEST_BYTES_MAX)).lines();
-    while let Some(line) = lines.next_line().await? {
+    let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    let mut line = String::new();
+    while read.read_line(&mut line).await? > 0 {
+        if http::is_http(&line) {
+            return http::converse(&line, &mut read, &mut write, answer).await;
+        }
         let response = match serde_json::from_str(&line) {
             Ok(request) => answer(request),
             Err(error) => Response::Refused { why: format!("request is not understood: {error}") },
@@ -83,6 +87,7 @@ where
         let mut text = serde_json::to_string(&response).map_err(io::Error::other)?;
         text.push('\n');
         write.write_all(text.as_bytes()).await?;
+        line.clear();
     }
     Ok(())
 }

@@ -1,17 +1,21 @@
 //! What can be asked of a running pipeline from outside.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
-use unbroken_connect::SourceHandle;
+use unbroken_connect::{SourceHandle, Tally};
 use unbroken_core::ids::StreamId;
 use unbroken_core::machine::Input;
 use unbroken_journal::JournalId;
 
-use crate::board::{Board, render_metrics};
+use super::sink::Notes;
+use crate::board::{Board, SourceCounts, SourceStatus, render_metrics};
 use crate::control::{Request, Response, Status};
+use crate::place;
+use crate::render::wall_now;
 
 /// See the module. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,6 +27,7 @@ pub struct Handle {
 pub(super) struct Shared {
     pub(super) board: Arc<Board>,
     pub(super) journal: JournalId,
+    pub(super) data_dir: PathBuf,
     pub(super) started: Instant,
     pub(super) sources: Vec<SourceLine>,
     pub(super) stop: watch::Sender<bool>,
@@ -34,6 +39,8 @@ pub(super) struct SourceLine {
     pub(super) name: String,
     pub(super) stream: StreamId,
     pub(super) keys: SourceHandle,
+    pub(super) tally: Arc<Tally>,
+    pub(super) notes: Arc<Notes>,
     pub(super) inputs: mpsc::Sender<Input>,
 }
 
@@ -53,8 +60,20 @@ impl Handle {
             journal_id: self.shared.journal.to_string(),
             next_offset,
             store_offset,
-            sources: self.shared.board.sources(),
+            journal_bytes: place::journal_bytes(&self.shared.data_dir),
+            sources: self.sources(),
         }
+    }
+
+    fn sources(&self) -> Vec<SourceStatus> {
+        let mut sources = self.shared.board.sources();
+        for source in &mut sources {
+            let mut lines = self.shared.sources.iter();
+            if let Some(line) = lines.find(|line| line.name == source.name) {
+                source.counts = line.counts();
+            }
+        }
+        sources
     }
 
     /// Unsubscribe, commit, stop.
@@ -90,7 +109,9 @@ impl Handle {
         };
         match request {
             Request::Status {} => Response::Status(self.status()),
-            Request::Metrics {} => Response::Metrics { text: render_metrics(&self.status()) },
+            Request::Metrics {} => {
+                Response::Metrics { text: render_metrics(&self.status(), wall_now()) }
+            }
             Request::Resync { source } => match self.resync(source.as_deref()) {
                 of if of.is_empty() => none(source),
                 of => Response::Accepted { of },
@@ -117,6 +138,19 @@ impl Handle {
 }
 
 impl SourceLine {
+    fn counts(&self) -> SourceCounts {
+        let (asked, in_flight) = (self.tally.counts(), self.notes.in_flight());
+        SourceCounts {
+            handshakes: asked.handshakes,
+            requests: asked.requests,
+            tokens: asked.tokens,
+            frames: asked.frames,
+            unknown: asked.unknown,
+            in_flight_bytes: in_flight.0,
+            in_flight_events: in_flight.1,
+        }
+    }
+
     fn is_meant(&self, only: Option<&str>) -> bool {
         only.is_none_or(|only| only == self.name || only == self.stream.as_str())
     }

@@ -11,6 +11,9 @@ use unbroken_journal::{CommitHandle, Refused, SourceTag};
 
 use crate::board::Durable;
 
+/// Counted for a record beside its payload: its fields in memory and its header in the log.
+const RECORD_BYTES: u64 = 256;
+
 /// What a unit will have changed once it is durable.
 #[derive(Debug)]
 pub(super) struct Note {
@@ -28,6 +31,13 @@ impl Notes {
         let mut notes = self.lock();
         let durable = notes.partition_point(|note| note.append <= append);
         notes.drain(..durable).collect()
+    }
+
+    /// Bytes and events that are not durable yet.
+    pub(super) fn in_flight(&self) -> (u64, u64) {
+        let notes = self.lock();
+        let of = |of: fn(&Durable) -> u64| notes.iter().map(|note| of(&note.durable)).sum();
+        (of(|durable| durable.bytes), of(|durable| durable.events))
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Note>> {
@@ -61,11 +71,24 @@ impl Log for JournalSink {
     }
 }
 
+fn payload_bytes(body: &Body) -> u64 {
+    let bytes = match body {
+        Body::Change(change) | Body::SnapshotItem { change, .. } => change.payload.len(),
+        Body::Quarantined(quarantined) => quarantined.bytes.len(),
+        _ => 0,
+    };
+    bytes as u64
+}
+
 fn note(append: &Append) -> Note {
     let mark = append.mark.clone();
     let stream = append.records.first().map(|record| record.stream.clone());
     let mut durable = Durable { stream, mark, ..Durable::default() };
     for record in &append.records {
+        durable.bytes += RECORD_BYTES + payload_bytes(&record.body);
+        if matches!(record.body, Body::Quarantined(_)) {
+            durable.quarantined += 1;
+        }
         if let Body::Change(change) = &record.body
             && matches!(change.origin, Origin::Live | Origin::Replay)
         {

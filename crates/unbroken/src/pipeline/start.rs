@@ -77,8 +77,14 @@ pub(super) fn start(
 
     let (stop, stopping) = watch::channel(false);
     let journal_id = opened.journal;
-    let shared =
-        Shared { board, journal: journal_id, started: Instant::now(), sources: lines, stop };
+    let shared = Shared {
+        board,
+        journal: journal_id,
+        data_dir: config.data_dir,
+        started: Instant::now(),
+        sources: lines,
+        stop,
+    };
     let handle = Handle { shared: Arc::new(shared) };
     let starter = Starter { seed, journal: &journal, handle: &handle, observer: &observer };
     let mut drivers = JoinSet::new();
@@ -147,6 +153,8 @@ fn prepare(
             name: source.name().to_owned(),
             stream: source.stream().clone(),
             keys: source.handle(),
+            tally: source.tally(),
+            notes: Arc::clone(&notes),
             inputs: sender.clone(),
         });
         ways.push(WayBack { notes: Arc::clone(&notes), progress });

@@ -3,5 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 mod demo;
+mod exposition;
+mod metrics;
 mod service;
 mod signals;

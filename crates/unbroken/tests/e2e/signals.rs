@@ -99,7 +99,10 @@ fn the_control_socket_is_ours_alone_and_stops_the_service() {
     assert_eq!((mode("data"), mode("data/control")), (0o700, 0o600));
     let metrics = world.command(&["control", "metrics"]);
     let metrics = String::from_utf8_lossy(&metrics.stdout).into_owned();
-    assert!(metrics.contains("unbroken_live{stream=\"cx/adherence\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains("unbroken_live{source=\"cx\",stream=\"cx/adherence\"} 1"),
+        "{metrics}"
+    );
     let unknown = world.command(&["control", "resync", "--source", "nobody"]);
     assert_eq!(unknown.status.code(), Some(1));
     let resync = world.command(&["control", "resync", "--source", "cx"]);
