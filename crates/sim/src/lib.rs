@@ -14,6 +14,7 @@ pub mod cxone;
 mod error;
 pub mod fault;
 mod load;
+pub mod proxy;
 mod server;
 mod settings;
 pub mod truth;

@@ -1,0 +1,218 @@
+//! Where connections come in, and orders.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+use tracing::debug;
+
+use super::counts::{Counters, Counts, count};
+use super::fault::{Break, Fault, Whom};
+use super::line::Line;
+use super::road;
+use super::weather::Weather;
+use crate::SimError;
+
+/// Connections that the system holds until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// Where a path leads.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The server.
+    pub to: SocketAddr,
+    /// Connections whose first bytes from the client begin so are *marked*. Empty: all are, once
+    /// the client has sent something.
+    pub mark: Vec<u8>,
+    /// What is left to chance follows from it.
+    pub seed: u64,
+    /// How slow the path is in the beginning.
+    pub weather: Weather,
+}
+
+impl Route {
+    /// A clear path to a server.
+    pub fn to(to: SocketAddr) -> Self {
+        Self { to, mark: Vec::new(), seed: 0, weather: Weather::default() }
+    }
+}
+
+/// What becomes of new connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// They are carried to the server.
+    Open,
+    /// Nobody listens: the system refuses them.
+    Refusing,
+    /// They are accepted, and nothing follows.
+    Ignoring,
+}
+
+/// What the connections of a proxy have in common.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) to: SocketAddr,
+    pub(crate) mark: Vec<u8>,
+    weather: Mutex<Weather>,
+    rng: Mutex<Rng>,
+    counters: Arc<Counters>,
+    lines: Mutex<BTreeMap<u64, Arc<Line>>>,
+}
+
+impl Path {
+    pub(crate) fn weather(&self) -> Weather {
+        *lock(&self.weather)
+    }
+
+    fn enter(&self) -> (u64, Arc<Line>) {
+        count(&self.counters.connections);
+        let line = Arc::new(Line::new(lock(&self.rng).u64(..), Arc::clone(&self.counters)));
+        let mut lines = lock(&self.lines);
+        let id = lines.last_key_value().map_or(0, |(last, _)| last + 1);
+        lines.insert(id, Arc::clone(&line));
+        (id, line)
+    }
+}
+
+/// A running path. Dropping it resets all its connections and closes its port.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    /// Bound but not listening: while nobody listens the port stays ours, and is refused.
+    _reserved: TcpSocket,
+    path: Arc<Path>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Opens a path on a free port of this machine. Must be called within a tokio runtime.
+    pub fn start(route: Route) -> Result<Self, SimError> {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let bound = socket(any).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let (address, reserved) = bound.map_err(|source| not_opened(any, source))?;
+        let path = Path {
+            to: route.to,
+            mark: route.mark,
+            weather: Mutex::new(route.weather),
+            rng: Mutex::new(Rng::with_seed(route.seed)),
+            counters: Arc::default(),
+            lines: Mutex::default(),
+        };
+        let mut proxy =
+            Self { address, _reserved: reserved, path: Arc::new(path), accepting: None };
+        proxy.accept(Door::Open)?;
+        Ok(proxy)
+    }
+
+    /// Where clients connect to. It stays the same whatever the door does.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Decides what becomes of new connections. Those that are open are not touched.
+    pub async fn set_door(&mut self, door: Door) -> Result<(), SimError> {
+        if let Some(accepting) = self.accepting.take() {
+            accepting.abort();
+            // The listener is closed when the task is gone.
+            let _ = accepting.await;
+        }
+        match door {
+            Door::Refusing => Ok(()),
+            Door::Open | Door::Ignoring => self.accept(door),
+        }
+    }
+
+    /// The whole path is gone: new connections are refused, all open ones are reset.
+    pub async fn take_down(&mut self) -> Result<(), SimError> {
+        self.set_door(Door::Refusing).await?;
+        self.strike(Whom::All, Fault::now(Break::Reset));
+        Ok(())
+    }
+
+    /// From now on the path is so slow. What is under way keeps its time.
+    pub fn set_weather(&self, weather: Weather) {
+        *lock(&self.path.weather) = weather;
+    }
+
+    /// Breaks open connections, or arms them to break; gives how many. A second order for a byte to
+    /// come, the same way, replaces the first.
+    pub fn strike(&self, whom: Whom, fault: Fault) -> usize {
+        let lines = lock(&self.path.lines);
+        let struck = lines.values().filter(|line| whom == Whom::All || line.is_marked());
+        struck.map(|line| line.strike(fault)).count()
+    }
+
+    /// How many marked connections are open, silent ones among them.
+    pub fn marked_count(&self) -> usize {
+        lock(&self.path.lines).values().filter(|line| line.is_marked()).count()
+    }
+
+    /// What has happened since the start.
+    pub fn counts(&self) -> Counts {
+        self.path.counters.now()
+    }
+
+    fn accept(&mut self, door: Door) -> Result<(), SimError> {
+        let listener = socket(self.address).and_then(|socket| socket.listen(BACKLOG));
+        let listener = listener.map_err(|source| not_opened(self.address, source))?;
+        self.accepting = Some(tokio::spawn(accept(listener, door, Arc::clone(&self.path))));
+        Ok(())
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(accepting) = &self.accepting {
+            accepting.abort();
+        }
+        lock(&self.path.lines).values().for_each(|line| line.drop_it());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn not_opened(address: SocketAddr, source: io::Error) -> SimError {
+    SimError::Listen { address: address.to_string(), source }
+}
+
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // So that listener and reservation may have the same port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+async fn accept(listener: TcpListener, door: Door, path: Arc<Path>) {
+    loop {
+        match listener.accept().await {
+            Ok((client, _)) => {
+                let (id, line) = path.enter();
+                tokio::spawn(attend(client, door, Arc::clone(&path), id, line));
+            }
+            // Out of descriptors, or the client was gone at once: neither is ours to fail on.
+            Err(error) => {
+                debug!(%error, "accept failed");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+}
+
+async fn attend(client: TcpStream, door: Door, path: Arc<Path>, id: u64, line: Arc<Line>) {
+    match door {
+        Door::Ignoring => {
+            count(&path.counters.ignored);
+            road::ignore(client, &line).await;
+        }
+        Door::Open | Door::Refusing => road::carry(client, &path, &line).await,
+    }
+    lock(&path.lines).remove(&id);
+}

@@ -1,0 +1,72 @@
+//! What becomes of new connections.
+
+use std::io::ErrorKind;
+
+use tokio::net::TcpStream;
+use unbroken_sim::proxy::{Door, Proxy, Route};
+
+use crate::ends::{Ended, assert_quiet, client, hear, path, say, until, until_ended};
+
+#[tokio::test]
+async fn a_door_that_refuses_leaves_those_inside_alone_and_opens_again_in_its_place() {
+    let (_echo, mut proxy) = path(1).await;
+    let mut inside = client(&proxy, "mark one").await;
+    let address = proxy.address();
+    proxy.set_door(Door::Refusing).await.unwrap();
+    let refused = TcpStream::connect(address).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    say(&mut inside, "still there").await;
+    assert_eq!(hear(&mut inside, 11).await, "still there");
+    proxy.set_door(Door::Open).await.unwrap();
+    assert_eq!(proxy.address(), address);
+    client(&proxy, "mark two").await;
+    assert_eq!(proxy.counts().connections, 2);
+}
+
+#[tokio::test]
+async fn a_path_that_is_taken_down_resets_those_inside_too() {
+    let (_echo, mut proxy) = path(1).await;
+    let mut inside = client(&proxy, "plain").await;
+    proxy.take_down().await.unwrap();
+    assert_eq!(until_ended(&mut inside).await.1, Ended::Reset);
+    assert!(TcpStream::connect(proxy.address()).await.is_err());
+    proxy.set_door(Door::Open).await.unwrap();
+    client(&proxy, "plain").await;
+}
+
+#[tokio::test]
+async fn who_is_ignored_is_connected_and_hears_nothing() {
+    let (_echo, mut proxy) = path(1).await;
+    proxy.set_door(Door::Ignoring).await.unwrap();
+    let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
+    say(&mut socket, "mark one").await;
+    assert_quiet(&mut socket).await;
+    assert_eq!((proxy.counts().ignored, proxy.counts().bytes_up), (1, 0));
+    // An open door is for those who come after it.
+    proxy.set_door(Door::Open).await.unwrap();
+    client(&proxy, "mark two").await;
+    assert_quiet(&mut socket).await;
+    proxy.take_down().await.unwrap();
+    assert_eq!(until_ended(&mut socket).await.1, Ended::Reset);
+}
+
+#[tokio::test]
+async fn where_no_server_is_the_client_is_reset() {
+    // Bound, and not listening: refused, and nobody else's.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let proxy = Proxy::start(Route::to(nobody.local_addr().unwrap())).unwrap();
+    let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(until_ended(&mut socket).await.1, Ended::Reset);
+    assert_eq!(proxy.counts().unreachable, 1);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_dropped_ends_its_connections_and_frees_its_port() {
+    let (_echo, proxy) = path(1).await;
+    let mut socket = client(&proxy, "mark one").await;
+    let address = proxy.address();
+    drop(proxy);
+    assert_eq!(until_ended(&mut socket).await.1, Ended::Reset);
+    until("closed", || std::net::TcpStream::connect(address).is_err()).await;
+}
