@@ -8,14 +8,16 @@
 
 mod outages;
 mod plan;
-mod proxy;
 mod record;
 mod server;
 mod service;
 mod transactions;
 mod writer;
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use fastrand::Rng;
+use unbroken_sim::proxy::{Proxy, Route};
 
 const SEED: u64 = 1;
 
@@ -25,4 +27,10 @@ fn seeded(test: &str) -> Rng {
     let seed = given.map_or(SEED, |seed| seed.parse().expect("UNBROKEN_SEED is a number"));
     eprintln!("{test}: UNBROKEN_SEED={seed}");
     Rng::with_seed(seed)
+}
+
+/// A path to a port of this machine, on which the watches are marked.
+fn watched_path(to_port: u16) -> Proxy {
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, to_port));
+    Proxy::start(Route { mark: b"GET /v3/watch".to_vec(), ..Route::to(to) }).unwrap()
 }

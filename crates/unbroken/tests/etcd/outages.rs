@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use tokio::time::sleep;
 use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
+use unbroken_sim::proxy::{Break, Door, Fault, Proxy, Whom};
 
 use crate::plan::{Act, Step, plan};
-use crate::proxy::Proxy;
 use crate::record::{Recorded, ledger_in_store, state};
-use crate::seeded;
 use crate::server::Etcd;
 use crate::service::Service;
 use crate::writer::Writer;
+use crate::{seeded, watched_path};
 
 const PREFIX: &str = "agents/";
 const KEYS: usize = 200;
@@ -49,8 +49,8 @@ impl Scene {
         for key in keys.iter().step_by(10) {
             writer.put(key, b"from before").await;
         }
-        let proxy = Proxy::start(etcd.port);
-        let mut service = Service::start(proxy.port(), PREFIX);
+        let proxy = watched_path(etcd.port);
+        let mut service = Service::start(proxy.address().port(), PREFIX);
         service.until_live().await;
         Self {
             etcd,
@@ -75,7 +75,8 @@ impl Scene {
         match act {
             Act::Cut => {
                 self.until_watched().await;
-                let watches = self.proxy.cut();
+                let watches = self.proxy.marked_count();
+                self.proxy.strike(Whom::All, Fault::now(Break::Reset));
                 assert!(watches > 0, "the cut met no socket");
                 self.cuts += 1;
             }
@@ -85,7 +86,7 @@ impl Scene {
             }
             Act::Down => {
                 let durable = self.service.durable().await;
-                self.proxy.down().await;
+                self.proxy.take_down().await.unwrap();
                 self.down = Some((self.writer.revision(), durable));
             }
             Act::Compact => {
@@ -96,13 +97,13 @@ impl Scene {
                 self.writer.compact(compacted).await;
                 self.compacted = Some(compacted);
             }
-            Act::Up => self.proxy.up(),
+            Act::Up => self.proxy.set_door(Door::Open).await.unwrap(),
         }
     }
 
     async fn until_watched(&self) {
         let deadline = Instant::now() + SOCKET_MAX;
-        while self.proxy.watches() == 0 {
+        while self.proxy.marked_count() == 0 {
             assert!(Instant::now() < deadline, "no socket to cut\n{}", self.service.log());
             sleep(Duration::from_millis(2)).await;
         }
@@ -114,7 +115,7 @@ impl Scene {
     }
 
     fn note_watches(&mut self) {
-        if let Some(from) = self.cut_off.take_if(|_| self.proxy.watches() > 0) {
+        if let Some(from) = self.cut_off.take_if(|_| self.proxy.marked_count() > 0) {
             self.missed.push((from, self.writer.revision()));
         }
     }

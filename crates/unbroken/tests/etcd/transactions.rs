@@ -3,13 +3,13 @@
 
 use fastrand::Rng;
 use unbroken_core::record::GapCause;
+use unbroken_sim::proxy::{Break, Door, Fault, Whom};
 
-use crate::proxy::Proxy;
 use crate::record::{Recorded, state};
-use crate::seeded;
 use crate::server::Etcd;
 use crate::service::Service;
 use crate::writer::{Write, Writer};
+use crate::{seeded, watched_path};
 
 const PREFIX: &str = "teams/";
 const ROUNDS: usize = 20;
@@ -38,15 +38,15 @@ async fn keys_changed_together_are_each_recorded_once_across_a_cut() {
     let mut rng = seeded("transactions");
     let etcd = Etcd::start();
     let mut writer = Writer::new(etcd.port);
-    let mut proxy = Proxy::start(etcd.port);
-    let mut service = Service::start(proxy.port(), PREFIX);
+    let mut proxy = watched_path(etcd.port);
+    let mut service = Service::start(proxy.address().port(), PREFIX);
     service.until_live().await;
     let keys: Vec<String> = (0..6).map(|n| format!("{PREFIX}{n}")).collect();
     for round in 0..ROUNDS {
         // What was last received is a transaction, so the resume has to begin behind all of it …
         transact(&mut writer, &mut rng, &keys).await;
         service.until_durable(writer.revision()).await;
-        proxy.down().await;
+        proxy.take_down().await.unwrap();
         // … and what it missed is one too, or nothing at all, or nothing that is watched.
         match rng.u8(..4) {
             0 => {}
@@ -59,10 +59,10 @@ async fn keys_changed_together_are_each_recorded_once_across_a_cut() {
         if round % 5 == 4 {
             service.kill_and_restart().await;
         }
-        proxy.up();
+        proxy.set_door(Door::Open).await.unwrap();
         // Cut again in the middle of the catching up.
         transact(&mut writer, &mut rng, &keys).await;
-        proxy.cut();
+        proxy.strike(Whom::All, Fault::now(Break::Reset));
     }
     service.until_durable(writer.revision()).await;
     assert_eq!(service.stop().await.code(), Some(0), "{}", service.log());
@@ -85,8 +85,8 @@ async fn keys_changed_together_are_each_recorded_once_across_a_cut() {
 async fn a_compaction_of_what_is_already_held_loses_nothing() {
     let etcd = Etcd::start();
     let mut writer = Writer::new(etcd.port);
-    let mut proxy = Proxy::start(etcd.port);
-    let mut service = Service::start(proxy.port(), PREFIX);
+    let mut proxy = watched_path(etcd.port);
+    let mut service = Service::start(proxy.address().port(), PREFIX);
     service.until_live().await;
     for value in ["1", "2", "3"] {
         // So that a resume, which begins before the last event to see it again, is refused.
@@ -94,11 +94,11 @@ async fn a_compaction_of_what_is_already_held_loses_nothing() {
         writer.put("teams/a", value.as_bytes()).await;
     }
     service.until_durable(writer.revision()).await;
-    proxy.down().await;
+    proxy.take_down().await.unwrap();
     writer.compact(writer.revision()).await;
     writer.put("teams/c", b"4").await;
     writer.delete("teams/a").await;
-    proxy.up();
+    proxy.set_door(Door::Open).await.unwrap();
     service.until_durable(writer.revision()).await;
     assert_eq!(service.stop().await.code(), Some(0), "{}", service.log());
 

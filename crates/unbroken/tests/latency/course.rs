@@ -10,9 +10,9 @@ use unbroken::pipeline::Observe;
 use unbroken::{Config, Pipeline};
 use unbroken_core::machine::{Phase, Report, Rung};
 use unbroken_core::time::UnixMicros;
+use unbroken_sim::proxy::{Proxy, Route, Weather};
 use unbroken_sim::{News, Settings, Stage, Vendor};
 
-use super::gate::Gate;
 use super::scenario::Scenario;
 
 /// Added to every byte, each way.
@@ -49,7 +49,7 @@ impl Observe for Observer {
 struct Course<'a> {
     scenario: &'a Scenario,
     vendor: Vendor,
-    gate: Gate,
+    gate: Proxy,
     news: News,
     reports: UnboundedReceiver<(UnixMicros, Report)>,
 }
@@ -80,7 +80,10 @@ async fn run_one(scenario: &Scenario, laps: usize) -> Vec<Lap> {
     })
     .await
     .unwrap();
-    let gate = Gate::open(vendor.address, Duration::from_millis(ROUND_TRIP_MS)).await;
+    // The simulator delays every byte each way, but the kernel of this machine answers a SYN at
+    // once.
+    let weather = Weather { connect_ms: ROUND_TRIP_MS, ..Weather::default() };
+    let gate = Proxy::start(Route { weather, ..Route::to(vendor.address) }).unwrap();
     std::fs::write(dir.path().join("ca.pem"), vendor.ca_pem.as_deref().unwrap()).unwrap();
     let config: Config =
         toml::from_str(&configuration(scenario, &vendor, &gate, dir.path())).unwrap();
@@ -119,7 +122,7 @@ impl Course<'_> {
         tokio::time::sleep(SETTLE).await;
         while self.reports.try_recv().is_ok() {}
         while self.news.poll_now().is_some() {}
-        let before = self.gate.connections();
+        let before = self.gate.counts().connections;
         self.vendor.inject(self.scenario.fault).unwrap();
         let cut_us = self.injected_us().await;
         let arrival_us = cut_us + i64::try_from(LATENCY_MS).unwrap() * 1_000;
@@ -133,7 +136,7 @@ impl Course<'_> {
             }
         };
         let elapsed_us = u64::try_from(live.0 - arrival_us).unwrap();
-        let connections = self.gate.connections() - before;
+        let connections = self.gate.counts().connections - before;
         (Lap { elapsed: Duration::from_micros(elapsed_us), connections }, rungs)
     }
 
@@ -164,7 +167,7 @@ fn is_live(report: &Report) -> bool {
 
 /// The product's own delays but for `stable_ms`: each lap's first attempt is to be immediate, as
 /// after a long Live.
-fn configuration(scenario: &Scenario, vendor: &Vendor, gate: &Gate, dir: &Path) -> String {
+fn configuration(scenario: &Scenario, vendor: &Vendor, gate: &Proxy, dir: &Path) -> String {
     format!(
         r#"data_dir = {data:?}
 [[source]]
@@ -187,7 +190,7 @@ client_id = "{id}"
 client_secret = "{secret}"
 "#,
         data = dir.join("data"),
-        at = gate.address,
+        at = gate.address(),
         ca = dir.join("ca.pem"),
         rest_first = scenario.rest_first,
         floor = if scenario.floor_announced { "announced" } else { "unknown" },

@@ -10,7 +10,6 @@
 #![cfg(test)]
 
 mod course;
-mod gate;
 mod scenario;
 
 use std::time::Duration;
