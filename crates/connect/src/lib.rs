@@ -9,6 +9,7 @@ pub mod auth;
 pub mod config;
 pub mod driver;
 pub mod generic;
+pub mod probe;
 pub mod secret;
 pub mod source;
 pub mod tally;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unbroken_core::bookmark::After;
-use unbroken_core::connector::{Class, Connector, Decoded, Failure, Page};
+use unbroken_core::connector::{Capabilities, Class, Connector, Decoded, Failure, Page};
 use unbroken_core::ids::{Key, Label, StreamId};
 use unbroken_core::machine::{Config, Fetch, Message, Timing};
 
@@ -16,7 +16,7 @@ use crate::generic::{Context, Generic, ProfileError, TemplateError};
 use crate::secret::Secret;
 use crate::tally::Tally;
 use crate::transport::{
-    Ended, Http, Origin, OriginError, Socket, SocketLimits, Tls, TlsError, TransportError,
+    Answer, Ended, Http, Origin, OriginError, Socket, SocketLimits, Tls, TlsError, TransportError,
 };
 
 /// Why a source cannot be made from its configuration.
@@ -237,6 +237,36 @@ impl Source {
         }
     }
 
+    /// What it declares.
+    pub(crate) fn capabilities(&self) -> &Capabilities {
+        self.connector.capabilities()
+    }
+
+    pub(crate) fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    pub(crate) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    pub(crate) fn api_origin(&self) -> Option<&Origin> {
+        self.api.as_ref().filter(|_| self.connector.reads_pages())
+    }
+
+    pub(crate) fn stream_origin(&self) -> &Origin {
+        &self.stream_origin
+    }
+
+    pub(crate) fn token_origin(&self) -> Option<&Origin> {
+        self.authorizer.as_ref().and_then(Authorizer::origin)
+    }
+
+    /// The scope that tokens are asked for.
+    pub(crate) fn scope(&self) -> Option<&str> {
+        self.authorizer.as_ref().and_then(Authorizer::scope)
+    }
+
     /// Its bounds.
     pub fn limits(&self) -> Limits {
         self.limits
@@ -279,6 +309,16 @@ impl Source {
     }
 
     async fn page(&self, what: &Fetch, token: Option<&Secret>) -> Result<Page, Failure> {
+        let (path, answer) = self.ask(what, token).await?;
+        self.read(what, &path, &answer)
+    }
+
+    /// Gets an answer, whatever it is; with the path that it came from, fit for logs.
+    pub(crate) async fn ask(
+        &self,
+        what: &Fetch,
+        token: Option<&Secret>,
+    ) -> Result<(String, Answer), Failure> {
         let api = self.api.as_ref().ok_or_else(|| fatal("source has no `api`"))?;
         let keys = self.handle().keys();
         let nonce = nonce();
@@ -289,12 +329,17 @@ impl Source {
             let what = format!("{error}, asking {api}{}", request.path());
             Failure { what: Label::new(what), ..error.failure() }
         })?;
+        Ok((format!("{api}{}", request.path()), answer))
+    }
+
+    /// Reads such an answer.
+    pub(crate) fn read(&self, what: &Fetch, path: &str, answer: &Answer) -> Result<Page, Failure> {
         if answer.is_success() {
-            return self.connector.page(what, &answer.body, &keys);
+            return self.connector.page(what, &answer.body, &self.handle().keys());
         }
         let failure =
             self.connector.classify_status(answer.status, answer.retry_after_ms, &answer.body);
-        let what = format!("{} of {api}{}", failure.what, request.path());
+        let what = format!("{} of {path}", failure.what);
         Err(Failure { what: Label::new(what), ..failure })
     }
 

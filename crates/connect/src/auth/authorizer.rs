@@ -70,6 +70,16 @@ impl Authorizer {
         self.place.as_ref().is_some_and(|(origin, _)| origin.is_encrypted())
     }
 
+    /// Where tokens are asked for, if anywhere.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.place.as_ref().map(|(origin, _)| origin)
+    }
+
+    /// What they are asked for.
+    pub(crate) fn scope(&self) -> Option<&str> {
+        self.config.scope()
+    }
+
     /// Asks for a token. Secrets are read now, so a rotated one counts.
     ///
     /// # Errors

@@ -94,7 +94,9 @@ impl Errands {
     /// Closes a socket politely, beside everything else.
     pub(crate) fn farewell(&mut self, socket: Socket, text: Option<String>) {
         while self.farewells.try_join_next().is_some() {}
-        self.farewells.spawn(socket.close(text));
+        self.farewells.spawn(async move {
+            let _ = socket.close(text).await;
+        });
     }
 
     /// Waits for polite closes under way; each is bounded in time.

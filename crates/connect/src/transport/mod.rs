@@ -10,6 +10,7 @@ mod request;
 mod retry_after;
 mod socket;
 mod sockets;
+pub(crate) mod survey;
 mod tls;
 
 pub use error::TransportError;

@@ -79,6 +79,7 @@ pub struct Socket {
     ws: WebSocketStream<Box<dyn Pipe>>,
     write_limit: Duration,
     frame_bytes_max: usize,
+    subprotocol: Option<String>,
     /// Set while something written has not been taken by the network.
     write_deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -134,8 +135,9 @@ impl Socket {
             .max_frame_size(Some(limits.frame_bytes_max))
             .max_message_size(Some(limits.frame_bytes_max));
         match client_async_with_config(handshake, pipe, Some(config)).await {
-            Ok((ws, _)) => Ok(Self {
+            Ok((ws, response)) => Ok(Self {
                 ws,
+                subprotocol: subprotocol(&response),
                 write_limit: limits.write,
                 frame_bytes_max: limits.frame_bytes_max,
                 write_deadline: None,
@@ -143,6 +145,11 @@ impl Socket {
             Err(Error::Http(response)) => Err(refused(&response)),
             Err(error) => Err(TransportError::network("handshake", &host, error)),
         }
+    }
+
+    /// The subprotocol that the vendor has chosen, if it has.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
     }
 
     /// Hands a text to the network; what the network does not take at once is written while the
@@ -170,8 +177,9 @@ impl Socket {
     }
 
     /// Says `farewell`, sends a close frame and waits for the other side's, all within
-    /// [`CLOSE_LIMIT`]; then the connection is dropped.
-    pub async fn close(mut self, farewell: Option<String>) {
+    /// [`CLOSE_LIMIT`]; then the connection is dropped. Returns whether the other side closed too.
+    pub async fn close(mut self, farewell: Option<String>) -> bool {
+        let mut closed = false;
         let talk = async {
             if let Some(text) = farewell {
                 self.ws.feed(Message::text(text)).await?;
@@ -180,13 +188,14 @@ impl Socket {
             let close = CloseFrame { code: CloseCode::Normal, reason };
             self.ws.send(Message::Close(Some(close))).await?;
             while let Some(message) = self.ws.next().await {
-                message?;
+                closed |= matches!(message?, Message::Close(_));
             }
             Ok::<(), Error>(())
         };
         if let Ok(Err(error)) = tokio::time::timeout(CLOSE_LIMIT, talk).await {
             tracing::debug!(error = %error, "polite close failed");
         }
+        closed
     }
 
     /// The next event; while not `reading`, only writes go on.
@@ -268,6 +277,11 @@ fn handshake_request(
         headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
     }
     Ok(handshake)
+}
+
+fn subprotocol(response: &HandshakeResponse) -> Option<String> {
+    let chosen = response.headers().get(SEC_WEBSOCKET_PROTOCOL)?;
+    Some(chosen.to_str().ok()?.to_owned())
 }
 
 fn refused(response: &HandshakeResponse) -> TransportError {

@@ -20,6 +20,17 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Print a commented configuration to stdout
     Init(InitArgs),
+    /// Look at a live source, step by step, without touching the record
+    ///
+    /// Each line is one thing that must work: the name, the way, the certificate, the token, what
+    /// it allows, the snapshot, the handshake, the subscription, the first frames, the end, an
+    /// older position. Then it says where the source does something else than its profile declares.
+    ///
+    /// The vendor sees a client that reads, subscribes and leaves. Where it allows one connection
+    /// only, a service that records the same source loses its own, and recovers.
+    ///
+    /// Exit code 0: all well; 1: something is not; 2: it could not be looked at.
+    Check(CheckArgs),
     /// Run the service
     Run(RunArgs),
     /// Tell how a service is doing
@@ -127,6 +138,25 @@ pub(crate) struct InitArgs {
     /// For which kind of source
     #[arg(value_enum)]
     pub(crate) kind: InitKind,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE", default_value = "unbroken.toml")]
+    pub(crate) config: PathBuf,
+    /// Only this source
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// How long to listen to the stream
+    #[arg(long = "for", value_name = "TIME", default_value = "10s")]
+    pub(crate) listen: String,
+    /// Open a second connection beside the first: it may end the connection of a service that runs
+    #[arg(long)]
+    pub(crate) probe_second: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How log lines are written.

@@ -11,8 +11,8 @@ use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
-    completions, control, demo, events, gaps, init, kill, man, rebuild, repair, run, simulate,
-    state, status, verify,
+    check, completions, control, demo, events, gaps, init, kill, man, rebuild, repair, run,
+    simulate, state, status, verify,
 };
 
 /// Runs the command that was typed.
@@ -32,6 +32,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
     match command {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Control(args) => control::run(&args),
         Command::Status(args) => status::run(&args),
         Command::State(args) => state::run(&args),

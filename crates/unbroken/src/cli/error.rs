@@ -21,6 +21,10 @@ pub(crate) enum CliError {
     NoData(PathBuf),
     #[error("{option}: `{text}` is not a duration")]
     Duration { option: &'static str, text: String },
+    #[error("there is no source called `{name}`")]
+    UnknownSource { name: String, known: String },
+    #[error("source cannot be used")]
+    Source(#[source] unbroken_connect::source::SourceError),
     #[error(transparent)]
     Pipeline(#[from] unbroken::pipeline::PipelineError),
     #[error("log cannot be read")]
@@ -66,6 +70,8 @@ impl CliError {
                     .to_owned(),
             ),
             Self::NoData(_) => Some("`unbroken run` makes it; is the path right?".to_owned()),
+            Self::UnknownSource { known, .. } => Some(format!("known: {known}")),
+            Self::Source(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
             Self::Journal(error) => error.hint().map(ToOwned::to_owned),
             Self::NoStore(_) => Some("`unbroken rebuild` makes it from the log".to_owned()),

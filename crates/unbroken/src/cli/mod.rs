@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod check;
 mod completions;
 mod control;
 mod demo;

@@ -33,7 +33,7 @@ pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
         .expect("the binary was built for this test")
 }
 
-fn transcript(dir: &Path, args: &[&str], output: &Output) -> String {
+pub(crate) fn transcript(dir: &Path, args: &[&str], output: &Output) -> String {
     let mut text = format!("$ unbroken {}\n", args.join(" "));
     let _ = writeln!(text, "exit code: {:?}", output.status.code());
     for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
@@ -43,7 +43,7 @@ fn transcript(dir: &Path, args: &[&str], output: &Output) -> String {
     text.replace(dir.as_ref(), "[DIR]").replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
 }
 
-fn compare(name: &str, found: &str) {
+pub(crate) fn compare(name: &str, found: &str) {
     let path: PathBuf =
         [env!("CARGO_MANIFEST_DIR"), "tests", "cli", "golden", &format!("{name}.txt")]
             .iter()

@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+mod check;
 mod config_errors;
 mod data;
 mod fixture;

@@ -6,9 +6,10 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "init",
+    "check",
     "run",
     "status",
     "state",
