@@ -8,6 +8,7 @@ pub mod board;
 pub mod config;
 pub mod control;
 pub mod feed;
+pub mod hooks;
 pub mod pipeline;
 pub mod place;
 pub mod policy;

@@ -55,7 +55,7 @@ impl Authorizer {
     ) -> Result<Self, AuthError> {
         let place = match (&config, config.url(), api) {
             (AuthConfig::Token { .. }, _, _) => None,
-            (_, Some(url), _) => Some(split(url, allow_plaintext)?),
+            (_, Some(url), _) => Some(Origin::of_url(url, allow_plaintext)?),
             (_, None, Some(api)) => Some((api.clone(), profile.path.clone())),
             (_, None, None) => return Err(AuthError::NoUrl),
         };
@@ -232,16 +232,6 @@ impl Form {
         let body = Some(self.fields.finish());
         Request { method: Method::Post, path_and_query, headers, body }
     }
-}
-
-/// Origin and path of a URL.
-fn split(text: &str, allow_plaintext: bool) -> Result<(Origin, String), OriginError> {
-    let authority = text.find("://").map_or(0, |at| at + 3);
-    let rest = text.get(authority..).unwrap_or_default();
-    let end = authority + rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (origin, path) = text.split_at(end);
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    Ok((Origin::api(origin, allow_plaintext)?, path))
 }
 
 fn unreadable(error: &SecretError) -> Failure {

@@ -66,6 +66,19 @@ impl Origin {
         Self::parse(text, ["wss", "ws"], "wss://", allow_plaintext)
     }
 
+    /// Origin and path of a URL for requests; the path holds the query, and begins with a slash.
+    ///
+    /// # Errors
+    /// See [`OriginError`].
+    pub fn of_url(text: &str, allow_plaintext: bool) -> Result<(Self, String), OriginError> {
+        let authority = text.find("://").map_or(0, |at| at + 3);
+        let rest = text.get(authority..).unwrap_or_default();
+        let end = authority + rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (origin, path) = text.split_at(end);
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        Ok((Self::api(origin, allow_plaintext)?, path))
+    }
+
     fn parse(
         text: &str,
         schemes: [&str; 2],

@@ -31,13 +31,18 @@ fn process(text: &mut Exposition, status: &Status) {
         text.family(name, kind, help);
         text.sample(name, &[], value);
     };
-    let gauge = Kind::Gauge;
+    let (gauge, counter) = (Kind::Gauge, Kind::Counter);
     one("uptime_seconds", gauge, "Since the process started.", status.uptime_ms / 1_000);
     one("journal_next_offset", gauge, "The next record's offset.", status.next_offset);
     one("journal_bytes", gauge, "Size of the log on disk.", status.journal_bytes);
     one("store_offset", gauge, "The store holds every record below.", status.store_offset);
     let lag = status.next_offset.saturating_sub(status.store_offset);
     one("store_lag_records", gauge, "Records that the store does not hold yet.", lag);
+    let hooks = &status.hooks;
+    one("hooks_told_total", counter, "Notices that a hook was told.", hooks.done);
+    one("hooks_failed_total", counter, "Notices that a hook could not be told.", hooks.failed);
+    let help = "Notices that newer ones pushed out, because a hook was too slow.";
+    one("hooks_coalesced_total", counter, help, hooks.coalesced);
 }
 
 /// What each source has asked its vendor for.

@@ -12,6 +12,9 @@ use super::Config;
 /// Makes every relative path one that begins at `folder`.
 pub(super) fn resolve(config: &mut Config, folder: &Path) {
     join(folder, &mut config.data_dir);
+    for hook in [&mut config.hooks.on_gap, &mut config.hooks.on_blocked].into_iter().flatten() {
+        hook.resolve(folder);
+    }
     for source in &mut config.sources {
         resolve_source(source, folder);
     }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use unbroken_connect::SourceConfig;
 
+use crate::hooks::HooksConfig;
+
 /// A configuration file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,9 @@ pub struct Config {
     /// Log lines.
     #[serde(default)]
     pub log: LogConfig,
+    /// Whom to tell of gaps and of blocked streams.
+    #[serde(default)]
+    pub hooks: HooksConfig,
     /// What to record.
     #[serde(default, rename = "source")]
     pub sources: Vec<SourceConfig>,

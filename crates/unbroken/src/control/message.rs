@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::board::SourceStatus;
+use crate::hooks::HookCounts;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub struct Status {
     /// Size of the log on disk, in bytes.
     #[serde(default)]
     pub journal_bytes: u64,
+    /// What its hooks have come to.
+    #[serde(default)]
+    pub hooks: HookCounts,
     /// Its sources.
     pub sources: Vec<SourceStatus>,
 }

@@ -10,6 +10,7 @@ use unbroken_journal::{Ack, JournalError, SourceTag};
 use super::observe::Observe;
 use super::sink::Notes;
 use crate::board::Board;
+use crate::hooks::Hooks;
 
 /// How far the journal has come for one source. Answers are cumulative, so only the last counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub(super) struct Acks {
     pub(super) ways: Vec<WayBack>,
     pub(super) board: Arc<Board>,
     pub(super) observer: Arc<dyn Observe>,
+    pub(super) hooks: Arc<Hooks>,
     pub(super) failure: Arc<Failure>,
 }
 
@@ -74,6 +76,7 @@ impl Acks {
     fn note_durable(&self, way: &WayBack, append: AppendId, end_offset: u64) {
         let notes = way.notes.take_through(append);
         self.board.committed(end_offset, notes.iter().map(|note| &note.durable));
+        self.hooks.durable(notes.iter().flat_map(|note| &note.rows));
         if let Some(at) = notes.iter().filter_map(|note| note.durable.event_at).max() {
             self.observer.stored(at);
         }

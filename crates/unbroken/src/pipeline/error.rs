@@ -9,6 +9,7 @@ use unbroken_connect::source::SourceError;
 use unbroken_journal::JournalError;
 
 use crate::control::ControlError;
+use crate::hooks::HookError;
 use crate::policy::{Fault, of_fault};
 
 /// See the module.
@@ -17,6 +18,9 @@ pub enum PipelineError {
     /// A source cannot be made from its configuration.
     #[error("source cannot be used")]
     Source(#[source] SourceError),
+    /// A hook cannot be used.
+    #[error("hooks cannot be used")]
+    Hook(#[source] HookError),
     /// The data directory cannot be made.
     #[error("data directory {} cannot be made", path.display())]
     DataDir {
@@ -47,6 +51,7 @@ impl PipelineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Source(error) => error.hint(),
+            Self::Hook(error) => error.hint(),
             Self::OpenJournal(error) => error.hint().map(ToOwned::to_owned),
             Self::WriteJournal(error) => {
                 Some(error.hint().unwrap_or(of_fault(Fault::JournalWrite).todo).to_owned())

@@ -14,6 +14,7 @@ use unbroken_journal::JournalId;
 use super::sink::Notes;
 use crate::board::{Board, SourceCounts, SourceStatus, render_metrics};
 use crate::control::{Request, Response, Status};
+use crate::hooks::Hooks;
 use crate::place;
 use crate::render::wall_now;
 
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) board: Arc<Board>,
     pub(super) journal: JournalId,
     pub(super) data_dir: PathBuf,
+    pub(super) hooks: Arc<Hooks>,
     pub(super) started: Instant,
     pub(super) sources: Vec<SourceLine>,
     pub(super) stop: watch::Sender<bool>,
@@ -61,6 +63,7 @@ impl Handle {
             next_offset,
             store_offset,
             journal_bytes: place::journal_bytes(&self.shared.data_dir),
+            hooks: self.shared.hooks.counts(),
             sources: self.sources(),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use unbroken_connect::Log;
 use unbroken_core::ids::AppendId;
-use unbroken_core::record::{Append, Body, Origin};
+use unbroken_core::record::{Append, Body, Origin, Record};
 use unbroken_journal::{CommitHandle, Refused, SourceTag};
 
 use crate::board::Durable;
@@ -19,6 +19,8 @@ const RECORD_BYTES: u64 = 256;
 pub(super) struct Note {
     pub(super) append: AppendId,
     pub(super) durable: Durable,
+    /// Rows of the ledger in it.
+    pub(super) rows: Vec<Record>,
 }
 
 /// Notes of units that are not durable yet, oldest first. As many as the driver lets be in flight.
@@ -84,8 +86,12 @@ fn note(append: &Append) -> Note {
     let mark = append.mark.clone();
     let stream = append.records.first().map(|record| record.stream.clone());
     let mut durable = Durable { stream, mark, ..Durable::default() };
+    let mut rows = Vec::new();
     for record in &append.records {
         durable.bytes += RECORD_BYTES + payload_bytes(&record.body);
+        if matches!(record.body, Body::GapOpened(_) | Body::GapClosed(_)) {
+            rows.push(record.clone());
+        }
         if matches!(record.body, Body::Quarantined(_)) {
             durable.quarantined += 1;
         }
@@ -97,5 +103,5 @@ fn note(append: &Append) -> Note {
             durable.event_at = durable.event_at.max(Some(at));
         }
     }
-    Note { append: append.id, durable }
+    Note { append: append.id, durable, rows }
 }

@@ -21,6 +21,7 @@ use super::store_keeper::StoreKeeper;
 use crate::board::Board;
 use crate::config::Config;
 use crate::feed::JournalLog;
+use crate::hooks::PreparedHooks;
 use crate::render::wall_now;
 use crate::report::ReportLog;
 use crate::{control, place};
@@ -52,16 +53,19 @@ pub(super) fn start(
         .into_iter()
         .map(|source| Source::new(source).map_err(PipelineError::Source))
         .collect::<Result<Vec<_>, _>>()?;
+    let hooks = PreparedHooks::new(&config.hooks).map_err(PipelineError::Hook)?;
     let opened = opened::open(&config.data_dir, &config.journal)?;
     let listener = control::bind(&config.data_dir).map_err(PipelineError::Control)?;
 
     let board = Arc::new(Board::new(opened.next_offset));
     let (prepared, lines, ways) = prepare(sources, &board, &opened.restored);
     let failure = Arc::new(Failure::default());
+    let hooks = Arc::new(hooks.start());
     let acks = Acks {
         ways,
         board: Arc::clone(&board),
         observer: Arc::clone(&observer),
+        hooks: Arc::clone(&hooks),
         failure: Arc::clone(&failure),
     };
     let gathering = Gathering { waiting_max: UNITS_WAITING_MAX, ..Gathering::default() };
@@ -81,6 +85,7 @@ pub(super) fn start(
         board,
         journal: journal_id,
         data_dir: config.data_dir,
+        hooks,
         started: Instant::now(),
         sources: lines,
         stop,
@@ -118,11 +123,13 @@ impl Starter<'_> {
         let machine = Machine::new(source.machine_config(self.seed ^ u64::from(tag.0)));
         let sink = JournalSink::new(tag, self.journal.clone(), notes);
         let (board, observer) = (Arc::clone(&self.handle.shared.board), Arc::clone(self.observer));
+        let hooks = Arc::clone(&self.handle.shared.hooks);
         let mut log = ReportLog::default();
         let reports = move |now: Now, report: Report| {
             log.write(&report);
             board.reported(now.wall, &report);
             observer.reported(now.wall, &report);
+            hooks.reported(now.wall, &report);
         };
         drivers.spawn(async move {
             // The queue is new and empty: the first input cannot be refused.

@@ -9,5 +9,5 @@ mod table;
 pub use error::render_error;
 pub use paint::Paint;
 pub use quantity::{count, counted, duration_ms, millis, wall, wall_now};
-pub use record::{RECORD_HEADINGS, kind, payload_json, record_json, record_row};
+pub use record::{RECORD_HEADINGS, kind, payload_json, record_fields, record_json, record_row};
 pub use table::Table;

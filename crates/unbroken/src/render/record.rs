@@ -20,7 +20,7 @@ pub fn record_json(journal: JournalId, offset: u64, record: &Record) -> Value {
     object.insert("stream".to_owned(), json!(record.stream.as_str()));
     object.insert("record".to_owned(), json!(kind(&record.body)));
     object.insert("received_at".to_owned(), json!(wall(record.received_at)));
-    if let Value::Object(fields) = body_json(&record.body) {
+    if let Value::Object(fields) = record_fields(&record.body) {
         object.extend(fields);
     }
     Value::Object(object)
@@ -61,7 +61,8 @@ pub fn record_row(offset: u64, record: &Record) -> [String; 6] {
     ]
 }
 
-fn body_json(body: &Body) -> Value {
+/// The fields of a record's kind, as one JSON object.
+pub fn record_fields(body: &Body) -> Value {
     match body {
         Body::Change(change) => change_json(change),
         Body::SnapshotItem { snapshot, change } => {

@@ -4,6 +4,7 @@
 
 mod demo;
 mod exposition;
+mod hooks;
 mod metrics;
 mod service;
 mod signals;
