@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use unbroken_core::ids::{GapId, StreamId};
 use unbroken_core::machine::{Phase, Report};
+use unbroken_core::position::Position;
 use unbroken_core::record::Mark;
 use unbroken_core::time::UnixMicros;
 
@@ -59,6 +60,14 @@ impl Board {
             status.gaps_open = u64::try_from(gaps.len()).unwrap_or(u64::MAX);
             inner.streams.insert(stream.to_string(), status);
             inner.gaps_open.extend(gaps.iter().map(|gap| (stream.clone(), *gap)));
+        }
+    }
+
+    /// What the log held at the start says where a stream's resume would begin. No unit says so
+    /// again before something new has come, which on a quiet stream may take long.
+    pub fn restored(&self, stream: &StreamId, position: Position) {
+        if let Some(status) = self.lock().streams.get_mut(stream.as_str()) {
+            status.position = Some(position.to_string());
         }
     }
 

@@ -153,6 +153,9 @@ fn prepare(
         let gaps = known.map(|stream| stream.open_gaps.keys().copied().collect());
         let streams = [(source.stream().clone(), gaps.unwrap_or_default())];
         board.add_source(source.name(), &streams, wall_now());
+        if let Some(position) = known.and_then(|stream| stream.position) {
+            board.restored(source.stream(), position);
+        }
         let (sender, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
         let (progress, progressing) = watch::channel(Progress::default());
         let notes = Arc::new(Notes::default());

@@ -8,6 +8,7 @@
 
 mod outages;
 mod plan;
+mod quiet;
 mod record;
 mod server;
 mod service;
