@@ -33,6 +33,19 @@ pub struct Counts {
     pub bytes_down: u64,
 }
 
+impl Counts {
+    /// How many connections have broken so.
+    pub fn of(&self, how: Break) -> u64 {
+        match how {
+            Break::Reset => self.resets,
+            Break::Finish => self.finishes,
+            Break::Silence => self.silences,
+            Break::Mute(Way::Up) => self.mutes_up,
+            Break::Mute(Way::Down) => self.mutes_down,
+        }
+    }
+}
+
 /// [`Counts`], while they change.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {

@@ -1,6 +1,6 @@
 //! Where connections come in, and orders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,11 +57,12 @@ pub enum Door {
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) to: SocketAddr,
-    pub(crate) mark: Vec<u8>,
+    mark: Vec<u8>,
     weather: Mutex<Weather>,
     rng: Mutex<Rng>,
     counters: Arc<Counters>,
     lines: Mutex<BTreeMap<u64, Arc<Line>>>,
+    ambushes: Mutex<VecDeque<(Whom, Fault)>>,
 }
 
 impl Path {
@@ -69,9 +70,28 @@ impl Path {
         *lock(&self.weather)
     }
 
+    /// The client's first bytes on a connection: they may be the mark.
+    pub(crate) fn handle_first(&self, line: &Line, bytes: &[u8]) {
+        if bytes.starts_with(&self.mark) {
+            count(&self.counters.marked);
+            line.mark();
+            self.ambush(Whom::Marked, line);
+        }
+    }
+
+    /// A connection meets what has been waiting longest for one like it.
+    fn ambush(&self, whom: Whom, line: &Line) {
+        let mut waiting = lock(&self.ambushes);
+        let first = waiting.iter().position(|(waited_for, _)| *waited_for == whom);
+        if let Some((_, fault)) = first.and_then(|at| waiting.remove(at)) {
+            line.strike(fault);
+        }
+    }
+
     fn enter(&self) -> (u64, Arc<Line>) {
         count(&self.counters.connections);
         let line = Arc::new(Line::new(lock(&self.rng).u64(..), Arc::clone(&self.counters)));
+        self.ambush(Whom::All, &line);
         let mut lines = lock(&self.lines);
         let id = lines.last_key_value().map_or(0, |(last, _)| last + 1);
         lines.insert(id, Arc::clone(&line));
@@ -102,6 +122,7 @@ impl Proxy {
             rng: Mutex::new(Rng::with_seed(route.seed)),
             counters: Arc::default(),
             lines: Mutex::default(),
+            ambushes: Mutex::default(),
         };
         let mut proxy =
             Self { address, _reserved: reserved, path: Arc::new(path), accepting: None };
@@ -147,9 +168,22 @@ impl Proxy {
         struck.map(|line| line.strike(fault)).count()
     }
 
-    /// How many marked connections are open, silent ones among them.
+    /// The next new connection, or the next that turns out to be marked, gets this fault, before
+    /// any of its bytes have passed. Several wait for one connection each.
+    pub fn ambush(&self, whom: Whom, fault: Fault) {
+        lock(&self.path.ambushes).push_back((whom, fault));
+    }
+
+    /// How many marked connections are open and have not fallen silent, neither way.
     pub fn marked_count(&self) -> usize {
-        lock(&self.path.lines).values().filter(|line| line.is_marked()).count()
+        let lines = lock(&self.path.lines);
+        lines.values().filter(|line| line.is_marked() && !line.is_silent()).count()
+    }
+
+    /// How many marked connections have fallen silent and not been given up yet.
+    pub fn silent_count(&self) -> usize {
+        let lines = lock(&self.path.lines);
+        lines.values().filter(|line| line.is_marked() && line.is_silent()).count()
     }
 
     /// What has happened since the start.

@@ -60,6 +60,11 @@ impl Line {
         self.is_marked.load(Ordering::SeqCst)
     }
 
+    /// Whether one way or both have fallen silent.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.lane(Way::Up).is_silent() || self.lane(Way::Down).is_silent()
+    }
+
     /// What was ordered.
     pub(crate) fn strike(&self, fault: Fault) {
         match fault.moment {

@@ -127,12 +127,10 @@ impl Road<'_> {
         self.end(&mut target).await
     }
 
-    /// Whether the connection bears the mark shows in the client's first bytes.
-    fn look_at_first(&self, has_begun: &mut bool, first: &[u8]) {
+    fn look_at_first(&self, has_begun: &mut bool, bytes: &[u8]) {
         let is_first = !std::mem::replace(has_begun, true);
-        if is_first && self.way == Way::Up && first.starts_with(&self.path.mark) {
-            count(&self.line.counters().marked);
-            self.line.mark();
+        if is_first && self.way == Way::Up {
+            self.path.handle_first(self.line, bytes);
         }
     }
 
@@ -171,12 +169,11 @@ impl Road<'_> {
 
     /// The source has closed.
     async fn end(&self, target: &mut (impl AsyncWrite + Unpin)) -> Result<(), Ending> {
-        let is_silent = |way| self.line.lane(way).is_silent();
         match self.way {
             // The client has left a connection that no longer works: it is over.
-            Way::Up if is_silent(Way::Up) || is_silent(Way::Down) => return Err(Ending::Reset),
+            Way::Up if self.line.is_silent() => return Err(Ending::Reset),
             // The client must not hear that the server is gone.
-            Way::Down if is_silent(Way::Down) => std::future::pending().await,
+            Way::Down if self.line.lane(Way::Down).is_silent() => std::future::pending().await,
             // A target that cannot be told is gone already.
             Way::Up | Way::Down => drop(target.shutdown().await),
         }

@@ -1,5 +1,6 @@
 //! Each way to break a connection is felt by both ends, once, and counted.
 
+use tokio::net::TcpStream;
 use unbroken_sim::proxy::{Break, Counts, Fault, Way, Whom};
 
 use crate::ends::{Ended, assert_quiet, client, hear, path, say, until, until_ended};
@@ -33,7 +34,7 @@ async fn in_silence_nothing_passes_and_nobody_is_told() {
     proxy.strike(Whom::Marked, Fault::now(Break::Silence));
     say(&mut socket, "unheard").await;
     assert_quiet(&mut socket).await;
-    assert_eq!(proxy.marked_count(), 1);
+    assert_eq!((proxy.marked_count(), proxy.silent_count()), (0, 1));
     // The client gives up: the server hears of it too, so that nothing is left behind.
     drop(socket);
     assert_eq!(echo.next_end().await, (b"mark one".to_vec(), Ended::Reset));
@@ -49,7 +50,7 @@ async fn a_mute_server_still_hears() {
     assert_quiet(&mut socket).await;
     drop(socket);
     assert_eq!(echo.next_end().await.0, b"mark one, two");
-    until("forgotten", || proxy.marked_count() == 0).await;
+    until("forgotten", || proxy.silent_count() == 0).await;
     assert_eq!((proxy.counts().mutes_down, proxy.counts().mutes_up), (1, 0));
 }
 
@@ -115,11 +116,27 @@ async fn half_of_the_words_and_then_silence() {
 }
 
 #[tokio::test]
+async fn an_ambush_meets_one_new_connection_of_its_kind() {
+    let (_echo, proxy) = path(1).await;
+    proxy.ambush(Whom::Marked, Fault::after(Way::Down, 3, Break::Finish));
+    let mut plain = client(&proxy, "plain").await;
+    let mut marked = TcpStream::connect(proxy.address()).await.unwrap();
+    say(&mut marked, "mark one").await;
+    assert_eq!(until_ended(&mut marked).await, ("mar".to_owned(), Ended::Finished));
+    client(&proxy, "mark two").await;
+    proxy.ambush(Whom::All, Fault::now(Break::Reset));
+    let mut next = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(until_ended(&mut next).await.1, Ended::Reset);
+    say(&mut plain, "still there").await;
+    assert_eq!(hear(&mut plain, 11).await, "still there");
+}
+
+#[tokio::test]
 async fn who_is_not_marked_is_spared() {
     let (_echo, proxy) = path(1).await;
     let mut plain = client(&proxy, "plain").await;
     let mut marked = client(&proxy, "mark one").await;
-    let mut silent = tokio::net::TcpStream::connect(proxy.address()).await.unwrap();
+    let mut silent = TcpStream::connect(proxy.address()).await.unwrap();
     until("accepted", || proxy.counts().connections == 3).await;
     assert_eq!((proxy.counts().marked, proxy.marked_count()), (1, 1));
     assert_eq!(proxy.strike(Whom::Marked, Fault::now(Break::Reset)), 1);
