@@ -6,10 +6,14 @@
 
 #![cfg(test)]
 
+mod crowd;
+mod history;
+mod kill;
 mod outages;
 mod plan;
 mod quiet;
 mod record;
+mod scene;
 mod server;
 mod service;
 mod transactions;

@@ -1,204 +1,141 @@
-//! Ten thousand changes over a path that breaks ten times, a compaction that nobody could see
-//! coming, and a killed process.
+//! The hard test: tens of thousands of changes by many hands over a path that breaks in every way,
+//! compactions that nobody could see coming, a server that is killed, and a service that is killed
+//! between the parts of a transaction. Afterwards the record is held against what etcd answered to
+//! its writers and what it says of its own history.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use fastrand::Rng;
-use tokio::time::sleep;
 use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
-use unbroken_sim::proxy::{Break, Door, Fault, Proxy, Whom};
 
-use crate::plan::{Act, Step, plan};
-use crate::record::{Recorded, ledger_in_store, state};
-use crate::server::Etcd;
-use crate::service::Service;
-use crate::writer::Writer;
-use crate::{seeded, watched_path};
+use crate::crowd::sum;
+use crate::plan::{Size, plan};
+use crate::record::{Figures, Recorded, ledger_in_store, state};
+use crate::scene::{PREFIX, Scene, breaks};
+use crate::seeded;
+use crate::writer::Change;
 
-const PREFIX: &str = "agents/";
-const KEYS: usize = 200;
-const CHANGES: usize = 10_000;
-
-/// How long a cut waits for a socket to cut.
-const SOCKET_MAX: Duration = Duration::from_secs(30);
-
-/// Everything that takes part, and what has happened to it.
-struct Scene {
-    etcd: Etcd,
-    proxy: Proxy,
-    service: Service,
-    writer: Writer,
-    keys: Vec<String>,
-    cuts: usize,
-    kills: usize,
-    /// Since this revision no watch was open.
-    cut_off: Option<u64>,
-    /// From and up to which revisions no watch was open.
-    missed: Vec<(u64, u64)>,
-    /// The last revision before the network went down, and what was durable then.
-    down: Option<(u64, u64)>,
-    compacted: Option<u64>,
-}
-
-impl Scene {
-    /// A server with a few keys already there, and a service that is live on it.
-    async fn set() -> Self {
-        let etcd = Etcd::start();
-        let keys: Vec<String> = (0..KEYS).map(|n| format!("{PREFIX}{n:03} Zoë/β")).collect();
-        let mut writer = Writer::new(etcd.port);
-        for key in keys.iter().step_by(10) {
-            writer.put(key, b"from before").await;
-        }
-        let proxy = watched_path(etcd.port);
-        let mut service = Service::start(proxy.address().port(), PREFIX);
-        service.until_live().await;
-        Self {
-            etcd,
-            proxy,
-            service,
-            writer,
-            keys,
-            cuts: 0,
-            kills: 0,
-            cut_off: None,
-            missed: Vec::new(),
-            down: None,
-            compacted: None,
-        }
-    }
-
-    async fn perform(&mut self, act: Act) {
-        if matches!(act, Act::Cut | Act::Kill | Act::Down) {
-            self.note_watches();
-            self.cut_off.get_or_insert(self.writer.revision());
-        }
-        match act {
-            Act::Cut => {
-                self.until_watched().await;
-                let watches = self.proxy.marked_count();
-                self.proxy.strike(Whom::All, Fault::now(Break::Reset));
-                assert!(watches > 0, "the cut met no socket");
-                self.cuts += 1;
-            }
-            Act::Kill => {
-                self.service.kill_and_restart().await;
-                self.kills += 1;
-            }
-            Act::Down => {
-                let durable = self.service.durable().await;
-                self.proxy.take_down().await.unwrap();
-                self.down = Some((self.writer.revision(), durable));
-            }
-            Act::Compact => {
-                let (down, _) = self.down.expect("compacted while the network is down");
-                let changes = &self.writer.changes;
-                let begin = changes.partition_point(|change| change.revision <= down);
-                let compacted = changes[begin + (changes.len() - begin) * 3 / 5].revision;
-                self.writer.compact(compacted).await;
-                self.compacted = Some(compacted);
-            }
-            Act::Up => self.proxy.set_door(Door::Open).await.unwrap(),
-        }
-    }
-
-    async fn until_watched(&self) {
-        let deadline = Instant::now() + SOCKET_MAX;
-        while self.proxy.marked_count() == 0 {
-            assert!(Instant::now() < deadline, "no socket to cut\n{}", self.service.log());
-            sleep(Duration::from_millis(2)).await;
-        }
-    }
-
-    async fn change(&mut self, rng: &mut Rng) {
-        self.writer.change_one(rng, &self.keys).await;
-        self.note_watches();
-    }
-
-    fn note_watches(&mut self) {
-        if let Some(from) = self.cut_off.take_if(|_| self.proxy.marked_count() > 0) {
-            self.missed.push((from, self.writer.revision()));
-        }
-    }
-
-    /// How many of the recorded events were made while no watch was open.
-    fn recovered(&self, recorded: &Recorded) -> usize {
-        let missed = |revision| self.missed.iter().any(|(a, b)| *a < revision && revision <= *b);
-        recorded.events.iter().filter(|event| missed(event.revision)).count()
-    }
-
-    /// All changes, and all that happens between them.
-    async fn play(&mut self, rng: &mut Rng, steps: &[Step]) {
-        let before = self.writer.changes.len();
-        for step in steps {
-            for _ in 0..step.changes {
-                self.change(rng).await;
-            }
-            self.perform(step.act).await;
-        }
-        let made = self.writer.changes.len() - before;
-        assert!(made < CHANGES, "the plan is too long");
-        for _ in made..CHANGES {
-            self.change(rng).await;
-        }
-    }
-}
+/// The size of `make etcd`.
+const SIZE: &str = "UNBROKEN_ETCD";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_change_that_etcd_kept_is_recorded_once_and_what_it_forgot_is_a_ledger_row() {
+    let size = match std::env::var(SIZE).as_deref() {
+        Ok("full") => Size::FULL,
+        Ok(other) => panic!("{SIZE}={other}: only `full` is known"),
+        Err(_) => Size::SMALL,
+    };
     let mut rng = seeded("outages");
-    let steps = plan(&mut rng);
+    let steps = plan(&mut rng, &size);
     let began = Instant::now();
-    let mut scene = Scene::set().await;
-    let before = scene.writer.changes.len();
-    scene.play(&mut rng, &steps).await;
+    let mut scene = Scene::set(rng, &size).await;
+    for step in steps {
+        eprintln!("{:8.1?} {:5} {:?}", began.elapsed(), step.operations, step.act);
+        scene.play(step).await;
+    }
     let written = began.elapsed();
-    scene.service.until_durable(scene.writer.revision()).await;
+    let account = scene.crowd.account();
+    let head = account.last().map_or(0, |change| change.revision);
+    scene.service.until_durable(head).await;
     let status = scene.service.stop().await;
     assert_eq!(status.code(), Some(0), "{}", scene.service.log());
 
+    // Two accounts that know nothing of each other: etcd's answers and etcd's history.
+    scene.read_history(head).await;
+    assert_same(&account, &scene.history);
+    let truth = scene.etcd.state(PREFIX);
+    assert_eq!(sum(&account), truth, "the writers' account is wrong");
+
     let data_dir = scene.service.data_dir();
+    assert_eq!(state(&data_dir), truth);
     let recorded = Recorded::read(&data_dir);
-    let lost = recorded.assert_complete(&scene.writer.changes) - before;
-    assert_one_loss(&scene, &recorded, lost);
-    let stored = ledger_in_store(&data_dir);
+    // The first change was there before the service.
+    let figures = recorded.judge(&account);
+    report(&scene, &size, &recorded, &figures, &account);
+    recorded.assert_clean(&figures);
+    assert_losses(&scene, &recorded, &account);
+    assert_ledger_in_store(&recorded, &ledger_in_store(&data_dir));
+    let verified = scene.service.ask(&["verify"]).await;
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert_eq!(verified.status.code(), Some(0), "{said}");
+    assert_fired(&scene, &size);
+    eprintln!("outages: written in {written:.1?}, all in {:.1?}", began.elapsed());
+}
+
+fn assert_same(account: &[Change], history: &[Change]) {
+    let differs =
+        (0..account.len().max(history.len())).find(|at| account.get(*at) != history.get(*at));
+    if let Some(at) = differs {
+        panic!("answered: {:?}\nhistory: {:?}", account.get(at), history.get(at));
+    }
+}
+
+/// Each compaction is one row: from the last change recorded before the network went down to the
+/// compacted revision. There is no other row that says that events are missing.
+fn assert_losses(scene: &Scene, recorded: &Recorded, account: &[Change]) {
+    let losses = recorded.losses();
+    assert_eq!(losses.len(), scene.compactions.len(), "{losses:#?}");
+    for (row, compaction) in losses.into_iter().zip(&scene.compactions) {
+        assert_eq!((row.cause, row.outcome), (GapCause::Refused, GapOutcome::Unrecoverable));
+        assert!(row.reconciled, "{row:?}");
+        let after = row.after.map(|position| position.sequence).expect("something was held");
+        let (durable, down) = (compaction.durable, compaction.down);
+        assert!(durable <= after && after <= down, "{durable} <= {after} <= {down}");
+        assert_eq!(row.through.map(|position| position.sequence), Some(compaction.compacted));
+        let missing = after + 1..=compaction.compacted;
+        let is_missing = account.iter().any(|change| missing.contains(&change.revision));
+        assert!(is_missing, "nothing is missing: {row:?}");
+        assert!(recorded.events.iter().any(|event| event.revision == after), "{row:?}");
+    }
+}
+
+fn assert_ledger_in_store(
+    recorded: &Recorded,
+    stored: &[(Option<u64>, Option<u64>, Option<GapOutcome>)],
+) {
     let row = |row: &GapClosed| {
         (row.after.map(|p| p.sequence), row.through.map(|p| p.sequence), Some(row.outcome))
     };
     assert_eq!(stored, recorded.ledger.iter().map(row).collect::<Vec<_>>());
-
-    let truth = scene.etcd.state(PREFIX);
-    assert_eq!(scene.writer.state(), truth, "the writer's account is wrong");
-    assert_eq!(state(&data_dir), truth);
-    let verified = scene.service.ask(&["verify"]).await;
-    let said = String::from_utf8_lossy(&verified.stdout);
-    assert_eq!(verified.status.code(), Some(0), "{said}");
-    assert_eq!((scene.cuts, scene.kills), (10, 1));
-
-    let puts = scene.writer.puts() - before;
-    eprintln!(
-        "outages: {puts} puts, {} deletes over {KEYS} keys; {} cuts, {} kill; {} recorded, {} of \
-         them made while cut off, {lost} compacted; {} ledger rows; written in {written:.1?}, all \
-         in {:.1?}",
-        CHANGES - puts,
-        scene.cuts,
-        scene.kills,
-        recorded.events.len(),
-        scene.recovered(&recorded),
-        recorded.ledger.len(),
-        began.elapsed(),
-    );
 }
 
-/// The compacted interval is one row: from what was durable when the network went down (or a
-/// little after: more may have been on its way) to the compacted revision.
-fn assert_one_loss(scene: &Scene, recorded: &Recorded, lost: usize) {
-    let losses = recorded.losses();
-    let [row] = losses[..] else { panic!("one row was expected: {losses:#?}") };
-    assert_eq!((row.cause, row.outcome), (GapCause::Refused, GapOutcome::Unrecoverable));
-    assert!(row.reconciled, "{row:?}");
-    let (down, durable) = scene.down.expect("the network was down");
-    let after = row.after.map(|p| p.sequence).expect("something was held");
-    assert!(durable <= after && after <= down, "{durable} <= {after} <= {down}");
-    assert_eq!(row.through.map(|p| p.sequence), scene.compacted);
-    assert!(lost > 0 && scene.recovered(recorded) > 0);
+/// Everything that was to happen has happened.
+fn assert_fired(scene: &Scene, size: &Size) {
+    let counts = scene.proxy.counts();
+    let each = size.cuts_each as u64;
+    assert!(counts.resets >= 3 * each, "{counts:?}");
+    assert!(counts.finishes >= 2 * each, "{counts:?}");
+    assert!(counts.silences >= 2 * each, "{counts:?}");
+    assert!(counts.mutes_up >= each && counts.mutes_down >= each, "{counts:?}");
+    assert!(counts.cut_short >= 3 * each && counts.ignored > 0, "{counts:?}");
+    // The first watch of all was not cut off from anything.
+    assert!(counts.marked > 8 * each, "{counts:?}");
+    let kills = scene.kills;
+    assert_eq!((kills.in_frame, kills.in_batch), (size.kills_each, size.kills_each));
+    assert_eq!((kills.anytime, scene.restarts), (size.kills_each + 1, 1));
+    assert_eq!(scene.compactions.len(), 2);
+    let cuts_of_log = scene.service.log().matches("torn tail cut").count();
+    assert!(cuts_of_log >= kills.in_batch + kills.at_batch, "{cuts_of_log} of {kills:?}");
+}
+
+fn report(scene: &Scene, size: &Size, recorded: &Recorded, figures: &Figures, account: &[Change]) {
+    let Size { keys, changes, transactions, .. } = size;
+    let deletions = account.iter().filter(|change| change.value.is_none()).count();
+    let events = account.len();
+    eprintln!(
+        "outages: {changes} changes of one key, {transactions} transactions of three, over {keys} \
+         keys: {events} events, {deletions} of them deletions"
+    );
+    let (counts, kills) = (scene.proxy.counts(), scene.kills);
+    let (restarts, compactions) = (scene.restarts, scene.compactions.len());
+    eprintln!("outages: {} breaks of {counts:?}", breaks(&counts));
+    eprintln!("outages: {kills:?}, {restarts} restart of etcd, {compactions} compactions");
+    let (recorded_count, batches) = (recorded.events.len(), recorded.batches);
+    eprintln!("outages: {recorded_count} recorded in {batches} batches, {figures:?}");
+    for row in &recorded.ledger {
+        let (after, through) = (row.after.map(|p| p.sequence), row.through.map(|p| p.sequence));
+        let (cause, outcome) = (row.cause, row.outcome);
+        eprintln!(
+            "outages: ledger row {cause:?}, {outcome:?}: after {after:?} through {through:?}"
+        );
+    }
 }

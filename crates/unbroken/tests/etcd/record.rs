@@ -17,6 +17,8 @@ pub(crate) struct Recorded {
     pub(crate) events: Vec<Change>,
     /// Gaps that were opened and never closed.
     pub(crate) open_gaps: usize,
+    /// How many batches the log has.
+    pub(crate) batches: usize,
     /// The ledger: the last row of each gap.
     pub(crate) ledger: Vec<GapClosed>,
 }
@@ -29,6 +31,7 @@ impl Recorded {
         let mut recorded = Self::default();
         let mut gaps = BTreeMap::new();
         for batch in reader.batches(0).unwrap() {
+            recorded.batches += 1;
             for record in batch.unwrap().records {
                 match record.body {
                     Body::Change(change) => {
@@ -63,32 +66,71 @@ impl Recorded {
     /// ledger says that it is lost; and what a row says is lost is not in the log. Changes of one
     /// revision may come in any order. Gives how many are lost.
     pub(crate) fn assert_complete(&self, changes: &[Change]) -> usize {
-        assert_eq!(self.open_gaps, 0, "{:#?}", self.ledger);
-        let is_lost = |revision: u64| self.ledger.iter().any(|row| covers(row, revision));
-        let (lost, kept): (Vec<&Change>, Vec<&Change>) =
-            changes.iter().partition(|change| is_lost(change.revision));
-        let by_revision = |change: &&Change| (change.revision, change.key.clone());
-        let mut expected = kept;
-        expected.sort_by_key(by_revision);
-        let mut found: Vec<&Change> = self.events.iter().collect();
-        assert!(
-            found.is_sorted_by_key(|event| event.revision),
-            "out of order: {:?}",
-            found.windows(2).find(|pair| pair[0].revision > pair[1].revision)
-        );
-        found.sort_by_key(by_revision);
-        if let Some(at) =
-            (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at))
-        {
-            panic!(
-                "made and not lost: {:?}\nrecorded: {:?}\nledger: {:#?}",
-                expected.get(at),
-                found.get(at),
-                self.ledger
-            );
-        }
-        lost.len()
+        let figures = self.judge(changes);
+        self.assert_clean(&figures);
+        figures.covered
     }
+
+    /// The log, held against what was really changed.
+    pub(crate) fn judge(&self, changes: &[Change]) -> Figures {
+        let mut balance: BTreeMap<(u64, &str), Sides<'_>> = BTreeMap::new();
+        for change in changes {
+            balance.entry((change.revision, &change.key)).or_default().0 = Some(change);
+        }
+        for event in &self.events {
+            balance.entry((event.revision, &event.key)).or_default().1.push(event);
+        }
+        let mut figures = Figures::default();
+        for ((revision, _), (made, found)) in balance {
+            let is_covered = self.ledger.iter().any(|row| covers(row, revision));
+            let wrong = match (made, &found[..]) {
+                (Some(_), []) if is_covered => {
+                    figures.covered += 1;
+                    continue;
+                }
+                (Some(_), []) => &mut figures.lost,
+                (Some(made), [found, ..]) if made != *found => &mut figures.invented,
+                (None, _) => &mut figures.invented,
+                (Some(_), [_, _, ..]) => &mut figures.doubled,
+                (Some(_), [_]) if is_covered => &mut figures.overclaimed,
+                (Some(_), [_]) => continue,
+            };
+            *wrong += 1;
+            figures.first_wrong.get_or_insert_with(|| format!("made {made:?}, found {found:?}"));
+        }
+        let pairs = self.events.windows(2);
+        figures.out_of_order = pairs.filter(|pair| pair[0].revision > pair[1].revision).count();
+        figures
+    }
+
+    /// Nothing is wrong, and no gap is open.
+    pub(crate) fn assert_clean(&self, figures: &Figures) {
+        let clean = Figures { covered: figures.covered, ..Figures::default() };
+        assert_eq!(*figures, clean, "{:#?}", self.ledger);
+        assert_eq!(self.open_gaps, 0, "{:#?}", self.ledger);
+    }
+}
+
+/// A change of one key as it was made, and each of its events.
+type Sides<'a> = (Option<&'a Change>, Vec<&'a Change>);
+
+/// What there is to say of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// Changes that are not in the log, and a row says so.
+    pub(crate) covered: usize,
+    /// Changes that are not in the log, and no row says so.
+    pub(crate) lost: usize,
+    /// Changes that are in the log more than once.
+    pub(crate) doubled: usize,
+    /// Events of the log that nobody made, or not so.
+    pub(crate) invented: usize,
+    /// Events of the log that a row says are missing.
+    pub(crate) overclaimed: usize,
+    /// Events that are followed by one of a lower revision.
+    pub(crate) out_of_order: usize,
+    /// One example of what is wrong.
+    pub(crate) first_wrong: Option<String>,
 }
 
 /// Whether a row says that events of this revision may be missing.

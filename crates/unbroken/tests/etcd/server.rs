@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ const INSTALL: &str = "this test needs a real etcd; `make setup` installs it (De
 pub(crate) struct Etcd {
     child: Child,
     pub(crate) port: u16,
-    _dir: tempfile::TempDir,
+    peer_port: u16,
+    dir: tempfile::TempDir,
 }
 
 impl Drop for Etcd {
@@ -41,31 +43,35 @@ impl Etcd {
     fn try_start() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let (port, peer_port) = (free_port(), free_port());
-        let client_url = format!("http://127.0.0.1:{port}");
-        let peer_url = format!("http://127.0.0.1:{peer_port}");
-        let spawned = Command::new("etcd")
-            .arg("--data-dir")
-            .arg(dir.path())
-            .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
-            .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
-            // It is never cut off from power here, and so can be as quick as memory.
-            .args(["--initial-cluster", &format!("default={peer_url}"), "--unsafe-no-fsync"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let child = match spawned {
-            Err(error) if error.kind() == ErrorKind::NotFound => panic!("{INSTALL}"),
-            spawned => spawned.unwrap(),
-        };
-        let mut etcd = Self { child, port, _dir: dir };
+        let child = spawn(dir.path(), port, peer_port);
+        let mut etcd = Self { child, port, peer_port, dir };
+        etcd.answers().then_some(etcd)
+    }
+
+    /// Whether it answers before it ends.
+    fn answers(&mut self) -> bool {
         let deadline = Instant::now() + START_MAX;
-        while Instant::now() < deadline && etcd.child.try_wait().unwrap().is_none() {
-            if etcd.etcdctl(&["endpoint", "health"]).is_ok() {
-                return Some(etcd);
+        while Instant::now() < deadline && self.child.try_wait().unwrap().is_none() {
+            if self.etcdctl(&["endpoint", "health"]).is_ok() {
+                return true;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        None
+        false
+    }
+
+    /// SIGKILL, and another life on the same directory and ports. What it has answered is in the
+    /// system's memory, so it must remember it.
+    pub(crate) fn kill_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(self.dir.path(), self.port, self.peer_port);
+        assert!(self.answers(), "etcd did not start again");
+    }
+
+    /// Forgets every revision before this one that was superseded.
+    pub(crate) fn compact(&self, revision: u64) {
+        self.etcdctl(&["compaction", "--physical", &revision.to_string()]).unwrap();
     }
 
     /// Runs `etcdctl` and gives its output, or what it complained of.
@@ -94,6 +100,27 @@ impl Etcd {
             (key, (STANDARD.decode(pair.value).unwrap(), pair.mod_revision))
         });
         pairs.collect()
+    }
+}
+
+fn spawn(dir: &Path, port: u16, peer_port: u16) -> Child {
+    let client_url = format!("http://127.0.0.1:{port}");
+    let peer_url = format!("http://127.0.0.1:{peer_port}");
+    let spawned = Command::new("etcd")
+        .arg("--data-dir")
+        .arg(dir)
+        .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
+        .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
+        // It is never cut off from power here, and so can be as quick as memory.
+        .args(["--initial-cluster", &format!("default={peer_url}"), "--unsafe-no-fsync"])
+        // For transactions whose records take a while to be written.
+        .args(["--max-request-bytes", "16777216"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    match spawned {
+        Err(error) if error.kind() == ErrorKind::NotFound => panic!("{INSTALL}"),
+        spawned => spawned.unwrap(),
     }
 }
 

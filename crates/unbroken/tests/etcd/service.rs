@@ -1,5 +1,6 @@
 //! The service under test: the real binary on a data directory, killed and started again.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,11 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_unbroken");
+
+/// The signals by which it is killed, as Linux numbers them.
+pub(crate) const SIGKILL: i32 = 9;
+/// A file would become longer than it may.
+pub(crate) const SIGXFSZ: i32 = 25;
 
 /// A service that is told to stop is gone within this time.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -23,11 +29,21 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it on a new data directory, to watch a prefix through a port.
+    /// Starts it on a new data directory, to watch a prefix through a port. It has deadlines as
+    /// for a real server: a busy machine is not an outage.
     pub(crate) fn start(port: u16, prefix: &str) -> Self {
+        Self::start_with(port, prefix, "connect_ms = 10_000\nidle_ms = 10_000\nprove_ms = 5_000")
+    }
+
+    /// The same, but it is quick to notice silence.
+    pub(crate) fn start_alert(port: u16, prefix: &str) -> Self {
+        let timing = "connect_ms = 3_000\nidle_ms = 1_500\nping_ms = 400\nprove_ms = 10_000";
+        Self::start_with(port, prefix, timing)
+    }
+
+    fn start_with(port: u16, prefix: &str, timing: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // The demo's short delays, so that an outage is over soon. Deadlines as for a real server:
-        // a busy machine is not an outage.
+        // The demo's short delays, so that an outage is over soon.
         let config = format!(
             r#"
             data_dir = "data"
@@ -40,12 +56,10 @@ impl Service {
             variables = {{ prefix = "{prefix}" }}
             [source.timing]
             preset = "demo"
-            connect_ms = 10_000
             subscribe_ms = 10_000
-            prove_ms = 5_000
-            idle_ms = 10_000
             grace_ms = 2_000
             page_ms = 10_000
+            {timing}
             "#
         );
         std::fs::write(dir.path().join("unbroken.toml"), config).unwrap();
@@ -59,9 +73,38 @@ impl Service {
 
     /// SIGKILL, and at once another life on the same directory.
     pub(crate) async fn kill_and_restart(&mut self) {
-        let ended = self.child.try_wait().unwrap();
-        assert!(ended.is_none(), "it was gone before it was killed: {ended:?}\n{}", self.log());
-        self.child.kill().await.unwrap();
+        self.kill().await;
+        self.start_again();
+    }
+
+    /// SIGKILL; when this returns it is dead.
+    pub(crate) async fn kill(&mut self) {
+        self.send_kill();
+        self.until_killed_by(SIGKILL).await;
+    }
+
+    /// Sends SIGKILL, now.
+    pub(crate) fn send_kill(&mut self) {
+        self.child.start_kill().unwrap();
+    }
+
+    /// Waits until it is dead.
+    pub(crate) async fn until_killed_by(&mut self, signal: i32) {
+        let ended = timeout(WAIT_MAX, self.child.wait()).await.expect("it lives on").unwrap();
+        assert_eq!(ended.signal(), Some(signal), "{ended}\n{}", self.log());
+    }
+
+    /// From now on the system kills it ([`SIGXFSZ`]) when it writes to a file beyond this byte;
+    /// what comes before it is still written.
+    pub(crate) async fn limit_files(&self, bytes: u64) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let limits = [format!("--fsize={bytes}:{bytes}"), "--core=0:0".to_owned()];
+        let told = Command::new("prlimit").args(["--pid", &pid]).args(limits).status().await;
+        assert!(told.expect("prlimit is a part of util-linux").success());
+    }
+
+    /// Another life on the same directory.
+    pub(crate) fn start_again(&mut self) {
         self.child = spawn(&self.dir);
     }
 

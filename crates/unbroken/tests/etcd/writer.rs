@@ -1,11 +1,10 @@
 //! Who changes the keys: writes to the server itself, not through the path that is cut, and keeps
 //! account of what it wrote. Knows nothing of Unbroken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fastrand::Rng;
 use serde_json::{Value, json};
 
 /// One change of one key; without a value it was deleted.
@@ -46,26 +45,6 @@ impl Writer {
         self.changes.last().map_or(0, |change| change.revision)
     }
 
-    pub(crate) fn puts(&self) -> usize {
-        self.changes.iter().filter(|change| change.value.is_some()).count()
-    }
-
-    /// One put or (one in ten, if there is something to delete) one deletion of one of the keys;
-    /// now and then also one of a key that is not watched.
-    pub(crate) async fn change_one(&mut self, rng: &mut Rng, keys: &[String]) {
-        if rng.u8(..) < 16 {
-            self.put_elsewhere().await;
-        }
-        let key = keys[rng.usize(..keys.len())].as_str();
-        if rng.u8(..10) == 0 && self.present.contains(key) {
-            self.delete(key).await;
-        } else {
-            // All bytes, and none at all.
-            let value: Vec<u8> = (0..rng.usize(..200)).map(|_| rng.u8(..)).collect();
-            self.put(key, &value).await;
-        }
-    }
-
     pub(crate) async fn put(&mut self, key: &str, value: &[u8]) {
         let answer = self.post("put", put_body(key, value)).await;
         self.note(revision(&answer), key, Some(value));
@@ -103,20 +82,6 @@ impl Writer {
         self.post("compaction", body).await;
     }
 
-    /// What the changes add up to: each key's value and the revision that wrote it.
-    pub(crate) fn state(&self) -> BTreeMap<String, (Vec<u8>, u64)> {
-        let mut state = BTreeMap::new();
-        for change in &self.changes {
-            match &change.value {
-                Some(value) => {
-                    state.insert(change.key.clone(), (value.clone(), change.revision));
-                }
-                None => drop(state.remove(&change.key)),
-            }
-        }
-        state
-    }
-
     fn note(&mut self, revision: u64, key: &str, value: Option<&[u8]>) {
         match value {
             Some(_) => self.present.insert(key.to_owned()),
@@ -142,11 +107,12 @@ fn request(write: &Write<'_>) -> Value {
     }
 }
 
-fn put_body(key: &str, value: &[u8]) -> Value {
+pub(crate) fn put_body(key: &str, value: &[u8]) -> Value {
     json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value)})
 }
 
-fn revision(answer: &Value) -> u64 {
+/// The revision that an answer names.
+pub(crate) fn revision(answer: &Value) -> u64 {
     let revision = answer["header"]["revision"].as_str();
     revision.and_then(|revision| revision.parse().ok()).expect("etcd names a revision")
 }
