@@ -28,7 +28,7 @@ pub use local::open::{
 pub use local::reader::{Batches, Reader};
 pub use local::retain::{Consumers, Lapsed, Retention};
 pub use local::writer::{Committed, Writer};
-pub use repair::{Repaired, repair};
+pub use repair::{Repair, Repaired, plan_repair, repair};
 
 /// The format of everything in the directory. A directory of a newer one is refused.
 pub const FORMAT: u32 = 3;

@@ -11,54 +11,124 @@ use std::sync::Arc;
 use crate::disk::Disk;
 use crate::local::chain::{Chain, Step, Trust};
 use crate::local::home::{DAMAGED, Home, Listing, image_name, segment_name};
+use crate::local::open::check_checkpoints;
 use crate::local::place::Place;
+use crate::local::recover::recover;
 use crate::local::segment::Segment;
 use crate::local::{image, nameplate, published};
 use crate::{JournalError, JournalId};
+
+/// What a repair would do, or has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// What is damaged, as [`open`](crate::open) says it.
+    pub damage: String,
+    /// The log ends here then.
+    pub end_offset: u64,
+    /// Where readers had been told that it ends, as far as that is known.
+    pub told_offset: Option<u64>,
+    /// The segment that is cut, and the byte at which.
+    pub cut: (String, u64),
+    /// Files that keep what is cut.
+    pub kept: Vec<String>,
+}
 
 /// What a repair has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repaired {
     /// The journal's new id.
     pub journal: JournalId,
-    /// The log ends here now.
-    pub end_offset: u64,
-    /// The files that keep what was cut.
-    pub kept: Vec<String>,
+    /// What was done.
+    pub repair: Repair,
 }
 
-/// Cuts the log at the first damage behind its newest usable image. Only for a journal that
-/// [`open`](crate::open) refuses: it gives up records. May be repeated if it was interrupted.
-pub fn repair(disk: Arc<dyn Disk>, dir: &Path) -> Result<Repaired, JournalError> {
+/// What [`repair()`] would do. Changes nothing. `None`: there is no damage. Consumers hold
+/// `checkpoints`; a log that ends before one of them has lost records.
+pub fn plan_repair(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    checkpoints: &[u64],
+) -> Result<Option<Repair>, JournalError> {
     let home = Home::new(disk, dir);
     let _lock = home.lock()?;
-    if nameplate::read(&home)?.is_none() {
-        return Err(JournalError::NotAJournal { dir: home.dir });
-    }
-    let listing = home.list()?;
-    let end = last_good(&home, &listing)?;
+    Ok(Plan::of(&home, checkpoints)?.map(|plan| plan.told()))
+}
+
+/// Cuts the log at the first damage behind its newest usable image; a log that
+/// [`open`](crate::open) accepts is left alone (`None`). Gives up records. May be repeated if it
+/// was interrupted.
+pub fn repair(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    checkpoints: &[u64],
+) -> Result<Option<Repaired>, JournalError> {
+    let home = Home::new(disk, dir);
+    let _lock = home.lock()?;
+    let Some(plan) = Plan::of(&home, checkpoints)? else { return Ok(None) };
+    let repair = plan.told();
     let journal = JournalId::fresh();
     nameplate::write(&home, journal)?;
     if published::read(&home)?.is_some() {
         published::remove(&home)?;
     }
-    let mut kept = Vec::new();
     // From the end: an interruption leaves a log that only ends earlier than it did.
-    for number in listing.images.iter().rev().filter(|number| **number > end.number) {
-        kept.push(set_aside(&home, &image_name(*number))?);
+    for name in &plan.aside {
+        home.rename(name, &format!("{name}{DAMAGED}"))?;
     }
-    for id in listing.segments.iter().rev().filter(|id| **id > end.segment) {
-        kept.push(set_aside(&home, &segment_name(*id))?);
+    if let Some(rest) = &plan.rest {
+        home.install(&format!("{}{DAMAGED}", segment_name(plan.end.segment)), &[rest])?;
     }
-    let segment = Segment::open(&home, end.segment)?;
-    let rest = segment.rest(end.position)?;
-    if rest.iter().any(|byte| *byte != 0) {
-        let name = format!("{}{DAMAGED}", segment_name(end.segment));
-        home.install(&name, &[&rest])?;
-        kept.push(name);
+    cut(&home, &plan.end)?;
+    Ok(Some(Repaired { journal, repair }))
+}
+
+struct Plan {
+    damage: String,
+    end: Place,
+    told_offset: Option<u64>,
+    /// Files behind the cut, the last first.
+    aside: Vec<String>,
+    /// What the segment that is cut holds behind the cut, if it is not empty.
+    rest: Option<bytes::Bytes>,
+}
+
+impl Plan {
+    fn of(home: &Home, checkpoints: &[u64]) -> Result<Option<Self>, JournalError> {
+        if nameplate::read(home)?.is_none() {
+            return Err(JournalError::NotAJournal { dir: home.dir.clone() });
+        }
+        let listing = home.list()?;
+        let opened = recover(home, &listing, true)
+            .and_then(|recovered| check_checkpoints(home, &recovered, checkpoints));
+        let damage = match opened {
+            Ok(()) => return Ok(None),
+            Err(error @ JournalError::Corrupt { .. }) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        let end = last_good(home, &listing)?;
+        let images = listing.images.iter().rev().filter(|number| **number > end.number);
+        let segments = listing.segments.iter().rev().filter(|id| **id > end.segment);
+        let aside = images.map(|number| image_name(*number));
+        let aside = aside.chain(segments.map(|id| segment_name(*id))).collect();
+        let rest = Segment::open(home, end.segment)?.rest(end.position)?;
+        let rest = rest.iter().any(|byte| *byte != 0).then_some(rest);
+        let published = published::read(home)?.map(|place| place.offset);
+        let told_offset = published.into_iter().chain(checkpoints.iter().copied()).max();
+        Ok(Some(Self { damage, end, told_offset, aside, rest }))
     }
-    cut(&home, &end)?;
-    Ok(Repaired { journal, end_offset: end.offset, kept })
+
+    fn told(&self) -> Repair {
+        let segment = segment_name(self.end.segment);
+        let mut kept: Vec<_> = self.aside.iter().map(|name| format!("{name}{DAMAGED}")).collect();
+        kept.extend(self.rest.as_ref().map(|_| format!("{segment}{DAMAGED}")));
+        Repair {
+            damage: self.damage.clone(),
+            end_offset: self.end.offset,
+            told_offset: self.told_offset,
+            cut: (segment, self.end.position),
+            kept,
+        }
+    }
 }
 
 /// Where the log is still whole, starting from the newest image that is, or the log's beginning.
@@ -101,12 +171,6 @@ fn follow(home: &Home, start: Place) -> Result<Place, JournalError> {
             Err(error) => return Err(error),
         }
     }
-}
-
-fn set_aside(home: &Home, name: &str) -> Result<String, JournalError> {
-    let aside = format!("{name}{DAMAGED}");
-    home.rename(name, &aside)?;
-    Ok(aside)
 }
 
 fn cut(home: &Home, end: &Place) -> Result<(), JournalError> {

@@ -1,10 +1,13 @@
 //! The journal as the log that the store is fed from.
 
+use std::path::Path;
 use std::time::Duration;
 
 use unbroken_core::fold::Fold;
 use unbroken_journal::{Batch, Reader};
-use unbroken_store::{Log, LogBatch, LogBatches, LogError, LogExtent};
+use unbroken_store::{Log, LogBatch, LogBatches, LogError, LogExtent, StoreReader};
+
+use crate::place;
 
 /// A journal's reader, seen by the store.
 #[derive(Clone, Debug)]
@@ -36,4 +39,14 @@ impl Log for JournalLog {
 
 fn log_batch(batch: Batch) -> LogBatch {
     LogBatch { first_offset: batch.first_offset, records: batch.records, marks: batch.marks }
+}
+
+/// Up to which offset the store in a data directory holds its log: a log that ends before it has
+/// lost something. A store that cannot be read says nothing about the log; its keeper will tell of
+/// it.
+pub fn store_checkpoint(data_dir: &Path) -> Option<u64> {
+    let store = StoreReader::open(&place::store_path(data_dir)).ok()?;
+    let checkpoint = store.checkpoint().ok()?;
+    let nameplate = unbroken_journal::Reader::open(place::journal_dir(data_dir)).ok()?;
+    (nameplate.journal().to_string() == checkpoint.journal_id).then_some(checkpoint.next_offset)
 }

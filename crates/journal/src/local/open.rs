@@ -192,7 +192,8 @@ fn create(home: &Home, options: &Options) -> Result<JournalId, JournalError> {
     Ok(id)
 }
 
-fn check_checkpoints(
+/// A consumer cannot be further than the log.
+pub(crate) fn check_checkpoints(
     home: &Home,
     recovered: &Recovered,
     checkpoints: &[u64],

@@ -46,7 +46,13 @@ pub(crate) enum Command {
     /// Make the SQLite store again from the log
     Rebuild(RebuildArgs),
     /// Cut a damaged log before the damage, keeping the damaged bytes beside it
-    Repair(RebuildArgs),
+    ///
+    /// Only for a log that `unbroken run` refuses, and only if there is no backup. The log gets a
+    /// new id, so cursors given out before are refused; positions go back with the records, so a
+    /// vendor that replays fills the hole, and where it does not the gap ledger says so.
+    ///
+    /// Exit code 0: there is no damage, or it was repaired; 1: --dry-run found damage.
+    Repair(RepairArgs),
     /// Ask a running service to do something
     Control(ControlArgs),
     /// Run the simulated vendor alone, for testing any client
@@ -254,6 +260,15 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct RebuildArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Say what would be cut, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What to ask of a running service.

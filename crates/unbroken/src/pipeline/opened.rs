@@ -6,11 +6,10 @@ use std::path::Path;
 
 use tracing::{info, warn};
 use unbroken_journal::{Opened, Options, Retention};
-use unbroken_store::StoreReader;
 
 use super::error::PipelineError;
 use crate::config::JournalConfig;
-use crate::place;
+use crate::{feed, place};
 
 /// Makes the data directory (0700) if need be, and opens the journal.
 pub(super) fn open(data_dir: &Path, config: &JournalConfig) -> Result<Opened, PipelineError> {
@@ -21,7 +20,7 @@ pub(super) fn open(data_dir: &Path, config: &JournalConfig) -> Result<Opened, Pi
     if let Some(segment_bytes) = config.segment_bytes {
         options.segment_bytes = segment_bytes;
     }
-    options.checkpoints = store_checkpoint(data_dir).into_iter().collect();
+    options.checkpoints = feed::store_checkpoint(data_dir).into_iter().collect();
     let opened = unbroken_journal::open(options).map_err(PipelineError::OpenJournal)?;
     tell(&opened);
     Ok(opened)
@@ -36,15 +35,6 @@ fn make(data_dir: &Path) -> Result<(), PipelineError> {
         fs::create_dir_all(parent).map_err(failed)?;
     }
     DirBuilder::new().mode(0o700).create(data_dir).map_err(failed)
-}
-
-/// A log that ends before what the store holds has lost something. A store that cannot be read says
-/// nothing about the log; its keeper will tell of it.
-fn store_checkpoint(data_dir: &Path) -> Option<u64> {
-    let store = StoreReader::open(&place::store_path(data_dir)).ok()?;
-    let checkpoint = store.checkpoint().ok()?;
-    let nameplate = unbroken_journal::Reader::open(place::journal_dir(data_dir)).ok()?;
-    (nameplate.journal().to_string() == checkpoint.journal_id).then_some(checkpoint.next_offset)
 }
 
 fn tell(opened: &Opened) {

@@ -11,4 +11,5 @@ mod data;
 mod fixture;
 mod golden;
 mod manual;
+mod repair;
 mod usage;
