@@ -22,9 +22,9 @@ pub use connector::{Context, Generic, ProfileError};
 pub use nearest::{nearest, nearest_key_hint};
 pub use overlay::{embedded, embedded_names, merge};
 pub use profile::{
-    AckFields, Advance, ClassifyProfile, ClosingFields, Encoding, EventFields, FailureRule,
-    FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile, Profile, RequestProfile,
-    RowFields, Rule, Scalar, SnapshotProfile, StreamProfile, SubscribeMessages, TimeFormat,
-    TokenProfile,
+    AckFields, Advance, ClassifyProfile, ClosingFields, CoverageFields, Encoding, EventFields,
+    FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile, Profile,
+    RequestProfile, RowFields, Rule, Scalar, SnapshotProfile, StreamProfile, SubscribeMessages,
+    TimeFormat, TokenProfile,
 };
 pub use template::{Place, Template, TemplateError, Values};

@@ -1,0 +1,17 @@
+//! What a profile file may say. Every table denies unknown keys.
+
+mod failure;
+mod frames;
+mod messages;
+mod root;
+mod snapshot;
+mod value;
+
+pub use failure::{ClassifyProfile, FailureRule};
+pub use frames::{
+    AckFields, ClosingFields, CoverageFields, EventFields, FrameKind, FrameRule, FramesProfile,
+};
+pub use messages::{MessagesProfile, SubscribeMessages};
+pub use root::{Profile, StreamProfile, TokenProfile};
+pub use snapshot::{Advance, HeadProfile, RequestProfile, RowFields, SnapshotProfile};
+pub use value::{Encoding, Rule, Scalar, TimeFormat};

@@ -1,0 +1,92 @@
+//! A profile as a whole.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use unbroken_core::connector::Capabilities;
+
+use crate::generic::profile::{
+    ClassifyProfile, FramesProfile, HeadProfile, MessagesProfile, SnapshotProfile,
+};
+
+/// A source as data. Paths only: hosts come from the user's configuration. Pointers are JSON
+/// pointers (RFC 6901). Texts with `{{ … }}` are templates. A file may also hold a table
+/// `with_keys`, which is laid over the rest when the user names keys to subscribe to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// One line for a person, with the provenance of the profile.
+    pub description: String,
+    /// What the source can do.
+    #[serde(default)]
+    pub capabilities: Capabilities,
+    /// Values for templates; the user may set any of them.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// How tokens are asked for.
+    #[serde(default)]
+    pub token: TokenProfile,
+    /// How the head is read. Without it a head is the first page of the snapshot without its rows.
+    pub head: Option<HeadProfile>,
+    /// How a snapshot is read.
+    pub snapshot: Option<SnapshotProfile>,
+    /// The WebSocket.
+    pub stream: StreamProfile,
+    /// What is said on it.
+    pub messages: MessagesProfile,
+    /// What is heard on it.
+    pub frames: FramesProfile,
+    /// What failures call for.
+    #[serde(default)]
+    pub classify: ClassifyProfile,
+    /// Pointers into the payload whose values, in canonical form, are what two payloads are
+    /// compared by. `[""]`: the whole payload in canonical form. Empty: the payload's bytes as they
+    /// are.
+    #[serde(default)]
+    pub digest: Vec<String>,
+}
+
+/// See [`Profile::token`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenProfile {
+    /// Path of the token request at the API's origin, unless the user names a URL.
+    pub path: String,
+    /// Keys of the answer that may hold the token; the first present counts.
+    pub access_token: Vec<String>,
+    /// Keys of the answer that may hold its life in seconds.
+    pub expires_in: Vec<String>,
+    /// JSON keys under which an access key's id and secret are sent (grant `access_key`).
+    pub access_key_fields: [String; 2],
+}
+
+impl Default for TokenProfile {
+    /// Names of RFC 6749; it has none for access keys.
+    fn default() -> Self {
+        Self {
+            path: "/token".into(),
+            access_token: vec!["access_token".into()],
+            expires_in: vec!["expires_in".into()],
+            access_key_fields: ["access_key_id".into(), "access_key_secret".into()],
+        }
+    }
+}
+
+/// See [`Profile::stream`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamProfile {
+    /// The stream's name: it is known as `source/name`.
+    pub name: String,
+    /// Path at the stream's origin, beginning with `/`; a template for a URL.
+    pub path: String,
+    /// Query; values are templates for a URL. `position` is what the subscription will ask for.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Headers; values are templates for a header.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Subprotocols offered.
+    #[serde(default)]
+    pub subprotocols: Vec<String>,
+}
