@@ -11,12 +11,13 @@ use unbroken_core::ids::{Key, Label, StreamId};
 use unbroken_core::machine::{Config, Fetch, Message, Timing};
 
 use crate::auth::{AuthError, Authorizer, Granted};
-use crate::config::{KeysError, Limits, SourceConfig, read_keys};
-use crate::generic::{Context, Generic, ProfileError, TemplateError};
+use crate::config::{FieldsError, KeysError, Limits, SourceConfig, read_keys};
+use crate::generic::{Context, Generic, ProfileError, Reply, TemplateError};
 use crate::secret::Secret;
 use crate::tally::Tally;
 use crate::transport::{
     Answer, Ended, Http, Origin, OriginError, Socket, SocketLimits, Tls, TlsError, TransportError,
+    follow,
 };
 
 /// Why a source cannot be made from its configuration.
@@ -72,6 +73,15 @@ pub enum SourceError {
         #[source]
         source: TlsError,
     },
+    /// The field rules cannot be used.
+    #[error("source {name} has unusable `fields`")]
+    Fields {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: FieldsError,
+    },
     /// The keys cannot be read.
     #[error("source {name} cannot read its keys")]
     Keys {
@@ -94,6 +104,7 @@ impl SourceError {
             Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
             Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),
             Self::Tls { source, .. } => Some(source.hint().into()),
+            Self::Fields { source, .. } => Some(source.hint()),
             Self::Keys { .. } => None,
         }
     }
@@ -106,6 +117,7 @@ pub struct Source {
     stream: StreamId,
     connector: Generic,
     api: Option<Origin>,
+    allowed_hosts: Vec<String>,
     stream_origin: Origin,
     authorizer: Option<Authorizer>,
     tls: Tls,
@@ -168,6 +180,12 @@ impl Source {
             .profile
             .connector(!keys.is_empty())
             .map_err(|source| SourceError::Profile { name: name.clone(), source })?;
+        let rules = config.fields.rules();
+        let rules = rules.map_err(|source| SourceError::Fields { name: name.clone(), source })?;
+        let connector = match rules {
+            Some(rules) => connector.with_fields(rules),
+            None => connector,
+        };
         let plain = config.allow_plaintext;
         let api = config.api.as_deref().map(|text| Origin::api(text, plain)).transpose();
         let api = api.map_err(|source| origin("api", source))?;
@@ -203,6 +221,7 @@ impl Source {
             name,
             connector,
             api,
+            allowed_hosts: config.allowed_hosts,
             stream_origin,
             authorizer,
             tls,
@@ -323,19 +342,28 @@ impl Source {
         let keys = self.handle().keys();
         let nonce = nonce();
         let context = Context { keys: &keys, nonce: &nonce, token, ..Context::default() };
-        let request = self.connector.fetch(what, context)?;
+        let mut request = self.connector.fetch(what, context)?;
+        let origin = match self.connector.next_url(what) {
+            Some(url) => follow(&url, api, &self.allowed_hosts, &mut request).map_err(|error| {
+                let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                fatal(&format!("{error}{hint}"))
+            })?,
+            None => api.clone(),
+        };
         let deadline = millis(self.timing.page_ms);
-        let answer = self.http.send(api, &request, deadline).await.map_err(|error| {
-            let what = format!("{error}, asking {api}{}", request.path());
+        let answer = self.http.send(&origin, &request, deadline).await.map_err(|error| {
+            let what = format!("{error}, asking {origin}{}", request.path());
             Failure { what: Label::new(what), ..error.failure() }
         })?;
-        Ok((format!("{api}{}", request.path()), answer))
+        Ok((format!("{origin}{}", request.path()), answer))
     }
 
     /// Reads such an answer.
     pub(crate) fn read(&self, what: &Fetch, path: &str, answer: &Answer) -> Result<Page, Failure> {
         if answer.is_success() {
-            return self.connector.page(what, &answer.body, &self.handle().keys());
+            let header = |name: &str| answer.header(name);
+            let reply = Reply { body: &answer.body, header: &header };
+            return self.connector.page_of(what, reply, &self.handle().keys());
         }
         let failure =
             self.connector.classify_status(answer.status, answer.retry_after_ms, &answer.body);

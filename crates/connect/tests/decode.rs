@@ -108,7 +108,10 @@ fn what_cannot_be_understood_is_poison_and_shows_no_payload() {
     let cxone = profile("cxone");
     let not_utf8 = Bytes::from_static(b"{\"type\":\"event\xff\"}");
     for (frame, reason) in [
-        (frame!("cxone/event_without_sequence"), "event/sequenceId: expected a 64-bit position"),
+        (
+            frame!("cxone/event_without_sequence"),
+            "event/sequenceId: expected a 64-bit position, found a text that is no number",
+        ),
         (frame!("cxone/event_without_key"), "event/adherence/agentId: expected a key"),
         (frame!("cxone/cut_off"), "frame: JSON ends early at line 1 column 37"),
         (not_utf8, "frame: expected UTF-8"),

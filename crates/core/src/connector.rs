@@ -260,6 +260,18 @@ pub enum Item {
         /// The frame.
         bytes: Bytes,
     },
+    /// The same of a source of which fields are dropped: nobody can say where in such bytes they
+    /// are, so only their shape is kept.
+    Withheld {
+        /// Path, expected, found: never the payload.
+        reason: Label,
+        /// Names and kinds, no values.
+        shape: Bytes,
+        /// How many bytes there were.
+        length: u64,
+        /// Their digest.
+        digest: u128,
+    },
 }
 
 /// A normalised event.

@@ -78,10 +78,12 @@ fn refusal(answer: &Answer, body: &Map<String, Value>, place: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderMap;
+
     use super::*;
 
     fn answer(status: u16, body: &'static str) -> Answer {
-        Answer { status, retry_after_ms: Some(7), body: body.into() }
+        Answer { status, retry_after_ms: Some(7), headers: HeaderMap::new(), body: body.into() }
     }
 
     fn profile() -> TokenProfile {

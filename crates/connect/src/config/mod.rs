@@ -1,11 +1,13 @@
 //! One `[[source]]` of a configuration, as the user writes it.
 
+mod fields;
 mod keys;
 mod limits;
 mod profile_choice;
 mod source_config;
 mod timing_choice;
 
+pub use fields::{FieldsConfig, FieldsError};
 pub use keys::{KeysError, read_keys};
 pub use limits::Limits;
 pub use profile_choice::{ProfileChoice, ProfileOrigin};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::auth::AuthConfig;
+use crate::config::fields::FieldsConfig;
 use crate::config::limits::Limits;
 use crate::config::profile_choice::ProfileChoice;
 use crate::config::timing_choice::TimingChoice;
@@ -45,6 +46,10 @@ pub struct SourceConfig {
     pub profile: ProfileChoice,
     /// Origin of the vendor's HTTP API, such as `https://api.example.com`.
     pub api: Option<String>,
+    /// Hosts, beside that of `api`, to which a page of a snapshot may point for the next one. They
+    /// are asked over https, without the token.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
     /// Origin of the vendor's WebSocket, such as `wss://api.example.com`.
     pub stream: String,
     /// Keys to subscribe to; none here and none in the file: all.
@@ -60,6 +65,9 @@ pub struct SourceConfig {
     /// Allow `http` and `ws` to other machines: the network can read the token and the events.
     #[serde(default)]
     pub allow_plaintext: bool,
+    /// Fields of payloads that are not kept.
+    #[serde(default)]
+    pub fields: FieldsConfig,
     /// Delays.
     #[serde(default)]
     pub timing: TimingChoice,

@@ -8,7 +8,7 @@ use unbroken_core::ids::Label;
 
 use crate::generic::connector::ProfileError;
 use crate::generic::pointer::{Extractor, Slot};
-use crate::generic::profile::{ClassifyProfile, FailureRule, Scalar};
+use crate::generic::profile::{ClassifyProfile, FailureRule, PositionFormat, Scalar};
 use crate::generic::value;
 
 /// A class in a profile.
@@ -47,6 +47,7 @@ pub(crate) struct Classifier {
     close: BTreeMap<u16, ClassName>,
     body: Extractor,
     rules: Vec<BodyRule>,
+    format: PositionFormat,
 }
 
 #[derive(Clone, Debug)]
@@ -59,8 +60,11 @@ struct BodyRule {
 }
 
 impl Classifier {
-    pub(crate) fn new(profile: &ClassifyProfile) -> Result<Self, ProfileError> {
-        let mut classifier = Self::default();
+    pub(crate) fn new(
+        profile: &ClassifyProfile,
+        format: PositionFormat,
+    ) -> Result<Self, ProfileError> {
+        let mut classifier = Self { format, ..Self::default() };
         for (code, class) in &profile.http {
             let table = match code.strip_suffix("xx") {
                 Some(_) => &mut classifier.status_hundred,
@@ -111,7 +115,7 @@ impl Classifier {
         }
         let found = self.body.extract(text).ok()?;
         let rule = self.rules.iter().find(|r| value::holds(r.at.of(&found), r.equals.as_ref()))?;
-        let floor = rule.floor.and_then(|slot| value::number(slot.of(&found)?));
+        let floor = rule.floor.and_then(|slot| value::position(slot.of(&found), self.format).ok());
         Some((rule.class.class(after_ms, floor), rule.what.clone()))
     }
 }

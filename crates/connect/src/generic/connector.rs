@@ -12,13 +12,16 @@ use unbroken_core::ids::Key;
 use unbroken_core::machine::{Fetch, Message};
 
 use crate::generic::classify::Classifier;
+use crate::generic::cursor::Cursor;
 use crate::generic::digest::Digester;
+use crate::generic::fields::FieldRules;
+use crate::generic::keeping::Keeping;
 use crate::generic::message::Messages;
 use crate::generic::nearest::nearest_key_hint;
 use crate::generic::pointer::PointerError;
 use crate::generic::profile::{Profile, TokenProfile};
 use crate::generic::request::RequestTemplate;
-use crate::generic::rest::{Cursor, Head, Snapshot};
+use crate::generic::rest::{Head, Reply, Snapshot};
 use crate::generic::template::{TemplateError, Values};
 use crate::generic::wire::Wire;
 use crate::transport::Request;
@@ -86,6 +89,12 @@ pub enum ProfileError {
     /// Capabilities promise paging that no request can follow.
     #[error("profile declares paging, but `snapshot.advance` is missing")]
     NoAdvance,
+    /// Pages are named by the vendor, but nothing says where.
+    #[error("profile advances by what the vendor names, but `snapshot.next` is missing")]
+    NoNext,
+    /// A request has one body.
+    #[error("profile request has both a `body` and a `form`")]
+    TwoBodies,
     /// Capabilities promise a position that the snapshot does not hold.
     #[error("profile declares a positioned snapshot, but `snapshot.tag` is missing")]
     NoTag,
@@ -141,7 +150,7 @@ pub struct Generic {
     messages: Messages,
     wire: Wire,
     classifier: Classifier,
-    digester: Digester,
+    keeping: Keeping,
 }
 
 impl Connector for Generic {
@@ -157,7 +166,7 @@ impl Connector for Generic {
 impl Generic {
     /// Reads a frame of a subscription to the `wanted` keys (none: to all).
     pub fn decode_for(&self, bytes: &Bytes, wanted: impl FnOnce() -> Arc<[Key]>) -> Decoded {
-        self.wire.decode(bytes, &self.classifier, &self.digester, wanted)
+        self.wire.decode(bytes, &self.classifier, &self.keeping, wanted)
     }
 
     /// A connector from a profile's text with the user's TOML keys laid over it. The profile's
@@ -188,26 +197,28 @@ impl Generic {
     /// See [`ProfileError`].
     pub fn new(profile: Profile) -> Result<Self, ProfileError> {
         let capabilities = coherent(profile.capabilities);
-        let variables = profile.variables;
+        let (variables, format) = (profile.variables, profile.position_format);
         let head = match &profile.head {
             Some(head) if capabilities.snapshot == SnapshotKind::Positioned => {
                 let opaque = capabilities.position == Numbering::Opaque;
-                Some(Head::new(head, opaque, &variables)?)
+                Some(Head::new(head, opaque, format, &variables)?)
             }
             _ => None,
         };
         let snapshot = match (&profile.snapshot, capabilities.snapshot) {
             (_, SnapshotKind::None) => None,
             (None, _) => return Err(ProfileError::NoSnapshot),
-            (Some(snapshot), _) => Some(Snapshot::new(snapshot, &capabilities, &variables)?),
+            (Some(snapshot), _) => {
+                Some(Snapshot::new(snapshot, &capabilities, format, &variables)?)
+            }
         };
         let messages = Messages::new(&profile.messages, &variables)?;
         check_messages(&capabilities, &messages)?;
         Ok(Self {
             handshake: RequestTemplate::handshake(&profile.stream, &variables)?,
-            wire: Wire::new(&profile.frames, &capabilities)?,
-            classifier: Classifier::new(&profile.classify)?,
-            digester: Digester::new(&profile.digest)?,
+            wire: Wire::new(&profile.frames, &capabilities, format)?,
+            classifier: Classifier::new(&profile.classify, format)?,
+            keeping: Keeping::new(Digester::new(&profile.digest)?),
             stream_name: profile.stream.name,
             subprotocols: profile.stream.subprotocols,
             token: profile.token,
@@ -217,6 +228,12 @@ impl Generic {
             snapshot,
             messages,
         })
+    }
+
+    /// With the user's field rules, which hold for the payloads of events and rows.
+    pub fn with_fields(mut self, rules: FieldRules) -> Self {
+        self.keeping.set_rules(rules);
+        self
     }
 
     /// The name of the profile's stream.
@@ -256,23 +273,40 @@ impl Generic {
         rendered.map_err(|error| ours(&error.to_string()))
     }
 
+    /// The URL of a later page, where the vendor named one: it stands for the request's path and
+    /// query, and may be relative to them.
+    pub fn next_url(&self, what: &Fetch) -> Option<String> {
+        match (what, &self.snapshot) {
+            (Fetch::Next(label), Some(snapshot)) => snapshot.url(Cursor::parse(label).ok()?),
+            _ => None,
+        }
+    }
+
+    /// Like [`Self::page_of`], of an answer whose headers do not matter.
+    ///
+    /// # Errors
+    /// If it is not what the profile says.
+    pub fn page(&self, what: &Fetch, body: &Bytes, keys: &[Key]) -> Result<Page, Failure> {
+        self.page_of(what, Reply { body, header: &|_| None }, keys)
+    }
+
     /// Reads the answer to such a request. Where the subscription names `keys` (sorted; none: all),
     /// rows of others are passed over: no event would ever move them.
     ///
     /// # Errors
     /// If it is not what the profile says.
-    pub fn page(&self, what: &Fetch, body: &Bytes, keys: &[Key]) -> Result<Page, Failure> {
+    pub fn page_of(&self, what: &Fetch, reply: Reply<'_>, keys: &[Key]) -> Result<Page, Failure> {
         let snapshot = || self.snapshot.as_ref().ok_or_else(|| ours("profile has no snapshot"));
         let keys = if self.messages.names_keys() { keys } else { &[] };
         match (what, &self.head) {
-            (Fetch::Head, Some(head)) => head.decode(body),
+            (Fetch::Head, Some(head)) => head.decode(reply),
             (Fetch::Head, None) => {
-                let page = snapshot()?.decode(None, body, keys, &self.digester)?;
+                let page = snapshot()?.decode(None, reply, keys, &self.keeping)?;
                 Ok(Page { rows: Vec::new(), total: None, next: None, ..page })
             }
-            (Fetch::First, _) => snapshot()?.decode(None, body, keys, &self.digester),
+            (Fetch::First, _) => snapshot()?.decode(None, reply, keys, &self.keeping),
             (Fetch::Next(label), _) => {
-                snapshot()?.decode(Some(&Cursor::parse(label)?), body, keys, &self.digester)
+                snapshot()?.decode(Some(&Cursor::parse(label)?), reply, keys, &self.keeping)
             }
         }
     }

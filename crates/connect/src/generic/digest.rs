@@ -34,6 +34,11 @@ impl Digester {
 
     /// The digest; of a payload that is no JSON, that of its bytes.
     pub(crate) fn digest(&self, payload: &[u8]) -> u128 {
+        self.digest_by(payload, digest)
+    }
+
+    /// The same, by another function of the bytes.
+    pub(crate) fn digest_by(&self, payload: &[u8], digest: impl Fn(&[u8]) -> u128) -> u128 {
         self.form(payload).map_or_else(|| digest(payload), |form| digest(form.as_bytes()))
     }
 
@@ -56,7 +61,7 @@ impl Digester {
 }
 
 /// Appends the canonical form of a JSON text; `None` if it is none.
-fn canonical(out: &mut String, raw: &str, depth: u32) -> Option<()> {
+pub(crate) fn canonical(out: &mut String, raw: &str, depth: u32) -> Option<()> {
     let raw = raw.trim_ascii();
     match raw.as_bytes().first()? {
         b'{' if depth < DEPTH_MAX => {
@@ -107,7 +112,7 @@ fn push_text(out: &mut String, text: &str) {
 }
 
 /// An object's members in the order in which they were written.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Entries<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

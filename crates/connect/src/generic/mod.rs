@@ -5,26 +5,38 @@
 
 mod classify;
 mod connector;
+mod cursor;
 mod digest;
+mod event;
+mod fields;
+mod items;
+mod keeping;
+mod link_header;
 mod message;
 mod nearest;
 mod overlay;
+mod part;
 mod pointer;
 mod profile;
 mod request;
 mod rest;
+mod row;
+mod shape;
 mod template;
 mod value;
 mod wire;
 
 pub use classify::ClassName;
 pub use connector::{Context, Generic, ProfileError};
+pub use fields::{FieldKey, FieldRules};
 pub use nearest::{nearest, nearest_key_hint};
 pub use overlay::{embedded, embedded_names, merge};
+pub use pointer::PointerError;
 pub use profile::{
     AckFields, Advance, ClassifyProfile, ClosingFields, CoverageFields, Encoding, EventFields,
-    FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile, Profile,
-    RequestProfile, RowFields, Rule, Scalar, SnapshotProfile, StreamProfile, SubscribeMessages,
-    TimeFormat, TokenProfile,
+    FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile, PositionFormat,
+    Profile, RequestProfile, RowFields, Rule, Scalar, SnapshotProfile, StreamProfile,
+    SubscribeMessages, TimeFormat, TokenProfile,
 };
+pub use rest::Reply;
 pub use template::{Place, Template, TemplateError, Values};

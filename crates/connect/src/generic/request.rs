@@ -15,6 +15,7 @@ pub(crate) struct RequestTemplate {
     query: Vec<(String, Template)>,
     headers: Vec<(String, Template)>,
     body: Option<Template>,
+    form: Vec<(String, Template)>,
 }
 
 type Variables = BTreeMap<String, String>;
@@ -30,7 +31,11 @@ impl RequestTemplate {
             other => return Err(ProfileError::Method { method: other.to_owned() }),
         };
         let body = profile.body.as_deref();
+        if body.is_some() && !profile.form.is_empty() {
+            return Err(ProfileError::TwoBodies);
+        }
         Ok(Self {
+            form: all(&profile.form, Place::Form, variables)?,
             method,
             body: body.map(|body| Template::parse(body, Place::Json, variables)).transpose()?,
             ..Self::parts(&profile.path, &profile.query, &profile.headers, variables)?
@@ -53,18 +58,13 @@ impl RequestTemplate {
         if !path.starts_with('/') {
             return Err(ProfileError::Path { path: path.to_owned() });
         }
-        let all = |texts: &Variables, place| {
-            texts
-                .iter()
-                .map(|(name, text)| Ok((name.clone(), Template::parse(text, place, variables)?)))
-                .collect::<Result<Vec<_>, TemplateError>>()
-        };
         Ok(Self {
             method: Method::Get,
-            path: Template::parse(path, Place::Url, variables)?,
-            query: all(query, Place::Url)?,
-            headers: all(headers, Place::Header)?,
+            path: Template::parse(path, Place::Path, variables)?,
+            query: all(query, Place::Query, variables)?,
+            headers: all(headers, Place::Header, variables)?,
             body: None,
+            form: Vec::new(),
         })
     }
 
@@ -72,11 +72,11 @@ impl RequestTemplate {
         let mut path_and_query = self.path.render(values)?;
         // A parameter whose position is not known is left out: the subscription names none.
         let known = |t: &Template| values.position.is_some() || !uses_position(t);
-        for (index, (name, template)) in self.query.iter().filter(|(_, t)| known(t)).enumerate() {
-            path_and_query.push(if index == 0 { '?' } else { '&' });
-            path_and_query.push_str(name);
-            path_and_query.push('=');
-            path_and_query.push_str(&template.render(values)?);
+        let query = self.query.iter().filter(|(_, template)| known(template));
+        let query = parameters(query, values)?;
+        if !query.is_empty() {
+            path_and_query.push('?');
+            path_and_query.push_str(&query);
         }
         let headers = self
             .headers
@@ -90,9 +90,50 @@ impl RequestTemplate {
                 })
             })
             .collect::<Result<Vec<_>, TemplateError>>()?;
-        let body = self.body.as_ref().map(|body| body.render(values)).transpose()?;
+        let mut headers = headers;
+        let body = if self.form.is_empty() {
+            self.body.as_ref().map(|body| body.render(values)).transpose()?
+        } else {
+            headers.push(form_header());
+            Some(parameters(self.form.iter(), values)?)
+        };
         Ok(Request { method: self.method, path_and_query, headers, body })
     }
+}
+
+fn all(
+    texts: &Variables,
+    place: Place,
+    variables: &Variables,
+) -> Result<Vec<(String, Template)>, TemplateError> {
+    let parsed = |(name, text): (&String, &String)| {
+        Ok((name.clone(), Template::parse(text, place, variables)?))
+    };
+    texts.iter().map(parsed).collect()
+}
+
+/// Names with their values, joined by `&`; a list makes one parameter of each element.
+fn parameters<'a>(
+    templates: impl Iterator<Item = &'a (String, Template)>,
+    values: &Values<'_>,
+) -> Result<String, TemplateError> {
+    let mut joined = String::new();
+    for (name, template) in templates {
+        for value in template.render_each(values)? {
+            if !joined.is_empty() {
+                joined.push('&');
+            }
+            joined.push_str(name);
+            joined.push('=');
+            joined.push_str(&value);
+        }
+    }
+    Ok(joined)
+}
+
+fn form_header() -> Header {
+    let (name, value) = ("content-type", "application/x-www-form-urlencoded");
+    Header { name: name.to_owned(), value: value.to_owned(), secret: false }
 }
 
 fn uses_position(template: &Template) -> bool {

@@ -1,57 +1,74 @@
 //! Pages of a snapshot and the head, read by the profile's pointers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use unbroken_core::connector::{
-    Capabilities, Class, Failure, Numbering, Page, Paging, Row, SnapshotBody, SnapshotKind,
+    Capabilities, Class, Failure, Numbering, Page, Paging, Row, SnapshotKind,
 };
 use unbroken_core::ids::{Key, Label};
 
 use crate::generic::connector::ProfileError;
-use crate::generic::digest::Digester;
-use crate::generic::pointer::{Extractor, Found, Slot};
-use crate::generic::profile::{
-    Advance, Encoding, HeadProfile, RowFields, Scalar, SnapshotProfile, TimeFormat,
-};
+use crate::generic::cursor::Cursor;
+use crate::generic::items::{Items, NoItems};
+use crate::generic::keeping::Keeping;
+use crate::generic::link_header::next_target;
+use crate::generic::part::{Extractors, Scene};
+use crate::generic::pointer::{Extractor, Found, PointerError, Slot};
+use crate::generic::profile::{Advance, HeadProfile, PositionFormat, SnapshotProfile};
 use crate::generic::request::RequestTemplate;
+use crate::generic::row::RowSlots;
 use crate::generic::template::{TemplateError, Values};
 use crate::generic::value;
 use crate::generic::wire::shape;
 use crate::transport::Request;
 
-/// How to ask for a later page. Core carries it as an opaque label.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Cursor {
-    offset: u64,
-    next: Option<String>,
-    tag: Option<u64>,
-    snapshot: Option<String>,
-    total: Option<u64>,
+/// What stands before the name of a header.
+const HEADER: &str = "header:";
+
+/// An answer's body, and its headers by name.
+#[derive(Clone, Copy)]
+pub struct Reply<'a> {
+    /// The body.
+    pub body: &'a Bytes,
+    /// A header's value, by its name in any case.
+    pub header: &'a dyn Fn(&str) -> Option<String>,
 }
 
-impl Cursor {
-    pub(crate) fn parse(label: &Label) -> Result<Self, Failure> {
-        serde_json::from_str(label.as_str()).map_err(|_| malformed("page cursor is not ours"))
-    }
+/// Where a value of an answer is.
+#[derive(Clone, Debug)]
+enum Spot {
+    Body(Slot),
+    Header(String),
+}
 
-    pub(crate) fn fill<'a>(&'a self, values: Values<'a>) -> Values<'a> {
-        Values {
-            offset: Some(self.offset),
-            next: self.next.as_deref(),
-            tag: self.tag,
-            snapshot_id: self.snapshot.as_deref(),
-            ..values
+impl Spot {
+    fn new(text: &str, body: &mut Extractor) -> Result<Self, PointerError> {
+        match text.strip_prefix(HEADER) {
+            Some(name) => Ok(Self::Header(name.trim().to_ascii_lowercase())),
+            None => Ok(Self::Body(body.add(text)?)),
         }
     }
 
-    fn label(&self) -> Label {
-        // A struct of texts and numbers always serialises.
-        Label::new(serde_json::to_string(self).unwrap_or_default())
+    /// The JSON text that is there; a header's value as one.
+    fn of<'a>(&self, found: &Found<'a>, reply: Reply<'_>) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Body(slot) => slot.of(found).map(Cow::Borrowed),
+            Self::Header(name) => {
+                let value = (reply.header)(name)?;
+                let value = match name.as_str() {
+                    "link" => next_target(&value)?.to_owned(),
+                    _ => value,
+                };
+                Some(Cow::Owned(serde_json::Value::from(value).to_string()))
+            }
+        }
     }
+}
+
+fn spot(text: &Option<String>, body: &mut Extractor) -> Result<Option<Spot>, PointerError> {
+    text.as_deref().map(|text| Spot::new(text, body)).transpose()
 }
 
 /// The profile's head, ready for use.
@@ -59,38 +76,41 @@ impl Cursor {
 pub(crate) struct Head {
     pub(crate) request: RequestTemplate,
     extractor: Extractor,
-    tag: Slot,
+    tag: Spot,
     opaque: bool,
-    epoch: Option<Slot>,
+    format: PositionFormat,
+    epoch: Option<Spot>,
 }
 
 impl Head {
     pub(crate) fn new(
         profile: &HeadProfile,
         opaque: bool,
+        format: PositionFormat,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, ProfileError> {
         let mut extractor = Extractor::default();
         Ok(Self {
             request: RequestTemplate::request(&profile.request, variables)?,
-            tag: extractor.add(&profile.tag)?,
+            tag: Spot::new(&profile.tag, &mut extractor)?,
             opaque,
-            epoch: profile.epoch.as_ref().map(|p| extractor.add(p)).transpose()?,
+            format,
+            epoch: spot(&profile.epoch, &mut extractor)?,
             extractor,
         })
     }
 
-    pub(crate) fn decode(&self, body: &Bytes) -> Result<Page, Failure> {
-        let found = extract(&self.extractor, body, "head")?;
-        let epoch = self.epoch.and_then(|slot| value::label(slot.of(&found)?));
+    pub(crate) fn decode(&self, reply: Reply<'_>) -> Result<Page, Failure> {
+        let found = extract(&self.extractor, reply.body, "head")?;
+        let epoch = self.epoch.as_ref().and_then(|spot| value::label(&spot.of(&found, reply)?));
+        let tag = self.tag.of(&found, reply);
         if self.opaque {
-            let bookmark = self.tag.of(&found).and_then(value::bookmark);
+            let bookmark = tag.as_deref().and_then(value::bookmark);
             let bookmark =
                 bookmark.ok_or_else(|| malformed("head: expected an opaque position"))?;
             return Ok(Page { bookmark: Some(bookmark), epoch, ..Page::default() });
         }
-        let tag = self.tag.of(&found).and_then(value::number);
-        let tag = tag.ok_or_else(|| malformed("head: expected a 64-bit position"))?;
+        let tag = position(tag.as_deref(), self.format, "head")?;
         Ok(Page { tag: Some(tag), epoch, ..Page::default() })
     }
 }
@@ -101,77 +121,88 @@ pub(crate) struct Snapshot {
     first: RequestTemplate,
     next: Option<RequestTemplate>,
     limit: u64,
+    first_page: u64,
     advance: Option<Advance>,
     pinned: bool,
     positioned: bool,
     opaque: bool,
+    format: PositionFormat,
     page: Extractor,
-    items: Slot,
-    items_optional: bool,
-    next_name: Option<Slot>,
-    more: Option<Slot>,
-    tag: Option<Slot>,
-    epoch: Option<Slot>,
-    snapshot_id: Option<Slot>,
-    total: Option<Slot>,
+    items: Items,
+    next_name: Option<Spot>,
+    more: Option<Spot>,
+    tag: Option<Spot>,
+    epoch: Option<Spot>,
+    snapshot_id: Option<Spot>,
+    total: Option<Spot>,
+    row: Extractor,
     rows: RowSlots,
+    partial: bool,
 }
 
-#[derive(Clone, Debug)]
-struct RowSlots {
-    row: Extractor,
-    when: Option<(Slot, Option<Scalar>)>,
-    key: Slot,
-    key_encoding: Encoding,
-    version: Option<Slot>,
-    time: Option<(Slot, TimeFormat)>,
-    payload: Slot,
-    payload_encoding: Encoding,
-    payload_optional: bool,
-    /// Rows are another entity: one without the payload is its own.
-    other: bool,
-    whole: Slot,
+/// The rows of a page that count, and what paging needs to know of all of them.
+struct Rows {
+    rows: Vec<Row>,
+    count: u64,
+    last_key: Option<String>,
+}
+
+/// What a page says of the next one.
+struct Facts {
+    count: u64,
+    so_far: u64,
+    last_key: Option<String>,
+    total: Option<u64>,
+    more: Option<bool>,
+    name: Option<String>,
 }
 
 impl Snapshot {
     pub(crate) fn new(
         profile: &SnapshotProfile,
         capabilities: &Capabilities,
+        format: PositionFormat,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, ProfileError> {
         let advance = profile.advance.filter(|_| capabilities.paging != Paging::None);
         if capabilities.paging != Paging::None && advance.is_none() {
             return Err(ProfileError::NoAdvance);
         }
-        let mut page = Extractor::default();
-        let mut add = |p: &Option<String>| p.as_ref().map(|pointer| page.add(pointer)).transpose();
-        let (next_name, more) = (add(&profile.next)?, add(&profile.more)?);
-        let (tag, epoch) = (add(&profile.tag)?, add(&profile.epoch)?);
-        let (snapshot_id, total) = (add(&profile.snapshot_id)?, add(&profile.total)?);
+        if matches!(advance, Some(Advance::Next | Advance::Url)) && profile.next.is_none() {
+            return Err(ProfileError::NoNext);
+        }
         let positioned = capabilities.snapshot == SnapshotKind::Positioned;
-        let opaque = positioned && capabilities.position == Numbering::Opaque;
-        if positioned && tag.is_none() {
+        if positioned && profile.tag.is_none() {
             return Err(ProfileError::NoTag);
         }
+        let (mut page, mut row) = (Extractor::default(), Extractor::default());
+        let fields = &profile.rows;
+        let how = (fields.items_map, fields.items_optional);
+        let items = Items::new(&fields.items, &mut page, how)?;
+        let extractors = Extractors { outer: &mut page, item: Some(&mut row) };
+        let rows = RowSlots::new(extractors, fields, capabilities, format)?;
         let next = profile.next_request.as_ref();
         Ok(Self {
             first: RequestTemplate::request(&profile.request, variables)?,
             next: next.map(|r| RequestTemplate::request(r, variables)).transpose()?,
             limit: profile.limit.max(1),
+            first_page: profile.first_page,
             advance,
             pinned: profile.pinned,
             positioned,
-            opaque,
-            items: page.add(&profile.rows.items)?,
-            items_optional: profile.rows.items_optional,
+            opaque: positioned && capabilities.position == Numbering::Opaque,
+            format,
+            items,
+            next_name: spot(&profile.next, &mut page)?,
+            more: spot(&profile.more, &mut page)?,
+            tag: spot(&profile.tag, &mut page)?,
+            epoch: spot(&profile.epoch, &mut page)?,
+            snapshot_id: spot(&profile.snapshot_id, &mut page)?,
+            total: spot(&profile.total, &mut page)?,
             page,
-            next_name,
-            more,
-            tag,
-            epoch,
-            snapshot_id,
-            total,
-            rows: RowSlots::new(&profile.rows, capabilities)?,
+            row,
+            rows,
+            partial: profile.rows.when.is_some(),
         })
     }
 
@@ -182,102 +213,133 @@ impl Snapshot {
     ) -> Result<Request, TemplateError> {
         let values = Values { limit: Some(self.limit), ..values };
         match cursor {
-            None => self.first.render(&Values { offset: Some(0), ..values }),
+            None => {
+                let page = Some(self.first_page);
+                self.first.render(&Values { offset: Some(0), page, ..values })
+            }
             Some(cursor) => self.next.as_ref().unwrap_or(&self.first).render(&cursor.fill(values)),
         }
+    }
+
+    /// The URL of a later page, where the vendor names one.
+    pub(crate) fn url(&self, cursor: Cursor) -> Option<String> {
+        cursor.next.filter(|_| self.advance == Some(Advance::Url))
     }
 
     pub(crate) fn decode(
         &self,
         cursor: Option<&Cursor>,
-        body: &Bytes,
+        reply: Reply<'_>,
         keys: &[Key],
-        digester: &Digester,
+        keeping: &Keeping,
     ) -> Result<Page, Failure> {
-        let found = extract(&self.page, body, "snapshot")?;
-        let array = match self.items.of(&found) {
-            Some(raw) if raw != "null" => raw,
-            _ if self.items_optional => "[]",
-            _ => return Err(malformed("snapshot: expected an array of rows")),
-        };
-        let raws: Vec<&RawValue> = serde_json::from_str(array)
-            .map_err(|_| malformed("snapshot: expected an array of rows"))?;
-        let mut rows = Vec::with_capacity(raws.len());
-        let mut last_key = None;
-        for raw in &raws {
-            let found = self.rows.row.extract(raw.get()).map_err(|e| broken("row", &e))?;
-            last_key = self.rows.key.of(&found).and_then(value::text).map(|key| key.into_owned());
-            if !self.rows.counts(&found) {
-                continue;
-            }
-            let row = self.rows.read(body, &found, digester)?;
-            if keys.is_empty() || keys.binary_search(&row.key).is_ok() {
-                rows.push(row);
-            }
-        }
-        let number = |slot: Option<Slot>| value::number(slot?.of(&found)?);
-        let label = |slot: Option<Slot>| value::label(slot?.of(&found)?);
-        let bookmark = self.tag.filter(|_| self.opaque).and_then(|slot| slot.of(&found));
-        let bookmark = bookmark.and_then(value::bookmark);
+        let found = extract(&self.page, reply.body, "snapshot")?;
+        let at = |spot: &Option<Spot>| spot.as_ref().and_then(|spot| spot.of(&found, reply));
+        let Rows { rows, count, last_key } = self.rows(reply.body, &found, keys, keeping)?;
+        let tag_text = at(&self.tag);
+        let bookmark = tag_text.as_deref().filter(|_| self.opaque).and_then(value::bookmark);
         if self.opaque && cursor.is_none() && bookmark.is_none() {
             return Err(malformed("snapshot: expected an opaque position"));
         }
-        let positioned = self.positioned && !self.opaque;
-        let tag = match (cursor.filter(|_| self.pinned), positioned) {
+        let tag = match (cursor.filter(|_| self.pinned), self.positioned && !self.opaque) {
             (_, false) => None,
             (Some(cursor), true) => cursor.tag,
-            (None, true) => Some(
-                number(self.tag)
-                    .ok_or_else(|| malformed("snapshot: expected a 64-bit position"))?,
-            ),
+            (None, true) => Some(position(tag_text.as_deref(), self.format, "snapshot")?),
         };
         let snapshot_id = match tag.filter(|_| self.pinned) {
             Some(tag) => Some(Label::new(tag.to_string())),
-            None => label(self.snapshot_id),
+            None => at(&self.snapshot_id).and_then(|id| value::label(&id)),
         };
-        let total = number(self.total);
-        let so_far = cursor.map_or(0, |c| c.offset) + raws.len() as u64;
-        let next = self.follows(&found, raws.len() as u64, so_far, last_key, total).map(|next| {
+        let total = at(&self.total).and_then(|total| value::number(&total));
+        let so_far = cursor.map_or(0, |c| c.offset) + count;
+        let more = at(&self.more);
+        let name = at(&self.next_name);
+        let facts = Facts {
+            count,
+            so_far,
+            last_key,
+            total,
+            more: self.more.as_ref().map(|_| more.is_some_and(|m| m == "true" || m == "\"true\"")),
+            name: name.as_deref().and_then(value::text).map(Cow::into_owned),
+        };
+        let follows = self.follows(facts);
+        check_progress(cursor, follows.as_ref())?;
+        let page = cursor.and_then(|cursor| cursor.page).unwrap_or(self.first_page);
+        let next = follows.map(|next| {
             let snapshot = snapshot_id.as_ref().map(|id| id.as_str().to_owned());
             let tag = cursor.and_then(|c| c.tag).or(tag);
-            Cursor { offset: so_far, next, tag, snapshot, total }.label()
+            let page = Some(page.saturating_add(1));
+            Cursor { offset: so_far, page, next, tag, snapshot, total }.label()
         });
-        let partial = self.rows.when.is_some() || !keys.is_empty();
+        let partial = self.partial || !keys.is_empty();
         if partial {
             check_total(cursor, total, so_far, next.is_none())?;
         }
         let total = total.filter(|_| !partial);
-        Ok(Page { epoch: label(self.epoch), tag, bookmark, snapshot_id, total, rows, next })
+        let epoch = at(&self.epoch).and_then(|epoch| value::label(&epoch));
+        Ok(Page { epoch, tag, bookmark, snapshot_id, total, rows, next })
     }
 
     /// `None`: this was the last page. Else the next page's name, where it has one.
-    fn follows(
-        &self,
-        found: &Found<'_>,
-        rows: u64,
-        so_far: u64,
-        last_key: Option<String>,
-        total: Option<u64>,
-    ) -> Option<Option<String>> {
-        let more = self.more.map(|slot| slot.of(found) == Some("true"));
+    fn follows(&self, page: Facts) -> Option<Option<String>> {
+        let Facts { count, so_far, last_key, total, more, name } = page;
         match self.advance? {
-            Advance::Next => {
-                let raw = self.next_name?.of(found)?;
-                let name = value::text(raw)?.into_owned();
-                (!name.is_empty() && more != Some(false)).then_some(Some(name))
+            Advance::Next | Advance::Url => {
+                name.filter(|name| !name.is_empty() && more != Some(false)).map(Some)
             }
-            Advance::LastKey => {
-                let more = more.unwrap_or(rows >= self.limit);
-                last_key.filter(|_| more).map(Some)
-            }
-            Advance::Offset => {
-                let more = more.unwrap_or(match total {
-                    Some(total) => so_far < total && rows > 0,
-                    None => rows >= self.limit,
-                });
-                more.then_some(None)
+            Advance::LastKey => last_key.filter(|_| more.unwrap_or(count >= self.limit)).map(Some),
+            Advance::Offset | Advance::Page => {
+                let fuller = || match total {
+                    Some(total) => so_far < total && count > 0,
+                    None => count >= self.limit,
+                };
+                more.unwrap_or_else(fuller).then_some(None)
             }
         }
+    }
+
+    fn rows(
+        &self,
+        body: &Bytes,
+        found: &Found<'_>,
+        keys: &[Key],
+        keeping: &Keeping,
+    ) -> Result<Rows, Failure> {
+        let elements = self.items.of(found).map_err(|error| match error {
+            NoItems::Missing => malformed("snapshot: expected rows, found nothing"),
+            NoItems::NoList => malformed("snapshot: expected a list of rows"),
+        })?;
+        let mut rows = Vec::with_capacity(elements.len());
+        let (count, mut last_key) = (elements.len() as u64, None);
+        for element in &elements {
+            let item = self.row.extract(element.raw).map_err(|e| broken("row", &e))?;
+            let scene = Scene { outer: found, item: &item, name: element.name.as_deref() };
+            last_key = self.rows.key_text(&scene);
+            if !self.rows.counts(&scene) {
+                continue;
+            }
+            let row = self.rows.read(body, &scene, keeping)?;
+            if keys.is_empty() || keys.binary_search(&row.key).is_ok() {
+                rows.push(row);
+            }
+        }
+        Ok(Rows { rows, count, last_key })
+    }
+}
+
+fn position(raw: Option<&str>, format: PositionFormat, of: &str) -> Result<u64, Failure> {
+    value::position(raw, format)
+        .map_err(|what| malformed(&format!("{of}: expected a 64-bit position, found {what}")))
+}
+
+/// A page that names itself as the next one would be asked for without end.
+fn check_progress(cursor: Option<&Cursor>, next: Option<&Option<String>>) -> Result<(), Failure> {
+    let named = next.and_then(|next| next.as_deref());
+    match cursor.and_then(|cursor| cursor.next.as_deref()) {
+        Some(this) if named == Some(this) => {
+            Err(malformed("snapshot: the next page is this page again"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -300,56 +362,6 @@ fn check_total(
     }
 }
 
-impl RowSlots {
-    fn new(fields: &RowFields, capabilities: &Capabilities) -> Result<Self, ProfileError> {
-        let mut row = Extractor::default();
-        let when = match &fields.when {
-            Some(rule) => Some((row.add(&rule.at)?, rule.equals.clone())),
-            None => None,
-        };
-        let time = fields.time.as_ref().map(|p| row.add(p)).transpose()?;
-        Ok(Self {
-            when,
-            key: row.add(&fields.key)?,
-            key_encoding: fields.key_encoding,
-            version: fields.version.as_ref().map(|p| row.add(p)).transpose()?,
-            time: time.map(|slot| (slot, fields.time_format)),
-            payload: row.add(&fields.payload)?,
-            payload_encoding: fields.payload_encoding,
-            payload_optional: fields.payload_optional,
-            other: capabilities.snapshot_body == SnapshotBody::Other,
-            whole: row.add("")?,
-            row,
-        })
-    }
-
-    fn counts(&self, found: &Found<'_>) -> bool {
-        let holds =
-            |(slot, equals): &(Slot, Option<Scalar>)| value::holds(slot.of(found), equals.as_ref());
-        self.when.as_ref().is_none_or(holds)
-    }
-
-    fn read(&self, body: &Bytes, found: &Found<'_>, digester: &Digester) -> Result<Row, Failure> {
-        let key: Option<Key> =
-            self.key.of(found).and_then(|raw| value::key(raw, self.key_encoding));
-        let key = key.ok_or_else(|| malformed("snapshot row: expected a key"))?;
-        let payload = match (self.payload.of(found), self.whole.of(found)) {
-            (Some(raw), _) => value::payload(body, raw, self.payload_encoding)
-                .ok_or_else(|| malformed("snapshot row: expected a base64 payload"))?,
-            (None, _) if self.payload_optional => Bytes::new(),
-            (None, Some(whole)) if self.other => body.slice_ref(whole.as_bytes()),
-            (None, _) => return Err(malformed("snapshot row: expected a payload")),
-        };
-        Ok(Row {
-            key,
-            version: self.version.and_then(|slot| value::number(slot.of(found)?)),
-            occurred_at: self.time.and_then(|(slot, format)| value::time(slot.of(found)?, format)),
-            digest: digester.digest(&payload),
-            payload,
-        })
-    }
-}
-
 fn extract<'a>(extractor: &Extractor, body: &'a Bytes, what: &str) -> Result<Found<'a>, Failure> {
     let text =
         std::str::from_utf8(body).map_err(|_| malformed(&format!("{what}: expected UTF-8")))?;
@@ -361,6 +373,6 @@ fn broken(what: &str, error: &serde_json::Error) -> Failure {
 }
 
 /// An answer that is no answer: a truncated body or a proxy's page. Asking again may help.
-fn malformed(what: &str) -> Failure {
+pub(crate) fn malformed(what: &str) -> Failure {
     Failure { class: Class::Retry { after_ms: None }, code: None, what: what.into() }
 }

@@ -21,8 +21,12 @@ use crate::secret::Secret;
 pub enum Place {
     /// A JSON body or message.
     Json,
-    /// A path or a query value.
-    Url,
+    /// A path.
+    Path,
+    /// A query's value.
+    Query,
+    /// A form field's value.
+    Form,
     /// A header's value.
     Header,
 }
@@ -48,18 +52,24 @@ enum Filter {
     PrefixEnd,
     Successor,
     Join,
+    Hex,
+    Hex16,
+    Number,
 }
 
-const FILTERS: [(&str, Filter); 6] = [
+const FILTERS: [(&str, Filter); 9] = [
     ("base64", Filter::Base64),
     ("unbase64", Filter::Unbase64),
     ("prefix_start", Filter::PrefixStart),
     ("prefix_end", Filter::PrefixEnd),
     ("successor", Filter::Successor),
     ("join", Filter::Join),
+    ("hex", Filter::Hex),
+    ("hex16", Filter::Hex16),
+    ("number", Filter::Number),
 ];
 
-const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "position",
     "position_next",
     "token",
@@ -67,6 +77,7 @@ const NAMES: [&str; 11] = [
     "nonce",
     "limit",
     "offset",
+    "page",
     "next",
     "tag",
     "subscription",
@@ -88,6 +99,8 @@ pub struct Values<'a> {
     pub limit: Option<u64>,
     /// Rows so far.
     pub offset: Option<u64>,
+    /// The page's number.
+    pub page: Option<u64>,
     /// The next page's name.
     pub next: Option<&'a str>,
     /// The first page's position.
@@ -189,6 +202,7 @@ impl Template {
         }
         parts.push(Part::Text(rest.to_owned()));
         let template = Self { parts, place };
+        template.check_lists()?;
         template.check()?;
         Ok(template)
     }
@@ -214,6 +228,53 @@ impl Template {
             }
         }
         Ok(out)
+    }
+
+    /// Fills the template in; of one that is a list and nothing else, once for each element.
+    ///
+    /// # Errors
+    /// Like [`Self::render`].
+    pub fn render_each(&self, values: &Values<'_>) -> Result<Vec<String>, TemplateError> {
+        let Some((name, filters)) = self.lone_list() else { return Ok(vec![self.render(values)?]) };
+        let Value::List(list) = filtered(values.value(name)?, filters, name)? else {
+            return Ok(Vec::new());
+        };
+        let encoded = |item| {
+            let mut out = String::new();
+            self.place.encode(&mut out, Value::Text(item), false, name).map(|()| out)
+        };
+        list.into_iter().map(encoded).collect()
+    }
+
+    /// The list that the template consists of, if it does.
+    fn lone_list(&self) -> Option<(&str, &[Filter])> {
+        match self.parts.as_slice() {
+            [Part::Text(before), Part::Slot { name, filters, .. }, Part::Text(behind)]
+                if is_list(name, filters) && before.is_empty() && behind.is_empty() =>
+            {
+                Some((name, filters))
+            }
+            _ => None,
+        }
+    }
+
+    /// A list stands by itself in JSON, and makes a parameter of each element in a query or form.
+    fn check_lists(&self) -> Result<(), TemplateError> {
+        let repeats = matches!(self.place, Place::Query | Place::Form);
+        if repeats && self.lone_list().is_some() {
+            return Ok(());
+        }
+        for part in &self.parts {
+            match part {
+                Part::Slot { name, filters, in_string }
+                    if is_list(name, filters) && (*in_string || self.place != Place::Json) =>
+                {
+                    return Err(TemplateError::ListAsText { name: name.clone() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Renders with samples, so that a wrong template is found when the profile is loaded.
@@ -275,10 +336,11 @@ fn parse_slot(
                 .ok_or_else(|| TemplateError::UnknownFilter { name: word.to_owned() })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    if name == "keys" && in_string && !filters.contains(&Filter::Join) {
-        return Err(TemplateError::ListAsText { name });
-    }
     Ok(Part::Slot { name, filters, in_string })
+}
+
+fn is_list(name: &str, filters: &[Filter]) -> bool {
+    name == "keys" && !filters.contains(&Filter::Join)
 }
 
 impl Values<'_> {
@@ -300,6 +362,7 @@ impl Values<'_> {
             "nonce" => Some(text(self.nonce)),
             "limit" => self.limit.map(Value::Number),
             "offset" => self.offset.map(Value::Number),
+            "page" => self.page.map(Value::Number),
             "next" => self.next.map(text),
             "tag" => self.tag.map(Value::Number),
             "snapshot_id" => self.snapshot_id.map(text),
@@ -317,10 +380,20 @@ fn filtered(mut value: Value, filters: &[Filter], name: &str) -> Result<Value, T
             (filter, Value::List(list)) => Value::List(
                 list.into_iter().map(|item| filter.apply(item, name)).collect::<Result<_, _>>()?,
             ),
-            (filter, Value::Text(text)) => Value::Text(filter.apply(text, name)?),
+            (Filter::Hex, Value::Number(number)) => Value::Text(format!("{number:x}").into_bytes()),
+            (Filter::Hex16, Value::Number(number)) => {
+                Value::Text(format!("{number:016x}").into_bytes())
+            }
+            (Filter::Number, Value::Number(number)) => Value::Number(number),
+            (Filter::Number, Value::Text(text)) => {
+                let unsafe_here = || TemplateError::Unsafe { name: name.to_owned() };
+                let digits = String::from_utf8(text).ok().filter(|text| is_number(text));
+                Value::Number(digits.and_then(|d| d.parse().ok()).ok_or_else(unsafe_here)?)
+            }
             (filter, Value::Number(number)) => {
                 Value::Text(filter.apply(number.to_string().into_bytes(), name)?)
             }
+            (filter, Value::Text(text)) => Value::Text(filter.apply(text, name)?),
         };
     }
     Ok(value)
@@ -336,6 +409,10 @@ impl Filter {
             // An empty key would be none at all; a single zero byte is the first that can be.
             Self::PrefixStart if bytes.is_empty() => Ok(vec![0]),
             Self::PrefixStart | Self::Join => Ok(bytes),
+            // Only a number has them, and `number` has none to give for the elements of a list.
+            Self::Hex | Self::Hex16 | Self::Number => {
+                Err(TemplateError::Unsafe { name: name.to_owned() })
+            }
             Self::PrefixEnd => Ok(prefix_end(bytes)),
             Self::Successor => {
                 bytes.push(0);
@@ -343,6 +420,11 @@ impl Filter {
             }
         }
     }
+}
+
+fn is_number(text: &str) -> bool {
+    let plain = text == "0" || !text.starts_with('0');
+    plain && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The smallest byte string above every one that begins with `bytes`. For the empty prefix, and one
@@ -381,7 +463,9 @@ impl Place {
             (_, Value::List(_)) => {
                 return Err(TemplateError::ListAsText { name: name.to_owned() });
             }
-            (Self::Url, Value::Text(text)) => percent_encode(out, &text),
+            (Self::Path | Self::Query | Self::Form, Value::Text(text)) => {
+                percent_encode(out, &text);
+            }
             (Self::Header, Value::Text(text)) => {
                 if !text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
                     return Err(refused());
@@ -449,7 +533,7 @@ mod tests {
     fn url_values_are_percent_encoded() {
         let values = values(&[], "a/../b?c=d&é %\r\n");
         assert_eq!(
-            render("/x/{{ next }}", Place::Url, &values).unwrap(),
+            render("/x/{{ next }}", Place::Query, &values).unwrap(),
             "/x/a%2F..%2Fb%3Fc%3Dd%26%C3%A9%20%25%0D%0A"
         );
     }

@@ -9,7 +9,7 @@ use unbroken_core::bookmark::Bookmark;
 use unbroken_core::ids::{Key, Label};
 use unbroken_core::time::UnixMicros;
 
-use crate::generic::profile::{Encoding, Scalar, TimeFormat};
+use crate::generic::profile::{Encoding, PositionFormat, Scalar, TimeFormat};
 
 /// A JSON text's content, or a number's or boolean's own text. `None` for null, arrays, objects.
 pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
@@ -27,6 +27,51 @@ pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
 pub(crate) fn number(raw: &str) -> Option<u64> {
     let text = text(raw)?;
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// A position, exactly. `Err` says what is there instead, in words that show none of it.
+pub(crate) fn position(raw: Option<&str>, format: PositionFormat) -> Result<u64, &'static str> {
+    let raw = raw.ok_or("nothing")?;
+    let is_text = raw.starts_with('"');
+    let Some(text) = text(raw) else {
+        return Err(match raw.as_bytes().first() {
+            Some(b'[') => "an array",
+            Some(b'{') => "an object",
+            _ => "null",
+        });
+    };
+    if text.is_empty() {
+        return Err("an empty text");
+    }
+    let (digits, radix) = match format {
+        PositionFormat::Decimal => (text.as_ref(), 10),
+        PositionFormat::Hex if !is_text => return Err("a number, not a hexadecimal text"),
+        PositionFormat::Hex => {
+            let bare = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+            (bare.unwrap_or(text.as_ref()), 16)
+        }
+    };
+    if !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
+        return u64::from_str_radix(digits, radix).map_err(|_| "a number beyond 64 bits");
+    }
+    Err(wrong_position(raw, &text))
+}
+
+/// What a scalar that is no position is.
+fn wrong_position(raw: &str, text: &str) -> &'static str {
+    match raw {
+        "true" | "false" => return "a boolean",
+        _ => {}
+    }
+    let below = text.strip_prefix('-');
+    let digits = below.unwrap_or(text);
+    let numeric = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
+    match (numeric, below) {
+        (true, Some(_)) => "a negative number",
+        (true, None) => "a number with a fraction or an exponent",
+        (false, _) => "a text that is no number",
+    }
 }
 
 /// An opaque position: the content of a text, or a number's own text.
@@ -115,6 +160,51 @@ mod tests {
             ("[1]", None),
         ] {
             assert_eq!(number(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn positions_are_exact_or_refused_and_say_what_is_there() {
+        let decimal = |raw| position(Some(raw), PositionFormat::Decimal);
+        for (raw, expected) in [
+            ("0", Ok(0)),
+            ("9007199254740993", Ok(9_007_199_254_740_993)),
+            ("\"18446744073709551615\"", Ok(u64::MAX)),
+            ("\"007\"", Ok(7)),
+            ("18446744073709551616", Err("a number beyond 64 bits")),
+            ("-1", Err("a negative number")),
+            ("\"-9223372036854775808\"", Err("a negative number")),
+            ("12.0", Err("a number with a fraction or an exponent")),
+            ("1e3", Err("a number with a fraction or an exponent")),
+            ("\"9.007199254740993e15\"", Err("a number with a fraction or an exponent")),
+            ("\"\"", Err("an empty text")),
+            ("\"+1\"", Err("a text that is no number")),
+            ("\" 1\"", Err("a text that is no number")),
+            ("\"1f\"", Err("a text that is no number")),
+            ("\"\u{0661}\"", Err("a text that is no number")),
+            ("true", Err("a boolean")),
+            ("null", Err("null")),
+            ("[1]", Err("an array")),
+            ("{}", Err("an object")),
+        ] {
+            assert_eq!(decimal(raw), expected, "{raw}");
+        }
+        assert_eq!(position(None, PositionFormat::Decimal), Err("nothing"));
+    }
+
+    #[test]
+    fn hexadecimal_positions_have_a_prefix_or_none() {
+        for (raw, expected) in [
+            ("\"ff\"", Ok(255)),
+            ("\"0xFF\"", Ok(255)),
+            ("\"00000000000000ff\"", Ok(255)),
+            ("\"0xffffffffffffffff\"", Ok(u64::MAX)),
+            ("\"10000000000000000\"", Err("a number beyond 64 bits")),
+            ("\"0x\"", Err("a text that is no number")),
+            ("\"xyz\"", Err("a text that is no number")),
+            ("16", Err("a number, not a hexadecimal text")),
+        ] {
+            assert_eq!(position(Some(raw), PositionFormat::Hex), expected, "{raw}");
         }
     }
 

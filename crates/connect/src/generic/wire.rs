@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use unbroken_core::connector::{Capabilities, Decoded, Event, Item, Numbering};
+use unbroken_core::connector::{Capabilities, Decoded, Item, Numbering};
 use unbroken_core::ids::{Key, Label};
 
 use crate::generic::classify::Classifier;
 use crate::generic::connector::ProfileError;
-use crate::generic::digest::Digester;
+use crate::generic::event::{EventSlots, Numbers};
+use crate::generic::items::{Items, NoItems};
+use crate::generic::keeping::Keeping;
+use crate::generic::part::{Extractors, Scene};
 use crate::generic::pointer::{Extractor, Found, PointerError, Slot};
-use crate::generic::profile::{
-    Encoding, EventFields, FrameKind, FrameRule, FramesProfile, Rule, Scalar, TimeFormat,
-};
+use crate::generic::profile::{FrameKind, FrameRule, FramesProfile, PositionFormat, Rule, Scalar};
 use crate::generic::value;
 
 /// The profile's frames, ready for use.
@@ -24,15 +25,14 @@ pub(crate) struct Wire {
     kinds: Vec<Kind>,
     subscription: Option<Slot>,
     epoch: Option<Slot>,
-    items: Option<Items>,
+    items: Option<(Items, Extractor)>,
     event: EventSlots,
     ack: Option<Slot>,
     covered: Option<Slot>,
     refused: Option<Slot>,
     heartbeat: Option<Slot>,
     closing: Option<(Slot, u32)>,
-    positioned: bool,
-    opaque: bool,
+    numbers: Numbers,
     bookmark: Option<Slot>,
 }
 
@@ -47,29 +47,6 @@ struct Kind {
 struct Condition {
     at: Slot,
     equals: Option<Scalar>,
-}
-
-/// Events in an array have their own extractor, run on each.
-#[derive(Clone, Debug)]
-struct Items {
-    at: Slot,
-    item: Extractor,
-}
-
-#[derive(Clone, Debug)]
-struct EventSlots {
-    sequence: Option<Slot>,
-    key: Slot,
-    key_encoding: Encoding,
-    id: Option<Slot>,
-    kind: Option<Slot>,
-    time: Option<(Slot, TimeFormat)>,
-    payload: Slot,
-    payload_encoding: Encoding,
-    payload_optional: bool,
-    deleted: Option<Condition>,
-    /// For the reasons of poison: which pointer, never what it held.
-    names: Box<EventFields>,
 }
 
 fn add(extractor: &mut Extractor, pointer: Option<&String>) -> Result<Option<Slot>, PointerError> {
@@ -101,28 +78,11 @@ impl Kind {
     }
 }
 
-impl EventSlots {
-    fn new(event: &mut Extractor, fields: &EventFields) -> Result<Self, PointerError> {
-        Ok(Self {
-            sequence: add(event, fields.sequence.as_ref())?,
-            key: event.add(&fields.key)?,
-            key_encoding: fields.key_encoding,
-            id: add(event, fields.id.as_ref())?,
-            kind: add(event, fields.kind.as_ref())?,
-            time: add(event, fields.time.as_ref())?.map(|slot| (slot, fields.time_format)),
-            payload: event.add(&fields.payload)?,
-            payload_encoding: fields.payload_encoding,
-            payload_optional: fields.payload_optional,
-            deleted: fields.deleted.as_ref().map(|rule| Condition::new(event, rule)).transpose()?,
-            names: Box::new(fields.clone()),
-        })
-    }
-}
-
 impl Wire {
     pub(crate) fn new(
         profile: &FramesProfile,
         capabilities: &Capabilities,
+        format: PositionFormat,
     ) -> Result<Self, ProfileError> {
         let mut frame = Extractor::default();
         let kinds = profile
@@ -130,13 +90,20 @@ impl Wire {
             .iter()
             .map(|rule| Kind::new(&mut frame, rule))
             .collect::<Result<_, _>>()?;
-        let (items, event) = match &profile.event.items {
+        let fields = &profile.event;
+        let (items, event) = match &fields.items {
             Some(pointer) => {
+                let how = (fields.items_map, fields.items_optional);
+                let items = Items::new(pointer, &mut frame, how)?;
                 let mut item = Extractor::default();
-                let event = EventSlots::new(&mut item, &profile.event)?;
-                (Some(Items { at: frame.add(pointer)?, item }), event)
+                let extractors = Extractors { outer: &mut frame, item: Some(&mut item) };
+                let event = EventSlots::new(extractors, fields)?;
+                (Some((items, item)), event)
             }
-            None => (None, EventSlots::new(&mut frame, &profile.event)?),
+            None => {
+                let extractors = Extractors { outer: &mut frame, item: None };
+                (None, EventSlots::new(extractors, fields)?)
+            }
         };
         let closing = match (&profile.closing.within_s, &profile.closing.within_ms) {
             (Some(pointer), _) => Some((frame.add(pointer)?, 1_000)),
@@ -145,10 +112,10 @@ impl Wire {
         };
         let opaque = capabilities.position == Numbering::Opaque;
         let positioned = capabilities.position != Numbering::None;
-        if positioned && event.sequence.is_none() && !(opaque && profile.bookmark.is_some()) {
+        if positioned && fields.sequence.is_none() && !(opaque && profile.bookmark.is_some()) {
             return Err(ProfileError::NoSequence);
         }
-        if opaque && event.sequence.is_some() && !capabilities.position_unique {
+        if opaque && fields.sequence.is_some() && !capabilities.position_unique {
             return Err(ProfileError::SharedBookmark);
         }
         let bookmark = add(&mut frame, profile.bookmark.as_ref().filter(|_| opaque))?;
@@ -164,8 +131,7 @@ impl Wire {
             items,
             event,
             closing,
-            positioned,
-            opaque,
+            numbers: Numbers { positioned, opaque, format },
             bookmark,
         })
     }
@@ -174,16 +140,17 @@ impl Wire {
         &self,
         bytes: &Bytes,
         classifier: &Classifier,
-        digester: &Digester,
+        keeping: &Keeping,
         wanted: impl FnOnce() -> Arc<[Key]>,
     ) -> Decoded {
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return poison(bytes, "frame: expected UTF-8".into());
+            return poison(keeping.poison(bytes, "frame: expected UTF-8".into()));
         };
         let found = match self.frame.extract(text) {
             Ok(found) => found,
             Err(error) => {
-                return poison(bytes, Label::new(format!("frame: {}", shape(&error))));
+                let reason = Label::new(format!("frame: {}", shape(&error)));
+                return poison(keeping.poison(bytes, reason));
             }
         };
         let label = |slot: Option<Slot>| value::label(slot?.of(&found)?);
@@ -195,8 +162,8 @@ impl Wire {
         let kind = self.kinds.iter().find(|kind| kind.holds(&found)).map(|kind| kind.is);
         match kind {
             None => decoded.items.push(Item::Unknown),
-            Some(FrameKind::Event) => self.events(&mut decoded, bytes, &found, false, digester),
-            Some(FrameKind::Deletion) => self.events(&mut decoded, bytes, &found, true, digester),
+            Some(FrameKind::Event) => self.events(&mut decoded, bytes, &found, false, keeping),
+            Some(FrameKind::Deletion) => self.events(&mut decoded, bytes, &found, true, keeping),
             Some(FrameKind::Ack) => {
                 decoded.items.extend(self.dark(&found, wanted));
                 decoded.items.extend(self.said(self.ack, &found));
@@ -229,7 +196,7 @@ impl Wire {
 
     /// An opaque position at this place.
     fn said(&self, slot: Option<Slot>, found: &Found<'_>) -> Option<Item> {
-        let at = value::bookmark(slot.filter(|_| self.opaque)?.of(found)?)?;
+        let at = value::bookmark(slot.filter(|_| self.numbers.opaque)?.of(found)?)?;
         Some(Item::Bookmark { at })
     }
 
@@ -239,7 +206,7 @@ impl Wire {
             |slot: Option<Slot>| serde_json::from_str::<Vec<&RawValue>>(slot?.of(found)?).ok();
         let refused = array(self.refused).map_or(0, |refused| refused.len());
         let left_out = array(self.covered).map_or(0, |covered| {
-            let encoding = self.event.key_encoding;
+            let encoding = self.event.key_encoding();
             let covered: BTreeSet<Key> =
                 covered.iter().filter_map(|raw| value::key(raw.get(), encoding)).collect();
             wanted().iter().filter(|key| !covered.contains(*key)).count()
@@ -249,8 +216,9 @@ impl Wire {
     }
 
     fn position(&self, slot: Option<Slot>, found: &Found<'_>) -> Option<u64> {
-        slot.filter(|_| self.positioned && !self.opaque)
-            .and_then(|slot| value::number(slot.of(found)?))
+        let numbers = self.numbers;
+        let slot = slot.filter(|_| numbers.positioned && !numbers.opaque)?;
+        value::position(slot.of(found), numbers.format).ok()
     }
 
     fn events(
@@ -259,89 +227,50 @@ impl Wire {
         bytes: &Bytes,
         found: &Found<'_>,
         deleted: bool,
-        digester: &Digester,
+        keeping: &Keeping,
     ) {
-        let Some(items) = &self.items else {
-            decoded.items.push(self.event(bytes, found, deleted, digester));
+        let Some((items, extractor)) = &self.items else {
+            let scene = Scene { outer: found, item: found, name: None };
+            decoded.items.push(self.event(bytes, bytes, &scene, deleted, keeping));
             return;
         };
-        let array = items.at.of(found).unwrap_or("[]");
-        let Ok(raws) = serde_json::from_str::<Vec<&RawValue>>(array) else {
-            decoded.items.push(poisoned(bytes, "frame.items: expected an array".into()));
-            return;
+        let elements = match items.of(found) {
+            Ok(elements) => elements,
+            Err(NoItems::Missing) => return decoded.items.push(Item::Unknown),
+            Err(NoItems::NoList) => {
+                let reason = "frame.items: expected a list".into();
+                return decoded.items.push(keeping.poison(bytes, reason));
+            }
         };
-        decoded.items.reserve(raws.len());
-        for raw in raws {
-            let item = match items.item.extract(raw.get()) {
-                Ok(found) => self.event(bytes, &found, deleted, digester),
+        decoded.items.reserve(elements.len());
+        for element in elements {
+            let whole = bytes.slice_ref(element.raw.as_bytes());
+            let item = match extractor.extract(element.raw) {
+                Ok(item) => {
+                    let scene = Scene { outer: found, item: &item, name: element.name.as_deref() };
+                    self.event(bytes, &whole, &scene, deleted, keeping)
+                }
                 Err(error) => {
-                    let reason = Label::new(format!("frame.items: {}", shape(&error)));
-                    poisoned(&bytes.slice_ref(raw.get().as_bytes()), reason)
+                    keeping.poison(&whole, Label::new(format!("frame.items: {}", shape(&error))))
                 }
             };
             decoded.items.push(item);
         }
     }
 
-    fn event(&self, bytes: &Bytes, found: &Found<'_>, deleted: bool, digester: &Digester) -> Item {
-        let slots = &self.event;
-        match slots.read(bytes, found, deleted, (self.positioned, self.opaque), digester) {
+    fn event(
+        &self,
+        frame: &Bytes,
+        whole: &Bytes,
+        scene: &Scene<'_>,
+        deleted: bool,
+        keeping: &Keeping,
+    ) -> Item {
+        match self.event.read(frame, scene, deleted, self.numbers, keeping) {
             Ok(event) => Item::Event(event),
-            Err(reason) => poisoned(bytes, reason),
+            Err(reason) => keeping.poison(whole, reason),
         }
     }
-}
-
-impl EventSlots {
-    fn read(
-        &self,
-        bytes: &Bytes,
-        found: &Found<'_>,
-        deleted: bool,
-        (positioned, opaque): (bool, bool),
-        digester: &Digester,
-    ) -> Result<Event, Label> {
-        let deleted = deleted || self.deleted.as_ref().is_some_and(|rule| rule.holds(found));
-        let key = self.key.of(found).and_then(|raw| value::key(raw, self.key_encoding));
-        let key = key.ok_or_else(|| expected(&self.names.key, "a key"))?;
-        let bookmark = match self.sequence.filter(|_| opaque) {
-            None => None,
-            Some(slot) => {
-                let bookmark = slot.of(found).and_then(value::bookmark);
-                let pointer = self.names.sequence.as_deref().unwrap_or_default();
-                Some(bookmark.ok_or_else(|| expected(pointer, "an opaque position"))?)
-            }
-        };
-        let sequence = match self.sequence.filter(|_| positioned && !opaque) {
-            None => None,
-            Some(slot) => {
-                let number = slot.of(found).and_then(value::number);
-                let pointer = self.names.sequence.as_deref().unwrap_or_default();
-                Some(number.ok_or_else(|| expected(pointer, "a 64-bit position"))?)
-            }
-        };
-        let payload = match self.payload.of(found) {
-            Some(raw) => value::payload(bytes, raw, self.payload_encoding)
-                .ok_or_else(|| expected(&self.names.payload, "base64"))?,
-            None if deleted || self.payload_optional => Bytes::new(),
-            None => return Err(expected(&self.names.payload, "a payload")),
-        };
-        Ok(Event {
-            key,
-            sequence,
-            bookmark,
-            event_id: self.id.and_then(|slot| value::label(slot.of(found)?)),
-            kind: self.kind.and_then(|slot| value::label(slot.of(found)?)),
-            deleted,
-            occurred_at: self.time.and_then(|(slot, format)| value::time(slot.of(found)?, format)),
-            digest: if deleted { 0 } else { digester.digest(&payload) },
-            payload,
-        })
-    }
-}
-
-fn expected(pointer: &str, what: &str) -> Label {
-    Label::new(format!("event{pointer}: expected {what}"))
 }
 
 /// Where the JSON broke, without any of it.
@@ -354,10 +283,6 @@ pub(crate) fn shape(error: &serde_json::Error) -> String {
     format!("{kind} at line {} column {}", error.line(), error.column())
 }
 
-fn poisoned(bytes: &Bytes, reason: Label) -> Item {
-    Item::Poison { reason, bytes: bytes.clone() }
-}
-
-fn poison(bytes: &Bytes, reason: Label) -> Decoded {
-    Decoded { items: vec![poisoned(bytes, reason)], ..Decoded::default() }
+fn poison(item: Item) -> Decoded {
+    Decoded { items: vec![item], ..Decoded::default() }
 }

@@ -26,6 +26,8 @@ pub struct Answer {
     pub status: u16,
     /// `Retry-After`, in milliseconds from its arrival.
     pub retry_after_ms: Option<u64>,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Bytes,
 }
@@ -34,6 +36,13 @@ impl Answer {
     /// Whether the status is 2xx. A redirect is not: where a bearer goes is configured, not told.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// A header's value, if it is there and is text. Of one that came several times, all of them.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let values: Option<Vec<&str>> =
+            self.headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
+        values.filter(|values| !values.is_empty()).map(|values| values.join(", "))
     }
 }
 
@@ -107,6 +116,7 @@ impl Http {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| retry_after_ms(value, Timestamp::now()));
+        let headers = std::mem::take(response.headers_mut());
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(failed("answer"))? {
             if body.len() + chunk.len() > self.body_bytes_max {
@@ -114,7 +124,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, retry_after_ms, body: body.freeze() })
+        Ok(Answer { status, retry_after_ms, headers, body: body.freeze() })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod error;
 mod http;
+mod next_url;
 mod origin;
 mod request;
 mod retry_after;
@@ -15,6 +16,7 @@ mod tls;
 
 pub use error::TransportError;
 pub use http::{Answer, Http};
+pub use next_url::{NextUrlError, follow};
 pub use origin::{Origin, OriginError};
 pub use request::{Header, Method, Request};
 pub use retry_after::retry_after_ms;

@@ -116,7 +116,7 @@ impl Stream {
                 None => parked.event.sequence,
             };
             let first = spare.parked.iter().filter_map(known).min();
-            let reach = held.map(|held| if contiguous { held + 1 } else { held });
+            let reach = held.map(|held| if contiguous { held.saturating_add(1) } else { held });
             first.is_some() && first <= reach
         };
         if joined {

@@ -13,7 +13,7 @@ use crate::machine::stream::{Jump, Stream};
 use crate::machine::timer::Timer;
 use crate::machine::{CloseHow, Phase, Proof, Rung};
 use crate::position::Position;
-use crate::record::{Body, Change, Effect, GapCause, Origin};
+use crate::record::{Body, Change, Effect, GapCause, Origin, QUARANTINE_BYTES_MAX, Quarantined};
 
 impl Stream {
     /// A frame has come.
@@ -48,6 +48,11 @@ impl Stream {
                 Item::Closing { .. } => self.handle_closing(cx, conn),
                 Item::Unknown => self.count_foreign(),
                 Item::Poison { reason, bytes } => self.quarantine(cx, conn, reason, bytes),
+                Item::Withheld { reason, shape, length, digest } => {
+                    let bytes = shape.slice(..shape.len().min(QUARANTINE_BYTES_MAX));
+                    let kept = Quarantined { conn: Some(conn), reason, length, digest, bytes };
+                    self.write_quarantined(cx, conn, kept);
+                }
             }
         }
         if self.is_first(conn) {

@@ -23,9 +23,6 @@ impl Stream {
         reason: Label,
         bytes: Bytes,
     ) {
-        if let Some(link) = self.link_mut(conn) {
-            link.poisoned_at = Some(cx.now.at);
-        }
         let quarantined = Quarantined {
             conn: Some(conn),
             reason,
@@ -33,6 +30,19 @@ impl Stream {
             digest: digest(&bytes),
             bytes: bytes.slice(..bytes.len().min(QUARANTINE_BYTES_MAX)),
         };
+        self.write_quarantined(cx, conn, quarantined);
+    }
+
+    /// Writes down what is kept of such bytes, and what they put in doubt.
+    pub(super) fn write_quarantined(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        quarantined: Quarantined,
+    ) {
+        if let Some(link) = self.link_mut(conn) {
+            link.poisoned_at = Some(cx.now.at);
+        }
         self.write(cx, Body::Quarantined(quarantined));
         self.poison_run += 1;
         if self.is_first(conn) {

@@ -437,7 +437,7 @@ impl Stream {
         }
         let contiguous = cx.config.capabilities.position == Numbering::Contiguous;
         match (tag, first) {
-            (Some(tag), Some(first)) if contiguous && first <= tag + 1 => {
+            (Some(tag), Some(first)) if contiguous && first.saturating_sub(1) <= tag => {
                 return Verdict::Install(Witness::Contiguous);
             }
             (Some(_), Some(_)) if contiguous => {

@@ -22,6 +22,7 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
 
 fn resolve_source(source: &mut SourceConfig, folder: &Path) {
     let files = source.agents_file.iter_mut().chain(&mut source.ca_file);
+    let files = files.chain(&mut source.fields.hash_key_file);
     files.for_each(|path| join(folder, path));
     if let ProfileOrigin::File(path) = &mut source.profile.origin {
         join(folder, path);

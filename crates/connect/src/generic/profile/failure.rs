@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::generic::classify::ClassName;
 use crate::generic::profile::Scalar;
 
-/// See [`Profile::classify`].
+/// See [`crate::generic::Profile::classify`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClassifyProfile {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::generic::profile::{Encoding, Rule, Scalar, TimeFormat};
 
-/// See [`Profile::frames`].
+/// See [`crate::generic::Profile::frames`].
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FramesProfile {
@@ -67,13 +67,21 @@ pub struct FrameRule {
     pub is: FrameKind,
 }
 
-/// Where an event's parts are. With `items` every pointer is into the item, else into the frame.
+/// Where an event's parts are. With `items` every pointer is into the item, and behind `outer:`
+/// into the frame (not for the payload); else all are into the frame.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventFields {
-    /// Pointer (in the frame) to an array of events.
+    /// Pointer (in the frame) to an array of events. A `*` in it stands for every element on the
+    /// way. A frame of this kind without it is not known.
     pub items: Option<String>,
-    /// Pointer to the position: a number or a decimal text.
+    /// The events may be the members of an object instead; `@name` is then a member's name.
+    #[serde(default)]
+    pub items_map: bool,
+    /// The array may be left out: then there are no events.
+    #[serde(default)]
+    pub items_optional: bool,
+    /// Pointer to the position, as `position_format` says.
     pub sequence: Option<String>,
     /// Pointer to the key.
     pub key: String,

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// See [`Profile::messages`]. All are templates for JSON.
+/// See [`crate::generic::Profile::messages`]. All are templates for JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MessagesProfile {

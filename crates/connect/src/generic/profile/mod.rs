@@ -14,4 +14,4 @@ pub use frames::{
 pub use messages::{MessagesProfile, SubscribeMessages};
 pub use root::{Profile, StreamProfile, TokenProfile};
 pub use snapshot::{Advance, HeadProfile, RequestProfile, RowFields, SnapshotProfile};
-pub use value::{Encoding, Rule, Scalar, TimeFormat};
+pub use value::{Encoding, PositionFormat, Rule, Scalar, TimeFormat};

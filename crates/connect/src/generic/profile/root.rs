@@ -6,7 +6,7 @@ use serde::Deserialize;
 use unbroken_core::connector::Capabilities;
 
 use crate::generic::profile::{
-    ClassifyProfile, FramesProfile, HeadProfile, MessagesProfile, SnapshotProfile,
+    ClassifyProfile, FramesProfile, HeadProfile, MessagesProfile, PositionFormat, SnapshotProfile,
 };
 
 /// A source as data. Paths only: hosts come from the user's configuration. Pointers are JSON
@@ -23,6 +23,9 @@ pub struct Profile {
     /// Values for templates; the user may set any of them.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
+    /// How positions are written, in frames and pages, unless they are opaque.
+    #[serde(default)]
+    pub position_format: PositionFormat,
     /// How tokens are asked for.
     #[serde(default)]
     pub token: TokenProfile,

@@ -16,6 +16,18 @@ pub enum Encoding {
     Base64,
 }
 
+/// How positions are written, wherever they stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PositionFormat {
+    /// As a whole number, or a text of decimal digits.
+    #[default]
+    Decimal,
+    /// As a text of hexadecimal digits, with `0x` before them or without. In templates the filters
+    /// `hex` and `hex16` write one.
+    Hex,
+}
+
 /// How a time is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
