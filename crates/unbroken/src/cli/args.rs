@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use unbroken::render::RECORD_KINDS;
 
 /// Turns an unreliable event feed into an unbroken record.
 ///
@@ -39,6 +40,12 @@ pub(crate) enum Command {
     State(StateArgs),
     /// Print the log
     Events(EventsArgs),
+    /// Write a part of the log as JSON lines, to a file or to stdout
+    ///
+    /// `unbroken events` follows the log; this takes a part of it away. A file is there whole or
+    /// not at all; with --append an earlier export is gone on with from its last line, also if it
+    /// was interrupted. Only what is durable is written, also while a service runs.
+    Export(ExportArgs),
     /// Print the gap ledger: every interval the vendor lost
     Gaps(GapsArgs),
     /// Check the record: the log, its ledger, and the store against both
@@ -233,6 +240,48 @@ pub(crate) struct EventsArgs {
     /// Stop after so many records
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+}
+
+/// What each line of an export is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvelopeArg {
+    /// A record as `unbroken events` prints it
+    Record,
+    /// A CloudEvent 1.0 with the record's fields as data
+    Cloudevents,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Write to this file, which must be new [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Go on with the file of an earlier export
+    #[arg(long, requires = "output", conflicts_with = "after")]
+    pub(crate) append: bool,
+    /// Begin after this cursor (`journal_id:offset`), or after this offset
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<String>,
+    /// End with this cursor, or with this offset [default: the end of what is durable]
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) until: Option<String>,
+    /// Only what was received at this time or later (a date, or a time with its offset)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only what was received before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Only this stream (`source/stream`); may be given more than once
+    #[arg(long, value_name = "STREAM")]
+    pub(crate) stream: Vec<String>,
+    /// Only records of this kind; may be given more than once
+    #[arg(long, value_name = "KIND", value_parser = RECORD_KINDS)]
+    pub(crate) kind: Vec<String>,
+    /// What each line is
+    #[arg(long, value_enum, default_value_t = EnvelopeArg::Record)]
+    pub(crate) format: EnvelopeArg,
 }
 
 #[derive(Debug, Args)]

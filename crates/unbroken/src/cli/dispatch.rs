@@ -11,7 +11,7 @@ use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
-    check, completions, control, demo, events, gaps, init, kill, man, rebuild, repair, run,
+    check, completions, control, demo, events, export, gaps, init, kill, man, rebuild, repair, run,
     simulate, state, status, verify,
 };
 
@@ -37,6 +37,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Status(args) => status::run(&args),
         Command::State(args) => state::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Gaps(args) => gaps::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Verify(args) => verify::run(&args),

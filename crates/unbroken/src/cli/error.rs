@@ -45,6 +45,12 @@ pub(crate) enum CliError {
     Task(String),
     #[error("`{0}` is not a cursor")]
     Cursor(String),
+    #[error("{} is there already", .0.display())]
+    ExportExists(PathBuf),
+    #[error("{} does not end with a line of an export", .0.display())]
+    NoExport(PathBuf),
+    #[error("{option}: `{text}` is not a time")]
+    Moment { option: &'static str, text: String },
     #[error("a service is running on this data")]
     Running,
     #[error("`{0}` is not a log level")]
@@ -90,6 +96,13 @@ impl CliError {
                 "use the `cursor` of a line that `unbroken events` printed, or an offset"
                     .to_owned(),
             ),
+            Self::ExportExists(_) => {
+                Some("go on with it by --append, or name another file".to_owned())
+            }
+            Self::NoExport(_) => Some("name the file of an earlier `unbroken export`".to_owned()),
+            Self::Moment { .. } => {
+                Some("write it as 2026-11-24, or as 2026-11-24T06:00:00Z".to_owned())
+            }
             Self::Running => Some("stop it first: `unbroken control stop`".to_owned()),
             Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unbroken::place;
 use unbroken::render::{RECORD_HEADINGS, Table, record_json, record_row};
-use unbroken_journal::{Batches, Cursor, Reader};
+use unbroken_journal::{Batches, Cursor, JournalError, Reader};
 
 use super::answer::Answer;
 use super::args::{EventsArgs, FormatArg};
@@ -42,8 +42,22 @@ pub(crate) fn run(args: &EventsArgs) -> Result<Answer, CliError> {
     }
 }
 
+/// The first offset behind a cursor as printed, or behind the record with a bare offset.
+pub(super) fn offset_after(reader: &Reader, text: &str) -> Result<u64, CliError> {
+    if let Ok(offset) = text.parse::<u64>() {
+        return Ok(offset.saturating_add(1));
+    }
+    let cursor: Cursor = text.parse().map_err(|_| CliError::Cursor(text.to_owned()))?;
+    let journal = reader.journal();
+    if cursor.journal == journal {
+        Ok(cursor.offset)
+    } else {
+        Err(JournalError::AnotherJournal { cursor, journal }.into())
+    }
+}
+
 /// A cursor as printed, or a bare offset, which stands for the record with that offset.
-fn batches_after(reader: &Reader, text: &str) -> Result<Batches, CliError> {
+pub(super) fn batches_after(reader: &Reader, text: &str) -> Result<Batches, CliError> {
     if let Ok(offset) = text.parse::<u64>() {
         return Ok(reader.batches(offset.saturating_add(1))?);
     }

@@ -9,6 +9,8 @@ mod demo;
 mod dispatch;
 mod error;
 mod events;
+mod export;
+mod export_file;
 mod gaps;
 mod init;
 mod judgement;

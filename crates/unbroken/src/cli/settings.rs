@@ -8,6 +8,7 @@ use super::args::{DataArgs, LogArg};
 use super::error::CliError;
 use unbroken::config::{self, LogFormat};
 use unbroken::place;
+use unbroken_core::time::UnixMicros;
 use unbroken_store::StoreReader;
 
 /// Where a command's data is.
@@ -70,6 +71,21 @@ pub(crate) fn duration(option: &'static str, text: &str) -> Result<Duration, Cli
     if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
 }
 
+/// A time as people write it: with an offset from UTC, or a date, which stands for its beginning in
+/// UTC.
+pub(crate) fn moment(option: &'static str, text: &str) -> Result<UnixMicros, CliError> {
+    let date = || {
+        // A time without an offset would be read as its date alone.
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let date: jiff::civil::Date = plain.then(|| text.parse().ok())??;
+        jiff::tz::TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()
+    };
+    let exact: Option<jiff::Timestamp> = text.parse().ok();
+    let time = exact.or_else(date);
+    let time = time.ok_or_else(|| CliError::Moment { option, text: text.to_owned() })?;
+    Ok(UnixMicros(time.as_microsecond()))
+}
+
 /// The directory that was named, if it is empty or new; else a fresh one among the temporary files.
 pub(crate) fn fresh_dir(named: Option<&Path>, prefix: &str) -> Result<PathBuf, CliError> {
     let dir = match named {
@@ -102,7 +118,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{data_dir_of, duration};
+    use super::{data_dir_of, duration, moment};
 
     #[test]
     fn durations_are_read_as_people_write_them() {
@@ -114,6 +130,16 @@ mod tests {
         assert_eq!(read("60"), None);
         assert_eq!(read("-5s"), None);
         assert_eq!(read("0s"), None);
+    }
+
+    #[test]
+    fn times_have_an_offset_or_are_dates() {
+        let read = |text| moment("--from", text).ok().map(|at| at.0 / 1_000_000);
+        assert_eq!(read("2026-11-24"), Some(1_795_478_400));
+        assert_eq!(read("2026-11-24T06:00:00Z"), Some(1_795_500_000));
+        assert_eq!(read("2026-11-24T07:00:00+01:00"), Some(1_795_500_000));
+        assert_eq!(read("2026-11-24T06:00:00"), None);
+        assert_eq!(read("yesterday"), None);
     }
 
     #[test]

@@ -44,6 +44,22 @@ pub fn kind(body: &Body) -> &'static str {
     }
 }
 
+/// Every kind of a record.
+pub const RECORD_KINDS: [&str; 12] = [
+    "change",
+    "snapshot_begin",
+    "snapshot_item",
+    "snapshot_end",
+    "snapshot_abort",
+    "gap_opened",
+    "gap_closed",
+    "progress",
+    "epoch_changed",
+    "quarantined",
+    "connection",
+    "forgotten",
+];
+
 /// Headings of [`record_row`].
 pub const RECORD_HEADINGS: [&str; 6] =
     ["offset", "received", "stream", "record", "position", "what"];

@@ -8,6 +8,7 @@
 mod check;
 mod config_errors;
 mod data;
+mod export;
 mod fixture;
 mod golden;
 mod manual;

@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "demo",
     "init",
     "check",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 16] = [
     "status",
     "state",
     "events",
+    "export",
     "gaps",
     "verify",
     "rebuild",
