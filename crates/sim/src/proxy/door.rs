@@ -56,7 +56,7 @@ pub enum Door {
 /// What the connections of a proxy have in common.
 #[derive(Debug)]
 pub(crate) struct Path {
-    pub(crate) to: SocketAddr,
+    to: Mutex<SocketAddr>,
     mark: Vec<u8>,
     weather: Mutex<Weather>,
     rng: Mutex<Rng>,
@@ -66,6 +66,10 @@ pub(crate) struct Path {
 }
 
 impl Path {
+    pub(crate) fn to(&self) -> SocketAddr {
+        *lock(&self.to)
+    }
+
     pub(crate) fn weather(&self) -> Weather {
         *lock(&self.weather)
     }
@@ -116,7 +120,7 @@ impl Proxy {
         let bound = socket(any).and_then(|socket| Ok((socket.local_addr()?, socket)));
         let (address, reserved) = bound.map_err(|source| not_opened(any, source))?;
         let path = Path {
-            to: route.to,
+            to: Mutex::new(route.to),
             mark: route.mark,
             weather: Mutex::new(route.weather),
             rng: Mutex::new(Rng::with_seed(route.seed)),
@@ -146,6 +150,11 @@ impl Proxy {
             Door::Refusing => Ok(()),
             Door::Open | Door::Ignoring => self.accept(door),
         }
+    }
+
+    /// From now on new connections lead to another server.
+    pub fn set_target(&self, to: SocketAddr) {
+        *lock(&self.path.to) = to;
     }
 
     /// The whole path is gone: new connections are refused, all open ones are reset.

@@ -21,7 +21,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// One connection, until one side ends it or it breaks.
 pub(crate) async fn carry(mut client: TcpStream, path: &Path, line: &Line) {
     sleep(Duration::from_millis(path.weather().connect_ms)).await;
-    let Ok(mut server) = TcpStream::connect(path.to).await else {
+    let Ok(mut server) = TcpStream::connect(path.to()).await else {
         count(&line.counters().unreachable);
         let _ = client.set_zero_linger();
         return;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use tokio::net::TcpStream;
 use unbroken_sim::proxy::{Door, Proxy, Route};
 
-use crate::ends::{Ended, assert_quiet, client, hear, path, say, until, until_ended};
+use crate::ends::{Echo, Ended, assert_quiet, client, hear, path, say, until, until_ended};
 
 #[tokio::test]
 async fn a_door_that_refuses_leaves_those_inside_alone_and_opens_again_in_its_place() {
@@ -59,6 +59,19 @@ async fn where_no_server_is_the_client_is_reset() {
     let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(until_ended(&mut socket).await.1, Ended::Reset);
     assert_eq!(proxy.counts().unreachable, 1);
+}
+
+#[tokio::test]
+async fn those_who_come_later_are_led_to_another_server() {
+    let (mut old, proxy) = path(1).await;
+    let mut new = Echo::start().await;
+    let mut first = client(&proxy, "old").await;
+    proxy.set_target(new.address);
+    drop(client(&proxy, "new").await);
+    assert_eq!(new.next_end().await, (b"new".to_vec(), Ended::Finished));
+    say(&mut first, "est").await;
+    drop(first);
+    assert_eq!(old.next_end().await.0, b"oldest");
 }
 
 #[tokio::test]
