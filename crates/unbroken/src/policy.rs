@@ -78,6 +78,15 @@ pub fn of_blocked(why: &Blocked) -> Policy {
     Policy { course: Course::Wait, todo }
 }
 
+/// For a stream that has been waiting for its vendor for long.
+pub fn of_long_wait() -> Policy {
+    Policy {
+        course: Course::Retry,
+        todo: "it is tried again by itself; if the reason does not explain it, `unbroken check` \
+               says how far one gets",
+    }
+}
+
 /// The table of stopped sources.
 pub fn of_halt(halt: &Halt) -> Policy {
     match halt {

@@ -22,7 +22,8 @@ pub struct Board {
 struct Inner {
     streams: BTreeMap<String, StreamStatus>,
     gaps_open: BTreeSet<(StreamId, GapId)>,
-    stopped: BTreeMap<String, Option<String>>,
+    /// Each source; of one that has stopped, why, and what a person should do.
+    stopped: BTreeMap<String, Option<(String, &'static str)>>,
     store_offset: u64,
     next_offset: u64,
 }
@@ -71,9 +72,14 @@ impl Board {
         }
     }
 
-    /// A source has stopped, and why.
-    pub fn source_stopped(&self, name: &str, why: &str) {
-        self.lock().stopped.insert(name.to_owned(), Some(why.to_owned()));
+    /// A source has stopped: why, and what a person should do. Its streams are not live any more,
+    /// whatever they were.
+    pub fn source_stopped(&self, name: &str, why: &str, todo: &'static str, now: UnixMicros) {
+        let mut inner = self.lock();
+        inner.stopped.insert(name.to_owned(), Some((why.to_owned(), todo)));
+        for status in inner.streams.values_mut().filter(|status| is_of(status, name)) {
+            note_phase(status, now, &Phase::Idle);
+        }
     }
 
     /// Whether every source has stopped.
@@ -152,15 +158,15 @@ impl Board {
     pub fn sources(&self) -> Vec<SourceStatus> {
         let inner = self.lock();
         let of = |name: &str| {
-            let prefix = format!("{name}/");
-            inner.streams.values().filter(|s| s.stream.starts_with(&prefix)).cloned().collect()
+            inner.streams.values().filter(|status| is_of(status, name)).cloned().collect()
         };
         inner
             .stopped
             .iter()
             .map(|(name, stopped)| SourceStatus {
                 name: name.clone(),
-                stopped: stopped.clone(),
+                stopped: stopped.as_ref().map(|(why, _)| why.clone()),
+                todo: stopped.as_ref().map(|(_, todo)| (*todo).to_owned()),
                 counts: SourceCounts::default(),
                 streams: of(name),
             })
@@ -171,6 +177,17 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An outage that is over before needs no person.
+const WAIT_LONG_US: i64 = 60_000_000;
+
+fn has_waited_long(status: &StreamStatus, now: UnixMicros) -> bool {
+    status.doubted_since.is_some_and(|since| now.0.saturating_sub(since.0) >= WAIT_LONG_US)
+}
+
+fn is_of(status: &StreamStatus, source: &str) -> bool {
+    status.stream.strip_prefix(source).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
@@ -193,6 +210,9 @@ fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
     };
     status.todo = match phase {
         Phase::Blocked { why } => Some(policy::of_blocked(why).todo.to_owned()),
+        Phase::Waiting { .. } if has_waited_long(status, now) => {
+            Some(policy::of_long_wait().todo.to_owned())
+        }
         _ => None,
     };
 }
@@ -221,7 +241,7 @@ fn stream_of(report: &Report) -> &str {
 #[cfg(test)]
 mod tests {
     use unbroken_core::machine::{Phase, Report};
-    use unbroken_core::time::UnixMicros;
+    use unbroken_core::time::{Millis, UnixMicros};
 
     use super::Board;
 
@@ -243,14 +263,35 @@ mod tests {
     }
 
     #[test]
+    fn a_person_is_asked_for_only_when_an_outage_lasts() {
+        let board = Board::default();
+        board.add_source("a", &[("a/s".into(), Vec::new())], UnixMicros(0));
+        let waiting = phase(Phase::Waiting { until: Millis(1), why: "refused".into() });
+        let todo = || board.stream("a/s").expect("it was added").todo;
+        board.reported(UnixMicros(59_999_999), &waiting);
+        assert_eq!(todo(), None);
+        board.reported(UnixMicros(60_000_000), &waiting);
+        assert!(todo().is_some_and(|todo| todo.contains("unbroken check")));
+        board.reported(UnixMicros(60_000_001), &phase(Phase::Live { handover: false }));
+        assert_eq!(todo(), None);
+        board.reported(UnixMicros(99_000_000), &waiting);
+        assert_eq!(todo(), None, "a new outage has just begun");
+    }
+
+    #[test]
     fn a_source_s_streams_are_its_own() {
         let board = Board::default();
         board.add_source("a", &[("a/s".into(), Vec::new())], UnixMicros(0));
         board.add_source("ab", &[("ab/s".into(), Vec::new())], UnixMicros(0));
-        board.source_stopped("a", "told to");
+        board.reported(UnixMicros(5), &phase(Phase::Live { handover: false }));
+        board.source_stopped("a", "told to", "start again", UnixMicros(6));
         let sources = board.sources();
         assert_eq!(sources[0].streams.len(), 1);
         assert_eq!(sources[0].stopped.as_deref(), Some("told to"));
+        assert_eq!(sources[0].todo.as_deref(), Some("start again"));
+        assert!(!sources[0].streams[0].is_live());
+        assert_eq!(sources[0].streams[0].doubted_since, Some(UnixMicros(6)));
+        assert_eq!((&sources[1].stopped, &sources[1].todo), (&None, &None));
         assert!(!board.all_stopped());
     }
 }

@@ -12,6 +12,9 @@ pub struct SourceStatus {
     pub name: String,
     /// Why it has stopped, if it has.
     pub stopped: Option<String>,
+    /// What a person should do about that.
+    #[serde(default)]
+    pub todo: Option<String>,
     /// What it has asked the vendor for, and what is on its way to the disk.
     #[serde(default)]
     pub counts: SourceCounts,

@@ -97,6 +97,11 @@ fn render_running(status: &Status, paint: Paint) -> String {
         }
     }
     text.push_str(&table.render());
+    for source in &status.sources {
+        if let Some(todo) = source.todo.as_deref().filter(|todo| !todo.is_empty()) {
+            text.push_str(&format!("\n{} {}: {todo}\n", paint.warn("to do:"), source.name));
+        }
+    }
     for stream in status.sources.iter().flat_map(|source| &source.streams) {
         if let Some(todo) = &stream.todo {
             text.push_str(&format!("\n{} {}: {todo}\n", paint.warn("to do:"), stream.stream));

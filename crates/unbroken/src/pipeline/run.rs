@@ -1,12 +1,13 @@
 //! A running pipeline: watches over its parts, and brings them to an end in order.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 use unbroken_core::machine::{Halt, Input};
@@ -20,6 +21,7 @@ use super::start::start;
 use super::store_keeper::StoreKeeper;
 use crate::config::Config;
 use crate::policy::{self, Course, Fault};
+use crate::render::wall_now;
 use crate::words;
 
 /// How long drivers may take to unsubscribe and to see their last records durable. A process that
@@ -30,7 +32,9 @@ const DRAIN_MAX: Duration = Duration::from_millis(3_500);
 #[derive(Debug)]
 pub struct Pipeline {
     pub(super) handle: Handle,
-    pub(super) drivers: JoinSet<(String, Halt)>,
+    pub(super) drivers: JoinSet<Halt>,
+    /// Which source each of them is for: one that fails cannot say so any more.
+    pub(super) names: HashMap<Id, String>,
     pub(super) control: tokio::task::JoinHandle<()>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) journal: CommitHandle,
@@ -92,7 +96,7 @@ impl Pipeline {
             tokio::select! {
                 () = &mut shutdown => break false,
                 _ = stopping.wait_for(|stop| *stop) => break false,
-                Some(ended) = self.drivers.join_next() => {
+                Some(ended) = self.drivers.join_next_with_id() => {
                     if self.note_end(ended) == Course::Stop {
                         break true;
                     }
@@ -106,21 +110,19 @@ impl Pipeline {
 
     /// Notes that a driver has ended by itself. One source alone does not stop the others; the
     /// journal or the last source does.
-    fn note_end(&self, ended: Result<(String, Halt), JoinError>) -> Course {
-        let board = self.handle.board();
-        let course = match ended {
-            Ok((source, halt)) => {
-                let (policy, why) = (policy::of_halt(&halt), words::halt(&halt));
-                error!(source, why, todo = policy.todo, "source has stopped");
-                board.source_stopped(&source, &why);
-                policy.course
-            }
+    fn note_end(&self, ended: Result<(Id, Halt), JoinError>) -> Course {
+        let (id, policy, why) = match ended {
+            Ok((id, halt)) => (id, policy::of_halt(&halt), words::halt(&halt)),
+            // What a panic said may hold what a vendor sent.
             Err(failure) => {
-                let policy = policy::of_fault(Fault::DriverEnded);
-                error!(error = %failure, todo = policy.todo, "a source's driver has failed");
-                policy.course
+                let why = "its driver has failed, which is a defect of this program".to_owned();
+                (failure.id(), policy::of_fault(Fault::DriverEnded), why)
             }
         };
+        let source = self.names.get(&id).map_or("", String::as_str);
+        error!(source, why, todo = policy.todo, "source has stopped");
+        self.handle.board().source_stopped(source, &why, policy.todo, wall_now());
+        let course = policy.course;
         if self.drivers.is_empty() { Course::Stop } else { course }
     }
 

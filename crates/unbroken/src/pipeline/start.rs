@@ -1,10 +1,11 @@
 //! Starts everything, in an order in which nothing has to be taken back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 use unbroken_connect::{Source, drive};
 use unbroken_core::fold::Fold;
 use unbroken_core::machine::{Halt, Input, Machine, Now, Report};
@@ -92,14 +93,15 @@ pub(super) fn start(
     };
     let handle = Handle { shared: Arc::new(shared) };
     let starter = Starter { seed, journal: &journal, handle: &handle, observer: &observer };
-    let mut drivers = JoinSet::new();
+    let (mut drivers, mut names) = (JoinSet::new(), HashMap::new());
     for (tag, prepared) in (0..).map(SourceTag).zip(prepared) {
         let restored = restored(&prepared.source, &opened.restored, opened.next_offset);
-        starter.spawn(&mut drivers, prepared, tag, restored);
+        let name = prepared.source.name().to_owned();
+        names.insert(starter.spawn(&mut drivers, prepared, tag, restored), name);
     }
     let answering = handle.clone();
     let control = tokio::spawn(control::serve(listener, move |request| answering.answer(request)));
-    Ok(Pipeline { handle, drivers, control, stopping, journal, committer, store, failure })
+    Ok(Pipeline { handle, drivers, names, control, stopping, journal, committer, store, failure })
 }
 
 /// What every driver is started with.
@@ -113,13 +115,12 @@ struct Starter<'a> {
 impl Starter<'_> {
     fn spawn(
         &self,
-        drivers: &mut JoinSet<(String, Halt)>,
+        drivers: &mut JoinSet<Halt>,
         prepared: Prepared,
         tag: SourceTag,
         restored: Input,
-    ) {
+    ) -> Id {
         let Prepared { source, inputs, progress, notes, sender } = prepared;
-        let name = source.name().to_owned();
         let machine = Machine::new(source.machine_config(self.seed ^ u64::from(tag.0)));
         let sink = JournalSink::new(tag, self.journal.clone(), notes);
         let (board, observer) = (Arc::clone(&self.handle.shared.board), Arc::clone(self.observer));
@@ -131,14 +132,15 @@ impl Starter<'_> {
             observer.reported(now.wall, &report);
             hooks.reported(now.wall, &report);
         };
-        drivers.spawn(async move {
+        let driver = drivers.spawn(async move {
             // The queue is new and empty: the first input cannot be refused.
             let _ = sender.send(restored).await;
             let acks = tokio::spawn(forward(progress, sender));
             let halt = drive(source, machine, sink, inputs, reports).await;
             acks.abort();
-            (name, halt)
+            halt
         });
+        driver.id()
     }
 }
 

@@ -8,3 +8,4 @@ mod hooks;
 mod metrics;
 mod service;
 mod signals;
+mod sources;
