@@ -121,5 +121,5 @@ fn kind(error: &Cause) -> String {
         return format!("TLS: {tls}");
     }
     let io = chain(error).filter_map(|error| error.downcast_ref::<std::io::Error>()).last();
-    io.map_or_else(|| "protocol".into(), |io| io.kind().to_string())
+    io.map_or_else(|| "broken protocol".into(), |io| io.kind().to_string())
 }
