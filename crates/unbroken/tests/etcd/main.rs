@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod crowd;
+mod figures;
 mod history;
 mod kill;
 mod outages;

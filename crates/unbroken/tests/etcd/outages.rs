@@ -8,8 +8,9 @@ use std::time::Instant;
 use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
 
 use crate::crowd::sum;
+use crate::figures::Figures;
 use crate::plan::{Size, plan};
-use crate::record::{Figures, Recorded, ledger_in_store, state};
+use crate::record::{Recorded, ledger_in_store, state};
 use crate::scene::{PREFIX, Scene, breaks};
 use crate::seeded;
 use crate::writer::Change;

@@ -8,6 +8,7 @@ use unbroken_core::record::{Body, GapCause, GapClosed, GapOutcome, Origin};
 use unbroken_journal::Reader;
 use unbroken_store::{StateFilter, StoreReader};
 
+use crate::figures::Figures;
 use crate::writer::Change;
 
 /// See the module.
@@ -73,34 +74,8 @@ impl Recorded {
 
     /// The log, held against what was really changed.
     pub(crate) fn judge(&self, changes: &[Change]) -> Figures {
-        let mut balance: BTreeMap<(u64, &str), Sides<'_>> = BTreeMap::new();
-        for change in changes {
-            balance.entry((change.revision, &change.key)).or_default().0 = Some(change);
-        }
-        for event in &self.events {
-            balance.entry((event.revision, &event.key)).or_default().1.push(event);
-        }
-        let mut figures = Figures::default();
-        for ((revision, _), (made, found)) in balance {
-            let is_covered = self.ledger.iter().any(|row| covers(row, revision));
-            let wrong = match (made, &found[..]) {
-                (Some(_), []) if is_covered => {
-                    figures.covered += 1;
-                    continue;
-                }
-                (Some(_), []) => &mut figures.lost,
-                (Some(made), [found, ..]) if made != *found => &mut figures.invented,
-                (None, _) => &mut figures.invented,
-                (Some(_), [_, _, ..]) => &mut figures.doubled,
-                (Some(_), [_]) if is_covered => &mut figures.overclaimed,
-                (Some(_), [_]) => continue,
-            };
-            *wrong += 1;
-            figures.first_wrong.get_or_insert_with(|| format!("made {made:?}, found {found:?}"));
-        }
-        let pairs = self.events.windows(2);
-        figures.out_of_order = pairs.filter(|pair| pair[0].revision > pair[1].revision).count();
-        figures
+        let covers = |revision| self.ledger.iter().any(|row| covers(row, revision));
+        Figures::of(changes, &self.events, covers)
     }
 
     /// Nothing is wrong, and no gap is open.
@@ -109,28 +84,6 @@ impl Recorded {
         assert_eq!(*figures, clean, "{:#?}", self.ledger);
         assert_eq!(self.open_gaps, 0, "{:#?}", self.ledger);
     }
-}
-
-/// A change of one key as it was made, and each of its events.
-type Sides<'a> = (Option<&'a Change>, Vec<&'a Change>);
-
-/// What there is to say of a log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
-    /// Changes that are not in the log, and a row says so.
-    pub(crate) covered: usize,
-    /// Changes that are not in the log, and no row says so.
-    pub(crate) lost: usize,
-    /// Changes that are in the log more than once.
-    pub(crate) doubled: usize,
-    /// Events of the log that nobody made, or not so.
-    pub(crate) invented: usize,
-    /// Events of the log that a row says are missing.
-    pub(crate) overclaimed: usize,
-    /// Events that are followed by one of a lower revision.
-    pub(crate) out_of_order: usize,
-    /// One example of what is wrong.
-    pub(crate) first_wrong: Option<String>,
 }
 
 /// Whether a row says that events of this revision may be missing.
