@@ -17,6 +17,7 @@ mod record;
 mod scene;
 mod server;
 mod service;
+mod sources;
 mod transactions;
 mod writer;
 

@@ -62,6 +62,11 @@ impl Service {
             {timing}
             "#
         );
+        Self::start_in(dir, &config)
+    }
+
+    /// Starts it in a directory, where its data directory is to be `data`.
+    pub(crate) fn start_in(dir: tempfile::TempDir, config: &str) -> Self {
         std::fs::write(dir.path().join("unbroken.toml"), config).unwrap();
         let child = spawn(&dir);
         Self { dir, child }
@@ -131,8 +136,18 @@ impl Service {
         self.until("answering", |_| true).await
     }
 
-    /// Waits until the status of the stream is as wanted, and gives the durable revision.
+    /// Waits until the status of the only stream is as wanted, and gives the durable revision.
     async fn until(&mut self, what: &str, holds: impl Fn(&Value) -> bool) -> u64 {
+        position(&self.until_source("etcd", what, holds).await)
+    }
+
+    /// Waits until the status of a source's stream is as wanted, and gives it.
+    pub(crate) async fn until_source(
+        &mut self,
+        source: &str,
+        what: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Value {
         let deadline = Instant::now() + WAIT_MAX;
         let mut last = Value::Null;
         while Instant::now() < deadline {
@@ -141,13 +156,14 @@ impl Service {
             }
             let output = self.ask(&["status", "--json"]).await;
             last = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-            let stream = &last["sources"][0]["streams"][0];
-            if stream.is_object() && holds(stream) {
-                return position(stream);
+            let sources = last["sources"].as_array().into_iter().flatten();
+            let stream = sources.filter(|s| s["name"] == source).map(|s| &s["streams"][0]).next();
+            if let Some(stream) = stream.filter(|stream| stream.is_object() && holds(stream)) {
+                return stream.clone();
             }
             sleep(Duration::from_millis(50)).await;
         }
-        panic!("not {what} after {WAIT_MAX:?}: {last:#}\n{}", self.log());
+        panic!("{source} not {what} after {WAIT_MAX:?}: {last:#}\n{}", self.log());
     }
 
     /// SIGTERM, and the exit.
@@ -185,7 +201,7 @@ fn spawn(dir: &tempfile::TempDir) -> Child {
 }
 
 /// The sequence of a position, which is shown as `epoch:sequence`.
-fn position(stream: &Value) -> u64 {
+pub(crate) fn position(stream: &Value) -> u64 {
     let shown = stream["position"].as_str().and_then(|shown| shown.split_once(':'));
     shown.and_then(|(_, sequence)| sequence.parse().ok()).unwrap_or(0)
 }
