@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod check;
 mod crowd;
 mod figures;
 mod history;
