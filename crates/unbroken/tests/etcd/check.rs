@@ -1,5 +1,5 @@
-//! `unbroken check` on a server that nobody here wrote: what its documentation promises is seen, and
-//! what it does not do is found.
+//! `unbroken check` on a server that nobody here wrote: what its documentation promises is seen,
+//! and what it does not do is found.
 
 use std::path::Path;
 use std::process::Stdio;

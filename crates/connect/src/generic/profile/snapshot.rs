@@ -47,7 +47,8 @@ pub struct HeadProfile {
 }
 
 /// See [`crate::generic::Profile::snapshot`]. Where a pointer is into the page, `header:` and
-/// the name of a header of the answer may stand instead, such as `header:x-total-count` or `header:etag`.
+/// the name of a header of the answer may stand instead, such as `header:x-total-count` or
+/// `header:etag`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotProfile {
