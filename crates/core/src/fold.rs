@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::bookmark::Bookmarks;
+use crate::directive::{Act, Directive};
 use crate::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use crate::position::{Epoch, Position};
 use crate::record::{Body, Change, Effect, GapOpened, Mark, Origin, Record, SnapshotEnd, Turn};
@@ -99,6 +100,21 @@ pub struct StreamFold {
     pub last_conn: ConnId,
     /// The connection that was opened last and has not been closed.
     pub open_conn: Option<ConnId>,
+    /// A person has paused the stream, and nobody has resumed it.
+    pub paused: Option<Paused>,
+    /// The position is a person's word, and no event of the stream has confirmed it yet.
+    pub vouched: Option<Position>,
+    /// A person has had the position forgotten, and the stream has not begun again yet.
+    pub forgotten: bool,
+}
+
+/// Since when a stream is paused, and who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Paused {
+    /// Wall clock.
+    pub since: UnixMicros,
+    /// Who.
+    pub by: Label,
 }
 
 impl StreamFold {
@@ -140,16 +156,7 @@ impl StreamFold {
                     self.bookmarks.insert(position.sequence, bookmark.clone());
                 }
             }
-            Body::EpochChanged { epoch, name } => {
-                self.epoch = *epoch;
-                self.epoch_name.clone_from(name);
-                self.position = None;
-                self.snapshot_tag = None;
-                self.converging_until = None;
-                self.anchors = [None, None];
-                self.ahead.clear();
-                self.bookmarks.clear();
-            }
+            Body::EpochChanged { epoch, name } => self.change_epoch(*epoch, name.as_ref()),
             Body::Connection(turn) => {
                 self.last_conn = self.last_conn.max(turn.conn);
                 match turn.turn {
@@ -161,8 +168,15 @@ impl StreamFold {
             Body::Forgotten { key } => {
                 self.keys.remove(key);
             }
+            Body::Directive(directive) => self.apply_directive(record.received_at, directive),
             Body::Quarantined(_) => {}
         }
+    }
+
+    /// Whether the stream has never been anywhere, or was told to forget where: it begins.
+    pub fn is_fresh(&self) -> bool {
+        let untouched = self.last_snapshot == SnapshotId(0) && self.keys.is_empty();
+        self.forgotten || (self.position.is_none() && untouched)
     }
 
     /// Moves the position. Never backwards inside an epoch.
@@ -179,8 +193,45 @@ impl StreamFold {
         }
     }
 
+    fn change_epoch(&mut self, epoch: Epoch, name: Option<&Label>) {
+        self.epoch = epoch;
+        self.epoch_name = name.cloned();
+        self.position = None;
+        self.snapshot_tag = None;
+        self.converging_until = None;
+        self.anchors = [None, None];
+        self.ahead.clear();
+        self.bookmarks.clear();
+        self.vouched = None;
+    }
+
+    fn apply_directive(&mut self, at: UnixMicros, directive: &Directive) {
+        match &directive.act {
+            Act::Pause => self.paused = Some(Paused { since: at, by: directive.by.clone() }),
+            Act::Resume => self.paused = None,
+            Act::SetPosition { position, bookmark } => {
+                if position.epoch != self.epoch {
+                    self.change_epoch(position.epoch, None);
+                }
+                self.advance(*position);
+                if let Some(bookmark) = bookmark {
+                    self.bookmarks.insert(position.sequence, bookmark.clone());
+                }
+                // The last events are not what a resume from here would bring again.
+                self.anchors = [None, None];
+                self.vouched = self.position;
+                self.forgotten = false;
+            }
+            Act::ForgetPosition { epoch } => {
+                self.change_epoch(*epoch, None);
+                self.forgotten = true;
+            }
+        }
+    }
+
     fn apply_change(&mut self, offset: u64, record: &Record, change: &Change, keep: bool) {
         if matches!(change.origin, Origin::Live | Origin::Replay) {
+            self.forgotten = false;
             self.covered_at = Some(change.occurred_at.unwrap_or(record.received_at));
             if let Some(position) = change.position {
                 self.remember(position, change);
@@ -192,6 +243,7 @@ impl StreamFold {
     }
 
     fn remember(&mut self, position: Position, change: &Change) {
+        self.vouched = None;
         if self.position.is_none_or(|held| position > held) && position.epoch == self.epoch {
             self.ahead.insert((position, change.key.clone(), change.ordinal));
         }
@@ -225,6 +277,10 @@ impl StreamFold {
                 self.keys.insert(key, value);
             }
         }
+        if end.keyed {
+            return;
+        }
+        self.forgotten = false;
         if end.rows_are_state {
             self.stale_before = None;
         }

@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod bookmark;
 pub mod connector;
+pub mod directive;
 pub mod fold;
 pub mod ids;
 pub mod machine;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::bookmark::Bookmark;
+use crate::directive::Directive;
 use crate::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use crate::position::{Epoch, Position};
 use crate::time::UnixMicros;
@@ -81,6 +82,8 @@ pub enum Body {
         /// The key.
         key: Key,
     },
+    /// A person has decided something about the stream.
+    Directive(Directive),
 }
 
 /// A new value of a key.
@@ -151,6 +154,9 @@ pub struct SnapshotBegin {
     /// Whether rows are the state of the stream's keys, or another entity that carries only a
     /// position.
     pub rows_are_state: bool,
+    /// The bracket speaks of these keys only, as a person asked: nothing follows from it for any
+    /// other key. `None`: of every key of the stream.
+    pub keys: Option<Vec<Key>>,
 }
 
 /// See [`Body::SnapshotEnd`].
@@ -168,6 +174,8 @@ pub struct SnapshotEnd {
     pub tag: Option<Position>,
     /// Same as in the Begin.
     pub rows_are_state: bool,
+    /// The Begin names the keys that the bracket speaks of. The tag is then of those rows alone.
+    pub keyed: bool,
     /// Rows may be newer than the tag, up to here; until the stream has come so far, keys are each
     /// valid but need not fit together.
     pub converging_until: Option<Position>,
@@ -232,6 +240,8 @@ pub enum GapCause {
     Poison,
     /// The subscription left out a part of the wanted keys.
     Partial,
+    /// A person has moved the position, or had it forgotten.
+    Operator,
 }
 
 /// See [`Body::GapClosed`]. The interval is `(after, through]`; across epochs it is `(after, end of

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Transaction, params};
+use unbroken_core::directive::Act;
 use unbroken_core::ids::Label;
 use unbroken_core::record::{Body, Change, Effect, Mark, Origin, Record, SnapshotEnd};
 use unbroken_core::time::UnixMicros;
@@ -91,6 +92,11 @@ impl<'t, 'r> Group<'t, 'r> {
                 stream.state.turn(turn, at);
                 ledger::insert_turn(self.tx, stream.id, offset, at, turn)?;
             }
+            Body::Directive(directive) => match &directive.act {
+                Act::Pause | Act::Resume => {}
+                Act::SetPosition { position, .. } => stream.state.set_position(*position),
+                Act::ForgetPosition { epoch } => stream.state.change_epoch(*epoch, None),
+            },
             Body::Forgotten { key } => {
                 if let Some(agent) = stream.known_key(key) {
                     self.pending.remove(&agent);

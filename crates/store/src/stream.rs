@@ -44,7 +44,18 @@ impl StreamState {
         self.converging_until = None;
     }
 
+    /// A person's word: of this numbering, or the beginning of another.
+    pub(crate) fn set_position(&mut self, position: Position) {
+        if position.epoch != self.epoch {
+            self.change_epoch(position.epoch, None);
+        }
+        self.advance(position);
+    }
+
     pub(crate) fn end_snapshot(&mut self, end: &SnapshotEnd) {
+        if end.keyed {
+            return;
+        }
         if end.rows_are_state {
             self.stale_before = None;
         }

@@ -34,7 +34,7 @@ words! {
     GapCause {
         Start = "start", Refused = "refused", Clamped = "clamped", NoReplay = "no_replay",
         Unproven = "unproven", EpochChanged = "epoch_changed", Hole = "hole", Drift = "drift",
-        Mute = "mute", Poison = "poison", Partial = "partial",
+        Mute = "mute", Poison = "poison", Partial = "partial", Operator = "operator",
     }
     GapOutcome {
         Repaired = "repaired", Summarised = "summarised", Unproven = "unproven",

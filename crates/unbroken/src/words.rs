@@ -1,6 +1,7 @@
 //! The words by which states, rungs, causes and outcomes are told, in logs, tables and JSON alike.
 
 use unbroken_core::connector::Class;
+use unbroken_core::directive::Act;
 use unbroken_core::machine::{Blocked, Halt, Phase, Proof, Rung};
 use unbroken_core::record::{Closer, Effect, GapCause, GapOutcome, Origin, Turn, Witness};
 
@@ -44,6 +45,7 @@ listed_words! {
         Mute => "mute",
         Poison => "poison",
         Partial => "partial",
+        Operator => "operator",
     }
     /// How a gap ended.
     outcome(GapOutcome), OUTCOMES {
@@ -135,6 +137,16 @@ pub fn class(class: Class) -> &'static str {
 /// Every class of failure.
 pub const CLASSES: &[&str] = &["retry", "reauthorize", "stale", "closing", "fatal"];
 
+/// What a person decided.
+pub fn act(act: &Act) -> &'static str {
+    match act {
+        Act::Pause => "pause",
+        Act::Resume => "resume",
+        Act::SetPosition { .. } => "set_position",
+        Act::ForgetPosition { .. } => "forget_position",
+    }
+}
+
 /// A stream's phase.
 pub fn phase(phase: &Phase) -> &'static str {
     match phase {
@@ -185,12 +197,13 @@ pub fn cause_plainly(cause: GapCause) -> &'static str {
         GapCause::Mute => "the subscription had gone mute",
         GapCause::Poison => "bytes that cannot be understood",
         GapCause::Partial => "a part of the keys was not in the subscription",
+        GapCause::Operator => "a person moved the position",
     }
 }
 
 /// The same, of a cause's word.
 pub fn cause_plainly_by_name(name: &str) -> String {
-    const ALL: [GapCause; 11] = [
+    const ALL: [GapCause; 12] = [
         GapCause::Start,
         GapCause::Refused,
         GapCause::Clamped,
@@ -202,6 +215,7 @@ pub fn cause_plainly_by_name(name: &str) -> String {
         GapCause::Mute,
         GapCause::Poison,
         GapCause::Partial,
+        GapCause::Operator,
     ];
     let known = ALL.into_iter().find(|known| cause(*known) == name);
     known.map_or_else(|| name.to_owned(), |known| cause_plainly(known).to_owned())

@@ -48,7 +48,8 @@ impl Stream {
         let (tag, head) = (at(collected.tag), at(collected.head));
         let snapshot = self.seen.last_snapshot.next();
         let rows_are_state = cx.caps().snapshot_body == SnapshotBody::State;
-        self.write(cx, Body::SnapshotBegin(SnapshotBegin { snapshot, tag, rows_are_state }));
+        let keys = None;
+        self.write(cx, Body::SnapshotBegin(SnapshotBegin { snapshot, tag, rows_are_state, keys }));
         if cx.mutated(Mutant::PositionBeforeEnd) {
             self.take_position(cx, tag, new_epoch, false);
         }
@@ -63,6 +64,7 @@ impl Stream {
             digest: counts.digest,
             tag,
             rows_are_state,
+            keyed: false,
             converging_until: head.filter(|head| Some(*head) > tag),
             witness,
         };

@@ -1,5 +1,6 @@
 //! What a record says, as bytes.
 
+use unbroken_core::directive::{Act, Directive};
 use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId};
 use unbroken_core::position::Epoch;
 use unbroken_core::record::{
@@ -27,6 +28,12 @@ const CONNECTION: u8 = 10;
 const FORGOTTEN: u8 = 11;
 /// Progress to a bookmark; since format 3.
 const BOOKED: u8 = 12;
+/// Since format 4.
+const DIRECTIVE: u8 = 13;
+/// A bracket of named keys; since format 4.
+const KEYED_BEGIN: u8 = 14;
+/// Its end; since format 4.
+const KEYED_END: u8 = 15;
 
 /// What a body is encoded against: the record's own time, and the words of the batch.
 pub(crate) fn encode<'a>(
@@ -41,10 +48,8 @@ pub(crate) fn encode<'a>(
             encode_change(out, change, received_at, kinds);
         }
         Body::SnapshotBegin(begin) => {
-            out.push(SNAPSHOT_BEGIN);
-            put::varint(out, begin.snapshot.0);
-            put::optional(out, begin.tag, put::position);
-            out.push(u8::from(begin.rows_are_state));
+            out.push(if begin.keys.is_some() { KEYED_BEGIN } else { SNAPSHOT_BEGIN });
+            encode_begin(out, begin);
         }
         Body::SnapshotItem { snapshot, change } => {
             out.push(SNAPSHOT_ITEM);
@@ -52,7 +57,7 @@ pub(crate) fn encode<'a>(
             encode_change(out, change, received_at, kinds);
         }
         Body::SnapshotEnd(end) => {
-            out.push(SNAPSHOT_END);
+            out.push(if end.keyed { KEYED_END } else { SNAPSHOT_END });
             encode_end(out, end);
         }
         Body::SnapshotAbort { snapshot } => {
@@ -96,6 +101,10 @@ pub(crate) fn encode<'a>(
             out.push(FORGOTTEN);
             put::text(out, key.as_str());
         }
+        Body::Directive(directive) => {
+            out.push(DIRECTIVE);
+            encode_directive(out, directive);
+        }
     }
 }
 
@@ -106,16 +115,14 @@ pub(crate) fn decode(
 ) -> Result<Body, Malformed> {
     Ok(match take.byte("record kind")? {
         CHANGE => Body::Change(decode_change(take, received_at, kinds)?),
-        SNAPSHOT_BEGIN => Body::SnapshotBegin(SnapshotBegin {
-            snapshot: SnapshotId(take.varint("snapshot")?),
-            tag: take.optional("tag", |t| t.position("tag"))?,
-            rows_are_state: take.flag("rows are state")?,
-        }),
+        SNAPSHOT_BEGIN => Body::SnapshotBegin(decode_begin(take, false)?),
+        KEYED_BEGIN => Body::SnapshotBegin(decode_begin(take, true)?),
         SNAPSHOT_ITEM => Body::SnapshotItem {
             snapshot: SnapshotId(take.varint("snapshot")?),
             change: decode_change(take, received_at, kinds)?,
         },
-        SNAPSHOT_END => Body::SnapshotEnd(decode_end(take)?),
+        SNAPSHOT_END => Body::SnapshotEnd(decode_end(take, false)?),
+        KEYED_END => Body::SnapshotEnd(decode_end(take, true)?),
         SNAPSHOT_ABORT => Body::SnapshotAbort { snapshot: SnapshotId(take.varint("snapshot")?) },
         GAP_OPENED => Body::GapOpened(decode_gap_opened(take)?),
         GAP_CLOSED => Body::GapClosed(decode_gap_closed(take)?),
@@ -142,6 +149,7 @@ pub(crate) fn decode(
             why: take.text("why").map(Label::from)?,
         }),
         FORGOTTEN => Body::Forgotten { key: take.text("key").map(Key::from)? },
+        DIRECTIVE => Body::Directive(decode_directive(take)?),
         _ => return Err(take.fault("record kind")),
     })
 }
@@ -232,6 +240,29 @@ fn decode_change(
     })
 }
 
+fn encode_begin(out: &mut Vec<u8>, begin: &SnapshotBegin) {
+    put::varint(out, begin.snapshot.0);
+    put::optional(out, begin.tag, put::position);
+    out.push(u8::from(begin.rows_are_state));
+    if let Some(keys) = &begin.keys {
+        put::varint(out, keys.len() as u64);
+        keys.iter().for_each(|key| put::text(out, key.as_str()));
+    }
+}
+
+fn decode_begin(take: &mut Take, keyed: bool) -> Result<SnapshotBegin, Malformed> {
+    Ok(SnapshotBegin {
+        snapshot: SnapshotId(take.varint("snapshot")?),
+        tag: take.optional("tag", |t| t.position("tag"))?,
+        rows_are_state: take.flag("rows are state")?,
+        keys: keyed.then(|| decode_names(take)).transpose()?,
+    })
+}
+
+fn decode_names(take: &mut Take) -> Result<Vec<Key>, Malformed> {
+    (0..take.count("keys")?).map(|_| take.text("key").map(Key::from)).collect()
+}
+
 fn encode_end(out: &mut Vec<u8>, end: &SnapshotEnd) {
     put::varint(out, end.snapshot.0);
     put::varint(out, end.count);
@@ -243,7 +274,7 @@ fn encode_end(out: &mut Vec<u8>, end: &SnapshotEnd) {
     out.push(end.witness.code());
 }
 
-fn decode_end(take: &mut Take) -> Result<SnapshotEnd, Malformed> {
+fn decode_end(take: &mut Take, keyed: bool) -> Result<SnapshotEnd, Malformed> {
     Ok(SnapshotEnd {
         snapshot: SnapshotId(take.varint("snapshot")?),
         count: take.varint("count")?,
@@ -251,6 +282,7 @@ fn decode_end(take: &mut Take) -> Result<SnapshotEnd, Malformed> {
         digest: take.digest("digest")?,
         tag: take.optional("tag", |t| t.position("tag"))?,
         rows_are_state: take.flag("rows are state")?,
+        keyed,
         converging_until: take.optional("converging until", |t| t.position("converging until"))?,
         witness: Witness::take(take)?,
     })
@@ -296,4 +328,43 @@ fn decode_gap_closed(take: &mut Take) -> Result<GapClosed, Malformed> {
         closed_by: take.optional("closed by", |t| t.varint("closed by").map(SnapshotId))?,
         reconciled: take.flag("reconciled")?,
     })
+}
+
+const PAUSE: u8 = 0;
+const RESUME: u8 = 1;
+const SET_POSITION: u8 = 2;
+const FORGET_POSITION: u8 = 3;
+
+fn encode_directive(out: &mut Vec<u8>, directive: &Directive) {
+    put::text(out, directive.by.as_str());
+    put::text(out, directive.why.as_str());
+    match &directive.act {
+        Act::Pause => out.push(PAUSE),
+        Act::Resume => out.push(RESUME),
+        Act::SetPosition { position, bookmark } => {
+            out.push(SET_POSITION);
+            put::position(out, *position);
+            put::optional(out, bookmark.as_ref(), put::bookmark);
+        }
+        Act::ForgetPosition { epoch } => {
+            out.push(FORGET_POSITION);
+            put::varint(out, u64::from(epoch.0));
+        }
+    }
+}
+
+fn decode_directive(take: &mut Take) -> Result<Directive, Malformed> {
+    let by = take.text("by").map(Label::from)?;
+    let why = take.text("why").map(Label::from)?;
+    let act = match take.byte("act")? {
+        PAUSE => Act::Pause,
+        RESUME => Act::Resume,
+        SET_POSITION => Act::SetPosition {
+            position: take.position("set position")?,
+            bookmark: take.optional("bookmark", |t| t.bookmark("bookmark"))?,
+        },
+        FORGET_POSITION => Act::ForgetPosition { epoch: Epoch(take.narrow("epoch")?) },
+        _ => return Err(take.fault("act")),
+    };
+    Ok(Directive { act, by, why })
 }

@@ -55,6 +55,7 @@ code!(
     Mute = 8,
     Poison = 9,
     Partial = 10,
+    Operator = 11,
 );
 code!(
     GapOutcome,

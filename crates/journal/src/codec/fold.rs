@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use unbroken_core::bookmark::Bookmarks;
-use unbroken_core::fold::{Anchor, Fold, KeyState, OpenGap, Staged, StreamFold};
+use unbroken_core::fold::{Anchor, Fold, KeyState, OpenGap, Paused, Staged, StreamFold};
 use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::Epoch;
 use unbroken_core::time::UnixMicros;
@@ -23,6 +23,9 @@ pub(crate) fn encode(out: &mut Vec<u8>, fold: &Fold) {
 
 /// Images have bookmarks since this format.
 const FORMAT_OF_BOOKMARKS: u32 = 3;
+
+/// Images have what a person decided since this format.
+const FORMAT_OF_DIRECTIVES: u32 = 4;
 
 pub(crate) fn decode(bytes: Bytes, format: u32) -> Result<Fold, Malformed> {
     let mut take = Take::new(bytes);
@@ -56,6 +59,9 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
         last_snapshot,
         last_conn,
         open_conn,
+        paused,
+        vouched,
+        forgotten,
     } = stream;
     put::varint(out, u64::from(epoch.0));
     put::optional(out, epoch_name.as_ref(), |out, name| put::text(out, name.as_str()));
@@ -98,6 +104,12 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
         put::varint(out, sequence);
         put::bookmark(out, bookmark);
     }
+    put::optional(out, paused.as_ref(), |out, paused| {
+        put::signed(out, paused.since.0);
+        put::text(out, paused.by.as_str());
+    });
+    put::optional(out, *vouched, put::position);
+    out.push(u8::from(*forgotten));
 }
 
 fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> {
@@ -142,12 +154,23 @@ fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> 
         last_conn: ConnId(take.varint("last conn")?),
         open_conn: take.optional("open conn", |t| t.varint("open conn").map(ConnId))?,
         bookmarks: Bookmarks::default(),
+        paused: None,
+        vouched: None,
+        forgotten: false,
     };
     if format >= FORMAT_OF_BOOKMARKS {
         for _ in 0..take.count("bookmarks")? {
             let sequence = take.varint("bookmark")?;
             fold.bookmarks.insert(sequence, take.bookmark("bookmark")?);
         }
+    }
+    if format >= FORMAT_OF_DIRECTIVES {
+        fold.paused = take.optional("paused", |t| {
+            let since = UnixMicros(t.signed("paused since")?);
+            Ok(Paused { since, by: t.text("paused by").map(Label::from)? })
+        })?;
+        fold.vouched = take.optional("vouched", |t| t.position("vouched"))?;
+        fold.forgotten = take.flag("forgotten")?;
     }
     Ok(fold)
 }

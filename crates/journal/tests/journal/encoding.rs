@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use unbroken_core::bookmark::Bookmark;
+use unbroken_core::directive::{Act, Directive};
 use unbroken_core::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
@@ -12,7 +13,7 @@ use unbroken_core::time::UnixMicros;
 use unbroken_journal::codec::{decode_records, encode_records};
 use unbroken_journal::simdisk::Dice;
 
-const KINDS: u64 = 12;
+const KINDS: u64 = 13;
 
 /// Any value of every type, the extremes among them.
 struct Any(Dice);
@@ -65,8 +66,8 @@ impl Any {
 
     fn cause(&mut self) -> GapCause {
         use GapCause::{
-            Clamped, Drift, EpochChanged, Hole, Mute, NoReplay, Partial, Poison, Refused, Start,
-            Unproven,
+            Clamped, Drift, EpochChanged, Hole, Mute, NoReplay, Operator, Partial, Poison, Refused,
+            Start, Unproven,
         };
         self.pick(&[
             Start,
@@ -80,6 +81,7 @@ impl Any {
             Mute,
             Poison,
             Partial,
+            Operator,
         ])
     }
 
@@ -110,6 +112,7 @@ impl Any {
             digest: self.digest(),
             tag: self.maybe(Self::position),
             rows_are_state: self.flag(),
+            keyed: self.flag(),
             converging_until: self.maybe(Self::position),
             witness: self.pick(&[
                 AckPosition,
@@ -137,6 +140,21 @@ impl Any {
         }
     }
 
+    fn key(&mut self) -> Key {
+        Key::from(self.text().as_str())
+    }
+
+    fn act(&mut self) -> Act {
+        match self.0.below(4) {
+            0 => Act::Pause,
+            1 => Act::Resume,
+            2 => {
+                Act::SetPosition { position: self.position(), bookmark: self.maybe(Self::bookmark) }
+            }
+            _ => Act::ForgetPosition { epoch: Epoch(self.number() as u32) },
+        }
+    }
+
     fn body(&mut self, kind: u64) -> Body {
         match kind {
             0 => Body::Change(self.change()),
@@ -144,6 +162,7 @@ impl Any {
                 snapshot: SnapshotId(self.number()),
                 tag: self.maybe(Self::position),
                 rows_are_state: self.flag(),
+                keys: self.maybe(|any| (0..any.0.below(4)).map(|_| any.key()).collect()),
             }),
             2 => Body::SnapshotItem { snapshot: SnapshotId(self.number()), change: self.change() },
             3 => Body::SnapshotEnd(self.end()),
@@ -173,7 +192,12 @@ impl Any {
                 by: self.pick(&[Closer::Vendor, Closer::Us, Closer::Transport]),
                 why: Label::from(self.text().as_str()),
             }),
-            _ => Body::Forgotten { key: Key::from(self.text().as_str()) },
+            11 => Body::Directive(Directive {
+                act: self.act(),
+                by: Label::from(self.text().as_str()),
+                why: Label::from(self.text().as_str()),
+            }),
+            _ => Body::Forgotten { key: self.key() },
         }
     }
 

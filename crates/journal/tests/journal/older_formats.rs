@@ -1,9 +1,12 @@
 //! What an earlier version wrote is read, and written on.
 //!
-//! `format2/` holds the files of a journal as the last version before format 3 left them: three
-//! events, an open ledger row and a Progress below an image, and one event above it.
+//! `format2/` and `format3/` hold the files of a journal as the last version before the next format
+//! left them: events and an open ledger row below an image, and one event above it; in format 3
+//! with bookmarks.
 
-use unbroken_core::ids::{AppendId, GapId, Key};
+use unbroken_core::directive::{Act, Directive};
+use unbroken_core::fold::Paused;
+use unbroken_core::ids::{AppendId, GapId, Key, Label};
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{Append, Body, GapCause, Record};
 use unbroken_core::time::UnixMicros;
@@ -12,7 +15,20 @@ use unbroken_journal::simdisk::SimDisk;
 
 use crate::cases::{DIR, names_of, opened, path, records, stream, verified};
 
-fn written_by_format_2() -> SimDisk {
+macro_rules! files {
+    ($format:literal: $($name:literal),+) => {
+        &[$(($name, include_bytes!(concat!($format, "/", $name)))),+]
+    };
+}
+
+const FORMAT_2: &[(&str, &[u8])] = files!(
+    "format2": "00000000000000000001.segment", "00000000000000000004.image", "journal", "published"
+);
+const FORMAT_3: &[(&str, &[u8])] = files!(
+    "format3": "00000000000000000001.segment", "00000000000000000003.image", "journal", "published"
+);
+
+fn written_as(files: &[(&str, &[u8])]) -> SimDisk {
     let disk = SimDisk::new();
     // A first open makes the directory.
     drop(opened(&disk));
@@ -20,12 +36,6 @@ fn written_by_format_2() -> SimDisk {
     for name in disk.names(std::path::Path::new(DIR)) {
         disk.delete(&path(&name));
     }
-    let files: [(&str, &[u8]); 4] = [
-        ("00000000000000000001.segment", include_bytes!("format2/00000000000000000001.segment")),
-        ("00000000000000000004.image", include_bytes!("format2/00000000000000000004.image")),
-        ("journal", include_bytes!("format2/journal")),
-        ("published", include_bytes!("format2/published")),
-    ];
     for (name, bytes) in files {
         disk.replace(&path(name), bytes.to_vec());
     }
@@ -34,7 +44,7 @@ fn written_by_format_2() -> SimDisk {
 
 #[test]
 fn a_journal_of_format_2_is_restored_whole() {
-    let disk = written_by_format_2();
+    let disk = written_as(FORMAT_2);
     let opened = opened(&disk);
     assert_eq!(opened.next_offset, 6);
     let fold = &opened.restored.streams[&stream()];
@@ -46,8 +56,8 @@ fn a_journal_of_format_2_is_restored_whole() {
 }
 
 #[test]
-fn it_is_written_on_in_the_new_format_and_verifies() {
-    let disk = written_by_format_2();
+fn a_journal_of_format_2_is_written_on_and_verifies() {
+    let disk = written_as(FORMAT_2);
     let mut journal = opened(&disk);
     let bookmark = unbroken_core::bookmark::Bookmark::new(b"T1");
     let body = Body::Progress { position: Position::new(Epoch(0), 6), bookmark: bookmark.clone() };
@@ -61,5 +71,38 @@ fn it_is_written_on_in_the_new_format_and_verifies() {
     assert_eq!(fold.bookmarks.at(6), bookmark.as_ref());
     let reader = Reader::open_on(std::sync::Arc::new(disk.clone()), DIR).unwrap();
     assert_eq!(records(&reader).last(), Some(&record));
+    assert_eq!(names_of(&verified(&disk)), Vec::<&str>::new());
+}
+
+#[test]
+fn a_journal_of_format_3_is_restored_whole() {
+    let disk = written_as(FORMAT_3);
+    let opened = opened(&disk);
+    assert_eq!((opened.next_offset, opened.report.image_offset), (4, Some(3)));
+    let fold = &opened.restored.streams[&stream()];
+    assert_eq!(fold.position, Some(Position::new(Epoch(0), 4)));
+    assert_eq!(fold.open_gaps[&GapId(1)].opened.cause, GapCause::Refused);
+    assert_eq!(fold.open_gaps[&GapId(1)].first, Some(Position::new(Epoch(0), 4)));
+    assert_eq!(fold.bookmarks.iter().len(), 3);
+    assert_eq!(fold.keys[&Key::from("b")].payload.as_ref(), b"after");
+    assert_eq!((&fold.paused, fold.vouched, fold.forgotten), (&None, None, false));
+}
+
+#[test]
+fn a_journal_of_format_3_is_written_on_and_verifies() {
+    let disk = written_as(FORMAT_3);
+    let mut journal = opened(&disk);
+    let by = Label::from("anna");
+    let directive = Directive { act: Act::Pause, by: by.clone(), why: Label::from("works") };
+    let body = Body::Directive(directive);
+    let record = Record { stream: stream(), received_at: UnixMicros(11), body };
+    let append = Append { id: AppendId(1), records: vec![record.clone()], mark: None };
+    journal.writer.commit(&[append]).unwrap();
+    journal.writer.close().unwrap();
+    let again = opened(&disk);
+    let paused = again.restored.streams[&stream()].paused.clone();
+    assert_eq!(paused, Some(Paused { since: UnixMicros(11), by }));
+    drop(again);
+    disk.kill();
     assert_eq!(names_of(&verified(&disk)), Vec::<&str>::new());
 }

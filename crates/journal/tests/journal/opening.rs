@@ -142,7 +142,8 @@ fn an_open_snapshot_bracket_is_left_to_the_machine() {
     use unbroken_core::ids::{AppendId, SnapshotId};
     use unbroken_core::record::{Append, Body, Record, SnapshotBegin};
     let disk = SimDisk::new();
-    let begin = SnapshotBegin { snapshot: SnapshotId(4), tag: None, rows_are_state: true };
+    let snapshot = SnapshotId(4);
+    let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys: None };
     let first = change("a", 1, b"1");
     let records = vec![Record { body: Body::SnapshotBegin(begin), ..first }];
     let mut opened = opened(&disk);

@@ -175,7 +175,8 @@ fn record(body: Body) -> Record {
 
 fn begin(snapshot: u64) -> Record {
     let snapshot = SnapshotId(snapshot);
-    record(Body::SnapshotBegin(SnapshotBegin { snapshot, tag: None, rows_are_state: true }))
+    let keys = None;
+    record(Body::SnapshotBegin(SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys }))
 }
 
 fn item(snapshot: u64, sequence: u64) -> Record {
@@ -191,6 +192,7 @@ fn end(snapshot: u64, count: u64, digest: u128) -> Record {
         digest,
         tag: None,
         rows_are_state: true,
+        keyed: false,
         converging_until: None,
         witness: Witness::Assumed,
     }))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use unbroken_core::bookmark::Bookmark;
+use unbroken_core::directive::{Act, Directive};
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::{Epoch, Position};
@@ -153,7 +154,7 @@ impl Workload {
             stream.last_snapshot = stream.last_snapshot.next();
             let snapshot = stream.last_snapshot;
             stream.bracket = Some((snapshot, 0, 0));
-            let begin = SnapshotBegin { snapshot, tag, rows_are_state: true };
+            let begin = SnapshotBegin { snapshot, tag, rows_are_state: true, keys: None };
             return vec![self.record(at, Body::SnapshotBegin(begin))];
         };
         if self.dice.chance(60) {
@@ -172,6 +173,7 @@ impl Workload {
             digest: sum,
             tag,
             rows_are_state: true,
+            keyed: false,
             converging_until: self.dice.chance(30).then(|| {
                 let position = self.streams[at].position;
                 Position { sequence: position.sequence + 4, ..position }
@@ -211,7 +213,7 @@ impl Workload {
     }
 
     fn rarity(&mut self, at: usize) -> Record {
-        let body = match self.dice.below(3) {
+        let body = match self.dice.below(4) {
             0 => Body::Quarantined(Quarantined {
                 conn: Some(self.streams[at].last_conn),
                 reason: "body: expected object".into(),
@@ -228,6 +230,10 @@ impl Workload {
                     by: Closer::Us,
                     why: "start".into(),
                 })
+            }
+            2 => {
+                let act = if self.dice.chance(50) { Act::Pause } else { Act::Resume };
+                Body::Directive(Directive { act, by: "anna".into(), why: "works".into() })
             }
             _ => Body::Forgotten {
                 key: Key::from(format!("agent-{}", self.dice.below(12)).as_str()),

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 use unbroken_core::bookmark::Bookmark;
+use unbroken_core::directive::{Act, Directive};
 use unbroken_core::position::Position;
-use unbroken_core::record::{Body, Change, GapClosed, Quarantined, Record, SnapshotEnd};
+use unbroken_core::record::{
+    Body, Change, GapClosed, Quarantined, Record, SnapshotBegin, SnapshotEnd,
+};
 use unbroken_journal::{Cursor, JournalId};
 
 use super::quantity::wall;
@@ -41,6 +44,7 @@ pub fn kind(body: &Body) -> &'static str {
         Body::Quarantined(_) => "quarantined",
         Body::Connection(_) => "connection",
         Body::Forgotten { .. } => "forgotten",
+        Body::Directive(_) => "directive",
     }
 }
 
@@ -86,10 +90,7 @@ pub fn record_fields(body: &Body) -> Value {
             value["snapshot"] = json!(snapshot.0);
             value
         }
-        Body::SnapshotBegin(begin) => json!({
-            "snapshot": begin.snapshot.0, "tag": place(begin.tag),
-            "rows_are_state": begin.rows_are_state,
-        }),
+        Body::SnapshotBegin(begin) => snapshot_begin_json(begin),
         Body::SnapshotEnd(end) => snapshot_end_json(end),
         Body::SnapshotAbort { snapshot } => json!({ "snapshot": snapshot.0 }),
         Body::GapOpened(gap) => json!({
@@ -109,6 +110,38 @@ pub fn record_fields(body: &Body) -> Value {
             "why": turn.why.as_str(),
         }),
         Body::Forgotten { key } => json!({ "key": key.as_str() }),
+        Body::Directive(directive) => directive_json(directive),
+    }
+}
+
+fn snapshot_begin_json(begin: &SnapshotBegin) -> Value {
+    let mut value = json!({
+        "snapshot": begin.snapshot.0, "tag": place(begin.tag),
+        "rows_are_state": begin.rows_are_state,
+    });
+    if let Some(keys) = &begin.keys {
+        value["keys"] = keys.iter().map(|key| key.as_str()).collect();
+    }
+    value
+}
+
+fn directive_json(directive: &Directive) -> Value {
+    let value = json!({
+        "act": words::act(&directive.act), "by": directive.by.as_str(),
+        "why": directive.why.as_str(),
+    });
+    match &directive.act {
+        Act::Pause | Act::Resume => value,
+        Act::SetPosition { position, bookmark } => {
+            let mut value = booked(value, bookmark.as_ref());
+            value["position"] = place(Some(*position));
+            value
+        }
+        Act::ForgetPosition { epoch } => {
+            let mut value = value;
+            value["epoch"] = json!(epoch.0);
+            value
+        }
     }
 }
 
@@ -209,7 +242,18 @@ fn summary(body: &Body) -> (Option<Position>, String) {
             (None, format!("connection {conn} {word}: {}", turn.why))
         }
         Body::Forgotten { key } => (None, format!("{key} forgotten")),
+        Body::Directive(directive) => directive_summary(directive),
     }
+}
+
+fn directive_summary(directive: &Directive) -> (Option<Position>, String) {
+    let position = match &directive.act {
+        Act::SetPosition { position, .. } => Some(*position),
+        Act::Pause | Act::Resume | Act::ForgetPosition { .. } => None,
+    };
+    let (act, by, why) = (words::act(&directive.act), &directive.by, &directive.why);
+    let why = if why.as_str().is_empty() { String::new() } else { format!(": {why}") };
+    (position, format!("{act} by {by}{why}"))
 }
 
 #[cfg(test)]

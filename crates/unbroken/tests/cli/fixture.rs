@@ -58,6 +58,7 @@ fn bodies() -> Vec<Body> {
             snapshot: SnapshotId(1),
             tag: Some(place(100)),
             rows_are_state: true,
+            keys: None,
         }),
         Body::SnapshotItem { snapshot: SnapshotId(1), change: item },
         Body::SnapshotEnd(SnapshotEnd {
@@ -67,6 +68,7 @@ fn bodies() -> Vec<Body> {
             digest,
             tag: Some(place(100)),
             rows_are_state: true,
+            keyed: false,
             converging_until: None,
             witness: Witness::Resumed,
         }),

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use fastrand::Rng;
+use unbroken_core::directive::{Act, Directive};
 use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
@@ -101,8 +102,19 @@ impl Draw {
             11 => self.quarantined(),
             12 => self.turn(),
             13 => Body::Forgotten { key: self.key() },
+            14 => Body::Directive(self.directive()),
             _ => Body::Change(self.change()),
         }
+    }
+
+    fn directive(&mut self) -> Directive {
+        let act = match self.rng.u8(0..6) {
+            0 | 1 => Act::Pause,
+            2 | 3 => Act::Resume,
+            4 => Act::SetPosition { position: self.position(), bookmark: None },
+            _ => Act::ForgetPosition { epoch: Epoch(self.rng.u32(0..3)) },
+        };
+        Directive { act, by: Label::from("anna"), why: Label::from("because") }
     }
 
     fn bracket(&mut self, stream: usize) -> Body {
@@ -137,6 +149,7 @@ impl Draw {
             snapshot,
             tag: self.maybe_position(),
             rows_are_state: self.rng.bool(),
+            keys: self.rng.bool().then(|| vec![self.key()]),
         })
     }
 
@@ -148,6 +161,7 @@ impl Draw {
             digest: self.rng.u128(..),
             tag: self.maybe_position(),
             rows_are_state: self.rng.bool(),
+            keyed: self.rng.bool(),
             converging_until: self.maybe_position(),
             witness: Witness::FirstEvent,
         })

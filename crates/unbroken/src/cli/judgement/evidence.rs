@@ -77,7 +77,8 @@ impl Witnesses {
             Body::EpochChanged { name: None, .. }
             | Body::SnapshotBegin(_)
             | Body::Quarantined(_)
-            | Body::Forgotten { .. } => {}
+            | Body::Forgotten { .. }
+            | Body::Directive(_) => {}
         }
     }
 
