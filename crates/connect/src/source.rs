@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use unbroken_core::bookmark::After;
-use unbroken_core::connector::{Capabilities, Class, Connector, Decoded, Failure, Page};
+use unbroken_core::connector::{
+    Capabilities, Class, Connector, Decoded, Failure, Page, SnapshotBody, SnapshotKind,
+};
 use unbroken_core::ids::{Key, Label, StreamId};
-use unbroken_core::machine::{Config, Fetch, Message, Timing};
+use unbroken_core::machine::{Config, Fetch, Message, Start, Timing};
 
 use crate::auth::{AuthError, Authorizer, Granted};
-use crate::config::{FieldsError, KeysError, Limits, SourceConfig, read_keys};
+use crate::config::{FieldsError, KeysError, Limits, SourceConfig, StartError, read_keys};
 use crate::generic::{Context, Generic, ProfileError, Reply, TemplateError};
 use crate::secret::Secret;
 use crate::tally::Tally;
@@ -82,6 +84,15 @@ pub enum SourceError {
         #[source]
         source: FieldsError,
     },
+    /// It cannot begin as it is told to.
+    #[error("source {name} has an unusable `start`")]
+    Start {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: StartError,
+    },
     /// The keys cannot be read.
     #[error("source {name} cannot read its keys")]
     Keys {
@@ -105,6 +116,7 @@ impl SourceError {
             Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),
             Self::Tls { source, .. } => Some(source.hint().into()),
             Self::Fields { source, .. } => Some(source.hint()),
+            Self::Start { source, .. } => Some(source.hint().into()),
             Self::Keys { .. } => None,
         }
     }
@@ -123,6 +135,7 @@ pub struct Source {
     tls: Tls,
     http: Http,
     timing: Timing,
+    start: Start,
     limits: Limits,
     keys: Arc<Keys>,
     tally: Arc<Tally>,
@@ -191,6 +204,10 @@ impl Source {
         let api = api.map_err(|source| origin("api", source))?;
         let stream_origin =
             Origin::stream(&config.stream, plain).map_err(|source| origin("stream", source))?;
+        let start = config
+            .start
+            .meant(connector.capabilities())
+            .map_err(|source| SourceError::Start { name: name.clone(), source })?;
         if api.is_none() && connector.reads_pages() {
             return Err(SourceError::NoApi { name });
         }
@@ -217,6 +234,7 @@ impl Source {
         Ok(Self {
             stream: StreamId::new(format!("{name}/{}", connector.stream_name())),
             timing: config.timing.0,
+            start,
             limits: config.limits,
             name,
             connector,
@@ -252,6 +270,7 @@ impl Source {
             streams: vec![self.stream.clone()],
             capabilities: self.connector.capabilities().clone(),
             timing: self.timing.clone(),
+            start: self.start.clone(),
             seed,
         }
     }
@@ -284,6 +303,13 @@ impl Source {
     /// The scope that tokens are asked for.
     pub(crate) fn scope(&self) -> Option<&str> {
         self.authorizer.as_ref().and_then(Authorizer::scope)
+    }
+
+    /// Whether a snapshot of its keys' state may be taken at all.
+    pub fn takes_snapshots(&self) -> bool {
+        let mut caps = self.connector.capabilities().clone();
+        self.start.restrict(&mut caps);
+        caps.snapshot != SnapshotKind::None && caps.snapshot_body == SnapshotBody::State
     }
 
     /// Its bounds.
@@ -319,16 +345,27 @@ impl Source {
         self.tally.token(granted)
     }
 
-    /// Gets a page or the head.
+    /// Gets a page or the head. Where the profile asks per key (`{{ keys }}`), `only` are asked for
+    /// in place of all; else the answer may have rows of others too.
     ///
     /// # Errors
     /// The failure as the machine understands it.
-    pub async fn fetch(&self, what: &Fetch, token: Option<&Secret>) -> Result<Page, Failure> {
-        self.tally.request(self.page(what, token).await)
+    pub async fn fetch(
+        &self,
+        what: &Fetch,
+        only: Option<&[Key]>,
+        token: Option<&Secret>,
+    ) -> Result<Page, Failure> {
+        self.tally.request(self.page(what, only, token).await)
     }
 
-    async fn page(&self, what: &Fetch, token: Option<&Secret>) -> Result<Page, Failure> {
-        let (path, answer) = self.ask(what, token).await?;
+    async fn page(
+        &self,
+        what: &Fetch,
+        only: Option<&[Key]>,
+        token: Option<&Secret>,
+    ) -> Result<Page, Failure> {
+        let (path, answer) = self.ask(what, only, token).await?;
         self.read(what, &path, &answer)
     }
 
@@ -336,10 +373,11 @@ impl Source {
     pub(crate) async fn ask(
         &self,
         what: &Fetch,
+        only: Option<&[Key]>,
         token: Option<&Secret>,
     ) -> Result<(String, Answer), Failure> {
         let api = self.api.as_ref().ok_or_else(|| fatal("source has no `api`"))?;
-        let keys = self.handle().keys();
+        let keys = only.map_or_else(|| self.handle().keys(), Arc::from);
         let nonce = nonce();
         let context = Context { keys: &keys, nonce: &nonce, token, ..Context::default() };
         let mut request = self.connector.fetch(what, context)?;

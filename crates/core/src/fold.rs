@@ -102,6 +102,8 @@ pub struct StreamFold {
     pub open_conn: Option<ConnId>,
     /// A person has paused the stream, and nobody has resumed it.
     pub paused: Option<Paused>,
+    /// Highest tag of the brackets that spoke of named keys, in this epoch.
+    pub keyed_tag: Option<Position>,
     /// The position is a person's word, and no event of the stream has confirmed it yet.
     pub vouched: Option<Position>,
     /// A person has had the position forgotten, and the stream has not begun again yet.
@@ -194,8 +196,12 @@ impl StreamFold {
     }
 
     fn change_epoch(&mut self, epoch: Epoch, name: Option<&Label>) {
-        self.epoch = epoch;
         self.epoch_name = name.cloned();
+        if epoch == self.epoch {
+            return;
+        }
+        self.epoch = epoch;
+        self.keyed_tag = None;
         self.position = None;
         self.snapshot_tag = None;
         self.converging_until = None;
@@ -278,6 +284,7 @@ impl StreamFold {
             }
         }
         if end.keyed {
+            self.keyed_tag = self.keyed_tag.max(end.tag);
             return;
         }
         self.forgotten = false;

@@ -66,7 +66,8 @@ pub enum Body {
         /// The vendor's opaque name of it, where positions are opaque.
         bookmark: Option<Bookmark>,
     },
-    /// From here on positions belong to another numbering.
+    /// From here on positions belong to another numbering. Of the present epoch: its name has
+    /// become known, and nothing else changes.
     EpochChanged {
         /// The new epoch.
         epoch: Epoch,

@@ -134,7 +134,7 @@ fn an_empty_answer_does_not_delete_everybody() {
     let blocked = Some(&Phase::Blocked { why: Blocked::MassDelete { deletes: 20, of: 20 } });
     assert_eq!(world.machine.phase(&stream()), blocked);
     assert!(world.stream_fold().keys.values().all(|key| key.present), "old state is kept");
-    world.give(Input::Resync { stream: stream() });
+    world.give(Input::Resync { stream: stream(), keys: None });
     world.run_to_live();
     world.assert_state_is_the_vendors();
 }

@@ -37,8 +37,11 @@ impl StreamState {
     }
 
     pub(crate) fn change_epoch(&mut self, epoch: Epoch, name: Option<&Label>) {
-        self.epoch = epoch;
         self.epoch_name = name.cloned();
+        if epoch == self.epoch {
+            return;
+        }
+        self.epoch = epoch;
         self.position = None;
         self.snapshot_tag = None;
         self.converging_until = None;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod feed;
 pub mod hooks;
+pub mod logbook;
 pub mod pipeline;
 pub mod place;
 pub mod policy;

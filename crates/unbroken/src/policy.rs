@@ -73,7 +73,10 @@ pub fn of_blocked(why: &Blocked) -> Policy {
             "the vendor will not accept this request however often it is made: check the source's \
              settings, then `unbroken control reload`"
         }
-        Blocked::NoWay => "give the source a snapshot, or a subscription without a position",
+        Blocked::NoWay => {
+            "give the source a snapshot, a subscription without a position, or a place to begin: \
+                           `start = { from = \"…\" }`"
+        }
     };
     Policy { course: Course::Wait, todo }
 }

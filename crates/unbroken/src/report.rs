@@ -10,6 +10,7 @@ use unbroken_core::machine::{Blocked, Phase, Report};
 use unbroken_core::record::{GapCause, GapOutcome};
 
 use crate::policy;
+use crate::render::wall;
 use crate::words;
 
 /// Writes the lines of one source. Remembers why gaps were opened, because a record that begins is
@@ -73,6 +74,10 @@ fn log_phase(stream: &str, phase: &Phase) {
         Phase::Waiting { why, .. } => warn!(stream, %why, "waiting before the next attempt"),
         Phase::Blocked { why } => log_blocked(stream, why),
         Phase::Draining => info!(stream, "draining"),
+        Phase::Paused { since, by } => {
+            let since = wall(*since);
+            info!(stream, since, %by, "paused: nothing is asked of the vendor");
+        }
         Phase::Idle
         | Phase::Authorizing
         | Phase::Fetching

@@ -121,6 +121,7 @@ pub const PHASES: &[&str] = &[
     "waiting",
     "blocked",
     "draining",
+    "paused",
 ];
 
 /// What a failure calls for.
@@ -160,6 +161,7 @@ pub fn phase(phase: &Phase) -> &'static str {
         Phase::Waiting { .. } => "waiting",
         Phase::Blocked { .. } => "blocked",
         Phase::Draining => "draining",
+        Phase::Paused { .. } => "paused",
     }
 }
 

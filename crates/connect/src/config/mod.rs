@@ -5,6 +5,7 @@ mod keys;
 mod limits;
 mod profile_choice;
 mod source_config;
+mod start_choice;
 mod timing_choice;
 
 pub use fields::{FieldsConfig, FieldsError};
@@ -12,4 +13,5 @@ pub use keys::{KeysError, read_keys};
 pub use limits::Limits;
 pub use profile_choice::{ProfileChoice, ProfileOrigin};
 pub use source_config::SourceConfig;
+pub use start_choice::{StartChoice, StartError, read_sequence};
 pub use timing_choice::TimingChoice;

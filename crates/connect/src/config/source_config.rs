@@ -8,6 +8,7 @@ use crate::auth::AuthConfig;
 use crate::config::fields::FieldsConfig;
 use crate::config::limits::Limits;
 use crate::config::profile_choice::ProfileChoice;
+use crate::config::start_choice::StartChoice;
 use crate::config::timing_choice::TimingChoice;
 
 /// One `[[source]]`. All that a real one needs:
@@ -68,6 +69,9 @@ pub struct SourceConfig {
     /// Fields of payloads that are not kept.
     #[serde(default)]
     pub fields: FieldsConfig,
+    /// How it begins, and when it may take a snapshot.
+    #[serde(default)]
+    pub start: StartChoice,
     /// Delays.
     #[serde(default)]
     pub timing: TimingChoice,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::{AbortHandle, JoinSet};
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Class, Failure};
-use unbroken_core::ids::{ConnId, RequestId, TokenVersion};
+use unbroken_core::ids::{ConnId, Key, RequestId, TokenVersion};
 use unbroken_core::machine::{Fetch, Input};
 use unbroken_core::time::Millis;
 
@@ -53,11 +53,17 @@ impl Errands {
         });
     }
 
-    pub(crate) fn fetch(&mut self, request: RequestId, what: Fetch, version: Option<TokenVersion>) {
+    pub(crate) fn fetch(
+        &mut self,
+        request: RequestId,
+        what: Fetch,
+        keys: Option<Vec<Key>>,
+        version: Option<TokenVersion>,
+    ) {
         let (source, token) = (Arc::clone(&self.source), self.token(version));
         self.tasks.spawn(async move {
             let result = match token {
-                Ok(token) => source.fetch(&what, token.as_ref()).await,
+                Ok(token) => source.fetch(&what, keys.as_deref(), token.as_ref()).await,
                 Err(failure) => Err(failure),
             };
             Brought::Input(match result {
@@ -193,7 +199,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut errands = Errands::new(source(listener.local_addr().unwrap().port()));
         drop(listener);
-        errands.fetch(RequestId(7), Fetch::Head, None);
+        errands.fetch(RequestId(7), Fetch::Head, None, None);
         let brought = errands.next().await;
         let Brought::Input(Input::PageFailed { request, failure }) = brought else {
             panic!("the request cannot have been answered")

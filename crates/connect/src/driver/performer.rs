@@ -163,8 +163,8 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             Output::Authorize { version } => {
                 self.errands.authorize(version, self.clock.now().at);
             }
-            Output::FetchPage { request, what, token, .. } => {
-                self.errands.fetch(request, what, token);
+            Output::FetchPage { request, what, keys, token, .. } => {
+                self.errands.fetch(request, what, keys, token);
             }
             Output::Open { conn, token, after, .. } => {
                 self.talks.insert(conn, Talk { token, ..Talk::default() });

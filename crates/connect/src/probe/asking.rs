@@ -109,7 +109,7 @@ pub(super) async fn pages(
     }
     let positioned = source.capabilities().snapshot == SnapshotKind::Positioned;
     let what = if positioned { Fetch::Head } else { Fetch::First };
-    let (path, answer) = match source.ask(&what, token.secret()).await {
+    let (path, answer) = match source.ask(&what, None, token.secret()).await {
         Ok(answered) => answered,
         Err(failure) => {
             teller.tell(Step::failed("scope", &failure));
@@ -205,7 +205,7 @@ async fn snapshot(source: &Source, token: Option<&Secret>) -> Result<SnapshotSee
     let mut what = Fetch::First;
     loop {
         let (path, answer) = source
-            .ask(&what, token)
+            .ask(&what, None, token)
             .await
             .map_err(|failure| Box::new(Step::failed("snapshot", &failure)))?;
         let page = source
@@ -242,7 +242,7 @@ async fn freshen(
     let limit = Duration::from_millis(bound_ms + source.timing().grace_ms);
     while begun.elapsed() < limit {
         tokio::time::sleep(Duration::from_millis(source.timing().refetch_ms)).await;
-        let fetched = source.fetch(&Fetch::First, token).await;
+        let fetched = source.fetch(&Fetch::First, None, token).await;
         if fetched.is_ok_and(|page| page.tag.is_some_and(|tag| tag >= head)) {
             let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             seen.fresh_after_ms = Some(after_ms);

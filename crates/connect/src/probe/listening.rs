@@ -137,7 +137,7 @@ fn start(source: &Source, seen: &mut Sightings) -> Option<After> {
 
 /// The head of this moment.
 async fn fresh(source: &Source, token: &Token) -> Option<After> {
-    let page = source.fetch(&Fetch::Head, token.secret()).await.ok()?;
+    let page = source.fetch(&Fetch::Head, None, token.secret()).await.ok()?;
     page.bookmark.map(After::Bookmark).or(page.tag.map(After::Sequence))
 }
 
@@ -366,7 +366,7 @@ async fn audit(listener: &mut Listener<'_>, talk: &mut Talk<'_>, token: &Token) 
         let why = "the head says nothing of this stream: see `state`";
         return Step::skipped("audit", why);
     }
-    let head = match listener.source.fetch(&Fetch::Head, token.secret()).await {
+    let head = match listener.source.fetch(&Fetch::Head, None, token.secret()).await {
         Ok(page) => page.tag.unwrap_or_default(),
         Err(failure) => return Step::failed("audit", &failure),
     };

@@ -96,13 +96,13 @@ async fn pages_share_one_instant_although_keys_change_between_them() {
     }
     let tag = etcd.put("other/x", "not ours").await;
     let source = source(&etcd, "snapshot = { limit = 10 }");
-    let head = source.fetch(&Fetch::Head, None).await.unwrap();
+    let head = source.fetch(&Fetch::Head, None, None).await.unwrap();
     assert_eq!((head.tag, head.rows.len()), (Some(tag), 0));
 
     let mut what = Fetch::First;
     let mut pages: Vec<Page> = Vec::new();
     loop {
-        let page = source.fetch(&what, None).await.unwrap();
+        let page = source.fetch(&what, None, None).await.unwrap();
         etcd.put("agents/24", "after").await;
         etcd.put("agents/99", "after").await;
         let next = page.next.clone();
@@ -147,7 +147,7 @@ async fn a_watch_replays_and_its_events_equal_the_rows() {
     let events = [events, watch.events(&source, 1).await].concat();
     assert_eq!(brief(&events[3]), ("agents/c", Some(live), false, b"3".as_slice()));
 
-    let page = source.fetch(&Fetch::First, None).await.unwrap();
+    let page = source.fetch(&Fetch::First, None, None).await.unwrap();
     assert_eq!(page.epoch, ack.epoch);
     let rows: Vec<_> = page.rows.iter().map(|row| (&row.key, row.version, row.digest)).collect();
     let expected: Vec<_> =

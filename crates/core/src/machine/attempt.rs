@@ -24,6 +24,9 @@ impl Stream {
     /// Begins an attempt at the highest rung that is left.
     pub(super) fn begin_attempt(&mut self, cx: &mut Cx<'_>) {
         self.drop_attempt();
+        if self.is_paused() {
+            return self.rest_if_durable(cx);
+        }
         self.weigh_progress(cx);
         self.await_bookmark(cx);
         if self.jump != Jump::None {
@@ -96,7 +99,7 @@ impl Stream {
     pub(super) fn drop_attempt(&mut self) {
         self.timers = TimerTable::default();
         self.link = None;
-        self.run = None;
+        self.drop_run();
         self.prepared = None;
         self.touched.clear();
         self.absent_once.clear();
@@ -226,7 +229,7 @@ impl Stream {
     }
 
     /// Keeps what a socket brought of a numbering that could not be installed.
-    fn stash_events(&mut self, link: &mut Link) {
+    pub(super) fn stash_events(&mut self, link: &mut Link) {
         let Some(new_epoch) = link.new_epoch.clone() else { return };
         let mut events = std::mem::take(&mut link.parked);
         events.extend(self.take_held_of(link.conn));
@@ -334,6 +337,7 @@ impl Stream {
         let durable = self.durable.map(|p| p.sequence);
         match link.rung {
             Rung::Resume => {
+                self.alarm_if_vouched(cx, what);
                 let floor_reached = floor.is_none_or(|floor| durable >= Some(floor));
                 let asked_below = link.anchor.is_some() && link.asked < durable;
                 if asked_below && floor_reached && !self.outage.no_anchor {
@@ -411,6 +415,10 @@ impl Stream {
     /// Why there is a hole if this attempt cannot resume.
     pub(super) fn gap_cause(&self, cx: &Cx<'_>) -> GapCause {
         use crate::connector::Replay;
+        // A numbering entered by a person's word need not be another than the one that is met.
+        if self.outage.refused && self.is_vouched() {
+            return GapCause::Refused;
+        }
         let otherwise = match cx.caps().replay {
             _ if self.seen.position.is_none() && self.seen.keys.is_empty() => GapCause::Start,
             Replay::None => GapCause::NoReplay,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotBody, SnapshotKind};
 use crate::ids::{Key, Label, SnapshotId};
-use crate::machine::CloseHow;
 use crate::machine::context::Cx;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
+use crate::machine::{CloseHow, Start};
 use crate::position::Position;
 use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
 use crate::snapshot::diff;
@@ -80,6 +80,7 @@ impl Stream {
     fn audits_rows(&self, cx: &Cx<'_>) -> bool {
         let caps = cx.caps();
         !self.audits_head(cx)
+            && cx.config.start != Start::WhenNeeded
             && caps.snapshot != SnapshotKind::None
             && caps.snapshot_body == SnapshotBody::State
     }
@@ -118,6 +119,7 @@ impl Stream {
 
     pub(super) fn handle_audit_head(&mut self, cx: &mut Cx<'_>, page: Page) {
         self.end_audit(cx);
+        self.adopt_name(cx, page.epoch.as_ref());
         let other = page.epoch.is_some() && page.epoch != self.seen.epoch_name;
         if cx.caps().epoch_named && other {
             return self.leave_epoch(cx, "the audit found another epoch");

@@ -2,7 +2,7 @@
 
 use crate::connector::{Decoded, Failure, Page};
 use crate::fold::StreamFold;
-use crate::ids::{AppendId, ConnId, RequestId, StreamId, TokenVersion};
+use crate::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
 use crate::record::Closer;
 use crate::time::{Millis, UnixMicros};
 
@@ -110,6 +110,26 @@ pub enum Input {
     Resync {
         /// The stream.
         stream: StreamId,
+        /// Of these keys only; `None`: of all.
+        keys: Option<Vec<Key>>,
+    },
+    /// A person pauses the stream, until they resume it.
+    Pause {
+        /// The stream.
+        stream: StreamId,
+        /// Who.
+        by: Label,
+        /// Why; may be empty.
+        why: Label,
+    },
+    /// A person resumes a paused stream.
+    Resume {
+        /// The stream.
+        stream: StreamId,
+        /// Who.
+        by: Label,
+        /// Why; may be empty.
+        why: Label,
     },
     /// Stop: unsubscribe, close, wait for the journal.
     Shutdown,

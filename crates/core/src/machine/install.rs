@@ -1,5 +1,7 @@
 //! Publishing a snapshot: the bracket, the position, the ledger.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::connector::{Numbering, SnapshotBody};
@@ -29,11 +31,18 @@ impl Stream {
             self.release_held(cx, cause);
             self.open_gap(cx, cause);
         }
-        self.install(cx, prepared.collected, Witness::Resumed);
+        self.install(cx, prepared.collected, Witness::Resumed, None);
     }
 
     /// Installs a snapshot and takes the stream as near to Live as that allows.
-    pub(super) fn install(&mut self, cx: &mut Cx<'_>, mut collected: Collected, witness: Witness) {
+    /// One of named keys says nothing of the others, nor of the ledger.
+    pub(super) fn install(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut collected: Collected,
+        witness: Witness,
+        keys: Option<BTreeSet<Key>>,
+    ) {
         let new_epoch = self.enter_epoch(cx);
         if new_epoch && collected.tag.is_none() {
             let bookmark = collected.bookmark.as_ref();
@@ -42,19 +51,21 @@ impl Stream {
         if let Some(link) = self.link.as_mut().filter(|_| collected.bookmark.is_some()) {
             link.said.clone_from(&collected.bookmark);
         }
-        let gaps = self.gaps_to_close();
+        let keyed = keys.is_some();
+        let gaps = if keyed { Vec::new() } else { self.gaps_to_close() };
         let numbered = cx.caps().position != Numbering::None;
         let at = |sequence: Option<u64>| sequence.filter(|_| numbered).map(|s| self.position(s));
         let (tag, head) = (at(collected.tag), at(collected.head));
         let snapshot = self.seen.last_snapshot.next();
         let rows_are_state = cx.caps().snapshot_body == SnapshotBody::State;
-        let keys = None;
-        self.write(cx, Body::SnapshotBegin(SnapshotBegin { snapshot, tag, rows_are_state, keys }));
+        let named = keys.as_ref().map(|keys| keys.iter().cloned().collect());
+        let begin = SnapshotBegin { snapshot, tag, rows_are_state, keys: named };
+        self.write(cx, Body::SnapshotBegin(begin));
         if cx.mutated(Mutant::PositionBeforeEnd) {
             self.take_position(cx, tag, new_epoch, false);
         }
         let counts = match rows_are_state {
-            true => self.write_items(cx, snapshot, &collected, tag),
+            true => self.write_items(cx, snapshot, &collected, tag, keys.as_ref()),
             false => Counts::default(),
         };
         let end = SnapshotEnd {
@@ -64,8 +75,8 @@ impl Stream {
             digest: counts.digest,
             tag,
             rows_are_state,
-            keyed: false,
-            converging_until: head.filter(|head| Some(*head) > tag),
+            keyed,
+            converging_until: head.filter(|head| Some(*head) > tag && !keyed),
             witness,
         };
         self.write(cx, Body::SnapshotEnd(end));
@@ -80,7 +91,10 @@ impl Stream {
             }
             self.close_gap(cx, closed);
         }
-        self.write_drift(cx, snapshot, counts.changed + counts.deleted > 0);
+        if !keyed {
+            self.write_drift(cx, snapshot, counts.changed + counts.deleted > 0);
+            self.forget_debts();
+        }
         cx.report(Report::Installed {
             stream: self.id.clone(),
             snapshot,
@@ -103,12 +117,18 @@ impl Stream {
             let closed = self.closing(cx, &gap, through, None, false);
             self.close_gap(cx, closed);
         }
+        self.forget_debts();
         self.finish_install(cx);
     }
 
-    fn finish_install(&mut self, cx: &mut Cx<'_>) {
+    /// What was asked of a snapshot of all keys, one has brought (or none can).
+    fn forget_debts(&mut self) {
         self.deletes_expected = false;
         self.resync_owed = false;
+        self.keys_owed.clear();
+    }
+
+    fn finish_install(&mut self, cx: &mut Cx<'_>) {
         self.touched.clear();
         let parked = match &mut self.link {
             Some(link) => {
@@ -174,15 +194,17 @@ impl Stream {
         snapshot: SnapshotId,
         collected: &Collected,
         tag: Option<Position>,
+        keys: Option<&BTreeSet<Key>>,
     ) -> Counts {
-        let found = diff(&self.seen.keys, &collected.rows, &self.touched);
-        let absent: Vec<Key> = found
-            .absent
-            .into_iter()
-            .filter(|key| !is_newer(self.touched.get(key), tag.map(|t| t.sequence)))
-            .collect();
+        let absent = self.absent_keys(collected, keys);
+        let newer = |key: &Key, at: &RowAt| is_newer(self.touched.get(key), at.version);
+        let rows: Vec<(&Key, &RowAt)> = match keys {
+            // Who asks for a key wants to see what the vendor says, even if nothing has changed.
+            Some(_) => collected.rows.iter().filter(|(key, at)| !newer(key, at)).collect(),
+            None => diff(&self.seen.keys, &collected.rows, &self.touched).upserts,
+        };
         let upserts: Vec<Change> =
-            found.upserts.into_iter().map(|(key, at)| self.item(key, at, tag)).collect();
+            rows.into_iter().map(|(key, at)| self.item(key, at, tag)).collect();
         let unit_items = cx.timing().snapshot_unit_items.max(1);
         let mut counts = Counts { changed: upserts.len() as u64, ..Counts::default() };
         counts.deleted = absent.len() as u64;

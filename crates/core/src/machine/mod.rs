@@ -15,11 +15,13 @@
 
 mod attempt;
 mod audit;
+mod beginning;
 mod context;
 mod handover;
 mod input;
 mod install;
 mod intake;
+mod keyed;
 mod late;
 mod link;
 mod mutant;
@@ -27,6 +29,7 @@ mod number;
 mod outage;
 mod output;
 mod partial;
+mod pause;
 mod plan;
 mod poison;
 #[cfg(feature = "proof")]
@@ -39,6 +42,7 @@ mod timing;
 mod token;
 mod wake;
 
+pub use beginning::{Start, Unsuited};
 pub use input::{Input, Now};
 #[cfg(feature = "proof")]
 pub use mutant::Mutant;
@@ -65,6 +69,8 @@ pub struct Config {
     pub capabilities: Capabilities,
     /// Delays and bounds.
     pub timing: Timing,
+    /// How its streams begin.
+    pub start: Start,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -90,7 +96,8 @@ enum Life {
 
 impl Machine {
     /// A machine that waits for [`Input::Restored`].
-    pub fn new(config: Config) -> Self {
+    pub fn new(mut config: Config) -> Self {
+        config.start.restrict(&mut config.capabilities);
         let shared = Shared::new(config.seed);
         let streams = config.streams.iter().cloned().map(Stream::new).collect();
         Self { config, shared, streams, outputs: VecDeque::new(), life: Life::Running }
@@ -108,7 +115,10 @@ impl Machine {
                 cx.shared.appended = cx.shared.appended.max(append);
                 self.streams.iter_mut().for_each(|s| s.handle_appended(append));
                 if self.life == Life::Running {
-                    self.streams.iter_mut().for_each(|s| s.begin_if_durable(cx));
+                    for stream in &mut self.streams {
+                        stream.begin_if_durable(cx);
+                        stream.rest_if_durable(cx);
+                    }
                 }
             }
             (_, Input::AppendFailed { what }) => {
@@ -199,7 +209,10 @@ fn restore(
             stream.restore(cx, fold);
         }
     }
-    streams.iter_mut().for_each(|s| s.begin_attempt(cx));
+    for stream in streams {
+        stream.begin(cx);
+        stream.begin_attempt(cx);
+    }
 }
 
 fn wake_token(cx: &mut Cx<'_>, streams: &mut [Stream]) {
@@ -212,6 +225,8 @@ fn wake_token(cx: &mut Cx<'_>, streams: &mut [Stream]) {
                     streams.iter_mut().for_each(|s| s.handle_token_refused(cx, &failure));
                 }
             }
+            // Nothing will be asked of the vendor before somebody resumes it.
+            None if streams.iter().all(Stream::is_paused) => {}
             None => Token::ask(cx),
         }
     }

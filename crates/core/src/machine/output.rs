@@ -2,11 +2,11 @@
 
 use crate::bookmark::After;
 use crate::connector::Failure;
-use crate::ids::{ConnId, GapId, Label, RequestId, SnapshotId, StreamId, TokenVersion};
+use crate::ids::{ConnId, GapId, Key, Label, RequestId, SnapshotId, StreamId, TokenVersion};
 use crate::machine::timer::Timer;
 use crate::position::Position;
 use crate::record::{Append, GapCause, GapOutcome, Witness};
-use crate::time::Millis;
+use crate::time::{Millis, UnixMicros};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub enum Output {
         stream: StreamId,
         /// What to get.
         what: Fetch,
+        /// Only rows of these keys count: the vendor need not send others. `None`: all.
+        keys: Option<Vec<Key>>,
         /// Which token to send; `None` where the source needs none.
         token: Option<TokenVersion>,
     },
@@ -149,8 +151,16 @@ pub enum Phase {
         /// Why, and what a person must do.
         why: Blocked,
     },
-    /// Entered on shutdown. Left when everything is durable.
+    /// Entered on shutdown and on a pause. Left when everything is durable.
     Draining,
+    /// Entered when a person has paused the stream and everything is durable, and at the start of a
+    /// process that finds it so. Left when it is resumed.
+    Paused {
+        /// Since when, by the wall clock.
+        since: UnixMicros,
+        /// Who paused it.
+        by: Label,
+    },
 }
 
 /// Why a stream is blocked.

@@ -50,6 +50,9 @@ impl Stream {
     /// Whether an open row is the same interval of doubt as one that would be opened now.
     pub(super) fn is_same_doubt(&self, gap: &OpenGap) -> bool {
         let GapOpened { after, cause, .. } = gap.opened;
-        gap.first.is_none() && after == self.seen.position && cause != GapCause::Partial
+        // Of a forgotten position the row is all that is left.
+        let forgotten = cause == GapCause::Operator && self.seen.position.is_none();
+        let here = after == self.seen.position || forgotten;
+        gap.first.is_none() && here && cause != GapCause::Partial
     }
 }

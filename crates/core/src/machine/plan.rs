@@ -95,7 +95,7 @@ impl Stream {
                 }
                 Some(Step::Resume { asked, anchor: Some(last) })
             }
-            None => caps.tells_numberings().then_some(plain),
+            None => (caps.tells_numberings() || self.is_vouched()).then_some(plain),
         }
     }
 }

@@ -47,6 +47,7 @@ impl Stream {
 
     /// Compares the epoch that the vendor names with the one held. False if the attempt is over.
     pub(super) fn meet_epoch(&mut self, cx: &mut Cx<'_>, name: Option<&Label>) -> bool {
+        self.adopt_name(cx, name);
         let Some(link) = &self.link else { return false };
         let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
         if !cx.caps().epoch_named || name.is_none() || known.as_ref() == name {
@@ -157,6 +158,8 @@ impl Stream {
         }
         if !self.gaps_to_close().is_empty() || std::mem::take(&mut self.resync_owed) {
             self.begin_reconcile(cx, None);
+        } else if !self.keys_owed.is_empty() {
+            self.begin_keyed(cx);
         } else if self.is_dark() {
             self.set_phase(cx, Phase::CatchingUp);
             if !self.timers.is_set(Timer::Retry) {

@@ -1,7 +1,11 @@
 //! Fetching snapshots, and deciding whether one may be believed.
 
-use crate::connector::{Class, Failure, Numbering, Page, Paging, SnapshotBody, SnapshotKind};
-use crate::ids::{Label, RequestId, TokenVersion};
+use std::collections::BTreeSet;
+
+use crate::connector::{
+    Class, Coverage, Failure, Numbering, Page, Paging, SnapshotBody, SnapshotKind,
+};
+use crate::ids::{Key, Label, RequestId, TokenVersion};
 use crate::machine::context::Cx;
 use crate::machine::link::{NewEpoch, Stage};
 use crate::machine::number::is_opaque;
@@ -9,7 +13,7 @@ use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::{Blocked, CloseHow, Fetch, Output, Phase, Report, Rung};
 use crate::record::{GapCause, Witness};
-use crate::snapshot::{Collected, Diff, diff};
+use crate::snapshot::{Collected, Diff, diff, is_newer};
 use crate::time::Millis;
 
 /// What is being fetched, and what for.
@@ -34,6 +38,8 @@ pub(super) struct Run {
     pub(super) request: Option<RequestId>,
     pub(super) token: Option<TokenVersion>,
     pub(super) collected: Collected,
+    /// Only these keys count; `None`: all.
+    pub(super) keys: Option<BTreeSet<Key>>,
     pub(super) begun_at: Millis,
     /// The position that state showed when the reconciliation began.
     pub(super) lower: Option<u64>,
@@ -50,6 +56,28 @@ pub(super) struct Run {
 }
 
 impl Run {
+    pub(super) fn new(
+        purpose: Purpose,
+        token: Option<TokenVersion>,
+        begun_at: Millis,
+        lower: Option<u64>,
+    ) -> Self {
+        Self {
+            purpose,
+            request: None,
+            token,
+            collected: Collected::default(),
+            keys: None,
+            begun_at,
+            lower,
+            held: None,
+            tries: 0,
+            complete: false,
+            graced: false,
+            ahead: false,
+        }
+    }
+
     /// Whether it was begun on suspicion.
     pub(super) fn is_ahead(&self) -> bool {
         self.ahead
@@ -80,25 +108,14 @@ impl Stream {
         if matches!(purpose, Purpose::Head | Purpose::Rebase) {
             self.set_phase(cx, Phase::Fetching);
         }
-        self.run = Some(Run {
-            purpose,
-            request: None,
-            token,
-            collected: Collected::default(),
-            begun_at: cx.now.at,
-            lower: self.shown_sequence(),
-            held: None,
-            tries: 0,
-            complete: false,
-            graced: false,
-            ahead: false,
-        });
+        self.run = Some(Run::new(purpose, token, cx.now.at, self.shown_sequence()));
         self.fetch(cx);
     }
 
     /// Begins the reconciliation of state on an open subscription; with a cause, a ledger row is
     /// opened first, so that it is in the log before any event that follows the hole.
     pub(super) fn begin_reconcile(&mut self, cx: &mut Cx<'_>, cause: Option<GapCause>) {
+        let spared = self.is_snapshot_spared(cx, cause);
         let ahead = self.take_ahead();
         let is_ahead = ahead.is_some();
         self.doubt(cx, "state has to be fetched");
@@ -120,7 +137,7 @@ impl Stream {
         self.timers.stop(Timer::Grace);
         self.audit = Default::default();
         self.absent_once.clear();
-        if cx.caps().snapshot == SnapshotKind::None {
+        if cx.caps().snapshot == SnapshotKind::None || spared {
             self.run = None;
             return self.finish_without_snapshot(cx);
         }
@@ -198,8 +215,9 @@ impl Stream {
         let Some(run) = &mut self.run else { return };
         run.request = Some(request);
         let token = run.token;
+        let keys = run.keys.as_ref().map(|keys| keys.iter().cloned().collect());
         self.set_timer(cx, Timer::Page, cx.timing().page_ms);
-        cx.emit(Output::FetchPage { request, stream: self.id.clone(), what, token });
+        cx.emit(Output::FetchPage { request, stream: self.id.clone(), what, keys, token });
     }
 
     pub(super) fn handle_page(&mut self, cx: &mut Cx<'_>, request: RequestId, mut page: Page) {
@@ -228,6 +246,9 @@ impl Stream {
         }
         if let Err(torn) = run.collected.finish() {
             return self.refetch(cx, &torn.to_string(), None);
+        }
+        if let Some(keys) = &run.keys {
+            run.collected.rows.retain(|key, _| keys.contains(key));
         }
         run.complete = true;
         self.evaluate(cx);
@@ -291,6 +312,7 @@ impl Stream {
     }
 
     fn handle_head(&mut self, cx: &mut Cx<'_>, page: Page) {
+        self.adopt_name(cx, page.epoch.as_ref());
         let other = page.epoch.is_some() && page.epoch != self.seen.epoch_name;
         if cx.caps().epoch_named && other {
             self.outage.new_epoch = true;
@@ -356,6 +378,8 @@ impl Stream {
     }
 
     fn evaluate_reconcile(&mut self, cx: &mut Cx<'_>) {
+        let name = self.run.as_ref().and_then(|run| run.collected.epoch.clone());
+        self.adopt_name(cx, name.as_ref());
         let subscribed = self.link.as_ref().is_some_and(|link| link.stage == Stage::Subscribed);
         if !subscribed || self.run.as_ref().is_some_and(|run| run.ahead) {
             return;
@@ -370,7 +394,7 @@ impl Stream {
                 if self.deletes_agree(cx)
                     && let Some(run) = self.run.take()
                 {
-                    self.install(cx, run.collected, witness);
+                    self.install(cx, run.collected, witness, run.keys);
                 }
             }
         }
@@ -464,11 +488,7 @@ impl Stream {
             return true;
         }
         let Some(run) = &self.run else { return false };
-        let Diff { absent, .. } = diff(&self.seen.keys, &run.collected.rows, &self.touched);
-        let absent: std::collections::BTreeSet<_> = absent
-            .into_iter()
-            .filter(|key| !crate::snapshot::is_newer(self.touched.get(key), run.collected.tag))
-            .collect();
+        let absent = self.absent_keys(&run.collected, run.keys.as_ref());
         let shifting = cx.caps().paging == Paging::Offset && !run.collected.is_frozen();
         if shifting && !absent.is_subset(&self.absent_once) {
             self.absent_once = absent;
@@ -488,6 +508,18 @@ impl Stream {
         true
     }
 
+    /// Keys that are held, and that a snapshot which speaks of them lacks.
+    pub(super) fn absent_keys(
+        &self,
+        collected: &Collected,
+        keys: Option<&BTreeSet<Key>>,
+    ) -> BTreeSet<Key> {
+        let Diff { mut absent, .. } = diff(&self.seen.keys, &collected.rows, &self.touched);
+        absent.retain(|key| !is_newer(self.touched.get(key), collected.tag));
+        absent.retain(|key| keys.is_none_or(|keys| keys.contains(key)));
+        absent
+    }
+
     fn present_count(&self) -> u64 {
         self.seen.keys.values().filter(|key| key.present).count() as u64
     }
@@ -499,8 +531,12 @@ impl Stream {
         }
         let Some(run) = self.run.as_ref().filter(|run| run.complete) else { return };
         let held = self.held_sequence();
-        let none_came =
-            self.link.as_ref().is_some_and(|l| !l.fruitful || (l.settled && run.held == held));
+        // Once the stream is complete on this socket, a head that others have moved says nothing.
+        let ours = cx.caps().coverage == Coverage::Full;
+        let none_came = self.link.as_ref().is_some_and(|l| match l.settled {
+            true => ours && (!l.fruitful || run.held == held),
+            false => !l.fruitful,
+        });
         if run.collected.tag > held && none_came && !self.is_poisoned_again() {
             return self.handle_mute(cx, "subscribed, but no event came");
         }

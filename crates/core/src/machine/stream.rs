@@ -19,7 +19,7 @@ use crate::record::{
 };
 use crate::time::{Millis, UnixMicros};
 
-/// Where a move of the position over a hole stands.
+/// Where a move of the position over a hole (or a pause) stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Jump {
     /// None is on its way to the disk.
@@ -43,7 +43,7 @@ pub(super) struct Stream {
     marks: VecDeque<(AppendId, Position)>,
     unit: Vec<Record>,
     /// The position was moved over a hole: until that is durable, a resume would ask for what the
-    /// ledger has given up, and could not take it.
+    /// ledger has given up, and could not take it. A pause is one when it is durable.
     pub(super) jump: Jump,
     pub(super) phase: Phase,
     pub(super) timers: TimerTable,
@@ -76,6 +76,8 @@ pub(super) struct Stream {
     pub(super) progress_at: Option<Millis>,
     /// The keys have changed, or a person asked: state has to be fetched before Live.
     pub(super) resync_owed: bool,
+    /// Keys that a person has asked to be fetched, and that were not yet.
+    pub(super) keys_owed: BTreeSet<Key>,
     /// Keys were taken out on purpose: their deletion is no surprise.
     pub(super) deletes_expected: bool,
     /// The position held when such bytes first came there, and the socket that brought them.
@@ -115,6 +117,7 @@ impl Stream {
             rebase_incapable: 0,
             progress_at: None,
             resync_owed: false,
+            keys_owed: BTreeSet::new(),
             deletes_expected: false,
             poison_at: None,
             poison_run: 0,
@@ -149,7 +152,7 @@ impl Stream {
     /// snapshot from below would travel back in time.
     pub(super) fn shown_sequence(&self) -> Option<u64> {
         let seen = &self.seen;
-        let shown = [seen.position, seen.snapshot_tag, seen.converging_until];
+        let shown = [seen.position, seen.snapshot_tag, seen.converging_until, seen.keyed_tag];
         shown.into_iter().flatten().filter(|p| p.epoch == seen.epoch).map(|p| p.sequence).max()
     }
 

@@ -25,7 +25,10 @@ impl Stream {
             | Input::Closed { conn, .. }
             | Input::Frame { conn, .. }
             | Input::Reading { conn, .. } => self.has_conn(*conn),
-            Input::KeysChanged { stream } | Input::Resync { stream } => *stream == self.id,
+            Input::KeysChanged { stream }
+            | Input::Resync { stream, .. }
+            | Input::Pause { stream, .. }
+            | Input::Resume { stream, .. } => *stream == self.id,
             _ => false,
         }
     }
@@ -45,7 +48,10 @@ impl Stream {
                 self.handle_reading(cx, resumed);
             }
             Input::KeysChanged { .. } => self.handle_keys_changed(cx),
-            Input::Resync { .. } => self.handle_resync(cx),
+            Input::Resync { keys: None, .. } => self.handle_resync(cx),
+            Input::Resync { keys: Some(keys), .. } => self.handle_keyed_resync(cx, keys),
+            Input::Pause { by, why, .. } => self.handle_pause(cx, by, why),
+            Input::Resume { by, why, .. } => self.handle_resume(cx, by, why),
             _ => {}
         }
     }
@@ -170,9 +176,16 @@ impl Stream {
     }
 
     pub(super) fn handle_shutdown(&mut self, cx: &mut Cx<'_>) {
-        for link in [self.link.take(), self.spare.take()].into_iter().flatten() {
-            self.close(cx, link.conn, CloseHow::Polite, "shutdown");
+        self.leave(cx, "shutdown");
+    }
+
+    /// Ends everything that is under way with the vendor, and waits for the journal.
+    pub(super) fn leave(&mut self, cx: &mut Cx<'_>, why: &str) {
+        for mut link in [self.link.take(), self.spare.take()].into_iter().flatten() {
+            self.stash_events(&mut link);
+            self.close(cx, link.conn, CloseHow::Polite, why);
         }
+        self.report_counts(cx);
         self.drop_attempt();
         self.set_phase(cx, Phase::Draining);
     }

@@ -21,7 +21,7 @@ use unbroken_core::connector::{
 use unbroken_core::fold::{Fold, StreamFold};
 use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
 use unbroken_core::machine::{
-    Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Timing,
+    Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Start, Timing,
 };
 use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};
@@ -43,6 +43,7 @@ pub enum OnOld {
 pub struct Rules {
     pub caps: Capabilities,
     pub timing: Timing,
+    pub start: Start,
     pub on_old: OnOld,
 }
 
@@ -124,6 +125,7 @@ pub fn contiguous() -> Rules {
             ..Capabilities::default()
         },
         timing: Timing { idle_ms: 3_600_000, ping_ms: 3_600_000, ..Timing::default() },
+        start: Start::Initial,
         on_old: OnOld::Refuse,
     }
 }
@@ -579,6 +581,7 @@ fn machine(rules: &Rules) -> Machine {
         streams: vec![stream()],
         capabilities: rules.caps.clone(),
         timing: rules.timing.clone(),
+        start: rules.start.clone(),
         seed: 1,
     })
 }

@@ -84,11 +84,7 @@ pub(crate) fn encode<'a>(
         }
         Body::Quarantined(quarantined) => {
             out.push(QUARANTINED);
-            put::optional(out, quarantined.conn, |out, conn| put::varint(out, conn.0));
-            put::text(out, quarantined.reason.as_str());
-            put::varint(out, quarantined.length);
-            put::digest(out, quarantined.digest);
-            put::bytes(out, &quarantined.bytes);
+            encode_quarantined(out, quarantined);
         }
         Body::Connection(turn) => {
             out.push(CONNECTION);
@@ -238,6 +234,14 @@ fn decode_change(
         digest,
         payload: take.bytes("payload")?,
     })
+}
+
+fn encode_quarantined(out: &mut Vec<u8>, quarantined: &Quarantined) {
+    put::optional(out, quarantined.conn, |out, conn| put::varint(out, conn.0));
+    put::text(out, quarantined.reason.as_str());
+    put::varint(out, quarantined.length);
+    put::digest(out, quarantined.digest);
+    put::bytes(out, &quarantined.bytes);
 }
 
 fn encode_begin(out: &mut Vec<u8>, begin: &SnapshotBegin) {

@@ -60,6 +60,7 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
         last_conn,
         open_conn,
         paused,
+        keyed_tag,
         vouched,
         forgotten,
     } = stream;
@@ -99,17 +100,22 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
     put::varint(out, last_snapshot.0);
     put::varint(out, last_conn.0);
     put::optional(out, *open_conn, |out, conn| put::varint(out, conn.0));
+    encode_bookmarks(out, bookmarks);
+    put::optional(out, paused.as_ref(), |out, paused| {
+        put::signed(out, paused.since.0);
+        put::text(out, paused.by.as_str());
+    });
+    put::optional(out, *keyed_tag, put::position);
+    put::optional(out, *vouched, put::position);
+    out.push(u8::from(*forgotten));
+}
+
+fn encode_bookmarks(out: &mut Vec<u8>, bookmarks: &Bookmarks) {
     put::varint(out, bookmarks.iter().len() as u64);
     for (sequence, bookmark) in bookmarks.iter() {
         put::varint(out, sequence);
         put::bookmark(out, bookmark);
     }
-    put::optional(out, paused.as_ref(), |out, paused| {
-        put::signed(out, paused.since.0);
-        put::text(out, paused.by.as_str());
-    });
-    put::optional(out, *vouched, put::position);
-    out.push(u8::from(*forgotten));
 }
 
 fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> {
@@ -155,6 +161,7 @@ fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> 
         open_conn: take.optional("open conn", |t| t.varint("open conn").map(ConnId))?,
         bookmarks: Bookmarks::default(),
         paused: None,
+        keyed_tag: None,
         vouched: None,
         forgotten: false,
     };
@@ -169,6 +176,7 @@ fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> 
             let since = UnixMicros(t.signed("paused since")?);
             Ok(Paused { since, by: t.text("paused by").map(Label::from)? })
         })?;
+        fold.keyed_tag = take.optional("keyed tag", |t| t.position("keyed tag"))?;
         fold.vouched = take.optional("vouched", |t| t.position("vouched"))?;
         fold.forgotten = take.flag("forgotten")?;
     }

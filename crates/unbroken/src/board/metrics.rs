@@ -97,7 +97,7 @@ where
     let flag = |is: bool| Some(f64::from(u8::from(is)));
     let help = "1 if the stream is complete, current and proved.";
     each("live", help, &|stream| flag(stream.is_live()));
-    each("paused", "1 if a person has paused it.", &|stream| flag(stream.phase == "paused"));
+    each("paused", "1 if a person has paused it.", &|stream| flag(stream.is_paused()));
     let help = "Seconds since the stream was last live (or the process started); 0 while it is.";
     each("stale_seconds", help, &|stream| {
         Some(stream.doubted_since.map_or(0.0, |since| seconds_between(since, now)))

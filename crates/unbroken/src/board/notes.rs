@@ -203,9 +203,13 @@ fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
         status.since = now;
         word.clone_into(&mut status.phase);
     }
+    if let Phase::Paused { since, .. } = phase {
+        status.since = *since;
+    }
     status.why = match phase {
         Phase::Waiting { why, .. } => Some(why.to_string()),
         Phase::Blocked { why } => Some(words::blocked(why)),
+        Phase::Paused { by, .. } => Some(format!("paused by {by}")),
         _ => None,
     };
     status.todo = match phase {

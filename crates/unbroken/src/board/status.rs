@@ -128,6 +128,11 @@ impl StreamStatus {
         }
     }
 
+    /// A person has paused it.
+    pub fn is_paused(&self) -> bool {
+        self.phase == "paused"
+    }
+
     /// Complete, current, proved.
     pub fn is_live(&self) -> bool {
         self.phase == "live"

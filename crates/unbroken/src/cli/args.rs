@@ -60,6 +60,14 @@ pub(crate) enum Command {
     ///
     /// Exit code 0: there is no damage, or it was repaired; 1: --dry-run found damage.
     Repair(RepairArgs),
+    /// Leave a vendor alone: a running service unsubscribes and asks for nothing until resumed
+    Pause(PauseArgs),
+    /// Go on after a pause, from what is on disk
+    Resume(PauseArgs),
+    /// Tell where each stream stands, or move it while no service runs
+    Position(PositionArgs),
+    /// Fetch a fresh snapshot, of all keys or of some
+    Resync(ResyncArgs),
     /// Ask a running service to do something
     Control(ControlArgs),
     /// Run the simulated vendor alone, for testing any client
@@ -318,6 +326,85 @@ pub(crate) struct RepairArgs {
     /// Say what would be cut, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// Only this source, or this stream of it (`source/stream`) [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PositionArgs {
+    #[command(subcommand)]
+    pub(crate) command: PositionCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PositionCommand {
+    /// Tell where each stream stands: what a resume would ask from
+    Get(PositionGetArgs),
+    /// Step over events: the next start asks from this position, and the ledger has the rest
+    Set(PositionSetArgs),
+    /// Forget the position: the next start begins again, like the first one
+    Reset(PositionResetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PositionGetArgs {
+    /// Only this source, or this stream of it (`source/stream`) [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+    pub(crate) format: FormatArg,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PositionSetArgs {
+    /// As the vendor writes it: a whole number (4711, 0x1267), or its text where it is one
+    #[arg(value_name = "POSITION")]
+    pub(crate) position: String,
+    /// Of which source, or stream (`source/stream`); needed if there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PositionResetArgs {
+    /// Of which source, or stream (`source/stream`); needed if there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResyncArgs {
+    /// Only this source, or this stream of it (`source/stream`) [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Only these keys: nothing follows from it for others
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub(crate) keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
 }
 
 /// What to ask of a running service.

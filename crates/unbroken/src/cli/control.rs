@@ -13,11 +13,16 @@ pub(crate) fn run(args: &ControlArgs) -> Result<Answer, CliError> {
     let source = args.source.clone();
     let request = match args.request {
         ControlKind::Metrics => Request::Metrics {},
-        ControlKind::Resync => Request::Resync { source },
+        ControlKind::Resync => Request::Resync { source, keys: None },
         ControlKind::Reload => Request::Reload { source },
         ControlKind::Stop => Request::Stop {},
     };
-    match control::ask(&place.data_dir, &request)? {
+    tell(&place, &request)
+}
+
+/// Asks the service, and says what it answered.
+pub(super) fn tell(place: &Place, request: &Request) -> Result<Answer, CliError> {
+    match control::ask(&place.data_dir, request)? {
         Response::Metrics { text } => {
             let mut out = Output::new();
             out.text(&text)?;

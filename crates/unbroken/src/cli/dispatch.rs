@@ -11,8 +11,8 @@ use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
-    check, completions, control, demo, events, export, gaps, init, kill, man, rebuild, repair, run,
-    simulate, state, status, verify,
+    check, completions, control, demo, events, export, gaps, init, kill, man, pause, position,
+    rebuild, repair, resync, run, simulate, state, status, verify,
 };
 
 /// Runs the command that was typed.
@@ -33,6 +33,10 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Pause(args) => pause::pause(&args),
+        Command::Resume(args) => pause::resume(&args),
+        Command::Position(args) => position::run(&args),
+        Command::Resync(args) => resync::run(&args),
         Command::Control(args) => control::run(&args),
         Command::Status(args) => status::run(&args),
         Command::State(args) => state::run(&args),

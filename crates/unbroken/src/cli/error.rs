@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use unbroken::config::ConfigError;
 use unbroken::control::ControlError;
+use unbroken_core::directive::CannotSet;
 
 /// See the module. Every one ends the process with exit code 2.
 #[derive(Debug, Error)]
@@ -51,6 +52,14 @@ pub(crate) enum CliError {
     NoExport(PathBuf),
     #[error("{option}: `{text}` is not a time")]
     Moment { option: &'static str, text: String },
+    #[error("log has no stream of the source `{0}`")]
+    UnknownStream(String),
+    #[error("log has several streams: {0}")]
+    WhichStream(String),
+    #[error("position cannot be set: {0}")]
+    CannotSet(CannotSet),
+    #[error("position cannot be moved while a service runs")]
+    Fenced(#[source] unbroken_journal::JournalError),
     #[error("a service is running on this data")]
     Running,
     #[error("`{0}` is not a log level")]
@@ -103,11 +112,33 @@ impl CliError {
             Self::Moment { .. } => {
                 Some("write it as 2026-11-24, or as 2026-11-24T06:00:00Z".to_owned())
             }
-            Self::Running => Some("stop it first: `unbroken control stop`".to_owned()),
+            Self::UnknownStream(_) => Some(
+                "`unbroken position get` shows them; a source without a record begins where its \
+                 `start = { from = \"…\" }` says"
+                    .to_owned(),
+            ),
+            Self::WhichStream(_) => Some("name one with --source".to_owned()),
+            Self::CannotSet(why) => cannot_set_hint(*why).map(ToOwned::to_owned),
+            Self::Running | Self::Fenced(_) => {
+                Some("stop it first: `unbroken control stop`".to_owned())
+            }
             Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
             Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,
         }
+    }
+}
+
+fn cannot_set_hint(why: CannotSet) -> Option<&'static str> {
+    match why {
+        CannotSet::There(_) => None,
+        CannotSet::Behind(_) => Some(
+            "`unbroken position reset` begins again in a numbering of its own, with \
+             `start = { from = \"…\" }` further back",
+        ),
+        CannotSet::NoPosition => Some("`unbroken position reset` begins again; `start` says where"),
+        CannotSet::NotANumber => Some("write it as 4711, or as 0x1267"),
+        CannotSet::NotAText => Some("write it as the vendor does"),
     }
 }
 

@@ -48,6 +48,13 @@ impl Place {
     }
 }
 
+/// Who is at the keyboard, as the operating system names them: for the record, not for security.
+pub(crate) fn operator() -> String {
+    let named = |name| std::env::var(name).ok().filter(|who| !who.is_empty());
+    let who = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(named);
+    who.unwrap_or_else(|| "unknown".to_owned())
+}
+
 /// People name the data directory or, as often, the log's own directory in it.
 fn data_dir_of(dir: &Path) -> PathBuf {
     let inner = dir.file_name().is_some_and(|name| name == "journal");

@@ -14,7 +14,7 @@ use super::error::CliError;
 use super::output::{Output, say};
 use super::settings::Place;
 
-/// Answers yes if every stream is live.
+/// Answers yes if every stream is live, but for those that a person has paused.
 pub(crate) fn run(args: &StatusArgs) -> Result<Answer, CliError> {
     let place = Place::of(&args.data)?;
     match control::ask(&place.data_dir, &Request::Status {}) {
@@ -35,7 +35,7 @@ fn print_running(status: &Status, json: bool) -> Result<Answer, CliError> {
     out.flush()?;
     let streams = status.sources.iter().flat_map(|source| &source.streams);
     let stopped = status.sources.iter().any(|source| source.stopped.is_some());
-    let live = !stopped && streams.clone().all(StreamStatus::is_live);
+    let live = !stopped && streams.clone().all(|stream| stream.is_live() || stream.is_paused());
     Ok(if live { Answer::Yes } else { Answer::No })
 }
 

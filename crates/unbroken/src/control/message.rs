@@ -18,6 +18,31 @@ pub enum Request {
         /// A source's name, or `source/stream`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         source: Option<String>,
+        /// Only these keys.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<Vec<String>>,
+    },
+    /// Unsubscribe and ask the vendor for nothing, until resumed; every stream if none is named.
+    Pause {
+        /// A source's name, or `source/stream`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        /// Who asks.
+        by: String,
+        /// Why; may be empty.
+        #[serde(default)]
+        why: String,
+    },
+    /// Go on from what is durable.
+    Resume {
+        /// A source's name, or `source/stream`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        /// Who asks.
+        by: String,
+        /// Why; may be empty.
+        #[serde(default)]
+        why: String,
     },
     /// Read agents and secrets again; of every source if none is named.
     Reload {

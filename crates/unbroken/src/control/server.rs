@@ -16,8 +16,8 @@ use crate::place::socket_path;
 
 use super::{ControlError, Request, Response, http};
 
-/// A request is a short line; one that is longer is not for us.
-const REQUEST_BYTES_MAX: u64 = 4 * 1024;
+/// A request is a line; one that is longer is not for us. Some thousand keys fit into it.
+const REQUEST_BYTES_MAX: u64 = 256 * 1024;
 
 /// How long a client may be silent.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);

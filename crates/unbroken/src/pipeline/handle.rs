@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 use unbroken_connect::{SourceHandle, Tally};
-use unbroken_core::ids::StreamId;
+use unbroken_core::ids::{Key, Label, StreamId};
 use unbroken_core::machine::Input;
 use unbroken_journal::JournalId;
 
@@ -41,6 +41,8 @@ pub(super) struct SourceLine {
     pub(super) name: String,
     pub(super) stream: StreamId,
     pub(super) keys: SourceHandle,
+    /// It has a snapshot of its keys' state.
+    pub(super) resyncs: bool,
     pub(super) tally: Arc<Tally>,
     pub(super) notes: Arc<Notes>,
     pub(super) inputs: mpsc::Sender<Input>,
@@ -84,9 +86,42 @@ impl Handle {
         self.shared.stop.send_replace(true);
     }
 
-    /// Asks for a fresh snapshot. Returns of which streams.
-    pub fn resync(&self, only: Option<&str>) -> Vec<String> {
-        self.tell(only, |source| Input::Resync { stream: source.stream.clone() })
+    /// Asks for a fresh snapshot, of all keys or of some. Returns of which streams.
+    ///
+    /// # Errors
+    /// Why a source that is meant cannot do it; then none is asked.
+    pub fn resync(
+        &self,
+        only: Option<&str>,
+        keys: Option<&[String]>,
+    ) -> Result<Vec<String>, String> {
+        for source in self.shared.sources.iter().filter(|source| source.is_meant(only)) {
+            source.can_resync(keys)?;
+        }
+        let keys = keys.map(|keys| keys.iter().map(|key| Key::from(key.as_str())).collect());
+        Ok(self.tell(only, |source| Input::Resync {
+            stream: source.stream.clone(),
+            keys: Option::clone(&keys),
+        }))
+    }
+
+    /// Unsubscribes, and asks the vendor for nothing until resumed. Returns which sources were
+    /// told.
+    pub fn pause(&self, only: Option<&str>, by: &str, why: &str) -> Vec<String> {
+        self.tell(only, |source| Input::Pause {
+            stream: source.stream.clone(),
+            by: Label::from(by),
+            why: Label::from(why),
+        })
+    }
+
+    /// Goes on from what is durable. Returns which sources were told.
+    pub fn resume(&self, only: Option<&str>, by: &str, why: &str) -> Vec<String> {
+        self.tell(only, |source| Input::Resume {
+            stream: source.stream.clone(),
+            by: Label::from(by),
+            why: Label::from(why),
+        })
     }
 
     /// Reads agents again and subscribes anew, make-before-break; secrets are read again with the
@@ -107,22 +142,36 @@ impl Handle {
 
     /// The answer to a request on the control socket.
     pub fn answer(&self, request: Request) -> Response {
-        let none = |only: Option<String>| Response::Refused {
-            why: format!("there is no source called `{}`", only.unwrap_or_default()),
+        let told = |only: Option<String>, of: Vec<String>| match (of.is_empty(), only) {
+            (false, _) => Response::Accepted { of },
+            (true, Some(only)) => {
+                Response::Refused { why: format!("there is no source called `{only}`") }
+            }
+            (true, None) => Response::Refused { why: "no source is running".to_owned() },
         };
         match request {
             Request::Status {} => Response::Status(self.status()),
             Request::Metrics {} => {
                 Response::Metrics { text: render_metrics(&self.status(), wall_now()) }
             }
-            Request::Resync { source } => match self.resync(source.as_deref()) {
-                of if of.is_empty() => none(source),
-                of => Response::Accepted { of },
-            },
-            Request::Reload { source } => match self.reload(source.as_deref()) {
-                of if of.is_empty() => none(source),
-                of => Response::Accepted { of },
-            },
+            Request::Resync { source, keys } => {
+                match self.resync(source.as_deref(), keys.as_deref()) {
+                    Ok(of) => told(source, of),
+                    Err(why) => Response::Refused { why },
+                }
+            }
+            Request::Pause { source, by, why } => {
+                let of = self.pause(source.as_deref(), &by, &why);
+                told(source, of)
+            }
+            Request::Resume { source, by, why } => {
+                let of = self.resume(source.as_deref(), &by, &why);
+                told(source, of)
+            }
+            Request::Reload { source } => {
+                let of = self.reload(source.as_deref());
+                told(source, of)
+            }
             Request::Stop {} => {
                 self.stop();
                 Response::Accepted { of: vec!["stop".to_owned()] }
@@ -141,6 +190,22 @@ impl Handle {
 }
 
 impl SourceLine {
+    /// Whether a fresh snapshot can be asked for, of these keys.
+    fn can_resync(&self, keys: Option<&[String]>) -> Result<(), String> {
+        let name = &self.name;
+        if !self.resyncs {
+            return Err(format!("source {name} takes no snapshot of its keys"));
+        }
+        let subscribed = self.keys.keys();
+        let is_known = |key: &&String| {
+            subscribed.is_empty() || subscribed.binary_search(&Key::from(key.as_str())).is_ok()
+        };
+        match keys.into_iter().flatten().find(|key| !is_known(key)) {
+            Some(key) => Err(format!("source {name} is not subscribed to the key `{key}`")),
+            None => Ok(()),
+        }
+    }
+
     fn counts(&self) -> SourceCounts {
         let (asked, in_flight) = (self.tally.counts(), self.notes.in_flight());
         SourceCounts {

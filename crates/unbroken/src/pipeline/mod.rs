@@ -20,4 +20,5 @@ mod store_keeper;
 pub use error::PipelineError;
 pub use handle::Handle;
 pub use observe::{Observe, Unobserved};
+pub use opened::open as open_journal;
 pub use run::{Pipeline, Stopped};

@@ -11,8 +11,11 @@ use super::error::PipelineError;
 use crate::config::JournalConfig;
 use crate::{feed, place};
 
-/// Makes the data directory (0700) if need be, and opens the journal.
-pub(super) fn open(data_dir: &Path, config: &JournalConfig) -> Result<Opened, PipelineError> {
+/// Makes the data directory (0700) if need be, and opens the journal with its lock.
+///
+/// # Errors
+/// The directory cannot be made, or the journal not be opened.
+pub fn open(data_dir: &Path, config: &JournalConfig) -> Result<Opened, PipelineError> {
     make(data_dir)?;
     let mut options = Options::new(place::journal_dir(data_dir));
     options.retention =

@@ -165,6 +165,7 @@ fn prepare(
             name: source.name().to_owned(),
             stream: source.stream().clone(),
             keys: source.handle(),
+            resyncs: source.takes_snapshots(),
             tally: source.tally(),
             notes: Arc::clone(&notes),
             inputs: sender.clone(),

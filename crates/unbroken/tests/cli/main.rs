@@ -12,5 +12,6 @@ mod export;
 mod fixture;
 mod golden;
 mod manual;
+mod position;
 mod repair;
 mod usage;

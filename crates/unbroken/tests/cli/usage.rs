@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 21] = [
     "demo",
     "init",
     "check",
@@ -19,6 +19,10 @@ const COMMANDS: [&str; 17] = [
     "verify",
     "rebuild",
     "repair",
+    "pause",
+    "resume",
+    "position",
+    "resync",
     "control",
     "simulate",
     "completions",
@@ -38,6 +42,10 @@ fn every_command_has_help() {
     let dir = tempdir().expect("a temporary directory");
     for command in COMMANDS {
         check(&format!("help_{command}"), dir.path(), &[command, "--help"]);
+    }
+    for command in ["get", "set", "reset"] {
+        let name = format!("help_position_{command}");
+        check(&name, dir.path(), &["position", command, "--help"]);
     }
 }
 

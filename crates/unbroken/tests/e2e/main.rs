@@ -6,6 +6,7 @@ mod demo;
 mod exposition;
 mod hooks;
 mod metrics;
+mod person;
 mod service;
 mod signals;
 mod sources;

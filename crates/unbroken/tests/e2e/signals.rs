@@ -10,7 +10,7 @@ use unbroken_sim::truth::SubscriptionEnd;
 use crate::service::World;
 
 /// A world whose agents file names the first `count` agents that the vendor has.
-fn world(count: usize) -> (World, Vec<String>) {
+pub(crate) fn world(count: usize) -> (World, Vec<String>) {
     let world = World::new();
     let truth = world.vendor().truth();
     let mut agents: Vec<String> =
