@@ -43,7 +43,8 @@ fn write_and_start(world: &mut World, bodies: Vec<Body>, position: Option<Positi
 }
 
 fn set(world: &mut World, to: &After) -> Position {
-    let (bodies, position) = set_position(&world.stream_fold(), to, &decider(world)).unwrap();
+    let set = set_position(&world.stream_fold(), to, &decider(world));
+    let (bodies, position) = set.unwrap_or_else(|why| panic!("{why}"));
     write_and_start(world, bodies, Some(position));
     position
 }
