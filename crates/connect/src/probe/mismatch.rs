@@ -381,7 +381,9 @@ mod tests {
             ("timing.idle_ms", |_, seen| seen.silence_ms_max = 40_000),
             ("clock_skew_ms_max", |_, seen| seen.ahead_ms = 1),
         ];
+        let guide = include_str!("../../../../docs/guides/check.md");
         for (key, change) in changes {
+            assert!(guide.contains(&format!("| `{key}` |")), "the guide does not name {key}");
             let (mut declared, mut seen) = able();
             change(&mut declared, &mut seen);
             let found = keys(&declared, &seen);

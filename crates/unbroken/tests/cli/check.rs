@@ -156,6 +156,21 @@ fn a_source_that_does_what_it_declares_is_well_and_the_record_is_not_touched() {
 }
 
 #[test]
+fn the_guide_names_every_step_in_its_order() {
+    let world = World::new(contiguous());
+    let output = world.check(&["--json", "--probe-second"]);
+    let object: Value = serde_json::from_slice(&output.stdout).expect("an object");
+    let steps = object["sources"][0]["steps"].as_array().expect("steps").iter();
+    let taken: Vec<&str> = steps.filter_map(|step| step["step"].as_str()).collect();
+    let guide = include_str!("../../../../docs/guides/check.md");
+    let rows = guide.lines().skip_while(|line| !line.starts_with("| step |"));
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let named = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    // There is no proxy on the way to this machine.
+    assert_eq!(taken, named.filter(|name| *name != "proxy").collect::<Vec<_>>());
+}
+
+#[test]
 fn a_missing_scope_is_named_with_what_to_do() {
     let scopes = vec!["wfm:adherence:read".to_owned()];
     let world = World::new(Settings { scopes, ..contiguous() });

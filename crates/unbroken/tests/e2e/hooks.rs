@@ -173,6 +173,35 @@ fn hooks_that_hang_or_are_not_there_cost_nothing_but_a_warning() {
 }
 
 #[test]
+fn a_program_that_runs_is_killed_with_the_service_and_its_words_are_bounded() {
+    let world = world("on_gap = [\"./hang\"]");
+    // More words than are kept, then a sleep under the same process id.
+    let script = "#!/bin/sh\ncat > /dev/null\nyes said | head -c 100000\n\
+                  if [ \"$UNBROKEN_EVENT\" = gap_opened ]; then exit 3; fi\n\
+                  echo $$ > pid\nexec sleep 600\n";
+    program(&world.path("hang"), script);
+    let path = world.path("unbroken.toml");
+    let text = fs::read_to_string(&path).expect("it was written");
+    fs::write(&path, format!("{text}\n[log]\nlevel = \"debug\"\n")).expect("a file");
+    let service = world.run(&["--log", "json"]);
+    let pid = lines(&world.path("pid"), 1).remove(0);
+    let process = Path::new("/proc").join(pid.trim());
+    assert!(process.exists(), "it sleeps");
+    service.signal("TERM");
+    let (code, log, _) = service.wait();
+    assert_eq!(code, Some(0), "{log}");
+    let deadline = Instant::now() + PATIENCE;
+    while process.exists() {
+        assert!(Instant::now() < deadline, "it was left behind");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let said = log.lines().find(|line| line.contains("a hook's program says")).expect("a line");
+    assert!(said.contains("DEBUG") && said.contains("said") && said.len() < 8_000, "{said}");
+    let failed = log.lines().find(|line| line.contains("hook failed")).expect("a line");
+    assert!(failed.contains("exit status: 3") && failed.contains("by hand"), "{failed}");
+}
+
+#[test]
 fn a_hook_that_cannot_work_is_refused_before_anything_is_opened() {
     let world = world("on_gap = \"http://hooks.example/secret-path\"");
     let service = world.run(&[]);
