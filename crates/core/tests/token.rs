@@ -121,6 +121,30 @@ fn a_second_refusal_of_a_fresh_token_blocks_and_says_what_refused_it() {
 }
 
 #[test]
+fn a_scope_that_was_granted_meanwhile_is_found_with_a_fresh_token() {
+    let mut world = guarded();
+    let version = world.authorizing.remove(0);
+    world.give(Input::TokenReady { version, expires_at: None });
+    world.emit(0);
+    world.run_to_live();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    let what = Label::from("needs scope wfm:schedule:read");
+    let failure = Failure { class: Class::Fatal, code: Some(403), what };
+    let conn = world.sole_conn();
+    world.socks.remove(&conn);
+    world.give(Input::Refused { conn, failure });
+    assert!(matches!(world.machine.phase(&stream()), Some(Phase::Blocked { .. })));
+    assert!(world.authorizing.is_empty(), "the same token would be refused again at once");
+    while world.authorizing.is_empty() {
+        assert!(world.pages.is_empty() && world.socks.is_empty(), "the old token is of no use");
+        world.tick();
+    }
+    grant(&mut world);
+    world.run_to_live();
+}
+
+#[test]
 fn a_refused_token_request_is_retried_unless_it_is_final() {
     let mut world = guarded();
     let version = world.authorizing.pop().unwrap();

@@ -16,6 +16,9 @@ use crate::machine::token::{Token, Verdict};
 use crate::machine::{Blocked, CloseHow, Message, Output, Phase, Report, Rung};
 use crate::record::{Closer, GapCause, Turn};
 
+/// HTTP status: the token is good, but not for this.
+const FORBIDDEN: u16 = 403;
+
 /// Refusals of a snapshot's own tag are remembered over this many outages before it is probed
 /// again: the vendor may have been mended, and the probe costs two round trips.
 const REBASE_PROBE_OUTAGES: u8 = 8;
@@ -27,6 +30,7 @@ impl Stream {
         if self.is_paused() {
             return self.rest_if_durable(cx);
         }
+        self.renew_powerless_token(cx);
         self.weigh_progress(cx);
         self.await_bookmark(cx);
         if self.jump != Jump::None {
@@ -83,6 +87,15 @@ impl Stream {
             self.jump = Jump::Unwritten;
         } else if cx.shared.appended < cx.shared.last_append {
             self.jump = Jump::Written(cx.shared.last_append);
+        }
+    }
+
+    /// A person may have granted what the vendor said was missing; a token from before knows
+    /// nothing of it.
+    fn renew_powerless_token(&self, cx: &mut Cx<'_>) {
+        let Phase::Blocked { why: Blocked::Fatal { failure } } = &self.phase else { return };
+        if failure.code == Some(FORBIDDEN) {
+            Token::forget(cx);
         }
     }
 

@@ -103,6 +103,13 @@ impl Token {
         Some(token.failures)
     }
 
+    /// The version held may not do what is needed, and never will: what a token may do is decided
+    /// when it is given. The next use asks for another.
+    pub(super) fn forget(cx: &mut Cx<'_>) {
+        cx.shared.token.granted = None;
+        cx.shared.token.timers.stop(Timer::Renew);
+    }
+
     /// The version that is being asked for.
     pub(super) fn asking(&self) -> Option<TokenVersion> {
         self.asking
