@@ -133,3 +133,47 @@ fn a_heartbeat_does_not_end_the_doubt_that_an_audit_has_raised() {
     run_past(&mut world, conn);
     world.assert_state_is_the_vendors();
 }
+
+/// Without positions, with events of another key coming all the time.
+fn unpositioned() -> World {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    live(rules)
+}
+
+/// Lets time pass, with an event of key 0 on every step, until the socket is gone or so many have
+/// come.
+fn run_busily(world: &mut World, conn: ConnId, events: usize) -> bool {
+    for _ in 0..events {
+        if !world.socks.contains_key(&conn) {
+            return true;
+        }
+        let next = world.deadline.map_or(world.now + 100, |at| at.min(world.now + 100));
+        world.now = next;
+        world.give(Input::Tick);
+        while !world.pages.is_empty() {
+            world.page(world.events.len());
+        }
+        if world.socks.contains_key(&conn) {
+            world.emit(0);
+            world.deliver(conn);
+        }
+        world.commit();
+    }
+    false
+}
+
+#[test]
+fn a_stream_that_goes_on_does_not_put_off_the_second_look() {
+    let mut world = unpositioned();
+    let conn = world.sole_conn();
+    world.emit(1);
+    world.socks.get_mut(&conn).unwrap().queue.pop_back();
+    assert!(run_busily(&mut world, conn, 3_000), "the drift was never decided");
+    world.run_to_live();
+    world.settle();
+    world.assert_state_is_the_vendors();
+    assert_eq!(world.ledger().pop().unwrap().cause, GapCause::Drift);
+}

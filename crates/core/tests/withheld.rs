@@ -4,7 +4,7 @@
 mod world;
 
 use bytes::Bytes;
-use unbroken_core::connector::{Decoded, Item, Numbering};
+use unbroken_core::connector::{Decoded, Item, Numbering, Replay};
 use unbroken_core::machine::Input;
 use unbroken_core::record::{Body, GapCause};
 use world::{World, contiguous};
@@ -13,6 +13,7 @@ use world::{World, contiguous};
 fn only_their_shape_is_kept_and_they_are_on_the_ledger() {
     let mut rules = contiguous();
     rules.caps.position = Numbering::Increasing;
+    rules.caps.replay = Replay::None;
     let mut world = World::new(rules);
     world.emit(0);
     world.run_to_live();

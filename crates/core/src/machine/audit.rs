@@ -46,6 +46,13 @@ pub(super) struct Audit {
     behind: Option<u64>,
     /// Keys that differed in the audit before.
     differed: BTreeSet<Key>,
+    /// Where the stream stood when touched keys began to be recorded: what was dropped before can
+    /// show, what is dropped later may not.
+    since: Option<Clean>,
+    /// Keys that events touched before the rows were asked for.
+    before: BTreeSet<Key>,
+    /// This audit follows another one at once.
+    follows: bool,
 }
 
 impl Audit {
@@ -106,6 +113,8 @@ impl Stream {
 
     fn begin_row_audit(&mut self, cx: &mut Cx<'_>) {
         self.touched.clear();
+        self.audit.before.clear();
+        self.audit.since = Some(Clean { position: self.seen.position, wall: cx.now.wall });
         self.audit.stage = Stage::Before;
         let lead_ms = self.audit_lead_ms(cx);
         self.set_timer(cx, Timer::Grace, lead_ms);
@@ -148,6 +157,7 @@ impl Stream {
         match self.audit.stage {
             Stage::Before => {
                 self.audit.stage = Stage::Fetching;
+                self.audit.before = std::mem::take(&mut self.touched).into_keys().collect();
                 let token = self.link.as_ref().and_then(|link| link.token);
                 self.begin_run(cx, Purpose::Audit, token);
             }
@@ -156,27 +166,41 @@ impl Stream {
         }
     }
 
+    /// The rows are here. What comes meanwhile does not lengthen the wait for what is on its way.
     pub(super) fn handle_audit_rows(&mut self, cx: &mut Cx<'_>) {
+        if self.audit.stage != Stage::Fetching {
+            return;
+        }
         self.audit.stage = Stage::After;
         self.set_timer(cx, Timer::Grace, cx.timing().grace_ms);
     }
 
-    /// Keys that no event touched around the request must be equal on both sides.
+    /// Keys that no event touched around the request must be equal on both sides. Of a key that was
+    /// touched shortly before it only a further audit can tell, which follows at once: otherwise an
+    /// event dropped behind another one could go unseen for two intervals.
     fn compare(&mut self, cx: &mut Cx<'_>) {
         let Some(run) = self.run.take() else { return self.end_audit(cx) };
         let found = diff(&self.seen.keys, &run.collected.rows, &self.touched);
-        let differing: BTreeSet<Key> = found
+        let (unsure, differing): (BTreeSet<Key>, BTreeSet<Key>) = found
             .upserts
             .iter()
             .map(|(key, _)| (*key).clone())
             .chain(found.absent)
             .filter(|key| !self.touched.contains_key(key))
-            .collect();
+            .partition(|key| self.audit.before.contains(key));
         let again = differing.intersection(&self.audit.differed).next().is_some();
+        let follows = std::mem::take(&mut self.audit.follows);
         self.end_audit(cx);
         if differing.is_empty() {
             self.audit.differed.clear();
-            self.note_clean(cx);
+            if !unsure.is_empty() && !follows && self.is_live() {
+                self.audit.follows = true;
+                return self.begin_row_audit(cx);
+            }
+            if unsure.is_empty() {
+                self.clean = self.audit.since.or(self.clean);
+            }
+            self.drifted = false;
             if !self.is_live() {
                 self.settle(cx);
             }
@@ -196,10 +220,14 @@ impl Stream {
         }
     }
 
-    /// Stream and vendor agree.
+    /// Stream and vendor agree, as of the moment at which the subscription was confirmed: of what
+    /// came since then nothing but the stream itself has told.
     pub(super) fn note_clean(&mut self, cx: &Cx<'_>) {
         self.drifted = false;
-        self.clean = Some(Clean { position: self.seen.position, wall: cx.now.wall });
+        let acked = self.link.as_ref().and_then(|link| link.acked);
+        let wall = acked.map_or(cx.now.wall, |acked| acked.wall);
+        let position = acked.and_then(|acked| acked.held).or(self.seen.position);
+        self.clean = Some(Clean { position, wall });
     }
 
     /// A resume after drift may have brought everything, or not: what the snapshot still had to

@@ -368,9 +368,12 @@ impl Stream {
         }
     }
 
+    /// The socket brings everything from its confirmation on, and from behind the last bytes on it
+    /// that could not be understood.
     fn covered_again_at(&self, cx: &Cx<'_>) -> UnixMicros {
-        let acked = self.link.as_ref().and_then(|link| link.acked);
-        acked.map_or(cx.now.wall, |acked| acked.wall)
+        let link = self.link.as_ref();
+        let acked = link.and_then(|link| link.acked).map_or(cx.now.wall, |acked| acked.wall);
+        link.and_then(|link| link.poisoned_wall).map_or(acked, |poisoned| acked.max(poisoned))
     }
 }
 

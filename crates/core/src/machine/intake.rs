@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connector::{Class, Coverage, Decoded, Event, Failure, Item, Numbering};
+use crate::fold::KeyState;
 use crate::ids::{ConnId, Key, Label};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
@@ -402,16 +403,25 @@ impl Stream {
                     .is_some_and(|version| version.epoch == position.epoch && version > position);
                 tagged || versioned
             }
-            None => match (held.and_then(|held| held.occurred_at), event.occurred_at) {
-                (Some(held), Some(event)) => held > event,
-                _ => false,
-            },
+            None => held.is_some_and(|held| Self::is_outdated(cx, event, held)),
         };
         if newer && !cx.mutated(Mutant::LateEventTouchesState) {
             Effect::History
         } else {
             Effect::State
         }
+    }
+
+    /// Without positions only the vendor's times can say that an event was under way while a newer
+    /// value came. What seems to have been under way for longer than a socket may stand still was
+    /// not: the vendor's clock was set back, and times from before say nothing of times after.
+    fn is_outdated(cx: &Cx<'_>, event: &Event, held: &KeyState) -> bool {
+        let (Some(newer), Some(older)) = (held.occurred_at, event.occurred_at) else {
+            return false;
+        };
+        let under_way_ms_max = cx.timing().backpressure_ms + cx.timing().idle_ms;
+        let under_way_us = newer.0.saturating_sub(older.0);
+        under_way_us > 0 && under_way_us.unsigned_abs() / 1_000 <= under_way_ms_max
     }
 
     fn change(&self, parked: &Parked, position: Option<Position>, effect: Effect) -> Change {

@@ -67,6 +67,8 @@ pub(super) struct Link {
     pub(super) fruitful: bool,
     /// When bytes that could not be understood last came on it.
     pub(super) poisoned_at: Option<Millis>,
+    /// The same moment by the wall clock.
+    pub(super) poisoned_wall: Option<UnixMicros>,
     /// We do not read it at the moment.
     pub(super) paused: bool,
     /// A planned close was announced, or the token or the keys have changed.
@@ -83,6 +85,8 @@ pub(super) struct Acked {
     pub(super) at: Millis,
     pub(super) wall: UnixMicros,
     pub(super) position: Option<u64>,
+    /// The position held then.
+    pub(super) held: Option<Position>,
 }
 
 /// See [`Link::late`].
@@ -145,6 +149,7 @@ impl Link {
             dark: 0,
             fruitful: false,
             poisoned_at: None,
+            poisoned_wall: None,
             paused: false,
             leaving: false,
             settled: false,

@@ -2,18 +2,22 @@
 
 use bytes::Bytes;
 
-use crate::connector::{Class, Failure, Numbering};
+use crate::connector::{Class, Failure, Numbering, Replay};
 use crate::ids::{ConnId, Label};
-use crate::machine::Blocked;
 use crate::machine::context::Cx;
+use crate::machine::link::Stage;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
+use crate::machine::{Blocked, CloseHow};
 use crate::record::{Body, GapCause, QUARANTINE_BYTES_MAX, Quarantined, digest};
 
 /// After so many in a row, without one event that was understood, a person is needed: the vendor
 /// has changed its schema, or the profile is wrong. Enough to pass over an accident, few enough not
 /// to fill a disk with quarantine.
 const POISON_RUN_MAX: u32 = 100;
+
+/// How often in a row, without a stable Live between, a socket is given up for such bytes.
+const ASKED_AGAIN_MAX: u32 = 3;
 
 impl Stream {
     pub(super) fn quarantine(
@@ -42,6 +46,7 @@ impl Stream {
     ) {
         if let Some(link) = self.link_mut(conn) {
             link.poisoned_at = Some(cx.now.at);
+            link.poisoned_wall = Some(cx.now.wall);
         }
         self.write(cx, Body::Quarantined(quarantined));
         self.poison_run += 1;
@@ -69,23 +74,43 @@ impl Stream {
         self.poison_at.is_some_and(|(at, conn)| at == self.seen.position && conn != link.conn)
     }
 
-    /// What the first socket brought may have been an event. Where holes show, the hole will tell;
-    /// elsewhere it goes on the ledger, and no snapshot asked for before it is young enough.
+    /// What the first socket brought may have been an event. Where holes show, the hole will tell.
+    /// Elsewhere a vendor that replays is asked for it again; if it comes again as it came, or
+    /// cannot be asked for, it goes on the ledger, and no snapshot asked for before it is young
+    /// enough.
     pub(super) fn doubt_poison(&mut self, cx: &mut Cx<'_>) {
-        let poisoned = self.link.as_ref().is_some_and(|link| link.poisoned_at.is_some());
+        let subscribed = self.link.as_ref().filter(|link| link.stage == Stage::Subscribed);
+        let poisoned = subscribed.is_some_and(|link| link.poisoned_at.is_some());
         if !poisoned || cx.caps().position == Numbering::Contiguous {
             return;
         }
-        if self.is_live() {
-            return self.begin_reconcile(cx, Some(GapCause::Poison));
-        }
         let reconciling = self.run.as_ref().filter(|run| run.purpose == Purpose::Reconcile);
-        let asked = reconciling.is_some_and(|run| run.complete || run.request.is_some());
-        if reconciling.is_some() {
-            self.open_gap(cx, GapCause::Poison);
-        }
+        let Some(asked) = reconciling.map(|run| run.complete || run.request.is_some()) else {
+            if !self.can_ask_again(cx) {
+                return self.begin_reconcile(cx, Some(GapCause::Poison));
+            }
+            let class = Class::Retry { after_ms: None };
+            let what = Label::from("bytes that could not be understood are asked for again");
+            return self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
+        };
+        self.open_gap(cx, GapCause::Poison);
         if asked {
             self.refetch(cx, "bytes that could not be understood came meanwhile", None);
         }
+    }
+
+    /// Whether a resume would bring what could not be understood once more, and perhaps whole. A
+    /// vendor that keeps sending such bytes is not asked again and again: the stream must go on.
+    fn can_ask_again(&self, cx: &Cx<'_>) -> bool {
+        let caps = cx.caps();
+        let replays = caps.replay == Replay::FromPosition && caps.position != Numbering::None;
+        let same_epoch = self.link.as_ref().is_some_and(|link| link.new_epoch.is_none());
+        let stable_ms = cx.timing().stable_ms;
+        let stable = self.live_since.is_some_and(|since| cx.now.at.since(since) >= stable_ms);
+        replays
+            && same_epoch
+            && self.seen.position.is_some()
+            && !self.is_poisoned_again()
+            && (stable || self.outage.attempts < ASKED_AGAIN_MAX)
     }
 }

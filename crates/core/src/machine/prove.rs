@@ -26,7 +26,8 @@ impl Stream {
             true => self.stands_at(cx, conn, epoch.as_ref()),
             false => position,
         };
-        let acked = Acked { at: cx.now.at, wall: cx.now.wall, position };
+        let held = self.seen.position;
+        let acked = Acked { at: cx.now.at, wall: cx.now.wall, position, held };
         match self.link_mut(conn) {
             Some(link) if link.stage == Stage::Subscribing => {
                 link.stage = Stage::Subscribed;

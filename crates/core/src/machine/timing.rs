@@ -106,7 +106,7 @@ impl Timing {
             idle_ms: 900,
             ping_ms: 400,
             reorder_ms: 150,
-            audit_ms: 1_000,
+            audit_ms: 2_000,
             grace_ms: 250,
             handover_ms: 1_500,
             backoff_ms: 50,
