@@ -105,6 +105,12 @@ pub struct Settings {
     /// A fault's scenario ends after so long, whatever has happened, in milliseconds. Must be above
     /// a client's longest silence and backoff, or faults are missed.
     pub scenario_ms_max: u64,
+    /// How often sockets are cut while they flap …
+    pub flapping_cuts: u32,
+    /// … within so many milliseconds.
+    pub flapping_ms: u64,
+    /// Size of an oversized frame: more than clients are told to expect.
+    pub oversized_bytes: usize,
     /// What clients must show; `None`: made up, and told by [`crate::Vendor::credentials`].
     pub credentials: Option<Credentials>,
     /// Where to listen.
@@ -134,6 +140,9 @@ impl Default for Settings {
             churn_ms: 2_000,
             closing_notice_ms: 1_000,
             scenario_ms_max: 8_000,
+            flapping_cuts: 20,
+            flapping_ms: 10_000,
+            oversized_bytes: 2 << 20,
             credentials: None,
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             truth_file: None,

@@ -115,11 +115,23 @@ impl Vendor {
     /// # Errors
     /// The fault does not apply to this vendor.
     pub fn inject(&self, fault: Fault) -> Result<u64, SimError> {
+        Ok(self.inject_together(&[fault])?.first().copied().unwrap_or(0))
+    }
+
+    /// Puts faults in line that are to be in force together: the first begins as with
+    /// [`Vendor::inject`], the others at that moment or a little later, while the first is in force
+    /// or what it did is being recovered from. What needs a stream that is up waits for one.
+    /// Returns their numbers.
+    ///
+    /// # Errors
+    /// One of them does not apply to this vendor.
+    pub fn inject_together(&self, faults: &[Fault]) -> Result<Vec<u64>, SimError> {
         let settings = &self.hub.settings;
-        if !fault.applies_with(settings.numbering, settings.body) {
+        let is_out = |fault: &&Fault| !fault.applies_with(settings.numbering, settings.body);
+        if let Some(fault) = faults.iter().find(is_out) {
             return Err(SimError::NotApplicable { fault: fault.name() });
         }
-        Ok(self.hub.lock().faults.enqueue(fault))
+        Ok(self.hub.lock().faults.enqueue(faults))
     }
 
     /// Plays a script in the background, in place of one that may be playing. Faults that do not
@@ -152,15 +164,15 @@ impl Vendor {
         self.hub.lock().faults.counts()
     }
 
-    /// Ends the script, the fault in force, and those in line: the published rules are in force.
+    /// Ends the script, the faults in force, and those in line: the published rules are in force.
     pub fn stop_faults(&mut self) {
         if let Some(playing) = self.script.take() {
             playing.abort();
         }
         self.script_over.send_replace(true);
         let mut state = self.hub.lock();
-        state.faults.waiting.clear();
-        state.end_scenario();
+        state.faults.clear();
+        state.end_scenarios();
         drop(state);
         self.hub.wake();
     }
@@ -283,7 +295,7 @@ async fn play(hub: Arc<Hub>, mut script: Script, over: watch::Sender<bool>) {
         let unfired: Vec<_> =
             script.faults.iter().filter(|fault| !has_fired(fault)).copied().collect();
         let Some(fault) = script.next(now_ms - began_ms, &unfired) else { break };
-        state.faults.enqueue(fault);
+        state.faults.enqueue(&[fault]);
         calm_since_ms = None;
         delay_ms = script.settle_ms + script.delay_ms();
     }

@@ -3,14 +3,19 @@
 use bytes::BytesMut;
 
 use super::hub::State;
-use super::message::put_event;
-use super::session::Session;
-use crate::fault::Fault;
+use super::message::{event_text, put_event};
+use super::session::{Command, Session};
+use crate::fault::{Bent, Fault};
+use crate::server::websocket::{Opcode, put_frame};
 use crate::world::World;
 
 /// Most events in one write: large enough that system calls do not count, small enough that a cut
 /// or a heartbeat does not wait long.
 const BATCH_EVENTS_MAX: u64 = 256;
+/// A client whose road is narrow is cut off after so many milliseconds …
+const NARROW_MS: u64 = 200;
+/// … if more events than this are waiting.
+const WAITING_EVENTS_MAX: u64 = 1_000;
 /// Reordered events lie within so many places …
 const REORDER_EVENTS_MAX: usize = 5;
 /// … and so many microseconds. Events wait 40 ms at most for others, which leaves a tick to spare.
@@ -22,28 +27,76 @@ impl State {
     pub(crate) fn fill(&mut self, conn: u64, out: &mut BytesMut) -> bool {
         self.fill_zombie(conn, out);
         let Some(session) = self.sessions.get_mut(&conn) else { return false };
-        if !session.is_live() || session.is_muted || session.cursor >= self.world.len() {
+        let (cursor, len) = (session.cursor, self.world.len());
+        if !session.is_live() || session.is_muted || cursor >= len {
             return false;
         }
-        if self.faults.is_active(Fault::Reordering) {
-            return self.fill_reordered(conn, out);
-        }
-        let is_doubling = self.faults.is_active(Fault::Duplicates);
-        let until = self.world.len().min(session.cursor + BATCH_EVENTS_MAX);
-        let mut repeats = 0;
-        for index in session.cursor..until {
-            if !put(&self.world, session, index, out) {
-                continue;
-            }
-            if is_doubling && self.faults.rng.u8(0..10) < 3 {
+        let until = len.min(cursor + BATCH_EVENTS_MAX);
+        if self.faults.actives.is_empty() {
+            for index in cursor..until {
                 put(&self.world, session, index, out);
-                repeats += 1;
+            }
+            session.cursor = until;
+            return until < len;
+        }
+        let is_narrow = self.faults.is_active(Fault::SlowConsumer);
+        let until = if is_narrow { self.fault_on_narrow_road(conn, cursor, until) } else { until };
+        let group = if self.faults.is_active(Fault::Reordering) {
+            self.shuffled(cursor, until)
+        } else {
+            (cursor..until).collect()
+        };
+        let bends = self.faults.in_force().into_iter().any(Fault::bends_frames);
+        for index in &group {
+            if bends {
+                self.put_bent(conn, *index, out);
+            } else if let Some(session) = self.sessions.get(&conn) {
+                put(&self.world, session, *index, out);
             }
         }
-        session.cursor = until;
-        let is_more = until < self.world.len();
-        self.fault_on_repeated(repeats);
-        is_more
+        let until = cursor + group.len() as u64;
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.cursor = until;
+        }
+        until < len && !is_narrow && !group.is_empty()
+    }
+
+    /// Writes one event, unless a fault has another idea, and notes what became of it.
+    fn put_bent(&mut self, conn: u64, index: u64, out: &mut BytesMut) {
+        let Some(session) = self.sessions.get(&conn) else { return };
+        if !covers(&self.world, session, index) {
+            return;
+        }
+        let text = event_text(&session.id, &self.world.events[index as usize]);
+        let subscription = session.subscription;
+        let bent = self.bend_frame(index, &text, out);
+        if bent == Bent::Not {
+            put_frame(Opcode::Text, &text, out);
+        }
+        let subscriptions = &mut self.world.recorder.subscriptions;
+        let Some(noted) = subscription.and_then(|number| subscriptions.get_mut(number)) else {
+            return;
+        };
+        match bent {
+            Bent::Garbled => noted.garbled.push(index),
+            Bent::Dropped => noted.dropped.push(index),
+            Bent::Not | Bent::Written => {}
+        }
+    }
+
+    /// One event at a time fits through; once there are too many waiting, the stream is closed.
+    fn fault_on_narrow_road(&mut self, conn: u64, cursor: u64, until: u64) -> u64 {
+        let now_ms = self.clock.now_ms();
+        let is_full = self.world.len() - cursor > WAITING_EVENTS_MAX;
+        let Some(active) = self.faults.active_as(Fault::SlowConsumer) else { return until };
+        if !active.conns.contains(&conn) {
+            return until;
+        }
+        if is_full && now_ms >= active.began_ms + NARROW_MS {
+            self.cut(conn, Command::Close { code: 1008, reason: "slow consumer" });
+            return cursor;
+        }
+        until.min(cursor + 1)
     }
 
     /// What was filled is in the hands of the operating system.
@@ -55,39 +108,29 @@ impl State {
         self.fault_on_delivered(conn);
     }
 
-    /// Groups of neighbours, each in another order than they were made.
-    fn fill_reordered(&mut self, conn: u64, out: &mut BytesMut) -> bool {
+    /// A group of neighbours in another order than they were made; none yet if there are too few.
+    fn shuffled(&mut self, cursor: u64, until: u64) -> Vec<u64> {
         let now_us = self.clock.wall_us();
-        let len = self.world.len();
-        let Some(session) = self.sessions.get_mut(&conn) else { return false };
-        let oldest_us = self.world.events[session.cursor as usize].wall_us;
-        let is_alone = len - session.cursor < 3;
-        if is_alone && now_us - oldest_us < REORDER_WAIT_US {
-            return false;
+        let waiting = &self.world.events[cursor as usize..until as usize];
+        let Some(oldest) = waiting.first() else { return Vec::new() };
+        let oldest_us = oldest.wall_us;
+        if waiting.len() < 3 && now_us - oldest_us < REORDER_WAIT_US {
+            return Vec::new();
         }
-        let waiting = &self.world.events[session.cursor as usize..];
         let within = waiting
             .iter()
             .take(REORDER_EVENTS_MAX)
             .take_while(|event| event.wall_us - oldest_us <= REORDER_US_MAX)
             .count() as u64;
-        let mut group: Vec<u64> = (session.cursor..session.cursor + within).collect();
-        let changed = group.len() > 1;
-        if changed {
+        let mut group: Vec<u64> = (cursor..cursor + within).collect();
+        if group.len() > 1 {
             self.faults.rng.shuffle(&mut group);
             if group.is_sorted() {
                 group.reverse();
             }
-        }
-        for index in &group {
-            put(&self.world, session, *index, out);
-        }
-        session.cursor += within;
-        let is_more = session.cursor < len;
-        if changed {
             self.fault_on_reordered();
         }
-        is_more
+        group
     }
 
     /// Frames of the old subscription that haunts this socket.
@@ -111,13 +154,15 @@ impl State {
     }
 }
 
+/// Whether the subscription covers the event's agent.
+fn covers(world: &World, session: &Session, index: u64) -> bool {
+    let agent = &world.roster.agent(world.events[index as usize].agent).id;
+    session.agents.as_ref().is_none_or(|agents| agents.contains(agent.as_ref()))
+}
+
 /// Writes one event if the subscription covers its agent.
-fn put(world: &World, session: &Session, index: u64, out: &mut BytesMut) -> bool {
-    let event = &world.events[index as usize];
-    let agent = &world.roster.agent(event.agent).id;
-    if session.agents.as_ref().is_some_and(|agents| !agents.contains(agent.as_ref())) {
-        return false;
+fn put(world: &World, session: &Session, index: u64, out: &mut BytesMut) {
+    if covers(world, session, index) {
+        put_event(&session.id, &world.events[index as usize], out);
     }
-    put_event(&session.id, event, out);
-    true
 }

@@ -35,6 +35,7 @@ impl Hub {
             faults: FaultBoard::new(&settings, clock),
             sessions: BTreeMap::new(),
             load: Counter::default(),
+            down_until_ms: None,
             conn_last: 0,
             settings: Arc::clone(&settings),
             clock,
@@ -68,6 +69,8 @@ pub(crate) struct State {
     /// Open streams by connection.
     pub(crate) sessions: BTreeMap<u64, Session>,
     pub(crate) load: Counter,
+    /// Until then every connection is reset as it arrives.
+    pub(crate) down_until_ms: Option<u64>,
     conn_last: u64,
 }
 

@@ -131,18 +131,27 @@ pub(crate) fn closing(notice_ms: u64) -> String {
     format!("{{\"type\":\"closing\",\"inSeconds\":{}}}", notice_ms as f64 / 1_000.0)
 }
 
-/// Writes an event's frame for one subscription: the only part that differs between subscribers
-/// stands first.
-pub(crate) fn put_event(subscription: &str, event: &Event, out: &mut BytesMut) {
+fn event_parts<'a>(subscription: &'a str, event: &'a Event) -> [&'a [u8]; 6] {
     let (kind, tail) = event.frame_parts();
-    let parts: [&[u8]; 6] = [
+    [
         b"{\"type\":\"",
         kind.as_bytes(),
         b"\",\"subscriptionId\":\"",
         subscription.as_bytes(),
         b"\",",
         tail,
-    ];
+    ]
+}
+
+/// An event's text for one subscription.
+pub(crate) fn event_text(subscription: &str, event: &Event) -> Vec<u8> {
+    event_parts(subscription, event).concat()
+}
+
+/// Writes an event's frame for one subscription: the only part that differs between subscribers
+/// stands first.
+pub(crate) fn put_event(subscription: &str, event: &Event, out: &mut BytesMut) {
+    let parts = event_parts(subscription, event);
     put_header(Opcode::Text, parts.iter().map(|part| part.len()).sum(), out);
     for part in parts {
         out.put_slice(part);

@@ -10,7 +10,7 @@ use crate::truth::TruthPage;
 use crate::world::{Page, iso_micros};
 
 /// The scope that the baseline needs.
-const SCOPE: &str = "wfm:schedule:read";
+pub(crate) const SCOPE: &str = "wfm:schedule:read";
 
 impl State {
     /// Answers `GET /api/v2/wfm/schedules`.
@@ -27,9 +27,12 @@ impl State {
         let asked = request.query_number("limit").unwrap_or(u64::MAX).max(1);
         let limit = asked.min(u64::from(self.settings.page_limit.max(1)));
         let (as_of, limit) = self.fault_on_page(offset, limit);
-        let page = self.world.page(as_of, offset, limit);
-        let text = self.page_text(&page, offset, limit);
-        self.note_page(&page, offset);
+        let mut page = self.world.page(as_of, offset, limit);
+        self.fault_on_rows(&mut page, offset, limit);
+        let mut text = self.page_text(&page, offset, limit);
+        if !self.fault_on_text(&mut text) {
+            self.note_page(&page, offset);
+        }
         Response::new(200, text)
     }
 
@@ -63,11 +66,11 @@ impl State {
 
     /// When the page was true: now, unless it is older than the newest event.
     fn generated_us(&self, page: &Page) -> i64 {
-        if page.as_of >= self.world.len() {
-            return self.clock.wall_us();
-        }
         let last = page.as_of.saturating_sub(1);
-        self.world.events.get(last as usize).map_or(0, |event| event.wall_us)
+        let last_us = self.world.events.get(last as usize).map_or(0, |event| event.wall_us);
+        let is_now = page.as_of >= self.world.len();
+        let made_us = if is_now { self.clock.wall_us() } else { last_us };
+        made_us + self.world.told_offset_us
     }
 
     fn note_page(&mut self, page: &Page, offset: u64) {

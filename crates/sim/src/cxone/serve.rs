@@ -1,12 +1,13 @@
 //! One connection: requests one after another, and perhaps a stream at the end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::hub::Hub;
+use super::hub::{Hub, State};
 use super::stream;
 use super::token::refusal;
 use crate::load::Call;
@@ -15,7 +16,10 @@ use crate::server::wire::Wire;
 
 /// What an answer leads to.
 enum Answer {
-    Plain(Response),
+    /// After a delay in milliseconds.
+    Plain(Response, u64),
+    /// Nobody answers any more.
+    Gone,
     /// The handshake is accepted: the connection and the accept key.
     Stream(u64, String),
 }
@@ -28,8 +32,13 @@ pub(crate) async fn serve(hub: Arc<Hub>, mut wire: Wire) {
         let Ok(Some(request)) = read_request(&mut wire, &mut buffer).await else { break };
         let mut out = BytesMut::new();
         match route(&hub, &request) {
-            Answer::Plain(response) => {
-                response.write(&mut out);
+            Answer::Gone => return wire.reset(),
+            Answer::Plain(response, delay_ms) => {
+                if delay_ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                    hub.lock().fault_on_paced();
+                }
+                response.write(told_us(&hub), &mut out);
                 let written = wire.write_all(&out).await.is_ok() && wire.flush().await.is_ok();
                 if !written || request.wants_close() {
                     break;
@@ -52,46 +61,59 @@ pub(crate) async fn serve(hub: Arc<Hub>, mut wire: Wire) {
     let _ = wire.shutdown().await;
 }
 
+/// The time by the vendor's clock.
+fn told_us(hub: &Hub) -> i64 {
+    hub.clock.wall_us() + hub.lock().world.told_offset_us
+}
+
 fn route(hub: &Hub, request: &Request) -> Answer {
-    let mut state = hub.lock();
-    let now_ms = hub.clock.now_ms();
     let call = match request.path.as_str() {
-        "/token" => Some(Call::Token),
-        "/api/v2/wfm/schedules" => Some(Call::Rest),
-        "/notifications/v1/stream" => Some(Call::Handshake),
-        _ => None,
+        "/token" => Call::Token,
+        "/api/v2/wfm/schedules" => Call::Rest,
+        "/notifications/v1/stream" => Call::Handshake,
+        _ => return Answer::Plain(refusal(404, "not_found", "no such path"), 0),
     };
-    if let Some(call) = call {
-        state.load.count(now_ms, call);
+    let now_ms = hub.clock.now_ms();
+    let mut state = hub.lock();
+    state.load.count(now_ms, call);
+    if state.is_down() {
+        return Answer::Gone;
     }
-    match request.path.as_str() {
-        "/token" if request.method == "POST" => {
+    if let Some(refused) = state.fault_on_request(call) {
+        return Answer::Plain(refused, 0);
+    }
+    match call {
+        Call::Token if request.method != "POST" => {
+            Answer::Plain(refusal(405, "method_not_allowed", "only POST"), 0)
+        }
+        Call::Token => {
             let response = state.tokens.grant(request, now_ms);
             if response.status == 200 {
                 state.fault_on_granted();
             }
-            Answer::Plain(response)
+            Answer::Plain(response, 0)
         }
-        "/token" => Answer::Plain(refusal(405, "method_not_allowed", "only POST")),
-        "/api/v2/wfm/schedules" => Answer::Plain(state.schedules(request)),
-        "/notifications/v1/stream" => {
-            let key = request.header("sec-websocket-key").filter(|_| request.wants_websocket());
-            let Some(key) = key else {
-                return Answer::Plain(refusal(426, "upgrade_required", "only websocket"));
-            };
-            if let Err(denied) = state.tokens.check(request.bearer(), None, now_ms) {
-                state.fault_on_denied(denied);
-                return Answer::Plain(denied.response());
-            }
-            if state.fault_on_handshake() {
-                return Answer::Plain(refusal(
-                    410,
-                    "stale_sequence",
-                    "read a baseline, then connect again",
-                ));
-            }
-            Answer::Stream(state.open_session(), derive_accept_key(key.as_bytes()))
+        Call::Rest => {
+            let response = state.schedules(request);
+            let delay_ms = state.fault_on_pace();
+            Answer::Plain(response, delay_ms)
         }
-        _ => Answer::Plain(refusal(404, "not_found", "no such path")),
+        Call::Handshake | Call::Connection => shake_hands(&mut state, request, now_ms),
     }
+}
+
+fn shake_hands(state: &mut State, request: &Request, now_ms: u64) -> Answer {
+    let key = request.header("sec-websocket-key").filter(|_| request.wants_websocket());
+    let Some(key) = key else {
+        return Answer::Plain(refusal(426, "upgrade_required", "only websocket"), 0);
+    };
+    if let Err(denied) = state.tokens.check(request.bearer(), None, now_ms) {
+        state.fault_on_denied(denied);
+        return Answer::Plain(denied.response(), 0);
+    }
+    if state.fault_on_handshake() {
+        let told = refusal(410, "stale_sequence", "read a baseline, then connect again");
+        return Answer::Plain(told, 0);
+    }
+    Answer::Stream(state.open_session(), derive_accept_key(key.as_bytes()))
 }

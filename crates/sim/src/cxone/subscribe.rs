@@ -95,6 +95,8 @@ impl State {
             delivered: start.first,
             confirmed: start.first,
             muted: false,
+            dropped: Vec::new(),
+            garbled: Vec::new(),
             ended_us: None,
             end: SubscriptionEnd::Open,
         });
@@ -106,7 +108,7 @@ impl State {
             session.first = start.first;
             session.start = start.position;
         }
-        self.fault_on_accepted(conn, asked);
+        self.fault_on_accepted(conn, asked, start.position);
         let is_muted = self.sessions.get(&conn).is_some_and(|session| session.is_muted);
         self.world.recorder.subscriptions[number].muted = is_muted;
         let told = self.settings.ack_position.then_some(start.position);

@@ -55,6 +55,7 @@ pub(crate) struct Tokens {
     credentials: Credentials,
     life_ms: u64,
     scopes: Vec<String>,
+    withheld: Option<&'static str>,
     rng: fastrand::Rng,
     given: HashMap<String, Token>,
 }
@@ -62,7 +63,8 @@ pub(crate) struct Tokens {
 impl Tokens {
     pub(crate) fn new(credentials: Credentials, life_ms: u64, scopes: Vec<String>) -> Self {
         // Not from the vendor's seed: a token must not be guessable from a seed in a log.
-        Self { credentials, life_ms, scopes, rng: fastrand::Rng::new(), given: HashMap::new() }
+        let (rng, given) = (fastrand::Rng::new(), HashMap::new());
+        Self { credentials, life_ms, scopes, withheld: None, rng, given }
     }
 
     /// Answers `POST /token`.
@@ -97,7 +99,8 @@ impl Tokens {
         self.issue(asked, now_ms)
     }
 
-    fn issue(&mut self, scopes: Vec<String>, now_ms: u64) -> Response {
+    fn issue(&mut self, mut scopes: Vec<String>, now_ms: u64) -> Response {
+        scopes.retain(|scope| self.withheld != Some(scope.as_str()));
         let token = format!("sim-{:032x}", self.rng.u128(..));
         let (seconds, scope) = ((self.life_ms / 1_000).max(1), scopes.join(" "));
         let body = format!(
@@ -129,6 +132,11 @@ impl Tokens {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Tokens are given without this scope from now on.
+    pub(crate) fn withhold(&mut self, scope: Option<&'static str>) {
+        self.withheld = scope;
     }
 
     /// All tokens given so far are over.

@@ -1,13 +1,17 @@
-//! The promises that real vendors break, one at a time.
+//! The promises that real vendors break, one or two at a time.
 
-mod active;
+mod baseline;
+mod board;
+mod frames;
 mod hooks;
 mod name;
 mod news;
+mod requests;
 mod script;
 mod tick;
 
-pub(crate) use active::FaultBoard;
+pub(crate) use board::FaultBoard;
+pub(crate) use frames::Bent;
 pub(crate) use hooks::Refusal;
 pub use name::Fault;
 pub use news::{FaultCounts, FaultNews, News, Stage};

@@ -79,11 +79,90 @@ pub enum Fault {
     /// The vendor announces that it will close the stream, and does. A second connection is allowed
     /// meanwhile. Any numbering.
     PlannedClose,
+    /// After a cut with history purged, the old position is accepted and the socket closed at once
+    /// (1000) without an event, as often as it is asked for.
+    /// Positioned only: without positions there is nothing stale to pass over in silence.
+    ClosedAfterAccept,
+    /// Single events are never sent on a socket that stays up; whoever asks for them again gets
+    /// them. Any numbering. Where numbers are contiguous the hole shows; elsewhere nothing does,
+    /// and what no audit can see counts as undetectable.
+    DroppedFrames,
+    /// After a cut with history purged, tokens are given without the baseline's scope, so that the
+    /// baseline is refused (403 `insufficient_scope`). A moment later the scope is granted again: to
+    /// new tokens, those already given stay as they are. Any numbering.
+    MissingScope,
+    /// After a cut the token is over, and the next request for one is answered with 429 and
+    /// `Retry-After: 1`, like all that come before that second is over. Any numbering.
+    ThrottledToken,
+    /// After a cut with history purged, requests for the baseline are answered so. Any numbering.
+    ThrottledRest,
+    /// After a cut handshakes are answered so. Any numbering.
+    ThrottledHandshake,
+    /// After a cut with history purged, baseline and handshake are answered with 503 for a moment.
+    /// Any numbering.
+    Unavailable,
+    /// After a cut with history purged, pages of the baseline come late, some of them later than
+    /// clients wait. Any numbering.
+    SlowRest,
+    /// After a cut with history purged, answers of the baseline end in the middle of the JSON text;
+    /// `Content-Length` is right for what is sent. Any numbering.
+    TruncatedPage,
+    /// After a cut with history purged, `total` is wrong: on one walk through the pages each page
+    /// says more rows than there are, on another the pages after the first say less than the first
+    /// did. Any numbering, but only where the baseline carries state, as for `TornSnapshot`. A lie
+    /// that no page contradicts is not told: nobody could see it.
+    WrongTotal,
+    /// After a cut with history purged, the baseline is empty (200, `total` 0) on two walks at
+    /// most. Any numbering, but only where the baseline carries state, as for `TornSnapshot`.
+    EmptySnapshot,
+    /// Text frames that are no JSON: either between the events, or in place of an event, of which
+    /// only the first half is sent. In the second form it may be one and the same event that never
+    /// gets through, three times at most; otherwise whoever asks for it again gets it whole.
+    /// Any numbering.
+    MalformedFrames,
+    /// Frames above the documented size, between the events or in place of them, as for
+    /// `MalformedFrames`. Any numbering.
+    OversizedFrames,
+    /// Binary frames: either of random bytes, between the events, or an event's text sent as
+    /// binary, which says the same. Any numbering.
+    BinaryFrames,
+    /// JSON nested thousands of levels deep: either of its own, between the events, or in an event
+    /// as a member that nobody asked for. Any numbering.
+    NestedFrames,
+    /// Well-formed frames of a kind that the rules do not know, between the events or in place of
+    /// an event. An event that is sent under a name nobody knows is one that was dropped. Any
+    /// numbering.
+    UnknownFrames,
+    /// Text frames that are no UTF-8, between the events or in place of them, as for
+    /// `MalformedFrames`. Any numbering.
+    InvalidUtf8,
+    /// Events come in fragments, with pings between them. Any numbering.
+    Fragmentation,
+    /// More events than the vendor is willing to hold for a client whose road is narrow: the stream
+    /// is closed (1008) before they are through. Any numbering.
+    SlowConsumer,
+    /// Nobody can connect for a second, and in that time more happens than history keeps: the floor
+    /// moves past what any client holds, and most of the outage cannot be had any more. Any
+    /// numbering: without positions it is an outage like others, only longer.
+    OutageBeyondRetention,
+    /// All sockets are cut again and again at even intervals ([`crate::Settings::flapping_cuts`]
+    /// times within [`crate::Settings::flapping_ms`]). Any numbering.
+    Flapping,
+    /// After a cut the token is over, and the token endpoint answers 503 for a while. Any
+    /// numbering.
+    TokenEndpointDown,
+    /// The vendor's clock goes back an hour for a moment and then returns: timestamps of events,
+    /// times in their bodies, `generatedAt` and `Date`. Any numbering: no rule orders by them.
+    ClockSetBack,
+    /// The vendor is gone: every connection is reset as it arrives, for a second or more. Then all
+    /// its customers return at once, and whatever is asked for is answered with 503 and
+    /// `Retry-After: 1` until the crowd has been served. Any numbering.
+    VendorOutage,
 }
 
 impl Fault {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 44] = [
         Self::CleanClose,
         Self::TcpReset,
         Self::HalfOpen,
@@ -104,6 +183,30 @@ impl Fault {
         Self::SequenceReset,
         Self::AgentsChangedInOutage,
         Self::PlannedClose,
+        Self::ClosedAfterAccept,
+        Self::DroppedFrames,
+        Self::MissingScope,
+        Self::ThrottledToken,
+        Self::ThrottledRest,
+        Self::ThrottledHandshake,
+        Self::Unavailable,
+        Self::SlowRest,
+        Self::TruncatedPage,
+        Self::WrongTotal,
+        Self::EmptySnapshot,
+        Self::MalformedFrames,
+        Self::OversizedFrames,
+        Self::BinaryFrames,
+        Self::NestedFrames,
+        Self::UnknownFrames,
+        Self::InvalidUtf8,
+        Self::Fragmentation,
+        Self::SlowConsumer,
+        Self::OutageBeyondRetention,
+        Self::Flapping,
+        Self::TokenEndpointDown,
+        Self::ClockSetBack,
+        Self::VendorOutage,
     ];
 
     /// The name used on command lines, in files and in news.
@@ -129,6 +232,30 @@ impl Fault {
             Self::SequenceReset => "sequence-reset",
             Self::AgentsChangedInOutage => "agents-changed-in-outage",
             Self::PlannedClose => "planned-close",
+            Self::ClosedAfterAccept => "closed-after-accept",
+            Self::DroppedFrames => "dropped-frames",
+            Self::MissingScope => "missing-scope",
+            Self::ThrottledToken => "throttled-token",
+            Self::ThrottledRest => "throttled-rest",
+            Self::ThrottledHandshake => "throttled-handshake",
+            Self::Unavailable => "unavailable",
+            Self::SlowRest => "slow-rest",
+            Self::TruncatedPage => "truncated-page",
+            Self::WrongTotal => "wrong-total",
+            Self::EmptySnapshot => "empty-snapshot",
+            Self::MalformedFrames => "malformed-frames",
+            Self::OversizedFrames => "oversized-frames",
+            Self::BinaryFrames => "binary-frames",
+            Self::NestedFrames => "nested-frames",
+            Self::UnknownFrames => "unknown-frames",
+            Self::InvalidUtf8 => "invalid-utf8",
+            Self::Fragmentation => "fragmentation",
+            Self::SlowConsumer => "slow-consumer",
+            Self::OutageBeyondRetention => "outage-beyond-retention",
+            Self::Flapping => "flapping",
+            Self::TokenEndpointDown => "token-endpoint-down",
+            Self::ClockSetBack => "clock-set-back",
+            Self::VendorOutage => "vendor-outage",
         }
     }
 
@@ -141,7 +268,8 @@ impl Fault {
             | Self::SilentClamp
             | Self::HistoryFlood
             | Self::NoReplay
-            | Self::SequenceReset => numbering.is_positioned(),
+            | Self::SequenceReset
+            | Self::ClosedAfterAccept => numbering.is_positioned(),
             Self::Reordering => numbering == Numbering::Contiguous,
             _ => true,
         }
@@ -149,7 +277,42 @@ impl Fault {
 
     /// As [`Fault::applies_to`], looking also at what the baseline carries.
     pub fn applies_with(self, numbering: Numbering, body: Body) -> bool {
-        self.applies_to(numbering) && (self != Self::TornSnapshot || body == Body::State)
+        let needs_state =
+            matches!(self, Self::TornSnapshot | Self::WrongTotal | Self::EmptySnapshot);
+        self.applies_to(numbering) && (!needs_state || body == Body::State)
+    }
+
+    /// Whether it plays on a stream that is up, and not in an outage of its own making.
+    pub(crate) fn needs_stream(self) -> bool {
+        matches!(
+            self,
+            Self::CleanClose
+                | Self::TcpReset
+                | Self::HalfOpen
+                | Self::TokenRevokedEarly
+                | Self::SequenceReset
+                | Self::PlannedClose
+                | Self::Reordering
+                | Self::SlowConsumer
+                | Self::Flapping
+                | Self::ClockSetBack
+        ) || self.bends_frames()
+    }
+
+    /// Whether it changes single frames of a stream.
+    pub(crate) fn bends_frames(self) -> bool {
+        matches!(
+            self,
+            Self::Duplicates
+                | Self::DroppedFrames
+                | Self::MalformedFrames
+                | Self::OversizedFrames
+                | Self::BinaryFrames
+                | Self::NestedFrames
+                | Self::UnknownFrames
+                | Self::InvalidUtf8
+                | Self::Fragmentation
+        )
     }
 
     /// All that apply to the numbering.

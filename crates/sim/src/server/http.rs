@@ -1,9 +1,12 @@
 //! As much of HTTP/1.1 as the vendor's three paths need.
 
+use std::fmt::Write;
 use std::io;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::world::http_date;
 
 /// Largest head of a request.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -54,22 +57,35 @@ impl Request {
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: String,
+    retry_after_s: Option<u64>,
 }
 
 impl Response {
     pub(crate) fn new(status: u16, body: String) -> Self {
-        Self { status, body }
+        Self { status, body, retry_after_s: None }
     }
 
-    pub(crate) fn write(&self, out: &mut BytesMut) {
-        let challenge = if self.status == 401 { "WWW-Authenticate: Bearer\r\n" } else { "" };
-        let head = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n{challenge}\r\n",
+    /// The client is told when to come again.
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// Writes it, with the time by the vendor's clock.
+    pub(crate) fn write(&self, told_us: i64, out: &mut BytesMut) {
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nDate: ",
             self.status,
             reason(self.status),
             self.body.len()
         );
+        http_date(told_us, &mut head);
+        if self.status == 401 {
+            head.push_str("\r\nWWW-Authenticate: Bearer");
+        }
+        if let Some(seconds) = self.retry_after_s {
+            let _ = write!(head, "\r\nRetry-After: {seconds}");
+        }
+        head.push_str("\r\n\r\n");
         out.extend_from_slice(head.as_bytes());
         out.extend_from_slice(self.body.as_bytes());
     }
@@ -85,6 +101,8 @@ fn reason(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         410 => "Gone",
         426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        503 => "Service Unavailable",
         _ => "Error",
     }
 }

@@ -21,7 +21,15 @@ pub(crate) async fn accept(hub: Arc<Hub>, listener: TcpListener, tls: Option<Tls
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    hub.lock().load.count(hub.clock.now_ms(), Call::Connection);
+                    let mut state = hub.lock();
+                    state.load.count(hub.clock.now_ms(), Call::Connection);
+                    if state.is_down() {
+                        state.fault_on_turned_away();
+                        // Dropped unarmed it is closed instead of reset: gone all the same.
+                        let _ = socket.set_zero_linger();
+                        continue;
+                    }
+                    drop(state);
                     connections.spawn(carry(Arc::clone(&hub), socket, tls.clone()));
                 }
                 // Out of descriptors, or the client was gone at once: neither is ours to fail on.

@@ -38,7 +38,11 @@ impl Opcode {
 
 /// Writes the header of an unfragmented server frame (servers do not mask).
 pub(crate) fn put_header(opcode: Opcode, length: usize, out: &mut BytesMut) {
-    out.put_u8(0x80 | opcode.bits());
+    put_head(0x80 | opcode.bits(), length, out);
+}
+
+fn put_head(opening: u8, length: usize, out: &mut BytesMut) {
+    out.put_u8(opening);
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..=125), _) => out.put_u8(short),
         (_, Ok(medium)) => {
@@ -56,6 +60,21 @@ pub(crate) fn put_header(opcode: Opcode, length: usize, out: &mut BytesMut) {
 pub(crate) fn put_frame(opcode: Opcode, payload: &[u8], out: &mut BytesMut) {
     put_header(opcode, payload.len(), out);
     out.put_slice(payload);
+}
+
+/// Writes a text in three fragments, cut at these places, with a ping behind each but the last.
+pub(crate) fn put_fragments(text: &[u8], cuts: [usize; 2], out: &mut BytesMut) {
+    let (first, last) =
+        (cuts[0].min(cuts[1]).min(text.len()), cuts[0].max(cuts[1]).min(text.len()));
+    for (opening, part) in
+        [(Opcode::Text.bits(), &text[..first]), (0, &text[first..last]), (0x80, &text[last..])]
+    {
+        put_head(opening, part.len(), out);
+        out.put_slice(part);
+        if opening & 0x80 == 0 {
+            put_frame(Opcode::Ping, b"", out);
+        }
+    }
 }
 
 /// Writes a close frame.

@@ -74,6 +74,10 @@ pub struct TruthSubscription {
     pub confirmed: u64,
     /// The vendor sent no events although the socket was up.
     pub muted: bool,
+    /// Indices of events that it passed over in silence.
+    pub dropped: Vec<u64>,
+    /// Indices of events that it sent in a form that nobody can be asked to read.
+    pub garbled: Vec<u64>,
     /// Wall clock of the end.
     pub ended_us: Option<i64>,
     /// How it ended.

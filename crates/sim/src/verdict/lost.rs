@@ -45,9 +45,18 @@ impl<'a> Losses<'a> {
     /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
     /// acceptance after it was withheld would have served it.
     ///
-    /// A subscription that should have served the event and broke (or was muted) before the client
-    /// had certainly read it withholds it once more: then the next acceptance decides.
+    /// A subscription that should have served the event and broke (or was muted, or sent it in a
+    /// form that cannot be read) before the client had certainly read it withholds it once more:
+    /// then the next acceptance decides. Twice unreadable is enough: nobody asks a third time for
+    /// what comes again as it came. What was passed over in silence where numbers have holes that
+    /// mean nothing gives nobody a reason to ask for it.
     pub(super) fn lost(&self, event: &TruthEvent) -> Option<&'static str> {
+        let served = || self.truth.subscriptions.iter();
+        let was_dropped = served().any(|served| served.dropped.contains(&event.index));
+        let garbled = served().filter(|served| served.garbled.contains(&event.index)).count();
+        if garbled > 1 || (was_dropped && self.truth.numbering != Numbering::Contiguous) {
+            return None;
+        }
         for served in &self.truth.subscriptions {
             let is_over = served.ended_us.is_some_and(|ended_us| ended_us < event.wall_us);
             if is_over || !served.covers(&event.agent) {
@@ -84,27 +93,41 @@ impl<'a> Losses<'a> {
 
     /// Whether the missing event was dropped on a socket that stayed up, on a stream that is not
     /// contiguous, and the next audit could not show it, because by then the agent had a newer
-    /// state that the client holds.
+    /// state that the client holds. A muted stream brings nothing more, so one look shows it. Of a
+    /// single event an audit is three looks at most: the first may find the agent just touched, and
+    /// where the stream goes on only two running looks that differ prove anything. If the vendor
+    /// ends a subscription meanwhile, later looks show what an outage may have changed.
     pub(super) fn is_undetectable(&self, event: &TruthEvent) -> bool {
-        let was_muted = self.truth.subscriptions.iter().any(|served| {
+        let served = || self.truth.subscriptions.iter();
+        let was_dropped = served().any(|served| served.dropped.contains(&event.index));
+        let was_muted = served().any(|served| {
             served.muted
                 && served.accepted_us <= event.wall_us
                 && served.ended_us.is_none_or(|ended_us| ended_us >= event.wall_us)
                 && served.covers(&event.agent)
         });
-        if self.truth.numbering == Numbering::Contiguous || !was_muted {
+        if self.truth.numbering == Numbering::Contiguous || !(was_muted || was_dropped) {
             return false;
         }
         if self.truth.body == Body::Schedules {
             return true;
         }
         let agent = event.agent.as_ref();
-        let audit = self.truth.pages.iter().find(|page| {
+        let ended_us = served()
+            .filter(|served| was_dropped && served.end != SubscriptionEnd::Left)
+            .filter_map(|served| served.ended_us.filter(|ended_us| *ended_us > event.wall_us))
+            .min();
+        let mut audits = self.truth.pages.iter().filter(|page| {
             page.as_of > event.index
+                && (page.rows > 1 || page.total == 1)
                 && page.first_agent.as_deref().is_some_and(|first| first <= agent)
                 && page.last_agent.as_deref().is_some_and(|last| last >= agent)
         });
-        let Some(audit) = audit else { return false };
+        let looks_before = if was_dropped { 2 } else { 0 };
+        let audit = match audits.clone().nth(looks_before) {
+            Some(audit) if ended_us.is_none_or(|ended_us| audit.served_us < ended_us) => audit,
+            _ => return ended_us.is_some() && audits.next().is_some(),
+        };
         let events = self.by_agent.get(agent).map_or(&[][..], Vec::as_slice);
         let count = events.partition_point(|at| self.truth.events[*at].index < audit.as_of);
         let shown = count.checked_sub(1).map(|last| events[last]);
@@ -117,6 +140,8 @@ impl<'a> Losses<'a> {
 /// Whether the client has certainly read the event on this subscription, and ended it orderly.
 fn was_read(served: &TruthSubscription, event: &TruthEvent) -> bool {
     served.end != SubscriptionEnd::Broken
+        && !served.dropped.contains(&event.index)
+        && !served.garbled.contains(&event.index)
         && served.first <= event.index
         && event.index < served.confirmed
 }

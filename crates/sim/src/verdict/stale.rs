@@ -127,8 +127,29 @@ fn shown_by_agent<'a>(
             shown.entry(&event.agent).or_default().push((event.index, stored.received_us));
         }
     }
+    show_absences(truth, &mut shown);
     shown.values_mut().for_each(|events| events.sort_unstable());
     shown
+}
+
+/// Whoever holds nothing of an agent shows its removal at the moment it happens: there is no record
+/// to wait for.
+fn show_absences<'a>(truth: &'a Truth, shown: &mut HashMap<&'a str, Vec<(u64, i64)>>) {
+    for event in truth.events.iter().filter(|event| event.deleted) {
+        let of_agent = shown.entry(&event.agent).or_default();
+        let before = of_agent.iter().filter(|(index, _)| *index < event.index);
+        let held = before.max_by_key(|(_, received_us)| *received_us);
+        let holds_nothing = match held {
+            None => true,
+            Some((index, received_us)) => {
+                let last = usize::try_from(*index).ok().and_then(|index| truth.events.get(index));
+                *received_us <= event.wall_us && last.is_some_and(|last| last.deleted)
+            }
+        };
+        if holds_nothing {
+            of_agent.push((event.index, event.wall_us));
+        }
+    }
 }
 
 /// Removals are all alike, whatever the client keeps of them.

@@ -41,6 +41,21 @@ pub(crate) fn iso_micros(wall_us: i64, out: &mut String) {
         write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z");
 }
 
+/// Writes `Tue, 24 Nov 2026 06:37:21 GMT`.
+pub(crate) fn http_date(wall_us: i64, out: &mut String) {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = wall_us.div_euclid(1_000_000);
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil_date(days);
+    // 1 January 1970 was a Thursday.
+    let name = DAYS.iter().cycle().nth(days.rem_euclid(7) as usize).unwrap_or(&"Thu");
+    let month = MONTHS.iter().cycle().nth(month as usize + 11).unwrap_or(&"Jan");
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    let _ = write!(out, "{name}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT");
+}
+
 /// The date of a day counted from 1970-01-01, by the proleptic Gregorian calendar: years are taken
 /// to begin on 1 March, so that the leap day is the last of its year.
 fn civil_date(days: i64) -> (i64, i64, i64) {
@@ -63,6 +78,18 @@ mod tests {
         let mut text = String::new();
         iso_micros(wall_us, &mut text);
         text
+    }
+
+    #[test]
+    fn dates_of_headers_name_their_day() {
+        let date = |wall_us| {
+            let mut text = String::new();
+            http_date(wall_us, &mut text);
+            text
+        };
+        assert_eq!(date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date(784_111_777_000_000), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date(1_735_689_599_000_000), "Tue, 31 Dec 2024 23:59:59 GMT");
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(crate) struct Event {
     pub(crate) sequence: u64,
     pub(crate) agent: u32,
     pub(crate) deleted: bool,
+    /// The vendor's clock was behind when it was made.
+    pub(crate) is_set_back: bool,
     /// From `"epoch":` (or `"resource":`) to the closing brace.
     tail: Bytes,
     body_at: u32,
@@ -24,6 +26,8 @@ pub(crate) struct Event {
 /// What goes into a new event.
 pub(super) struct Fact<'a> {
     pub(super) wall_us: i64,
+    /// The time by the vendor's clock.
+    pub(super) told_us: i64,
     /// Name and index of the epoch, and the position; `None` without a numbering.
     pub(super) position: Option<(&'a str, u64)>,
     pub(super) epoch: u32,
@@ -40,7 +44,7 @@ impl Event {
             let _ = write!(tail, "\"epoch\":\"{epoch}\",\"sequenceId\":{sequence},");
         }
         tail.push_str("\"resource\":\"adherence\",\"timestamp\":\"");
-        iso_micros(fact.wall_us, &mut tail);
+        iso_micros(fact.told_us, &mut tail);
         tail.push_str("\",\"adherence\":");
         let body_at = tail.len();
         write_body(fact, &mut tail);
@@ -51,6 +55,7 @@ impl Event {
             sequence: fact.position.map_or(0, |(_, sequence)| sequence),
             agent: fact.slot,
             deleted: fact.moment.is_none(),
+            is_set_back: fact.told_us < fact.wall_us,
             tail: Bytes::from(tail),
             body_at: u32::try_from(body_at).unwrap_or(0),
         }
@@ -78,7 +83,7 @@ fn write_body(fact: &Fact<'_>, out: &mut String) {
             moment.activity.name(),
             moment.scheduled.name()
         );
-        iso_micros(fact.wall_us, out);
+        iso_micros(fact.told_us, out);
         let _ = write!(out, "\",\"inAdherence\":{}", moment.is_in_adherence());
     }
     out.push('}');

@@ -6,6 +6,6 @@ mod life;
 mod roster;
 mod tenant;
 
-pub(crate) use clock::{Clock, iso_micros};
+pub(crate) use clock::{Clock, http_date, iso_micros};
 pub(crate) use event::Event;
 pub(crate) use tenant::{Page, World};

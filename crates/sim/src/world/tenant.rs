@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) head: u64,
     pub(crate) floor: u64,
     pub(crate) recorder: Recorder,
+    /// What the vendor's clock is off by, in microseconds. The ledger's never is.
+    pub(crate) told_offset_us: i64,
     emitting: bool,
     began_us: i64,
     paced: u64,
@@ -56,6 +58,7 @@ impl World {
             head: 0,
             floor: 0,
             recorder,
+            told_offset_us: 0,
             emitting: true,
             began_us: clock.wall_us(),
             paced: 0,
@@ -133,6 +136,14 @@ impl World {
     /// Forgets all history: the floor becomes the head.
     pub(crate) fn purge(&mut self) {
         self.floor = self.head;
+    }
+
+    /// Forgets history but for the last events, as far as they are of this numbering.
+    pub(crate) fn keep_last(&mut self, count: u64) {
+        let oldest = self.len().saturating_sub(count).max(self.epoch_first);
+        if oldest > self.epoch_first {
+            self.floor = self.floor.max(self.events[oldest as usize - 1].sequence);
+        }
     }
 
     /// Begins another numbering.
@@ -245,8 +256,10 @@ impl World {
         let positioned = self.settings.numbering.is_positioned();
         let last_us = self.events.last().map_or(i64::MIN, |event| event.wall_us);
         let agent = self.roster.agent(slot);
+        let wall_us = self.clock.wall_us().max(last_us.saturating_add(1));
         let event = Event::write(&Fact {
-            wall_us: self.clock.wall_us().max(last_us.saturating_add(1)),
+            wall_us,
+            told_us: wall_us + self.told_offset_us,
             position: positioned.then_some((self.epoch_name(), self.head)),
             epoch: self.epoch(),
             slot,
@@ -261,10 +274,7 @@ impl World {
 
     /// Moves the floor up when more than the retention is kept.
     fn retire(&mut self) {
-        let oldest = self.len().checked_sub(self.settings.retention_events);
-        if let Some(oldest) = oldest.filter(|oldest| *oldest > self.epoch_first) {
-            self.floor = self.floor.max(self.events[oldest as usize - 1].sequence);
-        }
+        self.keep_last(self.settings.retention_events);
     }
 
     fn name_epoch(&mut self) {

@@ -10,12 +10,14 @@ use tokio::time::timeout;
 use unbroken_sim::Vendor;
 use unbroken_sim::verdict::{Evidence, LedgerRow, Origin, Outcome, Place, Stored};
 
-use crate::client::{Stream, is_event, page, sequence, token};
+use crate::client::{AGAIN, Stream, is_event, page, sequence, token_at_last};
 
 /// Silence after which it leaves: more than four heartbeats of the tests' vendors.
 const SILENCE: Duration = Duration::from_millis(300);
 /// Heartbeats without an event after which it leaves.
 const HEARTBEATS: u32 = 5;
+/// Events that may wait behind a hole before it is taken for a loss and asked for again.
+const HELD: usize = 20;
 
 #[derive(Default)]
 pub(crate) struct Bookkeeper {
@@ -44,12 +46,13 @@ impl Bookkeeper {
             let mut stream = match Stream::try_open(vendor, &self.access).await {
                 Ok(stream) => stream,
                 Err((401, _)) => {
-                    self.access = token(vendor).await;
+                    self.access = token_at_last(vendor).await;
                     continue;
                 }
                 Err(_) => {
                     // Any page will do to be let in again.
                     page(vendor, &self.access, "?limit=1").await;
+                    tokio::time::sleep(AGAIN).await;
                     continue;
                 }
             };
@@ -108,7 +111,7 @@ impl Bookkeeper {
             } else if message["type"] == "heartbeat" {
                 heartbeats += 1;
             }
-            if heartbeats > HEARTBEATS {
+            if heartbeats > HEARTBEATS || held.len() > HELD {
                 return;
             }
         }

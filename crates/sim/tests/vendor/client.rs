@@ -8,16 +8,30 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use unbroken_sim::{Fault, FaultNews, News, Settings, Stage, Vendor};
 
 /// Far above anything that the tests wait for: only a broken vendor gets here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Between two tries of a client that was refused.
+pub(crate) const AGAIN: Duration = Duration::from_millis(50);
+
+/// Largest message that the client takes.
+const FRAME_BYTES_MAX: usize = 1 << 20;
+
 /// A lively little vendor.
 pub(crate) fn settings() -> Settings {
-    Settings { agents: 30, rate: 300.0, heartbeat_ms: 60, churn_ms: 0, ..Settings::default() }
+    Settings {
+        agents: 30,
+        rate: 300.0,
+        heartbeat_ms: 60,
+        churn_ms: 0,
+        flapping_ms: 1_000,
+        ..Settings::default()
+    }
 }
 
 /// Waits for it, with patience.
@@ -36,12 +50,36 @@ pub(crate) async fn token(vendor: &Vendor) -> String {
     body["access_token"].as_str().unwrap().to_owned()
 }
 
+/// A token from a vendor that may be out of order.
+pub(crate) async fn token_at_last(vendor: &Vendor) -> String {
+    let ours = &vendor.credentials;
+    let ask = || {
+        reqwest::Client::new()
+            .post(format!("{}/token", vendor.http_url))
+            .basic_auth(&ours.client_id, Some(&ours.client_secret))
+            .form(&[("grant_type", "client_credentials")])
+            .send()
+    };
+    loop {
+        if let Ok(response) = within(ask()).await
+            && response.status().is_success()
+        {
+            let body: Value = response.json().await.unwrap();
+            return body["access_token"].as_str().unwrap().to_owned();
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 /// Status and body of a page of the baseline.
 pub(crate) async fn page(vendor: &Vendor, token: &str, query: &str) -> (u16, Value) {
     let url = format!("{}/api/v2/wfm/schedules{query}", vendor.http_url);
     let response = reqwest::Client::new().get(url).bearer_auth(token).send();
-    let response = within(response).await.unwrap();
-    (response.status().as_u16(), response.json().await.unwrap())
+    let Ok(response) = within(response).await else { return (0, Value::Null) };
+    let status = response.status().as_u16();
+    // A text that is no JSON is told from every answer.
+    let text = response.text().await.unwrap();
+    (status, json_or_text(&text))
 }
 
 /// One open stream.
@@ -62,13 +100,15 @@ impl Stream {
             format!("{}/notifications/v1/stream", vendor.ws_url).into_client_request().unwrap();
         let bearer = format!("Bearer {token}").parse().unwrap();
         request.headers_mut().insert("authorization", bearer);
-        match within(connect_async(request)).await {
+        let config = WebSocketConfig::default().max_message_size(Some(FRAME_BYTES_MAX));
+        match within(connect_async_with_config(request, Some(config), false)).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(tungstenite::Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or(b"null");
                 Err((response.status().as_u16(), serde_json::from_slice(body).unwrap()))
             }
-            Err(other) => panic!("{other}"),
+            // Turned away without a word.
+            Err(_) => Err((0, Value::Null)),
         }
     }
 
@@ -111,7 +151,7 @@ impl Stream {
     pub(crate) async fn next(&mut self) -> Result<Value, End> {
         loop {
             match within(self.0.next()).await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Text(text))) => return Ok(json_or_text(&text)),
                 Some(Ok(Message::Close(frame))) => {
                     let code = frame.map_or(1005, |frame| u16::from(frame.code));
                     // Reading on sends the answer to the close frame.
@@ -167,6 +207,11 @@ impl Stream {
             }
         }
     }
+}
+
+/// What is no JSON becomes a text.
+fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 pub(crate) fn sequence(message: &Value) -> u64 {

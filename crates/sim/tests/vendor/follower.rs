@@ -7,20 +7,24 @@ use serde_json::Value;
 use tokio::time::timeout;
 use unbroken_sim::Vendor;
 
-use crate::client::{Stream, is_event, page, token};
+use crate::client::{AGAIN, Stream, is_event, page, token_at_last};
 
 /// Silence after which it leaves: more than four heartbeats of the tests' vendors.
 const SILENCE: Duration = Duration::from_millis(300);
 
 /// Follows until dropped.
 pub(crate) async fn follow(vendor: &Vendor) {
-    let mut access = token(vendor).await;
+    let mut access = token_at_last(vendor).await;
     let mut after = None;
     loop {
         let mut stream = match Stream::try_open(vendor, &access).await {
             Ok(stream) => stream,
             Err((401, _)) => {
-                access = token(vendor).await;
+                access = token_at_last(vendor).await;
+                continue;
+            }
+            Err((0 | 429 | 503, _)) => {
+                tokio::time::sleep(AGAIN).await;
                 continue;
             }
             Err(_) => {
@@ -82,8 +86,13 @@ async fn baseline(vendor: &Vendor, access: &mut String) -> Option<u64> {
     let (mut offset, mut lowest) = (0, None);
     loop {
         let (status, body) = page(vendor, access, &format!("?limit=100&offset={offset}")).await;
-        if status == 401 {
-            *access = token(vendor).await;
+        if status == 401 || status == 403 {
+            *access = token_at_last(vendor).await;
+            continue;
+        }
+        if status != 200 || body.is_string() {
+            tokio::time::sleep(AGAIN).await;
+            (offset, lowest) = (0, None);
             continue;
         }
         let rows = body["schedules"].as_array().map_or(0, Vec::len);

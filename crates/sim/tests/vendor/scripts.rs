@@ -7,6 +7,7 @@ use crate::follower::follow;
 
 /// Every fault that applies is injected, fires, ends, and leaves the rules in force.
 async fn play_all(settings: Settings) {
+    let settings = Settings { page_limit: 10, ..settings };
     let vendor = Vendor::start(settings.clone()).await.unwrap();
     let play = async {
         for fault in Fault::ALL {

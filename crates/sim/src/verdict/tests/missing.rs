@@ -267,6 +267,72 @@ fn a_drop_that_an_audit_shows_is_not_undetectable() {
     assert_eq!(scene.verdict().undetectable, 0);
 }
 
+/// As `muted`, but the subscription went on: only event 4 (of b) was passed over. So many looks
+/// followed while 4 was the last of b, then one after 6.
+fn dropped(numbering: Numbering, looks: usize) -> Scene {
+    let mut scene = Scene::clean(numbering);
+    scene.forget(3);
+    scene.served(0).dropped = vec![3];
+    for look in 0..=looks {
+        scene.page(42 + look as i64);
+        scene.truth.pages[look].as_of = if look < looks { 5 } else { 6 };
+    }
+    scene
+}
+
+#[test]
+fn a_single_drop_is_undetectable_unless_three_looks_can_see_it() {
+    for numbering in [Numbering::Increasing, Numbering::None] {
+        let figures = |scene: &Scene| {
+            let verdict = scene.verdict();
+            (verdict.undetectable, verdict.uncovered, verdict.lost)
+        };
+        let mut seen_twice = dropped(numbering, 2);
+        assert_eq!(figures(&seen_twice), (1, 0, 0), "{numbering:?}");
+        // Looks at a single row are no audit.
+        for page in &mut seen_twice.truth.pages {
+            page.rows = 1;
+        }
+        assert_eq!(figures(&seen_twice), (0, 1, 0), "{numbering:?}");
+        assert_eq!(figures(&dropped(numbering, 3)), (0, 1, 0), "{numbering:?}");
+        // The vendor broke the socket before the third look.
+        let mut broken = dropped(numbering, 3);
+        broken.broke(0, 43);
+        assert_eq!(figures(&broken), (1, 0, 0), "{numbering:?}");
+        // Whoever was not passed over has read it.
+        let mut read = dropped(numbering, 2);
+        read.served(0).dropped.clear();
+        assert_eq!(read.verdict().lost, 1, "{numbering:?}");
+    }
+}
+
+#[test]
+fn where_numbers_are_contiguous_a_dropped_event_is_there_for_the_asking() {
+    let mut scene = dropped(Numbering::Contiguous, 2);
+    assert_eq!((scene.verdict().undetectable, scene.verdict().uncovered), (0, 1));
+    assert_eq!(scene.verdict().lost, 0, "nobody has subscribed since");
+    scene.broke(0, 61);
+    scene.subscribe(62, Some(6));
+    assert_eq!(scene.verdict().lost, 1);
+}
+
+#[test]
+fn an_event_that_came_garbled_is_there_for_the_asking_once() {
+    for numbering in [Numbering::Contiguous, Numbering::Increasing] {
+        let mut scene = Scene::clean(numbering);
+        scene.forget(3);
+        scene.served(0).garbled = vec![3];
+        assert_eq!(scene.verdict().lost, 0, "nobody has subscribed since");
+        assert_eq!(scene.verdict().uncovered, 1);
+        scene.broke(0, 61);
+        let last = scene.truth.events[5].sequence;
+        let second = scene.subscribe(62, last);
+        assert_eq!(scene.verdict().lost, 1, "{numbering:?}");
+        scene.served(second).garbled = vec![3];
+        assert_eq!((scene.verdict().lost, scene.verdict().uncovered), (0, 1), "{numbering:?}");
+    }
+}
+
 #[test]
 fn nothing_is_undetectable_on_a_contiguous_stream_or_a_broken_socket() {
     assert_eq!(muted(Numbering::Contiguous, 6).verdict().undetectable, 0);

@@ -120,6 +120,8 @@ impl Scene {
             delivered: first,
             confirmed: first,
             muted: false,
+            dropped: Vec::new(),
+            garbled: Vec::new(),
             ended_us: None,
             end: SubscriptionEnd::Open,
         });

@@ -80,3 +80,19 @@ fn a_removal_found_by_a_snapshot_counts_from_there() {
     item.payload = bytes::Bytes::new();
     assert_eq!(scene.verdict().stale_live_ms_max, 20);
 }
+
+#[test]
+fn an_agent_that_came_and_went_unseen_is_wrong_only_between() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.event("c", 100);
+    scene.removal("c", 300);
+    let row = crate::verdict::Outcome::Unproven;
+    scene.row(None, None, (90, 310), row);
+    assert_eq!(scene.verdict().stale_live_ms_max, 200);
+    // Gone for good, and held all the same: wrong to the end.
+    let mut scene = Scene::clean(Numbering::None);
+    let at = scene.event("c", 100);
+    scene.store(at, 101);
+    scene.removal("c", 300);
+    assert_eq!(scene.verdict().stale_live_ms_max, 700);
+}
