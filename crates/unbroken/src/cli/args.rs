@@ -120,7 +120,8 @@ pub(crate) struct VendorArgs {
     /// How the vendor numbers its events
     #[arg(long, value_enum, default_value_t = NumberingArg::Contiguous)]
     pub(crate) numbering: NumberingArg,
-    /// Which faults to inject: `all` that apply to the numbering, `none`, or a list: a,b,c
+    /// Which faults to inject: `all` that apply to the numbering, `none`, or a list: a,b,c. In the
+    /// demo also `pairs`, any two at once, or certain ones: pairs:a+b
     #[arg(long, value_name = "LIST", default_value = "all")]
     pub(crate) faults: String,
 }

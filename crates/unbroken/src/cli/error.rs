@@ -40,6 +40,10 @@ pub(crate) enum CliError {
     UnknownFault { name: String, nearest: Option<&'static str>, known: String },
     #[error("fault `{fault}` means nothing to a vendor with numbering `{numbering}`")]
     FaultDoesNotApply { fault: &'static str, numbering: &'static str },
+    #[error("`{0}` is no pair of faults")]
+    NotAPair(String),
+    #[error("pairs of faults are played by `unbroken demo` alone")]
+    PairsInDemoOnly,
     #[error("{} is not empty", .0.display())]
     NotEmpty(PathBuf),
     #[error("a task of the demo failed: {0}")]
@@ -99,6 +103,8 @@ impl CliError {
             Self::FaultDoesNotApply { .. } => {
                 Some("`--faults all` takes those that apply".to_owned())
             }
+            Self::NotAPair(_) => Some("write it as `pairs:clean-close+slow-rest`".to_owned()),
+            Self::PairsInDemoOnly => Some("use `all`, `none`, or a list: a,b,c".to_owned()),
             Self::NotEmpty(_) => Some("name a new directory".to_owned()),
             Self::Task(_) => None,
             Self::Cursor(_) => Some(

@@ -18,7 +18,7 @@ use super::vendor::VendorSettings;
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 pub(crate) fn run(args: &SimulateArgs) -> Result<Answer, CliError> {
-    let mut vendor = VendorSettings::of(&args.vendor)?;
+    let mut vendor = VendorSettings::without_pairs(&args.vendor)?;
     vendor.settings.bind = args.listen;
     let limit = args.duration.as_deref().map(|text| duration("--duration", text)).transpose()?;
     runtime()?.block_on(serve(vendor, limit))

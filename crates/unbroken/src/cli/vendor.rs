@@ -1,6 +1,7 @@
 //! The simulated vendor as the command line asks for it, and the configuration of a source that
 //! speaks to it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use unbroken_connect::generic::nearest;
@@ -15,6 +16,9 @@ pub(crate) const SOURCE: &str = "demo";
 /// Its one stream.
 pub(crate) const STREAM: &str = "demo/adherence";
 
+/// The largest frame that this vendor sends by its rules.
+const FRAME_BYTES_MAX: usize = 1 << 20;
+
 /// The variable by which a child process is told the simulated vendor's secret.
 pub(crate) const SECRET_VARIABLE: &str = "UNBROKEN_SIM_SECRET";
 
@@ -24,7 +28,18 @@ pub(crate) struct VendorSettings {
     pub(crate) settings: Settings,
     /// What the client is told of the vendor's numbers.
     pub(crate) declared: NumberingArg,
+    /// Every fault that was asked for, each once.
     pub(crate) faults: Vec<Fault>,
+    /// Which of them are to be in force together; `None`: each is played alone.
+    pub(crate) pairs: Option<Pairs>,
+}
+
+/// Faults that are to be in force together.
+#[derive(Debug, Clone)]
+pub(crate) struct Pairs {
+    pub(crate) list: Vec<[Fault; 2]>,
+    /// Not each has to be played: as many as there is time for, drawn by the seed.
+    pub(crate) is_sample: bool,
 }
 
 impl VendorSettings {
@@ -41,7 +56,26 @@ impl VendorSettings {
             ..Settings::default()
         };
         let declared = args.numbering;
-        Ok(Self { settings, declared, faults: faults(&args.faults, declared)? })
+        let text = args.faults.as_str();
+        let (faults, pairs) = match text.strip_prefix("pairs") {
+            Some("") => {
+                let faults = faults("all", declared)?;
+                (faults.clone(), Some(Pairs { list: all_pairs(&faults), is_sample: true }))
+            }
+            Some(list) if list.starts_with(':') => {
+                let list = pairs(list.trim_start_matches(':'), declared)?;
+                let faults: BTreeSet<Fault> = list.iter().flatten().copied().collect();
+                (faults.into_iter().collect(), Some(Pairs { list, is_sample: false }))
+            }
+            _ => (faults(text, declared)?, None),
+        };
+        Ok(Self { settings, declared, faults, pairs })
+    }
+
+    /// For commands that play each fault alone.
+    pub(crate) fn without_pairs(args: &VendorArgs) -> Result<Self, CliError> {
+        let settings = Self::of(args)?;
+        if settings.pairs.is_some() { Err(CliError::PairsInDemoOnly) } else { Ok(settings) }
     }
 
     /// The name of what is declared.
@@ -95,6 +129,25 @@ fn faults(text: &str, declared: NumberingArg) -> Result<Vec<Fault>, CliError> {
     }
 }
 
+/// Any two of them.
+fn all_pairs(faults: &[Fault]) -> Vec<[Fault; 2]> {
+    let behind = |at: usize| faults.iter().skip(at + 1);
+    let pairs = faults.iter().enumerate();
+    pairs.flat_map(|(at, one)| behind(at).map(move |other| [*one, *other])).collect()
+}
+
+/// `a+b,c+d`.
+fn pairs(text: &str, declared: NumberingArg) -> Result<Vec<[Fault; 2]>, CliError> {
+    let named = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let pairs = named.map(|pair| {
+        let not_two = || CliError::NotAPair(pair.to_owned());
+        let (one, other) = pair.split_once('+').ok_or_else(not_two)?;
+        let pair = [fault(one.trim(), declared)?, fault(other.trim(), declared)?];
+        if pair[0] == pair[1] { Err(not_two()) } else { Ok(pair) }
+    });
+    pairs.collect()
+}
+
 fn fault(name: &str, declared: NumberingArg) -> Result<Fault, CliError> {
     let fault: Fault = name.parse().map_err(|_| CliError::UnknownFault {
         name: name.to_owned(),
@@ -141,6 +194,9 @@ name = "{SOURCE}"
 api = "{api}"
 stream = "{stream}"
 timing = "demo"
+
+[source.limits]
+frame_bytes_max = {FRAME_BYTES_MAX}
 
 [source.profile]
 extends = "cxone"

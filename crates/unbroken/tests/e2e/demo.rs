@@ -92,3 +92,17 @@ fn a_quiet_demo_is_clean_and_says_that_no_fault_was_asked_for() {
     assert_eq!(figures["unrecoverable"], 0);
     assert_eq!(figures["clean"], true);
 }
+
+#[test]
+fn answers_and_frames_that_are_not_what_they_should_be_stop_nothing() {
+    let faults = "throttled-rest,truncated-page,malformed-frames,invalid-utf8,fragmentation";
+    assert_kept(&demo("contiguous", faults, "16"), faults);
+}
+
+#[test]
+fn two_faults_at_once_are_recovered_from() {
+    let figures = demo("increasing", "pairs:tcp-reset+slow-rest", "17");
+    assert_kept(&figures, "tcp-reset,slow-rest");
+    let pair = &figures["pairs"]["tcp-reset+slow-rest"];
+    assert!(pair["fired"].as_u64() >= Some(1) && pair["recovered"].as_u64() >= Some(1), "{pair}");
+}

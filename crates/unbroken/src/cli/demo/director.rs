@@ -1,5 +1,6 @@
 //! Which fault comes next. The first round tells each fault alone, so that its story can be told;
-//! later rounds do not wait for one to be over before the next begins.
+//! later rounds do not wait for one to be over before the next begins. Faults that are in force
+//! together are one act, which is always told alone.
 
 use std::time::Duration;
 
@@ -9,13 +10,16 @@ use unbroken_sim::Fault;
 /// The play is at most so many times as long as asked for.
 const EXTENSION_MAX: u32 = 3;
 
+/// Faults that are in force together; most often one alone.
+pub(super) type Act = Vec<Fault>;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Director {
-    faults: Vec<Fault>,
+    acts: Vec<Act>,
     duration: Duration,
     rng: Rng,
-    round: Vec<Fault>,
+    round: Vec<Act>,
     rounds: u32,
 }
 
@@ -23,7 +27,7 @@ pub(super) struct Director {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cue {
     /// Inject this one.
-    Inject(Fault),
+    Inject(Act),
     /// Wait until the present one is over.
     Hold,
     /// The play is over.
@@ -39,15 +43,15 @@ pub(super) struct Scene<'a> {
     pub(super) open: usize,
     /// The stream is live and has been for a while.
     pub(super) settled: bool,
-    /// Faults that have not yet both fired and recovered.
-    pub(super) outstanding: &'a [Fault],
+    /// Acts whose faults have not yet all fired and recovered.
+    pub(super) outstanding: &'a [Act],
 }
 
 impl Director {
-    pub(super) fn new(seed: u64, faults: Vec<Fault>, duration: Duration) -> Self {
+    pub(super) fn new(seed: u64, acts: Vec<Act>, duration: Duration) -> Self {
         // Not the vendor's own sequence: its agents must not depend on the order of the faults.
         let rng = Rng::with_seed(seed ^ 0x0d12_ec70);
-        Self { faults, duration, rng, round: Vec::new(), rounds: 0 }
+        Self { acts, duration, rng, round: Vec::new(), rounds: 0 }
     }
 
     /// Whether the time that was asked for is over, and the play is being extended.
@@ -62,15 +66,15 @@ impl Director {
         if scene.elapsed >= self.duration * EXTENSION_MAX || (late && all_told) {
             return Cue::Over;
         }
-        let alone = self.rounds <= 1 || late;
-        if self.faults.is_empty() || !scene.settled || (alone && scene.open > 0) || scene.open > 1 {
+        let alone = self.rounds <= 1 || late || self.acts.iter().any(|act| act.len() > 1);
+        if self.acts.is_empty() || !scene.settled || (alone && scene.open > 0) || scene.open > 1 {
             return Cue::Hold;
         }
         if late {
-            self.round.retain(|fault| scene.outstanding.contains(fault));
+            self.round.retain(|act| scene.outstanding.contains(act));
         }
         if self.round.is_empty() {
-            self.round = if late { scene.outstanding.to_vec() } else { self.faults.clone() };
+            self.round = if late { scene.outstanding.to_vec() } else { self.acts.clone() };
             self.rng.shuffle(&mut self.round);
             self.rounds += 1;
         }
@@ -89,20 +93,22 @@ mod tests {
 
     use unbroken_sim::Fault;
 
-    use super::{Cue, Director, Scene};
+    use super::{Act, Cue, Director, Scene};
 
-    const FAULTS: [Fault; 2] = [Fault::CleanClose, Fault::TcpReset];
+    fn acts() -> Vec<Act> {
+        vec![vec![Fault::CleanClose], vec![Fault::TcpReset]]
+    }
 
-    fn scene(seconds: u64, open: usize, outstanding: &[Fault]) -> Scene<'_> {
+    fn scene(seconds: u64, open: usize, outstanding: &[Act]) -> Scene<'_> {
         Scene { elapsed: Duration::from_secs(seconds), open, settled: true, outstanding }
     }
 
     #[test]
     fn the_first_round_tells_each_fault_alone() {
-        let mut director = Director::new(1, FAULTS.to_vec(), Duration::from_secs(60));
-        assert!(matches!(director.cue(&scene(0, 0, &FAULTS)), Cue::Inject(_)));
-        assert_eq!(director.cue(&scene(1, 1, &FAULTS)), Cue::Hold);
-        assert!(matches!(director.cue(&scene(2, 0, &FAULTS)), Cue::Inject(_)));
+        let mut director = Director::new(1, acts(), Duration::from_secs(60));
+        assert!(matches!(director.cue(&scene(0, 0, &acts())), Cue::Inject(_)));
+        assert_eq!(director.cue(&scene(1, 1, &acts())), Cue::Hold);
+        assert!(matches!(director.cue(&scene(2, 0, &acts())), Cue::Inject(_)));
         assert!(matches!(director.cue(&scene(3, 0, &[])), Cue::Inject(_)));
         assert!(
             matches!(director.cue(&scene(4, 1, &[])), Cue::Inject(_)),
@@ -113,12 +119,22 @@ mod tests {
 
     #[test]
     fn the_play_is_extended_for_what_is_outstanding_at_most_threefold() {
-        let mut director = Director::new(1, FAULTS.to_vec(), Duration::from_secs(10));
-        let outstanding = [Fault::TcpReset];
-        assert_eq!(director.cue(&scene(11, 0, &outstanding)), Cue::Inject(Fault::TcpReset));
+        let mut director = Director::new(1, acts(), Duration::from_secs(10));
+        let outstanding = [vec![Fault::TcpReset]];
+        assert_eq!(director.cue(&scene(11, 0, &outstanding)), Cue::Inject(vec![Fault::TcpReset]));
         assert_eq!(director.cue(&scene(12, 1, &outstanding)), Cue::Hold);
         assert_eq!(director.cue(&scene(12, 0, &[])), Cue::Over);
         assert_eq!(director.cue(&scene(30, 0, &outstanding)), Cue::Over);
+    }
+
+    #[test]
+    fn a_pair_is_told_alone_in_every_round() {
+        let pair = vec![Fault::CleanClose, Fault::TcpReset];
+        let mut director = Director::new(1, vec![pair.clone()], Duration::from_secs(60));
+        for second in 0..6 {
+            assert_eq!(director.cue(&scene(second, 0, &[])), Cue::Inject(pair.clone()));
+            assert_eq!(director.cue(&scene(second, 1, &[])), Cue::Hold);
+        }
     }
 
     #[test]

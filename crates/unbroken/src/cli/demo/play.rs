@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use unbroken::pipeline::Handle;
 use unbroken::render::{count, wall_now};
 use unbroken_core::time::UnixMicros;
-use unbroken_sim::{Fault, FaultNews, News, Vendor};
+use unbroken_sim::{FaultNews, News, Vendor};
 
-use super::director::{Cue, Director, Scene};
+use super::director::{Act, Cue, Director, Scene};
 use super::screen::Screen;
 use super::story::Story;
 use super::watch::Seen;
@@ -98,9 +98,9 @@ impl<'a> Play<'a> {
             match director.cue(&scene) {
                 Cue::Over => return Ok(false),
                 Cue::Hold => {}
-                Cue::Inject(fault) => {
-                    self.vendor.inject(fault)?;
-                    self.story.expected();
+                Cue::Inject(act) => {
+                    let ids = self.vendor.inject_together(&act)?;
+                    self.story.expected(&act, &ids);
                     next_after = Instant::now() + director.pause();
                 }
             }
@@ -113,9 +113,11 @@ impl<'a> Play<'a> {
         self.story.live_since().is_some_and(|since| wall_now().0 - since.0 >= settled)
     }
 
-    fn outstanding(&self) -> Vec<Fault> {
-        let names = self.story.tally.outstanding();
-        names.iter().filter_map(|name| name.parse().ok()).collect()
+    fn outstanding(&self) -> Vec<Act> {
+        let figures = self.story.pairs.as_ref().unwrap_or(&self.story.tally);
+        let names = figures.outstanding();
+        let act = |name: &String| name.split('+').map(|fault| fault.parse().ok()).collect();
+        names.iter().filter_map(act).collect()
     }
 
     async fn look(&mut self) {

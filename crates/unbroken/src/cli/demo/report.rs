@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use unbroken::render::{Paint, count, counted, duration_ms, millis};
 use unbroken::words::cause_plainly_by_name;
+use unbroken_core::time::UnixMicros;
 
 use super::screen::Screen;
 use super::tally::Tally;
@@ -48,8 +49,10 @@ impl Header<'_> {
 pub(super) struct Ending {
     pub(super) judgement: Judgement,
     pub(super) tally: Tally,
+    pub(super) pairs: Option<Tally>,
     pub(super) settings: VendorSettings,
     pub(super) dir: PathBuf,
+    pub(super) began_at: UnixMicros,
     pub(super) elapsed: Duration,
     pub(super) emitted: u64,
     pub(super) quiet: bool,
@@ -59,10 +62,8 @@ pub(super) struct Ending {
 impl Ending {
     /// Every promise kept, every fault fired and recovered, and nobody cut it short.
     pub(super) fn is_clean(&self) -> bool {
-        self.judgement.is_clean()
-            && self.tally.outstanding().is_empty()
-            && self.tally.unrecovered().is_empty()
-            && !self.interrupted
+        let mut figures = std::iter::once(&self.tally).chain(&self.pairs);
+        self.judgement.is_clean() && figures.all(Tally::is_settled) && !self.interrupted
     }
 
     fn text(&self, paint: Paint) -> String {
@@ -102,10 +103,31 @@ impl Ending {
         for fault in open {
             let _ = writeln!(text, "            {fault} did not both fire and recover");
         }
+        text.push_str(&self.pairs_text(paint));
         if !self.quiet {
             text.push_str("            when all was over it did not come to rest within 10 s\n");
         }
         text
+    }
+
+    fn pairs_text(&self, paint: Paint) -> String {
+        let Some(pairs) = &self.pairs else { return String::new() };
+        let (played, fired, recovered) = pairs.totals();
+        let mark = if pairs.is_settled() { paint.good("✔") } else { paint.bad("✘") };
+        let mut text = format!(
+            "{mark} pairs     {} of {} played, {fired} times both fired, {recovered} both recovered\n",
+            count(played),
+            counted(self.pairs_in_all(), "pair"),
+        );
+        for open in pairs.outstanding() {
+            let _ = writeln!(text, "            {open} did not both fire and recover");
+        }
+        text
+    }
+
+    fn pairs_in_all(&self) -> u64 {
+        let pairs = self.settings.pairs.as_ref().map_or(0, |pairs| pairs.list.len());
+        u64::try_from(pairs).unwrap_or(u64::MAX)
     }
 
     fn checks_text(&self, paint: Paint) -> String {
@@ -136,6 +158,9 @@ impl Ending {
         if !self.judgement.checked.is_clean() {
             reasons.push("verify found something".to_owned());
         }
+        if let Some(open) = self.pairs.as_ref().map(Tally::outstanding).filter(|o| !o.is_empty()) {
+            reasons.push(format!("pairs not told: {}", open.join(", ")));
+        }
         if !self.tally.outstanding().is_empty() {
             reasons.push(format!("not told: {}", self.tally.outstanding().join(", ")));
         }
@@ -162,6 +187,8 @@ impl Ending {
         let more = json!({
             "recoveries": recovered,
             "faults": self.tally.to_json(),
+            "pairs": self.pairs.as_ref().map(Tally::to_json),
+            "pairs_in_all": self.pairs_in_all(),
             "gaps": self.judgement.gaps.to_json(),
             "stale_live_ms_bound": self.judgement.stale_live_ms_bound,
             "verified": checked.is_clean(),
@@ -197,8 +224,9 @@ pub(super) fn print(ending: &Ending, json: bool, screen: &mut Screen) -> Result<
     if !ending.is_clean() {
         for example in &ending.judgement.verdict.examples {
             let position = example.position.as_deref().unwrap_or("no position");
+            let at_s = (example.at_us - ending.began_at.0) as f64 / 1_000_000.0;
             say(&format!(
-                "  {}: {position} of {}: {}\n",
+                "  {} at {at_s:.2} s: {position} of {}: {}\n",
                 example.figure, example.agent, example.reason
             ));
         }

@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use unbroken::render::wall_now;
 use unbroken::{Pipeline, config};
 use unbroken_core::machine::Timing;
-use unbroken_sim::Vendor;
+use unbroken_sim::{Fault, Vendor};
 
-use super::director::Director;
+use super::director::{Act, Director};
 use super::play::Play;
 use super::report::{Ending, Header, print};
 use super::screen::Screen;
@@ -57,8 +57,9 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     Header { settings: &demo.vendor, duration: demo.duration, dir: &demo.dir }.show(&mut screen);
 
     let began = Instant::now();
-    let tally = Tally::new(demo.vendor.faults.iter().map(|fault| fault.name().to_owned()));
-    let mut story = Story::new(wall_now(), tally);
+    let began_at = wall_now();
+    let (acts, tally, pairs) = programme(&demo.vendor);
+    let mut story = Story::new(began_at, tally, pairs);
     let (watcher, mut seen) = mpsc::unbounded_channel();
     let mut news = vendor.told();
     let pipeline = start_pipeline(&vendor, &demo, Watcher(watcher))?;
@@ -71,8 +72,7 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
 
     let mut play = Play::new(&vendor, &handle, &mut screen, &mut story, &mut seen, &mut news);
     let live = play.wait(FIRST_LIVE_MAX, |play| play.is_settled() || running.is_finished()).await;
-    let director =
-        Director::new(demo.vendor.settings.seed, demo.vendor.faults.clone(), demo.duration);
+    let director = Director::new(demo.vendor.settings.seed, acts, demo.duration);
     let interrupted = live && play.act(director, stop_signal()?).await?;
     if !interrupted {
         play.wait(LAST_RECOVERIES_MAX, |play| play.story.open_in_all() == 0).await;
@@ -94,8 +94,10 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     let ending = Ending {
         judgement,
         tally: story.tally,
+        pairs: story.pairs,
         settings: demo.vendor,
         dir: demo.dir,
+        began_at,
         elapsed: began.elapsed(),
         emitted,
         quiet,
@@ -103,6 +105,21 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     };
     print(&ending, demo.json, &mut screen)?;
     Ok(if ending.is_clean() { Answer::Yes } else { Answer::No })
+}
+
+/// What is to be played, and what is counted: of a sample only what was drawn, else all that was
+/// asked for.
+fn programme(vendor: &VendorSettings) -> (Vec<Act>, Tally, Option<Tally>) {
+    let of_faults = || Tally::new(vendor.faults.iter().map(|fault| fault.name().to_owned()));
+    let Some(pairs) = &vendor.pairs else {
+        return (vendor.faults.iter().map(|fault| vec![*fault]).collect(), of_faults(), None);
+    };
+    let acts = pairs.list.iter().map(|pair| pair.to_vec()).collect();
+    if pairs.is_sample {
+        return (acts, Tally::default(), Some(Tally::default()));
+    }
+    let name = |[one, other]: &[Fault; 2]| format!("{one}+{other}");
+    (acts, of_faults(), Some(Tally::new(pairs.list.iter().map(name))))
 }
 
 fn start_pipeline(vendor: &Vendor, demo: &Demo, watcher: Watcher) -> Result<Pipeline, CliError> {

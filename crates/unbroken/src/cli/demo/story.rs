@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unbroken_core::machine::{Phase, Report};
 use unbroken_core::time::UnixMicros;
-use unbroken_sim::{FaultNews, Stage};
+use unbroken_sim::{Fault, FaultNews, Stage};
 
 use super::episode::Episode;
 use super::tally::Tally;
@@ -22,8 +22,22 @@ pub(super) struct Story {
     /// The figures.
     pub(super) tally: Tally,
     lines: Vec<Line>,
-    /// Faults that were asked for and have not begun: the vendor begins one at a time.
+    /// Faults that were asked for and have not begun.
     expected: usize,
+    /// The figures of the pairs, where faults are played in pairs.
+    pub(super) pairs: Option<Tally>,
+    /// Pairs that are not over.
+    acts: Vec<Pair>,
+}
+
+/// Faults that are in force together.
+#[derive(Debug)]
+struct Pair {
+    name: String,
+    ids: Vec<u64>,
+    unfired: usize,
+    unrecovered: usize,
+    recovery_ms: u64,
 }
 
 /// A fault that is over.
@@ -38,7 +52,7 @@ pub(super) struct Line {
 }
 
 impl Story {
-    pub(super) fn new(began_at: UnixMicros, tally: Tally) -> Self {
+    pub(super) fn new(began_at: UnixMicros, tally: Tally, pairs: Option<Tally>) -> Self {
         Self {
             began_at,
             live_since: None,
@@ -46,6 +60,8 @@ impl Story {
             tally,
             lines: Vec::new(),
             expected: 0,
+            pairs,
+            acts: Vec::new(),
         }
     }
 
@@ -54,9 +70,14 @@ impl Story {
         Duration::from_micros(u64::try_from(now.0 - self.began_at.0).unwrap_or(0))
     }
 
-    /// A fault was asked for.
-    pub(super) fn expected(&mut self) {
-        self.expected += 1;
+    /// Faults were asked for, to be in force together.
+    pub(super) fn expected(&mut self, act: &[Fault], ids: &[u64]) {
+        self.expected += ids.len();
+        let Some(pairs) = &mut self.pairs else { return };
+        let name = act.iter().map(|fault| fault.name()).collect::<Vec<_>>().join("+");
+        pairs.injected(&name);
+        let (unfired, unrecovered) = (ids.len(), ids.len());
+        self.acts.push(Pair { name, ids: ids.to_vec(), unfired, unrecovered, recovery_ms: 0 });
     }
 
     /// The vendor tells of a fault.
@@ -72,6 +93,7 @@ impl Story {
             Stage::Fired => {
                 self.tally.fired(news.fault.name());
                 self.with(news.id, |episode| episode.fired(at, live));
+                self.note_fired(news.id);
             }
             Stage::Ended => self.with(news.id, |episode| episode.ended(at)),
             Stage::Missed => self.episodes.retain(|episode| episode.id != news.id),
@@ -132,6 +154,30 @@ impl Story {
         }
     }
 
+    fn note_fired(&mut self, id: u64) {
+        let Some(pair) = self.acts.iter_mut().find(|pair| pair.ids.contains(&id)) else { return };
+        pair.unfired -= 1;
+        if pair.unfired == 0
+            && let Some(pairs) = &mut self.pairs
+        {
+            pairs.fired(&pair.name);
+        }
+    }
+
+    /// A pair has recovered when both of its faults have.
+    fn note_recovered(&mut self, id: u64, recovery_ms: u64) {
+        let Some(at) = self.acts.iter().position(|pair| pair.ids.contains(&id)) else { return };
+        let pair = &mut self.acts[at];
+        pair.unrecovered -= 1;
+        pair.recovery_ms = pair.recovery_ms.max(recovery_ms);
+        if pair.unrecovered == 0 {
+            let pair = self.acts.swap_remove(at);
+            if let Some(pairs) = &mut self.pairs {
+                pairs.recovered(&pair.name, pair.recovery_ms);
+            }
+        }
+    }
+
     /// Tells of every episode that is over.
     fn settle(&mut self) {
         let live = self.live_since.is_some();
@@ -143,6 +189,7 @@ impl Story {
             };
             let episode = self.episodes.remove(index);
             self.tally.recovered(&episode.fault, recovery_ms);
+            self.note_recovered(episode.id, recovery_ms);
             let at = episode.fired_at.unwrap_or(episode.injected_at);
             self.lines.push(Line {
                 at_ms: u64::try_from((at.0 - self.began_at.0) / 1_000).unwrap_or(0),
@@ -178,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_one_line_once_it_is_over() {
-        let mut story = Story::new(ms(0), Tally::new(["clean-close".to_owned()]));
+        let mut story = Story::new(ms(0), Tally::new(["clean-close".to_owned()]), None);
         story.reported(ms(5), &phase(Phase::Live { handover: false }));
         story.news(&news(Stage::Injected, 100));
         story.news(&news(Stage::Fired, 110));
@@ -200,5 +247,34 @@ mod tests {
         };
         assert_eq!((story.take_lines(), story.open(ms(200))), (vec![line], 0));
         assert!(story.tally.outstanding().is_empty());
+    }
+
+    #[test]
+    fn a_pair_has_recovered_when_both_of_its_faults_have() {
+        let mut story = Story::new(ms(0), Tally::default(), Some(Tally::default()));
+        story.reported(ms(5), &phase(Phase::Live { handover: false }));
+        story.expected(&[Fault::CleanClose, Fault::Duplicates], &[7, 8]);
+        let other = |stage, at_ms: i64| FaultNews {
+            id: 8,
+            fault: Fault::Duplicates,
+            stage,
+            at_us: at_ms * 1_000,
+        };
+        for told in [
+            news(Stage::Injected, 10),
+            news(Stage::Fired, 11),
+            news(Stage::Ended, 12),
+            other(Stage::Injected, 13),
+        ] {
+            story.news(&told);
+        }
+        story.stored(ms(20));
+        let figures = |story: &Story| story.pairs.as_ref().unwrap().totals();
+        assert_eq!((story.take_lines().len(), figures(&story)), (1, (1, 0, 0)));
+        story.news(&other(Stage::Fired, 21));
+        story.news(&other(Stage::Ended, 22));
+        story.stored(ms(30));
+        assert_eq!((story.take_lines().len(), figures(&story)), (1, (1, 1, 1)));
+        assert!(story.pairs.unwrap().outstanding().is_empty());
     }
 }

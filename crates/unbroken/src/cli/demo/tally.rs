@@ -47,6 +47,11 @@ impl Tally {
         self.faults.iter().filter(|(_, t)| open(t)).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Whether each has fired and recovered, every time.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outstanding().is_empty() && self.unrecovered().is_empty()
+    }
+
     /// Faults asked for, times they fired, times they recovered.
     pub(super) fn totals(&self) -> (u64, u64, u64) {
         let asked = u64::try_from(self.faults.len()).unwrap_or(u64::MAX);

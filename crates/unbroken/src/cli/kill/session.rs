@@ -53,7 +53,7 @@ pub(crate) fn run(args: &KillArgs) -> Result<Answer, CliError> {
     let kill = Kill {
         count: args.count,
         life: (life.0.min(life.1), life.1),
-        vendor: VendorSettings::of(&args.vendor)?,
+        vendor: VendorSettings::without_pairs(&args.vendor)?,
         dir: fresh_dir(args.dir.as_deref(), "unbroken-kill")?,
         json: args.json,
     };
