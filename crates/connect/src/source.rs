@@ -206,7 +206,7 @@ impl Source {
             Origin::stream(&config.stream, plain).map_err(|source| origin("stream", source))?;
         let start = config
             .start
-            .meant(connector.capabilities())
+            .meant(connector.capabilities(), connector.position_format())
             .map_err(|source| SourceError::Start { name: name.clone(), source })?;
         if api.is_none() && connector.reads_pages() {
             return Err(SourceError::NoApi { name });

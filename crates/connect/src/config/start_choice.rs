@@ -8,6 +8,8 @@ use unbroken_core::connector::{Capabilities, Numbering};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::{Start, Unsuited};
 
+use crate::generic::PositionFormat;
+
 /// `start = "initial"`, `"when_needed"`, `"never"`, or `{ from = "4711", epoch = "…" }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StartChoice {
@@ -20,7 +22,7 @@ pub enum StartChoice {
     Never,
     /// See [`Start::From`]. What the text means depends on the source.
     From {
-        /// The position as the vendor writes it.
+        /// The position as the vendor writes it: where it writes hexadecimal digits, they are such.
         from: String,
         /// The vendor's name of the numbering.
         epoch: Option<String>,
@@ -68,7 +70,7 @@ impl StartChoice {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn meant(&self, caps: &Capabilities) -> Result<Start, StartError> {
+    pub fn meant(&self, caps: &Capabilities, format: PositionFormat) -> Result<Start, StartError> {
         let (from, epoch) = match self {
             Self::Initial => return Ok(Start::Initial),
             Self::WhenNeeded => return Ok(Start::WhenNeeded),
@@ -78,7 +80,12 @@ impl StartChoice {
         let after = if caps.position == Numbering::Opaque {
             After::Bookmark(Bookmark::new(from.as_bytes()).ok_or(StartError::Length)?)
         } else {
-            let sequence = read_sequence(from);
+            let sequence = match format {
+                PositionFormat::Hex if !from.starts_with("0x") => {
+                    read_sequence(&format!("0x{from}"))
+                }
+                PositionFormat::Hex | PositionFormat::Decimal => read_sequence(from),
+            };
             After::Sequence(sequence.ok_or_else(|| StartError::NotANumber(from.clone()))?)
         };
         let start = Start::From { after, epoch: epoch.as_deref().map(Label::from) };
@@ -171,7 +178,9 @@ mod tests {
             replay: Replay::FromPosition,
             ..Capabilities::default()
         };
-        let after = |text: &str, caps: &Capabilities| match from(text, None).meant(caps) {
+        let after = |text: &str, caps: &Capabilities| match from(text, None)
+            .meant(caps, PositionFormat::Decimal)
+        {
             Ok(Start::From { after, .. }) => Ok(after),
             Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error),
@@ -180,6 +189,9 @@ mod tests {
         assert_eq!(after("0x1267", &caps), Ok(After::Sequence(4711)));
         assert_eq!(after("1.5", &caps), Err(StartError::NotANumber("1.5".into())));
         assert_eq!(after("+5", &caps), Err(StartError::NotANumber("+5".into())));
+        let hex = |text| from(text, None).meant(&caps, PositionFormat::Hex);
+        assert_eq!(hex("1267"), from("4711", None).meant(&caps, PositionFormat::Decimal));
+        assert_eq!(hex("0x1267"), hex("1267"));
         caps.position = Numbering::Opaque;
         let text = Bookmark::new(b"0x1267").map(After::Bookmark);
         assert_eq!(after("0x1267", &caps).ok(), text);

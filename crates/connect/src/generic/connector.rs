@@ -19,7 +19,7 @@ use crate::generic::keeping::Keeping;
 use crate::generic::message::Messages;
 use crate::generic::nearest::nearest_key_hint;
 use crate::generic::pointer::PointerError;
-use crate::generic::profile::{Profile, TokenProfile};
+use crate::generic::profile::{PositionFormat, Profile, TokenProfile};
 use crate::generic::request::RequestTemplate;
 use crate::generic::rest::{Head, Reply, Snapshot};
 use crate::generic::template::{TemplateError, Values};
@@ -141,6 +141,7 @@ pub type Context<'a> = Values<'a>;
 pub struct Generic {
     capabilities: Capabilities,
     stream_name: String,
+    position_format: PositionFormat,
     subprotocols: Vec<String>,
     variables: BTreeMap<String, String>,
     token: TokenProfile,
@@ -215,6 +216,7 @@ impl Generic {
         let messages = Messages::new(&profile.messages, &variables)?;
         check_messages(&capabilities, &messages)?;
         Ok(Self {
+            position_format: format,
             handshake: RequestTemplate::handshake(&profile.stream, &variables)?,
             wire: Wire::new(&profile.frames, &capabilities, format)?,
             classifier: Classifier::new(&profile.classify, format)?,
@@ -234,6 +236,11 @@ impl Generic {
     pub fn with_fields(mut self, rules: FieldRules) -> Self {
         self.keeping.set_rules(rules);
         self
+    }
+
+    /// How the vendor writes positions, unless they are opaque.
+    pub fn position_format(&self) -> PositionFormat {
+        self.position_format
     }
 
     /// The name of the profile's stream.

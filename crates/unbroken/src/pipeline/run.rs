@@ -128,12 +128,16 @@ impl Pipeline {
 
     async fn stop(mut self) -> Result<Stopped, PipelineError> {
         info!("stopping: unsubscribing and committing");
-        for source in &self.handle.shared.sources {
-            // A driver that is gone needs not be told.
-            let _ = source.inputs.send(Input::Shutdown).await;
-        }
-        let drained =
-            timeout(DRAIN_MAX, async { while self.drivers.join_next().await.is_some() {} });
+        let sources = &self.handle.shared.sources;
+        let drivers = &mut self.drivers;
+        // One whose ear is full for so long does not keep the others from stopping.
+        let drained = timeout(DRAIN_MAX, async {
+            for source in sources {
+                // A driver that is gone needs not be told.
+                let _ = source.inputs.send(Input::Shutdown).await;
+            }
+            while drivers.join_next().await.is_some() {}
+        });
         let drained = drained.await.is_ok();
         if !drained {
             warn!("a source did not drain in time; the next start resumes from what is durable");

@@ -101,3 +101,62 @@ fn named_keys_are_fetched_and_wrong_ones_refused() {
     assert!(!keys.is_empty() && keys.iter().all(|key| named.contains(key)), "{keys:?}");
     assert_eq!(ask(&world, &["verify"]).0, Some(0));
 }
+
+/// Sets `start` in the configuration.
+fn set_start(world: &World, start: &str) {
+    let path = world.path("unbroken.toml");
+    let text = std::fs::read_to_string(&path).expect("the configuration");
+    let with = format!("timing = \"demo\"\nstart = {start}\n");
+    std::fs::write(&path, text.replace("timing = \"demo\"\n", &with)).expect("a file");
+}
+
+#[test]
+fn a_source_that_starts_from_a_position_records_all_after_it() {
+    let (world, agents) = world(10);
+    let from = world.vendor().truth().events.last().and_then(|event| event.sequence);
+    let from = from.expect("a number");
+    set_start(&world, &format!("{{ from = \"{from}\" }}"));
+    let service = world.run(&[]);
+    service.wait_live();
+    service.wait_status("recording", |status| stream(status)["events"].as_u64() > Some(10));
+    service.signal("TERM");
+    service.wait();
+    let records = records(&world);
+    let start = records.iter().find(|r| r["record"] == "gap_closed").expect("the row");
+    assert_eq!((&start["cause"], &start["through"]["sequence"]), (&"start".into(), &from.into()));
+    let sequences = sequences(&records);
+    let last = *sequences.last().expect("events");
+    let truth = world.truth();
+    let ours = truth.events.iter().filter(|event| agents[..10].contains(&event.agent.to_string()));
+    let made = ours.filter_map(|event| event.sequence).filter(|at| *at > from && *at <= last);
+    assert_eq!(sequences, made.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_source_that_never_takes_a_snapshot_has_none_and_refuses_a_resync() {
+    let (world, _) = world(10);
+    set_start(&world, "\"never\"");
+    let service = world.run(&[]);
+    service.wait_live();
+    service.wait_status("recording", |status| stream(status)["events"].as_u64() > Some(5));
+    let (code, said) = ask(&world, &["resync"]);
+    let refused = "refused: source cx takes no snapshot of its keys\n";
+    assert_eq!((code, said.as_str()), (Some(1), refused));
+    service.signal("TERM");
+    service.wait();
+    let records = records(&world);
+    assert!(records.iter().all(|record| record["record"] != "snapshot_begin"));
+    let start = records.iter().find(|r| r["record"] == "gap_closed").expect("the row");
+    assert_eq!((&start["cause"], &start["reconciled"]), (&"start".into(), &false.into()));
+}
+
+#[test]
+fn a_start_that_means_nothing_is_refused_before_anything_is_opened() {
+    let (world, _) = world(10);
+    set_start(&world, "{ from = \"yesterday\" }");
+    let (code, log, _) = world.run(&[]).wait();
+    assert_eq!(code, Some(2));
+    assert!(log.contains("source cx has an unusable `start`"), "{log}");
+    assert!(log.contains("`yesterday` is not a position: positions are whole numbers"), "{log}");
+    assert!(!world.path("data").exists());
+}
