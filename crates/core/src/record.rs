@@ -354,6 +354,25 @@ pub struct Append {
     pub mark: Option<Mark>,
 }
 
+impl Append {
+    /// Adds the unit that follows this one, so that both become durable together: an answer for the
+    /// later one stands for both. Given back if it moves another stream, of which a unit can hold
+    /// one mark only.
+    ///
+    /// # Errors
+    /// The later unit, as it was.
+    pub fn join(&mut self, mut later: Self) -> Result<(), Self> {
+        let streams = (self.mark.as_ref(), later.mark.as_ref());
+        if matches!(streams, (Some(mark), Some(next)) if mark.stream != next.stream) {
+            return Err(later);
+        }
+        self.id = later.id;
+        self.records.append(&mut later.records);
+        self.mark = later.mark.or(self.mark.take());
+        Ok(())
+    }
+}
+
 /// Where a resume may start: everything of the stream up to here is in the log or in its ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mark {

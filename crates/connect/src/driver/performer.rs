@@ -42,6 +42,8 @@ pub(crate) struct Performer<L, R> {
     talks: BTreeMap<ConnId, Talk>,
     /// What performing an output brought about; the machine hears of it when it has been drained.
     echoes: VecDeque<Input>,
+    /// Units of this turn, joined: one hand-over costs the log the same for one event and for many.
+    pending: Option<Append>,
 }
 
 impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
@@ -54,6 +56,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             flight: InFlight::new(source.limits().in_flight_bytes_max),
             talks: BTreeMap::new(),
             echoes: VecDeque::new(),
+            pending: None,
             source,
             machine,
             log,
@@ -61,8 +64,13 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         }
     }
 
-    /// Tells the machine, then does what it says until it waits.
+    /// Tells the machine, then does what it says until it waits. What it wrote is with the log only
+    /// after [`Self::hand_over`].
     pub(crate) fn tell(&mut self, input: Input) -> Next {
+        self.tell_at(self.clock.now(), input)
+    }
+
+    fn tell_at(&mut self, now: Now, input: Input) -> Next {
         if let Input::Appended { append } = &input {
             let flow = self.flight.durable(*append);
             self.turn(flow);
@@ -70,7 +78,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         self.echoes.push_back(input);
         let mut next = Next::Wait(None);
         while let Some(input) = self.echoes.pop_front() {
-            self.machine.handle_input(self.clock.now(), input);
+            self.machine.handle_input(now, input);
             next = self.drain();
             if matches!(next, Next::Halt(_)) {
                 break;
@@ -106,14 +114,24 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         self.tell(input)
     }
 
-    /// Tells the machine what came from the sockets. `None`: nothing that concerned it.
+    /// Hands what the machine has written since the last time over to the log. To be called before
+    /// anything is waited for.
+    pub(crate) fn hand_over(&mut self) {
+        if let Some(append) = self.pending.take() {
+            self.log.submit(append);
+        }
+    }
+
+    /// Tells the machine what came from the sockets. `None`: nothing that concerned it. What was
+    /// read together came at one moment.
     pub(crate) fn tell_batch(
         &mut self,
         batch: impl Iterator<Item = (ConnId, SocketEvent)>,
     ) -> Option<Next> {
+        let now = self.clock.now();
         let mut last = None;
         for (conn, event) in batch {
-            let Some(next) = self.tell_event(conn, event) else { continue };
+            let Some(next) = self.tell_event(now, conn, event) else { continue };
             let halted = matches!(next, Next::Halt(_));
             last = Some(next);
             if halted {
@@ -123,7 +141,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         last
     }
 
-    fn tell_event(&mut self, conn: ConnId, event: SocketEvent) -> Option<Next> {
+    fn tell_event(&mut self, now: Now, conn: ConnId, event: SocketEvent) -> Option<Next> {
         // Events of a batch that lie behind the machine's own close are nobody's.
         let talk = self.talks.get_mut(&conn)?;
         let decoded = match event {
@@ -132,13 +150,13 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             SocketEvent::Ended(ended) => {
                 self.talks.remove(&conn);
                 let failure = self.source.ended(&ended);
-                return Some(self.tell(Input::Closed { conn, by: ended.by, failure }));
+                return Some(self.tell_at(now, Input::Closed { conn, by: ended.by, failure }));
             }
         };
         if talk.subscription.is_none() && confirms(&decoded) {
             talk.subscription.clone_from(&decoded.subscription);
         }
-        Some(self.tell(Input::Frame { conn, decoded }))
+        Some(self.tell_at(now, Input::Frame { conn, decoded }))
     }
 
     /// Ends everything that is under way.
@@ -180,7 +198,14 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
 
     fn append(&mut self, append: Append) {
         let flow = self.flight.handed_over(&append);
-        self.log.submit(append);
+        if let Some(pending) = &mut self.pending {
+            if let Err(other) = pending.join(append) {
+                self.hand_over();
+                self.pending = Some(other);
+            }
+        } else {
+            self.pending = Some(append);
+        }
         self.turn(flow);
     }
 

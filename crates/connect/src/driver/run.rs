@@ -37,6 +37,7 @@ pub async fn drive<L: Log, R: FnMut(Now, Report)>(
                 performer.tell_batch(batch.drain(..)).unwrap_or(Next::Wait(deadline))
             }
         };
+        performer.hand_over();
         match next {
             Next::Wait(until) => deadline = until,
             Next::Halt(halt) => break halt,
