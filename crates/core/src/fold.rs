@@ -4,13 +4,15 @@
 //! the journal into what it has *seen*, `verify` folds the log again and compares. One fold, so
 //! that none of them can disagree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::ahead::Ahead;
 use crate::bookmark::Bookmarks;
 use crate::directive::{Act, Directive};
 use crate::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
+use crate::key_table::KeyTable;
 use crate::position::{Epoch, Position};
 use crate::record::{Body, Change, Effect, GapOpened, Mark, Origin, Record, SnapshotEnd, Turn};
 use crate::time::UnixMicros;
@@ -72,13 +74,13 @@ pub struct StreamFold {
     /// Where a resume may start.
     pub position: Option<Position>,
     /// Identities that are in the log although they lie above `position`.
-    pub ahead: BTreeSet<(Position, Key, u16)>,
+    pub ahead: Ahead,
     /// The last bookmarks of an opaque stream, by our sequence.
     pub bookmarks: Bookmarks,
     /// The last two distinct positions of events from the stream, oldest first.
     pub anchors: [Option<Anchor>; 2],
     /// State.
-    pub keys: BTreeMap<Key, KeyState>,
+    pub keys: KeyTable<KeyState>,
     /// The ledger's open rows.
     pub open_gaps: BTreeMap<GapId, OpenGap>,
     /// The bracket that is open, if one is.
@@ -187,9 +189,7 @@ impl StreamFold {
             return;
         }
         self.position = Some(position);
-        if !self.ahead.is_empty() {
-            self.ahead.retain(|(p, _, _)| *p > position);
-        }
+        self.ahead.advance(position);
         if self.converging_until.is_some_and(|until| position >= until) {
             self.converging_until = None;
         }

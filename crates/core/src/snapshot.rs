@@ -6,6 +6,7 @@ use crate::bookmark::Bookmark;
 use crate::connector::{Page, Row};
 use crate::fold::KeyState;
 use crate::ids::{Key, Label};
+use crate::key_table::KeyTable;
 
 /// A row and the position that it has surely reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -130,7 +131,7 @@ pub struct Diff<'a> {
 /// Compares a snapshot with what is held. A key that an event touched after the row's version (or,
 /// without positions, at all since the subscription was confirmed) belongs to the stream.
 pub fn diff<'a>(
-    held: &BTreeMap<Key, KeyState>,
+    held: &KeyTable<KeyState>,
     rows: &'a BTreeMap<Key, RowAt>,
     touched: &BTreeMap<Key, Option<u64>>,
 ) -> Diff<'a> {
@@ -138,11 +139,11 @@ pub fn diff<'a>(
         .iter()
         .filter(|(key, at)| !is_newer(touched.get(*key), at.version))
         .filter(|(key, at)| {
-            held.get(*key).is_none_or(|held| !held.present || held.digest != at.row.digest)
+            held.get(key).is_none_or(|held| !held.present || held.digest != at.row.digest)
         })
         .collect();
     let absent = held
-        .iter()
+        .iter_unordered()
         .filter(|(key, state)| state.present && !rows.contains_key(*key))
         .map(|(key, _)| key.clone())
         .collect();

@@ -1,10 +1,9 @@
 //! State taken over from one of the journal's images.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Transaction, params};
 use unbroken_core::fold::{Fold, KeyState, StreamFold};
-use unbroken_core::ids::{Key, SnapshotId};
+use unbroken_core::ids::SnapshotId;
+use unbroken_core::key_table::KeyTable;
 use unbroken_core::record::{Effect, Origin};
 
 use crate::column::{payload, signed, split};
@@ -36,14 +35,14 @@ pub(crate) fn install(
 fn insert_keys(
     tx: &Transaction<'_>,
     stream: &mut Stream,
-    keys: &BTreeMap<Key, KeyState>,
+    keys: &KeyTable<KeyState>,
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO agents (agent, stream, offset, epoch, position, present, digest,
              occurred_at, received_at, payload)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    for (key, value) in keys {
+    for (key, value) in keys.iter() {
         let agent = stream.key(tx, key)?;
         let (epoch, position) = split(value.version);
         insert.execute(params![

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row, Transaction, params};
 use unbroken_core::fold::StreamFold;
 use unbroken_core::ids::{ConnId, Key, Label, SnapshotId, StreamId};
+use unbroken_core::key_table::KeyTable;
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{ConnectionTurn, SnapshotEnd, Turn};
 use unbroken_core::time::UnixMicros;
@@ -103,7 +104,7 @@ pub(crate) struct Stream {
     pub(crate) state: StreamState,
     /// Its row is behind `state`.
     pub(crate) changed: bool,
-    keys: HashMap<Key, i64>,
+    keys: KeyTable<i64>,
 }
 
 /// All streams of the store.
@@ -127,7 +128,7 @@ impl Streams {
             let (id, name) = (row.get(0)?, StreamId::new(row.get::<_, String>(1)?));
             let state = read_state(row)?;
             names.insert(id, name.clone());
-            by_name.insert(name, Stream { id, state, changed: false, keys: HashMap::new() });
+            by_name.insert(name, Stream { id, state, changed: false, keys: KeyTable::default() });
         }
         let mut rows = connection.prepare("SELECT id, stream, name FROM keys")?;
         let mut rows = rows.query([])?;
@@ -155,7 +156,7 @@ impl Streams {
                 id: tx.last_insert_rowid(),
                 state: StreamState::default(),
                 changed: true,
-                keys: HashMap::new(),
+                keys: KeyTable::default(),
             };
             self.by_name.insert(name.clone(), stream);
         }

@@ -378,7 +378,7 @@ impl Stream {
 
     /// Everything below an event that opens a new position is whole.
     fn advance_below(&mut self, at: Option<u64>) {
-        let open = self.seen.ahead.iter().next_back().map(|(position, _, _)| *position);
+        let open = self.seen.ahead.last();
         if let Some(open) = open.filter(|open| at.is_some_and(|at| open.sequence < at)) {
             self.seen.advance(open);
         }
@@ -491,7 +491,7 @@ impl Stream {
     pub(super) fn settle_frame(&mut self, cx: &mut Cx<'_>) {
         let caps = cx.caps();
         if !caps.position_unique && caps.position_whole_in_frame {
-            let whole = self.seen.ahead.iter().next_back().map(|(position, _, _)| *position);
+            let whole = self.seen.ahead.last();
             if let Some(whole) = whole {
                 self.seen.advance(whole);
             }

@@ -58,7 +58,7 @@ impl Stream {
     }
 
     fn highest_number(&self) -> u64 {
-        let ahead = self.seen.ahead.last().map(|(position, _, _)| position.sequence);
+        let ahead = self.seen.ahead.last().map(|position| position.sequence);
         let rebased = self.link.as_ref().filter(|link| link.rung == Rung::Rebase);
         let asked = rebased.and_then(|link| link.asked);
         let numbers = [self.held_sequence(), ahead, asked, self.seen.bookmarks.last_sequence()];
@@ -133,7 +133,7 @@ impl Stream {
         if unproven || !open {
             return;
         }
-        let unbooked = self.seen.ahead.last().map(|(position, _, _)| *position);
+        let unbooked = self.seen.ahead.last();
         match unbooked {
             Some(position) => self.book(cx, position, at),
             None => self.book_quiet(cx, at),

@@ -1,8 +1,9 @@
 //! A whole fold as bytes: the contents of an image.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use unbroken_core::ahead::Ahead;
 use unbroken_core::bookmark::Bookmarks;
 use unbroken_core::fold::{Anchor, Fold, KeyState, OpenGap, Paused, Staged, StreamFold};
 use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
@@ -68,7 +69,7 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
     put::optional(out, epoch_name.as_ref(), |out, name| put::text(out, name.as_str()));
     put::optional(out, *position, put::position);
     put::varint(out, ahead.len() as u64);
-    for (position, key, ordinal) in ahead {
+    for (position, key, ordinal) in ahead.iter() {
         put::position(out, *position);
         put::text(out, key.as_str());
         put::varint(out, u64::from(*ordinal));
@@ -79,7 +80,7 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
             put::digest(out, anchor.digest);
         });
     }
-    encode_keys(out, keys);
+    encode_keys(out, keys.iter_unordered());
     put::varint(out, open_gaps.len() as u64);
     for gap in open_gaps.values() {
         body::encode_gap_opened(out, &gap.opened);
@@ -87,7 +88,7 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
     }
     put::optional(out, staged.as_ref(), |out, staged| {
         put::varint(out, staged.snapshot.0);
-        encode_keys(out, &staged.items);
+        encode_keys(out, staged.items.iter());
     });
     put::optional(out, *snapshot_tag, put::position);
     put::optional(out, *converging_until, put::position);
@@ -122,7 +123,7 @@ fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> 
     let epoch = Epoch(take.narrow("epoch")?);
     let epoch_name = take.optional("epoch name", |t| t.text("epoch name").map(Label::from))?;
     let position = take.optional("position", |t| t.position("position"))?;
-    let mut ahead = BTreeSet::new();
+    let mut ahead = Ahead::default();
     for _ in 0..take.count("ahead")? {
         let position = take.position("ahead")?;
         let key = Key::from(take.text("ahead")?);
@@ -189,7 +190,10 @@ fn take_anchor(take: &mut Take) -> Result<Option<Anchor>, Malformed> {
     })
 }
 
-fn encode_keys(out: &mut Vec<u8>, keys: &BTreeMap<Key, KeyState>) {
+fn encode_keys<'a>(
+    out: &mut Vec<u8>,
+    keys: impl ExactSizeIterator<Item = (&'a Key, &'a KeyState)>,
+) {
     put::varint(out, keys.len() as u64);
     for (key, state) in keys {
         let KeyState { offset, version, digest, present, occurred_at, received_at, payload } =
@@ -205,9 +209,9 @@ fn encode_keys(out: &mut Vec<u8>, keys: &BTreeMap<Key, KeyState>) {
     }
 }
 
-fn decode_keys(take: &mut Take) -> Result<BTreeMap<Key, KeyState>, Malformed> {
-    let mut keys = BTreeMap::new();
-    for _ in 0..take.count("keys")? {
+fn decode_keys<T: FromIterator<(Key, KeyState)>>(take: &mut Take) -> Result<T, Malformed> {
+    let count = take.count("keys")?;
+    let take_one = |_| {
         let key = Key::from(take.text("key")?);
         let state = KeyState {
             offset: take.varint("offset")?,
@@ -221,7 +225,7 @@ fn decode_keys(take: &mut Take) -> Result<BTreeMap<Key, KeyState>, Malformed> {
             // unchanged.
             payload: Bytes::copy_from_slice(&take.bytes("payload")?),
         };
-        keys.insert(key, state);
-    }
-    Ok(keys)
+        Ok((key, state))
+    };
+    (0..count).map(take_one).collect()
 }

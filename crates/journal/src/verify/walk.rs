@@ -372,7 +372,7 @@ fn difference(log: &Fold, image: &Fold) -> String {
         let (Some(log), Some(image)) = (log, image) else {
             return format!("only one of log and image knows {id}");
         };
-        let differ = |key: &&unbroken_core::ids::Key| log.keys.get(*key) != image.keys.get(*key);
+        let differ = |key: &&unbroken_core::ids::Key| log.keys.get(key) != image.keys.get(key);
         let keys = log.keys.keys().filter(differ).count();
         return format!("the image is not what the log adds up to: {id}, {keys} keys differ");
     }
