@@ -3,6 +3,7 @@
 //! A [`Profile`] says what to ask and how to read the answers; a new vendor is a new file. Nothing
 //! here knows a vendor's word.
 
+mod canonical;
 mod classify;
 mod connector;
 mod cursor;
@@ -21,6 +22,7 @@ mod profile;
 mod request;
 mod rest;
 mod row;
+mod scan;
 mod shape;
 mod template;
 mod value;
