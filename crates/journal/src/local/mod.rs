@@ -21,6 +21,7 @@ pub(crate) mod chain;
 pub mod disk;
 pub(crate) mod home;
 pub(crate) mod image;
+pub(crate) mod imaging;
 pub(crate) mod nameplate;
 pub(crate) mod open;
 pub(crate) mod place;

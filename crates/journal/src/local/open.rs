@@ -48,6 +48,9 @@ pub struct Options {
     pub preallocated_bytes: u64,
     /// When images are written.
     pub images: ImagePolicy,
+    /// Images of seals are written by a thread, while commits go on. Without it a seal's commit
+    /// waits for its image, and what happens on the disk happens in one order.
+    pub images_beside: bool,
     /// How long the log is kept.
     pub retention: Retention,
     /// Offsets that consumers have synced as consumed. A log that ends before one of them has lost
@@ -68,6 +71,7 @@ impl Options {
             segment_bytes: SEGMENT_BYTES,
             preallocated_bytes: PREALLOCATED_BYTES,
             images: ImagePolicy::default(),
+            images_beside: true,
             retention: Retention::default(),
             checkpoints: Vec::new(),
             restored_from_backup: false,

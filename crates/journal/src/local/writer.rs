@@ -11,11 +11,12 @@ use crate::local::batch::{self, BATCH_BYTES_MAX, Header};
 use crate::local::disk::{DiskFile, LockGuard};
 use crate::local::home::{Home, segment_name};
 use crate::local::image;
+use crate::local::imaging::{Imaging, Work};
 use crate::local::open::{ImagePolicy, Options};
 use crate::local::place::{Hash, Place};
 use crate::local::published::Published;
 use crate::local::recover::Recovered;
-use crate::local::retain::{Consumers, retain};
+use crate::local::retain::Consumers;
 use crate::local::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::local::shared::Shared;
 use crate::local::state;
@@ -29,6 +30,8 @@ const BUFFER_BYTES_KEPT: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Writer {
     home: Home,
+    /// The last seal's image, while it is being written. Before the lock: it is dropped first.
+    imaging: Option<Imaging>,
     _lock: Box<dyn LockGuard>,
     options: Options,
     journal: JournalId,
@@ -63,6 +66,9 @@ impl Writer {
     pub fn commit(&mut self, appends: &[Append]) -> Result<Committed, JournalError> {
         if self.stopped {
             return Err(JournalError::Stopped);
+        }
+        if self.imaging.as_ref().is_some_and(Imaging::is_done) {
+            self.finish_imaging().inspect_err(|_| self.stopped = true)?;
         }
         let encoded = batch::encode_contents(&mut self.buffer, appends);
         if self.buffer.len() > BATCH_BYTES_MAX {
@@ -104,6 +110,7 @@ impl Writer {
         if self.stopped {
             return Err(JournalError::Stopped);
         }
+        self.finish_imaging()?;
         if self.options.images == ImagePolicy::SealAndClose {
             self.write_image()?;
         }
@@ -157,8 +164,10 @@ impl Writer {
         state::apply_marks(&mut self.fold, marks);
     }
 
-    /// Seals the segment and begins the next one, with an image at its beginning.
+    /// Seals the segment and begins the next one, with an image at its beginning. If the image of
+    /// the seal before is not there yet, this waits for it: there is one at a time in memory.
     fn roll(&mut self) -> Result<(), JournalError> {
+        self.finish_imaging()?;
         self.truncate("seal")?;
         let now = (self.options.wall_clock)();
         let header = next_segment(self.journal, &self.place, now);
@@ -168,8 +177,24 @@ impl Writer {
         self.salt = header.salt;
         self.allocated = allocated;
         self.place = header.start();
-        self.write_image()?;
-        retain(&self.home, &self.options.retention, &self.consumers, now)
+        self.image = Some(self.place.number);
+        let work = Work {
+            home: self.home.clone(),
+            place: self.place,
+            fold: self.fold.clone(),
+            now,
+            retention: self.options.retention,
+            consumers: self.consumers.clone(),
+        };
+        if !self.options.images_beside {
+            return work.perform();
+        }
+        self.imaging = Some(Imaging::begin(work)?);
+        Ok(())
+    }
+
+    fn finish_imaging(&mut self) -> Result<(), JournalError> {
+        self.imaging.take().map_or(Ok(()), Imaging::finish)
     }
 
     fn allocate(&mut self, needed: u64) -> Result<(), JournalError> {
@@ -235,6 +260,7 @@ pub(crate) fn start(
     let shared = Arc::new(Shared::new(place));
     let writer = Writer {
         home,
+        imaging: None,
         _lock: lock,
         options,
         journal,

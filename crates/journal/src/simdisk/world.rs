@@ -44,6 +44,7 @@ struct Faults {
     lying_sync: Option<u64>,
     power: Option<u64>,
     is_off: bool,
+    create: Option<&'static str>,
     capacity: Option<u64>,
 }
 
@@ -86,6 +87,11 @@ impl SimDisk {
     /// The n-th write from now on (0: the next) writes a part and fails.
     pub fn fail_write(&self, n: u64) {
         self.held().faults.write = Some(n);
+    }
+
+    /// No file with this in its name can be made.
+    pub fn fail_create(&self, part: &'static str) {
+        self.held().faults.create = Some(part);
     }
 
     /// The n-th sync of a file from now on fails, and what it should have written is forgotten.
@@ -265,6 +271,9 @@ impl Disk for SimDisk {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         self.operate(|world| {
+            if world.faults.create.is_some_and(|part| path.to_string_lossy().contains(part)) {
+                return Err(io::Error::other("simulated failure"));
+            }
             let inode = world.next_inode;
             world.next_inode += 1;
             world.files.insert(inode, SimContents::default());

@@ -36,6 +36,7 @@ pub(crate) fn options(disk: &SimDisk) -> Options {
         segment_bytes: 4_096,
         preallocated_bytes: 1_024,
         images: ImagePolicy::Seal,
+        images_beside: false,
         ..Options::new(DIR)
     }
 }

@@ -165,3 +165,39 @@ fn an_image_beyond_the_end_of_the_log_is_damage() {
     assert!(matches!(refused, JournalError::Corrupt { .. }), "{refused}");
     assert!(refused.hint().unwrap().contains("repair"));
 }
+
+#[test]
+fn images_written_beside_the_commits_are_the_same() {
+    let (beside, amid) = (SimDisk::new(), SimDisk::new());
+    for (disk, images_beside) in [(&beside, true), (&amid, false)] {
+        let mut opened = open(Options { images_beside, ..options(disk) }).unwrap();
+        let mut workload = Workload::new(7);
+        for _ in 0..120 {
+            opened.writer.commit(&workload.units(4)).unwrap();
+        }
+        opened.writer.close().unwrap();
+    }
+    assert!(images(&beside).len() >= 2, "{:?}", images(&beside));
+    assert_eq!(images(&beside), images(&amid));
+    assert_eq!(restored(&beside), restored(&amid));
+    assert!(verified(&beside).findings.is_empty());
+}
+
+#[test]
+fn an_image_that_cannot_be_written_beside_stops_the_writer() {
+    let disk = SimDisk::new();
+    let mut opened = open(Options { images_beside: true, ..options(&disk) }).unwrap();
+    let mut workload = Workload::new(3);
+    while images(&disk).is_empty() {
+        opened.writer.commit(&workload.units(4)).unwrap();
+    }
+    disk.fail_create(".image");
+    let failed = (0..10_000).find_map(|_| opened.writer.commit(&workload.units(4)).err());
+    assert!(matches!(failed, Some(JournalError::Io { .. })), "{failed:?}");
+    assert!(matches!(opened.writer.close(), Err(JournalError::Stopped)));
+    drop(opened.reader);
+    disk.kill();
+    let again = open(options(&disk)).unwrap();
+    assert!(again.next_offset > 0);
+    assert!(verified(&disk).findings.is_empty());
+}
