@@ -189,7 +189,10 @@ impl<'t, 'r> Group<'t, 'r> {
                  digest = excluded.digest, occurred_at = excluded.occurred_at,
                  received_at = excluded.received_at, payload = excluded.payload",
         )?;
-        for (agent, value) in self.pending.drain() {
+        // In the table's order: neighbours are on one page.
+        let mut pending: Vec<_> = self.pending.drain().collect();
+        pending.sort_unstable_by_key(|(agent, _)| *agent);
+        for (agent, value) in pending {
             let change = value.change;
             let (epoch, position) = split(change.position);
             upsert.execute(params![

@@ -4,13 +4,17 @@ use std::error::Error;
 use std::time::Duration;
 
 use unbroken_core::fold::Fold;
-use unbroken_core::record::{Mark, Record};
+use unbroken_core::record::{Body, Mark, Record};
 
 use crate::StoreError;
 
-/// Most records that one transaction takes: enough that its fixed cost vanishes, few enough that it
-/// stays in SQLite's page cache.
-const GROUP_RECORDS_MAX: usize = 16 * 1024;
+/// Most records that one transaction takes. Of a key that changes often only the last value is
+/// written, so when the store is behind, a large group is cheaper for each record.
+const GROUP_RECORDS_MAX: usize = 64 * 1024;
+
+/// A group is closed when its payloads have come to this, in bytes: it is in memory until it is
+/// written.
+const GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// One batch of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +31,15 @@ impl LogBatch {
     /// The offset after the last record.
     pub fn next_offset(&self) -> u64 {
         self.first_offset + self.records.len() as u64
+    }
+
+    fn payload_bytes(&self) -> usize {
+        let bytes = |record: &Record| match &record.body {
+            Body::Change(change) | Body::SnapshotItem { change, .. } => change.payload.len(),
+            Body::Quarantined(quarantined) => quarantined.bytes.len(),
+            _ => 0,
+        };
+        self.records.iter().map(bytes).sum()
     }
 
     /// Whether a store at this checkpoint has seen it. Of a batch of marks alone that stands right
@@ -93,11 +106,12 @@ impl<'a> Groups<'a> {
     }
 
     pub(crate) fn next_group(&mut self) -> Result<Option<Vec<LogBatch>>, StoreError> {
-        let (mut group, mut records) = (Vec::new(), 0);
-        while records < GROUP_RECORDS_MAX {
+        let (mut group, mut records, mut bytes) = (Vec::new(), 0, 0);
+        while records < GROUP_RECORDS_MAX && bytes < GROUP_BYTES {
             let Some(batch) = self.batches.next() else { break };
             let batch = batch.map_err(StoreError::Log)?;
             records += batch.records.len();
+            bytes += batch.payload_bytes();
             group.push(batch);
         }
         Ok((!group.is_empty()).then_some(group))
