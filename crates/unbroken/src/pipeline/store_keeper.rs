@@ -12,6 +12,7 @@ use unbroken_journal::Consumers;
 use unbroken_store::{Feeder, FeederTiming, StoreError, open_or_build};
 
 use super::error::PipelineError;
+use super::priority::step_back;
 use crate::board::Board;
 use crate::feed::JournalLog;
 use crate::policy::{Fault, of_fault};
@@ -66,6 +67,7 @@ impl StoreKeeper {
 
 impl Keeping {
     fn run(self) {
+        step_back();
         let mut delay = RETRY.0;
         loop {
             match self.keep() {
