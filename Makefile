@@ -8,21 +8,44 @@
 #   make latency N=15   time from the loss of a connection to Live over a long road, for each rung
 #   make etcd           a real etcd, 65,000 changes, some fifty cuts, ten kills: the record is held
 #                       against etcd's own account; some minutes
+#   make bench          speed and memory against other ways to store the same events (SIZE=full, quick)
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill latency etcd model setup format lint docs deny tests
+.PHONY: help demo test check kill latency etcd model bench bench-setup smoke setup format lint \
+  docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
 export CARGO_TARGET_DIR ?= $(UNBROKEN_CACHE)/target
 CARGO_DENY := $(UNBROKEN_CACHE)/tools/bin/cargo-deny
 
+BENCH_NODE := $(UNBROKEN_CACHE)/bench/node
+
 ARGS ?=
+SIZE ?= full
 N ?= 20
+
+# Installs what gives each of these commands (command:Debian's name), if one is missing.
+define install-missing
+missing=(); \
+for pair in $(1); do \
+  command -v "$${pair%%:*}" >/dev/null || missing+=("$${pair#*:}"); \
+done; \
+if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
+if ! command -v apt-get >/dev/null; then \
+  echo "setup: please install what gives: $${missing[*]} (Debian's names)" >&2; exit 2; fi; \
+sudo=(); [ "$$(id -u)" -eq 0 ] || sudo=(sudo); \
+if [ "$$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then \
+  echo "setup: as root: apt-get install $${missing[*]}" >&2; exit 2; fi; \
+echo "setup: installing with apt-get: $${missing[*]}"; \
+"$${sudo[@]}" apt-get update -q >/dev/null; \
+"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -y -q --no-install-recommends "$${missing[@]}" >/dev/null
+endef
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -30,7 +53,7 @@ help:
 demo: setup
 	cargo run --release --locked -p unbroken -- demo $(ARGS)
 
-test: setup format lint docs tests
+test: setup format lint docs tests smoke
 
 check: format lint docs deny
 
@@ -57,6 +80,30 @@ latency: setup
 etcd: setup
 	UNBROKEN_ETCD=full cargo test --locked -p unbroken --test etcd -- --nocapture
 
+# What is measured, and how fair it is: bench/README.md. The summary: target/bench/summary.json.
+bench: bench-setup
+	cargo build --release --locked -p unbroken -p unbroken-bench
+	$(CARGO_TARGET_DIR)/release/unbroken-bench run --size $(SIZE) --node $(BENCH_NODE) \
+	  --unbroken $(CARGO_TARGET_DIR)/release/unbroken --out $(CARGO_TARGET_DIR)/bench $(ARGS)
+
+# The same with a handful of events: every contestant runs, and what it has stored is right.
+smoke: bench-setup
+	cargo build --locked -p unbroken -p unbroken-bench
+	$(CARGO_TARGET_DIR)/debug/unbroken-bench run --size smoke --node $(BENCH_NODE) \
+	  --unbroken $(CARGO_TARGET_DIR)/debug/unbroken --out $(CARGO_TARGET_DIR)/bench-smoke
+
+# The Node contestants' packages, compiled once. Node's own headers are used if they are installed.
+bench-setup: setup
+	@$(call install-missing,node:nodejs npm:npm taskset:util-linux c++:g++ python3:python3)
+	@mkdir -p $(BENCH_NODE)
+	@cp bench/node/* $(BENCH_NODE)
+	@cd $(BENCH_NODE) && if ! cmp -s package-lock.json .installed; then \
+	  echo "setup: installing the Node contestants into $(BENCH_NODE) (once, some minutes)"; \
+	  prefix=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")"); \
+	  if [ -f "$$prefix/include/node/node.h" ]; then export npm_config_nodedir="$$prefix"; fi; \
+	  npm ci --no-audit --no-fund --loglevel=error >/dev/null && cp package-lock.json .installed; \
+	fi
+
 format:
 	cargo fmt --all --check
 
@@ -77,18 +124,5 @@ $(CARGO_DENY):
 setup:
 	@command -v cargo >/dev/null || { \
 	  echo "setup: cargo is missing; install Rust 1.95 or newer from https://rustup.rs" >&2; exit 2; }
-	@missing=(); \
-	command -v cc >/dev/null || missing+=(gcc libc6-dev); \
-	command -v etcd >/dev/null || missing+=(etcd-server); \
-	command -v etcdctl >/dev/null || missing+=(etcd-client); \
-	command -v prlimit >/dev/null || missing+=(util-linux); \
-	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-	  echo "setup: please install what gives: $${missing[*]} (Debian's names)" >&2; exit 2; fi; \
-	sudo=(); [ "$$(id -u)" -eq 0 ] || sudo=(sudo); \
-	if [ "$$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then \
-	  echo "setup: as root: apt-get install $${missing[*]}" >&2; exit 2; fi; \
-	echo "setup: installing with apt-get: $${missing[*]}"; \
-	"$${sudo[@]}" apt-get update -q >/dev/null; \
-	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-	  apt-get install -y -q --no-install-recommends "$${missing[@]}" >/dev/null
+	@$(call install-missing,cc:gcc cc:libc6-dev etcd:etcd-server etcdctl:etcd-client \
+	  prlimit:util-linux)

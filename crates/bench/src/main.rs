@@ -1,0 +1,35 @@
+//! Measures the real binary against other ways to store the same events, and against what the
+//! machine could do at best. See `bench/README.md`.
+
+mod args;
+mod contest;
+mod limits;
+mod paths;
+mod process;
+mod report;
+mod size;
+mod summary;
+mod vendor;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use args::Arguments;
+
+/// Whatever went wrong, in words.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let result = Arguments::parse(std::env::args().skip(1)).and_then(|arguments| match arguments {
+        Arguments::Vendor(settings) => vendor::run(&settings),
+        Arguments::Limits(settings) => limits::run(&settings),
+        Arguments::Contest(settings) => contest::run(&settings),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "bench: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
