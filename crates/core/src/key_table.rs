@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Index;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -191,6 +192,16 @@ impl Slot {
 
 fn hash(key: &Key) -> u32 {
     xxh3_64(key.as_str().as_bytes()) as u32
+}
+
+/// As in the standard library's maps: a key that must be there. Only tests can be so sure.
+impl<V> Index<&Key> for KeyTable<V> {
+    type Output = V;
+
+    fn index(&self, key: &Key) -> &V {
+        let at = self.find(hash(key), key).map(|at| self.slots[at].index());
+        &self.entries[at.unwrap_or(usize::MAX)].1
+    }
 }
 
 impl<V: fmt::Debug> fmt::Debug for KeyTable<V> {

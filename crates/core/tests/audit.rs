@@ -107,7 +107,7 @@ fn an_event_dropped_in_the_middle_of_a_filtered_stream_is_corrected_and_written_
     assert_eq!((row.cause, row.outcome), (GapCause::Drift, GapOutcome::Drift));
     assert!(row.after.unwrap().sequence < 8 && row.through.unwrap().sequence >= 8);
     let fold = world.stream_fold();
-    assert_eq!(fold.keys.get(&key(1)).unwrap().payload, body(&world.events[3]));
+    assert_eq!(fold.keys[&key(1)].payload, body(&world.events[3]));
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_key_that_the_stream_made_above_the_tag_is_kept() {
     world.page(tag);
     world.run_to_live();
     world.settle();
-    assert!(world.stream_fold().keys.get(&key(7)).unwrap().present);
+    assert!(world.stream_fold().keys[&key(7)].present);
     assert!(items(&world).iter().all(|change| !change.deleted));
     world.assert_state_is_the_vendors();
 }
@@ -77,9 +77,6 @@ fn a_deletion_above_the_tag_wins_over_the_row() {
     world.page(tag);
     world.run_to_live();
     world.settle();
-    assert!(
-        !world.stream_fold().keys.get(&key(1)).unwrap().present,
-        "the ghost does not come back"
-    );
+    assert!(!world.stream_fold().keys[&key(1)].present, "the ghost does not come back");
     world.assert_state_is_the_vendors();
 }

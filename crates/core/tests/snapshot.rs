@@ -101,7 +101,7 @@ fn a_key_that_left_during_the_outage_is_deleted() {
     world.purge();
     world.run_to_live();
     world.assert_state_is_the_vendors();
-    assert!(!world.stream_fold().keys.get(&key(2)).unwrap().present);
+    assert!(!world.stream_fold().keys[&key(2)].present);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn shifting_pages_delete_only_what_is_absent_twice_running() {
     world.give(Input::Page { request, page });
     world.run_to_live();
     world.assert_state_is_the_vendors();
-    assert!(world.stream_fold().keys.get(&key(2)).unwrap().present);
+    assert!(world.stream_fold().keys[&key(2)].present);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn rows_of_another_entity_leave_untouched_keys_marked_stale() {
     world.emit(1);
     world.settle();
     let fold = world.stream_fold();
-    let stale = |k: u8| fold.stale_since(fold.keys.get(&key(k)).unwrap()).is_some();
+    let stale = |k: u8| fold.stale_since(&fold.keys[&key(k)]).is_some();
     assert!(stale(0) && stale(2), "nothing says what they are now");
     assert!(!stale(1), "an event has said it");
 }

@@ -48,7 +48,7 @@ fn said(world: &World) -> Vec<(&str, Effect)> {
 
 fn shown(world: &World) -> String {
     let fold = world.stream_fold();
-    String::from_utf8(fold.keys.get(&key(0)).unwrap().payload.to_vec()).unwrap()
+    String::from_utf8(fold.keys[&key(0)].payload.to_vec()).unwrap()
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn a_deletion_past_retention_is_still_known_after_a_restart() {
     assert!(opened.reader.oldest_offset().unwrap() > 2, "its record is gone");
     let kept = records(&opened.reader);
     assert!(!kept.is_empty());
-    let gone = opened.restored.streams[&stream()].keys.get(&Key::from("gone")).unwrap();
+    let gone = &opened.restored.streams[&stream()].keys[&Key::from("gone")];
     assert!(!gone.present, "its tombstone is not");
     assert_eq!((gone.offset, gone.version.unwrap().sequence), (1, 2));
     let report = verified(&disk);

@@ -50,8 +50,8 @@ fn a_journal_of_format_2_is_restored_whole() {
     let fold = &opened.restored.streams[&stream()];
     assert_eq!(fold.position, Some(Position::new(Epoch(0), 5)));
     assert_eq!(fold.open_gaps[&GapId(1)].opened.cause, GapCause::Partial);
-    assert_eq!(fold.keys.get(&Key::from("a")).unwrap().payload.as_ref(), b"before");
-    assert_eq!(fold.keys.get(&Key::from("b")).unwrap().payload.as_ref(), b"after");
+    assert_eq!(fold.keys[&Key::from("a")].payload.as_ref(), b"before");
+    assert_eq!(fold.keys[&Key::from("b")].payload.as_ref(), b"after");
     assert_eq!(fold.bookmarks.iter().len(), 0);
 }
 

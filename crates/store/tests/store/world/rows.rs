@@ -42,7 +42,7 @@ fn assert_keys<'a>(rows: impl Iterator<Item = &'a StateRow>, fold: &StreamFold, 
         "{what}: keys"
     );
     for (key, row) in rows {
-        let value = fold.keys.get(&key).unwrap();
+        let value = &fold.keys[&key];
         assert_eq!(row.offset, value.offset, "{what}: offset of {key}");
         assert_eq!(row.version, value.version, "{what}: version of {key}");
         assert_eq!(row.present, value.present, "{what}: presence of {key}");
