@@ -100,8 +100,9 @@ impl HookError {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Timeout { .. } => true,
+            // The transport knows which of its failures are the network's.
             Self::Transport { source, .. } => {
-                matches!(source, TransportError::Timeout { .. } | TransportError::Network { .. })
+                matches!(source.failure().class, unbroken_core::connector::Class::Retry { .. })
             }
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..600),
             _ => false,
