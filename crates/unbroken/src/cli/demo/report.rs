@@ -115,7 +115,8 @@ impl Ending {
         let (played, fired, recovered) = pairs.totals();
         let mark = if pairs.is_settled() { paint.good("✔") } else { paint.bad("✘") };
         let mut text = format!(
-            "{mark} pairs     {} of {} played, {fired} times both fired, {recovered} both recovered\n",
+            "{mark} pairs     {} of {} played, {fired} times both fired, \
+             {recovered} both recovered\n",
             count(played),
             counted(self.pairs_in_all(), "pair"),
         );
