@@ -59,6 +59,33 @@ fn reordered_events_are_put_right_within_the_window() {
 }
 
 #[test]
+fn reordered_events_behind_a_snapshot_wait_for_their_turn() {
+    let mut world = live(contiguous());
+    let conn = world.sole_conn();
+    world.emit(1);
+    world.purge();
+    world.break_sock(conn);
+    while world.socks.values().all(|sock| !sock.subscribed) {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    for _ in 0..4 {
+        world.emit(1);
+    }
+    let conn = world.sole_conn();
+    let queue = &mut world.socks.get_mut(&conn).unwrap().queue;
+    let events = queue.split_off(queue.len() - 4);
+    queue.extend([3, 0, 2, 1].map(|index| events[index].clone()));
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4, 5, 6]);
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.cause, row.through.unwrap().sequence), (GapCause::Refused, 2));
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
 fn a_hole_that_stays_is_resumed_from_what_is_durable() {
     let mut world = live(contiguous());
     world.emit(1);

@@ -22,14 +22,19 @@ use crate::snapshot::{Collected, RowAt, diff, is_newer};
 use crate::time::UnixMicros;
 
 impl Stream {
-    /// A Rebase was proved: its snapshot is installed before any event above the tag.
+    /// A Rebase was proved: its snapshot is installed before any event above the tag. What the
+    /// proved socket itself has brought too early goes on waiting for its turn.
     pub(super) fn install_prepared(&mut self, cx: &mut Cx<'_>) {
         let Some(prepared) = self.prepared.take() else { return };
         let new_epoch = self.link.as_ref().is_some_and(|link| link.new_epoch.is_some());
         if new_epoch || prepared.collected.tag != self.held_sequence() {
             let cause = self.gap_cause(cx);
+            let conn = self.link.as_ref().map(|link| link.conn);
+            let early = conn.map(|conn| self.take_held_of(conn)).unwrap_or_default();
             self.release_held(cx, cause);
             self.open_gap(cx, cause);
+            let numbered = |event: Parked| event.event.sequence.map(|at| (at, event));
+            self.held.extend(early.into_iter().filter_map(numbered));
         }
         self.install(cx, prepared.collected, Witness::Resumed, None);
     }
