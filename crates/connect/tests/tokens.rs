@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -37,13 +39,16 @@ async fn answer(
     (StatusCode::from_u16(status).unwrap(), body.to_owned())
 }
 
-async fn authorize(grant: &str, expected: Expected) -> Result<Granted, Failure> {
-    let router = Router::new().route("/token", post(answer)).with_state(expected);
+async fn serve(router: Router) -> Origin {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, router).into_future());
+    Origin::api(&origin, false).unwrap()
+}
+
+async fn authorize(grant: &str, expected: Expected) -> Result<Granted, Failure> {
+    let api = serve(Router::new().route("/token", post(answer)).with_state(expected)).await;
     let config: AuthConfig = toml::from_str(grant).unwrap();
-    let api = Origin::api(&origin, false).unwrap();
     let authorizer = Authorizer::new(config, TokenProfile::default(), Some(&api), false).unwrap();
     let http = Http::new(&Tls::none().unwrap(), 1024).unwrap();
     authorizer.authorize(&http, DEADLINE).await
@@ -138,6 +143,54 @@ async fn a_static_token_is_read_anew_each_time() {
     let failure = authorizer.authorize(&http, DEADLINE).await.unwrap_err();
     assert_eq!(failure.class, Class::Fatal);
     assert!(failure.what.as_str().contains("make "), "{}", failure.what);
+}
+
+/// An endpoint that takes only the secret `new`, and a file that holds `old` until the endpoint has
+/// been asked: the vendor was quicker than the person who rotates.
+#[tokio::test]
+async fn a_secret_that_was_rotated_while_it_was_used_is_read_again_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, "old").unwrap();
+    let rotated = path.clone();
+    let answer = move |body: String| async move {
+        std::fs::write(&rotated, "new").unwrap();
+        match body.ends_with("client_secret=new") {
+            true => (StatusCode::OK, GRANTED.1),
+            false => (StatusCode::UNAUTHORIZED, r#"{"error":"invalid_client"}"#),
+        }
+    };
+    let api = serve(Router::new().route("/token", post(answer))).await;
+    let http = Http::new(&Tls::none().unwrap(), 1024).unwrap();
+    for secret in [format!("{{ file = {path:?} }}"), format!("{{ command = [\"cat\", {path:?}] }}")]
+    {
+        std::fs::write(&path, "old").unwrap();
+        let grant = format!(
+            "grant = \"client_credentials\"\nclient_auth = \"body\"\nclient_id = \"me\"\n\
+             client_secret = {secret}"
+        );
+        let config: AuthConfig = toml::from_str(&grant).unwrap();
+        let authorizer =
+            Authorizer::new(config, TokenProfile::default(), Some(&api), false).unwrap();
+        let granted = authorizer.authorize(&http, DEADLINE).await.unwrap();
+        assert_eq!(granted.token.expose(), "t");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_stays_refused_is_sent_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let answer = move || async move {
+        count.fetch_add(1, Ordering::SeqCst);
+        StatusCode::UNAUTHORIZED
+    };
+    let api = serve(Router::new().route("/token", post(answer))).await;
+    let http = Http::new(&Tls::none().unwrap(), 1024).unwrap();
+    let config: AuthConfig = toml::from_str(CLIENT).unwrap();
+    let authorizer = Authorizer::new(config, TokenProfile::default(), Some(&api), false).unwrap();
+    assert!(authorizer.authorize(&http, DEADLINE).await.is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -86,31 +86,52 @@ impl Authorizer {
     /// The failure as the machine understands it, without any secret.
     pub async fn authorize(&self, http: &Http, deadline: Duration) -> Result<Granted, Failure> {
         let Some((origin, path)) = &self.place else {
-            return self.static_token();
+            return self.static_token().await;
         };
-        let request = self.request(path).map_err(|error| unreadable(&error))?;
+        let request = self.request(path).await.map_err(|error| unreadable(&error))?;
+        let refused = match self.ask(http, origin, path, &request, deadline).await {
+            Err(failure) if failure.class == Class::Fatal => failure,
+            other => return other,
+        };
+        // A secret may have been rotated between our reading it and the vendor's looking at it.
+        let fresh = self.request(path).await.map_err(|error| unreadable(&error))?;
+        if fresh == request {
+            return Err(refused);
+        }
+        tracing::info!("credentials have changed since they were refused: asking again");
+        self.ask(http, origin, path, &fresh, deadline).await
+    }
+
+    async fn ask(
+        &self,
+        http: &Http,
+        origin: &Origin,
+        path: &str,
+        request: &Request,
+        deadline: Duration,
+    ) -> Result<Granted, Failure> {
         let place = match self.config.scope() {
             Some(scope) => format!("{origin}{path} (scope {scope})"),
             None => format!("{origin}{path}"),
         };
-        let sent = http.send(origin, &request, deadline).await.map_err(|error| {
+        let sent = http.send(origin, request, deadline).await.map_err(|error| {
             let failure = error.failure();
             Failure { what: Label::new(format!("token from {place}: {error}")), ..failure }
         })?;
         answer::read(&sent, &self.profile, &place)
     }
 
-    fn static_token(&self) -> Result<Granted, Failure> {
+    async fn static_token(&self) -> Result<Granted, Failure> {
         match &self.config {
             AuthConfig::Token { token } => {
-                let token = token.read().map_err(|error| unreadable(&error))?;
+                let token = token.read().await.map_err(|error| unreadable(&error))?;
                 Ok(Granted { token, life_ms: None })
             }
             _ => Err(fatal("no place to ask for a token")),
         }
     }
 
-    fn request(&self, path: &str) -> Result<Request, SecretError> {
+    async fn request(&self, path: &str) -> Result<Request, SecretError> {
         let mut form = Form::new();
         match &self.config {
             AuthConfig::ClientCredentials {
@@ -122,7 +143,7 @@ impl Authorizer {
                 ..
             } => {
                 form.add("grant_type", "client_credentials");
-                form.client(Some(client_id), Some(client_secret), *client_auth)?;
+                form.client(Some(client_id), Some(client_secret), *client_auth).await?;
                 form.scope_and_params(scope.as_deref(), params);
             }
             AuthConfig::Password {
@@ -136,20 +157,20 @@ impl Authorizer {
                 ..
             } => {
                 form.add("grant_type", "password");
-                form.add("username", username.read()?.expose());
-                form.add("password", password.read()?.expose());
-                form.client(client_id.as_ref(), client_secret.as_ref(), *client_auth)?;
+                form.add("username", username.read().await?.expose());
+                form.add("password", password.read().await?.expose());
+                form.client(client_id.as_ref(), client_secret.as_ref(), *client_auth).await?;
                 form.scope_and_params(scope.as_deref(), params);
             }
             AuthConfig::AccessKey { key_id, key_secret, .. } => {
-                return self.access_key(path, key_id, key_secret);
+                return self.access_key(path, key_id, key_secret).await;
             }
             AuthConfig::Token { .. } => {}
         }
         Ok(form.request(path))
     }
 
-    fn access_key(
+    async fn access_key(
         &self,
         path: &str,
         id: &SecretSource,
@@ -157,8 +178,8 @@ impl Authorizer {
     ) -> Result<Request, SecretError> {
         let [id_name, secret_name] = self.profile.access_key_fields.clone();
         let body = serde_json::json!({
-            id_name: id.read()?.expose(),
-            secret_name: secret.read()?.expose(),
+            id_name: id.read().await?.expose(),
+            secret_name: secret.read().await?.expose(),
         });
         let path_and_query = path.to_owned();
         let body = Some(body.to_string());
@@ -168,29 +189,33 @@ impl Authorizer {
 
 /// A form under construction, with the header that goes with it.
 struct Form {
-    fields: form_urlencoded::Serializer<'static, String>,
+    fields: Vec<(String, String)>,
     basic: Option<String>,
 }
 
 impl Form {
     fn new() -> Self {
-        Self { fields: form_urlencoded::Serializer::new(String::new()), basic: None }
+        Self { fields: Vec::new(), basic: None }
     }
 
     fn add(&mut self, name: &str, value: &str) {
-        self.fields.append_pair(name, value);
+        self.fields.push((name.to_owned(), value.to_owned()));
     }
 
     /// Basic takes id and secret as they are: vendors whose ids hold `@` do not expect the form
     /// encoding that RFC 6749 asks for, and for plain ids both are the same.
-    fn client(
+    async fn client(
         &mut self,
         id: Option<&SecretSource>,
         secret: Option<&SecretSource>,
         how: ClientAuth,
     ) -> Result<(), SecretError> {
-        let Some(id) = id.map(SecretSource::read).transpose()? else { return Ok(()) };
-        let secret = secret.map(SecretSource::read).transpose()?;
+        let Some(id) = id else { return Ok(()) };
+        let id = id.read().await?;
+        let secret = match secret {
+            Some(secret) => Some(secret.read().await?),
+            None => None,
+        };
         let secret = secret.as_ref().map_or("", Secret::expose);
         match how {
             ClientAuth::Basic => {
@@ -218,7 +243,7 @@ impl Form {
         }
     }
 
-    fn request(mut self, path: &str) -> Request {
+    fn request(self, path: &str) -> Request {
         let header = |name: &str, value: &str, secret| Header {
             name: name.to_owned(),
             value: value.to_owned(),
@@ -229,7 +254,8 @@ impl Form {
             headers.push(header("authorization", basic, true));
         }
         let path_and_query = path.to_owned();
-        let body = Some(self.fields.finish());
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        let body = Some(form.extend_pairs(self.fields).finish());
         Request { method: Method::Post, path_and_query, headers, body }
     }
 }

@@ -45,8 +45,15 @@ fn resolve_source(source: &mut SourceConfig, folder: &Path) {
 
 fn secrets<'a>(folder: &Path, secrets: impl IntoIterator<Item = &'a mut SecretSource>) {
     for secret in secrets {
-        if let SecretSource::File(path) = secret {
-            join(folder, path);
+        match secret {
+            SecretSource::File(path) => join(folder, path),
+            SecretSource::Command(command) => {
+                // Like a shell: a name without a slash is looked for in the PATH.
+                if let Some(program) = command.first_mut().filter(|name| name.contains('/')) {
+                    *program = folder.join(&*program).display().to_string();
+                }
+            }
+            SecretSource::Env(_) | SecretSource::Literal(_) => {}
         }
     }
 }
