@@ -18,9 +18,13 @@ use crate::generic::{Context, Generic, ProfileError, Reply, TemplateError};
 use crate::secret::Secret;
 use crate::tally::Tally;
 use crate::transport::{
-    Answer, Ended, Http, Origin, OriginError, Socket, SocketLimits, Tls, TlsError, TransportError,
-    follow,
+    Answer, Dialer, Ended, Http, Identity, Origin, OriginError, ProxyError, Socket, SocketLimits,
+    Tls, TlsError, TransportError, follow,
 };
+
+/// More agents than this are worth a word: their names no longer fit into 64 KiB, which many
+/// servers take for the largest message.
+const AGENTS_USUAL_MAX: usize = 1_500;
 
 /// Why a source cannot be made from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +79,15 @@ pub enum SourceError {
         #[source]
         source: TlsError,
     },
+    /// The environment names no usable proxy.
+    #[error("source {name} has no usable proxy")]
+    Proxy {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: ProxyError,
+    },
     /// The field rules cannot be used.
     #[error("source {name} has unusable `fields`")]
     Fields {
@@ -114,10 +127,13 @@ impl SourceError {
             Self::NoAuth { .. } => Some("add `[source.auth]` with a `grant`".into()),
             Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
             Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),
-            Self::Tls { source, .. } => Some(source.hint().into()),
+            Self::Tls { source, .. } => Some(source.hint()),
             Self::Fields { source, .. } => Some(source.hint()),
             Self::Start { source, .. } => Some(source.hint().into()),
-            Self::Keys { .. } => None,
+            Self::Proxy { source, .. } => Some(source.hint().into()),
+            Self::Keys { .. } => {
+                Some("`agents_file` names a text file with one agent a line".into())
+            }
         }
     }
 }
@@ -132,7 +148,7 @@ pub struct Source {
     allowed_hosts: Vec<String>,
     stream_origin: Origin,
     authorizer: Option<Authorizer>,
-    tls: Tls,
+    dialer: Dialer,
     http: Http,
     timing: Timing,
     start: Start,
@@ -185,10 +201,24 @@ impl Source {
     /// # Errors
     /// See [`SourceError`].
     pub fn new(config: SourceConfig) -> Result<Self, SourceError> {
-        let name = config.name;
+        let name = config.name.clone();
         let origin = |key, source| SourceError::Origin { name: name.clone(), key, source };
         let keys = read_keys(&config.agents, config.agents_file.as_deref())
             .map_err(|source| SourceError::Keys { name: name.clone(), source })?;
+        if keys.is_empty() && config.agents_file.is_some() {
+            tracing::warn!(
+                source = name,
+                "agents file lists nobody: the subscription is for everybody"
+            );
+        }
+        if keys.len() > AGENTS_USUAL_MAX {
+            tracing::warn!(
+                source = name,
+                agents = keys.len(),
+                "many agents: a vendor that cannot take their names in a message closes the \
+                 connection; list fewer, or none to subscribe to everybody"
+            );
+        }
         let connector = config
             .profile
             .connector(!keys.is_empty())
@@ -199,7 +229,7 @@ impl Source {
             Some(rules) => connector.with_fields(rules),
             None => connector,
         };
-        let plain = config.allow_plaintext;
+        let plain = config.insecure;
         let api = config.api.as_deref().map(|text| Origin::api(text, plain)).transpose();
         let api = api.map_err(|source| origin("api", source))?;
         let stream_origin =
@@ -216,16 +246,15 @@ impl Source {
         }
         let authorizer = config
             .auth
+            .clone()
             .map(|auth| Authorizer::new(auth, connector.token().clone(), api.as_ref(), plain))
             .transpose()
             .map_err(|source| SourceError::Auth { name: name.clone(), source })?;
         let encrypted = stream_origin.is_encrypted()
             || api.as_ref().is_some_and(Origin::is_encrypted)
             || authorizer.as_ref().is_some_and(Authorizer::is_encrypted);
-        let tls = if encrypted { Tls::new(config.ca_file.as_deref()) } else { Tls::none() };
-        let tls = tls.map_err(|source| SourceError::Tls { name: name.clone(), source })?;
-        let http = Http::new(&tls, config.limits.body_bytes_max)
-            .map_err(|source| SourceError::Tls { name: name.clone(), source })?;
+        let dialer = dialer(&name, &config, encrypted)?;
+        let http = Http::new(dialer.clone(), config.limits.body_bytes_max);
         let keys = Arc::new(Keys {
             listed: config.agents,
             file: config.agents_file,
@@ -242,7 +271,7 @@ impl Source {
             allowed_hosts: config.allowed_hosts,
             stream_origin,
             authorizer,
-            tls,
+            dialer,
             http,
             keys,
             tally: Arc::default(),
@@ -284,8 +313,8 @@ impl Source {
         &self.timing
     }
 
-    pub(crate) fn tls(&self) -> &Tls {
-        &self.tls
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
     }
 
     pub(crate) fn api_origin(&self) -> Option<&Origin> {
@@ -389,23 +418,22 @@ impl Source {
             None => api.clone(),
         };
         let deadline = millis(self.timing.page_ms);
-        let answer = self.http.send(&origin, &request, deadline).await.map_err(|error| {
-            let what = format!("{error}, asking {origin}{}", request.path());
-            Failure { what: Label::new(what), ..error.failure() }
-        })?;
-        Ok((format!("{origin}{}", request.path()), answer))
+        let place = format!("{origin}{}", request.path());
+        let answer = self.http.send(&origin, &request, deadline).await;
+        let answer = answer.map_err(|error| error.failure_at(&place))?;
+        Ok((place, answer))
     }
 
     /// Reads such an answer.
-    pub(crate) fn read(&self, what: &Fetch, path: &str, answer: &Answer) -> Result<Page, Failure> {
+    pub(crate) fn read(&self, what: &Fetch, place: &str, answer: &Answer) -> Result<Page, Failure> {
         if answer.is_success() {
             let header = |name: &str| answer.header(name);
             let reply = Reply { body: &answer.body, header: &header };
-            return self.connector.page_of(what, reply, &self.handle().keys());
+            let page = self.connector.page_of(what, reply, &self.handle().keys());
+            return page.map_err(|failure| not_understood(failure, &answer.body, place));
         }
-        let failure =
-            self.connector.classify_status(answer.status, answer.retry_after_ms, &answer.body);
-        let what = format!("{} of {path}", failure.what);
+        let failure = self.refused(answer.status, answer.retry_after_ms, &answer.body);
+        let what = format!("{} of {place}", failure.what);
         Err(Failure { what: Label::new(what), ..failure })
     }
 
@@ -430,19 +458,30 @@ impl Source {
         };
         let subprotocols = self.connector.subprotocols();
         let opened =
-            Socket::open(&self.tls, &self.stream_origin, &request, subprotocols, limits).await;
+            Socket::open(&self.dialer, &self.stream_origin, &request, subprotocols, limits).await;
         self.tally.handshake(opened).map_err(|error| self.handshake_failure(&error, request.path()))
     }
 
     fn handshake_failure(&self, error: &TransportError, path: &str) -> Failure {
+        let place = format!("{}{path}", self.stream_origin);
         let failure = match error {
             TransportError::Refused { status, retry_after_ms, body } => {
-                self.connector.classify_status(*status, *retry_after_ms, body)
+                self.refused(*status, *retry_after_ms, body)
             }
-            other => other.failure(),
+            other => return other.failure_at(&place),
         };
-        let what = format!("{} of {}{path}", failure.what, self.stream_origin);
+        let what = format!("{} of {place}", failure.what);
         Failure { what: Label::new(what), ..failure }
+    }
+
+    /// What a status calls for. Asking again leads to the same redirect, and following it might
+    /// show the bearer to somebody else.
+    fn refused(&self, status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Failure {
+        if (300..400).contains(&status) {
+            let what = Label::new(format!("HTTP {status} (a redirect, which is not followed)"));
+            return Failure { class: Class::Fatal, code: Some(status), what };
+        }
+        self.connector.classify_status(status, retry_after_ms, body)
     }
 
     /// A message's text; `None`: there is none.
@@ -473,8 +512,44 @@ impl Source {
     }
 }
 
+/// The way to the vendor: trust, our own certificate, proxies.
+fn dialer(name: &str, config: &SourceConfig, encrypted: bool) -> Result<Dialer, SourceError> {
+    let proxies = config.proxy.proxies();
+    let proxies = proxies.map_err(|source| SourceError::Proxy { name: name.to_owned(), source })?;
+    if config.proxy.has_literal() {
+        tracing::warn!(
+            "a proxy's password stands in the configuration; use {{ env = … }} or a file"
+        );
+    }
+    let tls = |source| SourceError::Tls { name: name.to_owned(), source };
+    let now = jiff::Timestamp::now();
+    let (certificate, key) = (&config.client_certificate_file, &config.client_key_file);
+    let identity = Identity::read(certificate.as_deref(), key.as_deref(), now);
+    let identity = identity.map_err(|error| tls(error.into()))?;
+    let trust = if encrypted || proxies.are_encrypted() {
+        Tls::with_identity(config.ca_file.as_deref(), identity)
+    } else {
+        Tls::none()
+    };
+    Ok(Dialer::new(trust.map_err(tls)?, proxies))
+}
+
 fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
+}
+
+/// An answer that the profile cannot read. A page for people instead of an answer for programs has
+/// causes of its own.
+fn not_understood(failure: Failure, body: &[u8], place: &str) -> Failure {
+    let is_html = body.trim_ascii_start().first() == Some(&b'<');
+    let what = match is_html {
+        true => format!(
+            "answer of {place} is HTML, not JSON: a page for people, perhaps of a login or a \
+             proxy; check `api`"
+        ),
+        false => format!("{} of {place}", failure.what),
+    };
+    Failure { what: Label::new(what), ..failure }
 }
 
 /// Tells requests and connections apart; no secret.

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use unbroken_connect::transport::{
-    Answer, Header, Http, Method, Origin, Request, Tls, TransportError,
+    Answer, Dialer, Header, Http, Method, Origin, Request, Tls, TransportError,
 };
 use unbroken_core::connector::Class;
 
@@ -26,7 +26,7 @@ async fn serve(router: Router) -> Origin {
 }
 
 fn http(body_bytes_max: usize) -> Http {
-    Http::new(&Tls::none().unwrap(), body_bytes_max).unwrap()
+    Http::new(Dialer::direct(Tls::none().unwrap()), body_bytes_max)
 }
 
 fn request(path: &str) -> Request {
@@ -67,9 +67,13 @@ async fn a_bearer_follows_no_redirect_to_its_own_or_another_origin() {
 #[tokio::test]
 async fn a_path_that_would_leave_the_origin_is_not_asked_for() {
     let origin = Origin::api("http://127.0.0.1:9", false).unwrap();
-    let error = send(&origin, "@127.0.0.1:1/").await.unwrap_err();
-    assert!(matches!(error, TransportError::Request { .. }));
-    assert_eq!(error.failure().class, Class::Fatal);
+    for path in ["@127.0.0.1:1/", "/a/../b", "/a/%2E./b", "/a/..", "/./b", "/a\\..\\b?c"] {
+        let error = send(&origin, path).await.unwrap_err();
+        assert!(matches!(error, TransportError::Request { .. }), "{path}: {error:?}");
+        assert_eq!(error.failure().class, Class::Fatal);
+    }
+    let error = send(&origin, "/a..b/...?c=/../d").await.unwrap_err();
+    assert!(matches!(error, TransportError::Network { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -82,6 +86,21 @@ async fn the_cap_counts_bytes_after_decompression() {
     assert!(matches!(error, TransportError::TooLarge { limit_bytes: 65_536 }), "{error:?}");
     let answer = http(1 << 20).send(&origin, &request("/"), DEADLINE).await.unwrap();
     assert_eq!(answer.body.len(), 1 << 20);
+}
+
+#[tokio::test]
+async fn headers_are_bounded_in_bytes_and_in_number() {
+    let long = || async { [("x-long", "x".repeat(1_000_000))] };
+    let many = || async {
+        let names = (0..200).map(|number| format!("x-{number}"));
+        let headers = names.map(|name| (HeaderName::try_from(name).unwrap(), HeaderValue::from(1)));
+        HeaderMap::from_iter(headers)
+    };
+    let origin = serve(Router::new().route("/long", get(long)).route("/many", get(many))).await;
+    for path in ["/long", "/many"] {
+        let error = send(&origin, path).await.unwrap_err();
+        assert_eq!(error.to_string(), "request failed: headers are larger than allowed");
+    }
 }
 
 #[tokio::test]

@@ -278,7 +278,7 @@ fn refused(from: &str, to: &str) -> SourceError {
 fn a_source_that_cannot_work_is_refused_before_anything_is_opened() {
     let error = refused("https://api.example.com", "http://api.example.com");
     assert!(matches!(error, SourceError::Origin { key: "api", .. }), "{error:?}");
-    assert!(error.hint().unwrap().contains("allow_plaintext"));
+    assert!(error.hint().unwrap().contains("insecure"));
     let error = refused("wss://api.example.com", "https://api.example.com");
     assert!(matches!(error, SourceError::Origin { key: "stream", .. }), "{error:?}");
     let error = refused("api = \"https://api.example.com\"", "");

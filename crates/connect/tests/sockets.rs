@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use unbroken_connect::transport::{
-    Ended, Header, Method, Origin, Request, Socket, SocketEvent, SocketLimits, Sockets, Tls,
-    TransportError,
+    Dialer, Ended, Header, Method, Origin, Request, Socket, SocketEvent, SocketLimits, Sockets,
+    Tls, TransportError,
 };
 use unbroken_core::ids::ConnId;
 use unbroken_core::record::Closer;
@@ -44,7 +44,7 @@ async fn listen() -> (TcpListener, Origin) {
 }
 
 async fn open(origin: &Origin, limits: SocketLimits) -> Result<Socket, TransportError> {
-    Socket::open(&Tls::none().unwrap(), origin, &request(), &[], limits).await
+    Socket::open(&Dialer::direct(Tls::none().unwrap()), origin, &request(), &[], limits).await
 }
 
 /// A client connected to a server that runs `talk` after the handshake.

@@ -13,7 +13,7 @@ use axum::routing::post;
 use tokio::net::TcpListener;
 use unbroken_connect::auth::{AuthConfig, Authorizer, Granted};
 use unbroken_connect::generic::TokenProfile;
-use unbroken_connect::transport::{Http, Origin, Tls};
+use unbroken_connect::transport::{Dialer, Http, Origin, Tls};
 use unbroken_core::connector::{Class, Failure};
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ async fn authorize(grant: &str, expected: Expected) -> Result<Granted, Failure> 
     let api = serve(Router::new().route("/token", post(answer)).with_state(expected)).await;
     let config: AuthConfig = toml::from_str(grant).unwrap();
     let authorizer = Authorizer::new(config, TokenProfile::default(), Some(&api), false).unwrap();
-    let http = Http::new(&Tls::none().unwrap(), 1024).unwrap();
+    let http = Http::new(Dialer::direct(Tls::none().unwrap()), 1024);
     authorizer.authorize(&http, DEADLINE).await
 }
 
@@ -133,7 +133,7 @@ async fn a_static_token_is_read_anew_each_time() {
     let grant = format!("grant = \"token\"\ntoken = {{ file = {path:?} }}");
     let config: AuthConfig = toml::from_str(&grant).unwrap();
     let authorizer = Authorizer::new(config, TokenProfile::default(), None, false).unwrap();
-    let http = Http::new(&Tls::none().unwrap(), 1024).unwrap();
+    let http = Http::new(Dialer::direct(Tls::none().unwrap()), 1024);
     let granted = authorizer.authorize(&http, DEADLINE).await.unwrap();
     assert_eq!((granted.token.expose(), granted.life_ms), ("first", None));
     std::fs::write(&path, "second\n").unwrap();
@@ -161,7 +161,7 @@ async fn a_secret_that_was_rotated_while_it_was_used_is_read_again_at_once() {
         }
     };
     let api = serve(Router::new().route("/token", post(answer))).await;
-    let http = Http::new(&Tls::none().unwrap(), 1024).unwrap();
+    let http = Http::new(Dialer::direct(Tls::none().unwrap()), 1024);
     for secret in [format!("{{ file = {path:?} }}"), format!("{{ command = [\"cat\", {path:?}] }}")]
     {
         std::fs::write(&path, "old").unwrap();
@@ -186,7 +186,7 @@ async fn a_secret_that_stays_refused_is_sent_once() {
         StatusCode::UNAUTHORIZED
     };
     let api = serve(Router::new().route("/token", post(answer))).await;
-    let http = Http::new(&Tls::none().unwrap(), 1024).unwrap();
+    let http = Http::new(Dialer::direct(Tls::none().unwrap()), 1024);
     let config: AuthConfig = toml::from_str(CLIENT).unwrap();
     let authorizer = Authorizer::new(config, TokenProfile::default(), Some(&api), false).unwrap();
     assert!(authorizer.authorize(&http, DEADLINE).await.is_err());

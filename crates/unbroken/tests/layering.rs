@@ -39,7 +39,9 @@ const CORE_DEPENDENCIES: &[&str] = &["bytes", "serde", "thiserror", "xxhash-rust
 
 /// Crates that few places may know: (crate, the packages that may depend on it outside of tests).
 const CONFINED: &[(&str, &[&str])] = &[
-    ("reqwest", &["unbroken-connect"]),
+    ("reqwest", &[]),
+    ("hyper", &["unbroken-connect"]),
+    ("rustls", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
     ("tokio-tungstenite", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
     ("tungstenite", &[]),
     ("rusqlite", &["unbroken-store"]),

@@ -60,15 +60,15 @@ fn seconds(value: &Value) -> Option<u64> {
     }
 }
 
-/// A 4xx is about us and will not change by asking again, except "too many" and "too slow"; with
-/// 5xx the vendor is at fault.
+/// A 4xx is about us and will not change by asking again, except "too many" and "too slow"; nor
+/// does a redirect, which is not followed. With 5xx the vendor is at fault.
 fn refusal(answer: &Answer, body: &Map<String, Value>, place: &str) -> Failure {
     let code = body.get("error").and_then(Value::as_str).filter(|code| ERROR_CODES.contains(code));
     let class = match (answer.status, code) {
         (_, Some("temporarily_unavailable")) | (408 | 425 | 429, _) => {
             Class::Retry { after_ms: answer.retry_after_ms }
         }
-        (400..500, _) => Class::Fatal,
+        (300..500, _) => Class::Fatal,
         _ => Class::Retry { after_ms: answer.retry_after_ms },
     };
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
@@ -115,7 +115,7 @@ mod tests {
             (401, r#"{"error":"invalid_client"}"#, Class::Fatal),
             (400, r#"{"error":"invalid_scope"}"#, Class::Fatal),
             (403, "<html>", Class::Fatal),
-            (302, "", retry),
+            (302, "", Class::Fatal),
             (429, "", retry),
             (503, "", retry),
             (400, r#"{"error":"temporarily_unavailable"}"#, retry),

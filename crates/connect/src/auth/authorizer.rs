@@ -5,7 +5,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use unbroken_core::connector::{Class, Failure};
-use unbroken_core::ids::Label;
 use url::form_urlencoded;
 
 use crate::auth::answer;
@@ -51,11 +50,11 @@ impl Authorizer {
         config: AuthConfig,
         profile: TokenProfile,
         api: Option<&Origin>,
-        allow_plaintext: bool,
+        insecure: bool,
     ) -> Result<Self, AuthError> {
         let place = match (&config, config.url(), api) {
             (AuthConfig::Token { .. }, _, _) => None,
-            (_, Some(url), _) => Some(Origin::of_url(url, allow_plaintext)?),
+            (_, Some(url), _) => Some(Origin::of_url(url, insecure)?),
             (_, None, Some(api)) => Some((api.clone(), profile.path.clone())),
             (_, None, None) => return Err(AuthError::NoUrl),
         };
@@ -114,10 +113,8 @@ impl Authorizer {
             Some(scope) => format!("{origin}{path} (scope {scope})"),
             None => format!("{origin}{path}"),
         };
-        let sent = http.send(origin, request, deadline).await.map_err(|error| {
-            let failure = error.failure();
-            Failure { what: Label::new(format!("token from {place}: {error}")), ..failure }
-        })?;
+        let sent = http.send(origin, request, deadline).await;
+        let sent = sent.map_err(|error| error.failure_at(&format!("for a token {place}")))?;
         answer::read(&sent, &self.profile, &place)
     }
 

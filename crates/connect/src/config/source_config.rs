@@ -8,6 +8,7 @@ use crate::auth::AuthConfig;
 use crate::config::fields::FieldsConfig;
 use crate::config::limits::Limits;
 use crate::config::profile_choice::ProfileChoice;
+use crate::config::proxy_choice::ProxyChoice;
 use crate::config::start_choice::StartChoice;
 use crate::config::timing_choice::TimingChoice;
 
@@ -63,9 +64,16 @@ pub struct SourceConfig {
     pub auth: Option<AuthConfig>,
     /// A PEM file with certificates to trust beside the platform's.
     pub ca_file: Option<PathBuf>,
-    /// Allow `http` and `ws` to other machines: the network can read the token and the events.
+    /// A PEM file with our own certificate and its chain, for vendors that ask for one.
+    pub client_certificate_file: Option<PathBuf>,
+    /// A PEM file with that certificate's private key; not readable by everybody.
+    pub client_key_file: Option<PathBuf>,
+    /// By which proxy; default: as `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     #[serde(default)]
-    pub allow_plaintext: bool,
+    pub proxy: ProxyChoice,
+    /// Allow `http` and `ws` to other machines: the network can read the token and the events.
+    #[serde(default, alias = "allow_plaintext")]
+    pub insecure: bool,
     /// Fields of payloads that are not kept.
     #[serde(default)]
     pub fields: FieldsConfig,

@@ -124,6 +124,9 @@ impl ProfileError {
             }
             Self::Invalid(error) | Self::NotToml(error) => nearest_key_hint(&error.to_string()),
             Self::Template(error) => error.hint(),
+            Self::Unreadable { .. } => {
+                Some("`file` names a TOML file, relative to the configuration".into())
+            }
             Self::Path { .. } => Some("hosts are set by `api` and `stream` of the source".into()),
             _ => None,
         }

@@ -10,8 +10,9 @@ use crate::probe::certificate::Certificate;
 use crate::probe::observe::Teller;
 use crate::probe::step::{Blame, Step};
 use crate::source::Source;
+use crate::transport::dialer::Pipe;
 use crate::transport::survey::{Shaken, reach, resolve, shake};
-use crate::transport::{Origin, TransportError};
+use crate::transport::{Origin, Proxy, ProxyFault, TransportError};
 
 /// A certificate that ends sooner is worth a word: renewals take people some days.
 const DAYS_LEFT_MIN: i64 = 14;
@@ -58,32 +59,21 @@ pub(super) async fn survey(source: &Source, teller: &mut Teller<'_>) -> Ways {
 async fn go(source: &Source, origin: &Origin, teller: &mut Teller<'_>) -> Option<&'static str> {
     let limit = Duration::from_millis(source.timing().connect_ms);
     let (host, port) = origin.host_and_port();
-    let addresses = match dns(&host, port, limit, teller).await {
-        Ok(addresses) => addresses,
-        Err(step) => {
-            teller.tell(step);
-            return Some("dns");
-        }
+    let pipe = match source.dialer().proxies().of(origin) {
+        Some(proxy) => through(source, proxy, &host, port, teller).await,
+        None => directly(&host, port, limit, teller).await,
     };
-    teller.begin();
-    let (address, tcp) = match tcp(&addresses, limit).await {
-        Ok(reached) => reached,
-        Err(why) => {
-            let hint =
-                format!("is port {port} of {host} open from here? Ask your network's people");
-            let what = format!("{host}:{port}: {why}");
-            teller.tell(Step::bad("tcp", what, Blame::Network, hint));
-            return Some("tcp");
-        }
+    let pipe = match pipe {
+        Ok(pipe) => pipe,
+        Err(step) => return Some(step),
     };
-    teller.tell(Step::good("tcp", format!("{host}:{port} at {}", address.ip())));
     if !origin.is_encrypted() {
         let what = format!("{origin} is not encrypted");
         teller.tell(Step::skipped("tls", what));
         return None;
     }
     teller.begin();
-    let shaken = match timeout(limit, shake(source.tls(), &host, tcp)).await {
+    let shaken = match timeout(limit, shake(source.dialer().tls(), &host, pipe)).await {
         Ok(shaken) => shaken,
         Err(_) => {
             let limit_ms = source.timing().connect_ms;
@@ -100,6 +90,66 @@ async fn go(source: &Source, origin: &Origin, teller: &mut Teller<'_>) -> Option
             Some("tls")
         }
     }
+}
+
+/// A tunnel through a proxy, or the step at which the way ended.
+async fn through(
+    source: &Source,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+    teller: &mut Teller<'_>,
+) -> Result<Box<dyn Pipe>, &'static str> {
+    teller.begin();
+    let limit_ms = source.timing().connect_ms;
+    let tunnel = proxy.tunnel(source.dialer().tls(), host, port);
+    let opened = match timeout(Duration::from_millis(limit_ms), tunnel).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            let fault = ProxyFault::Timeout { limit_ms };
+            Err(TransportError::Proxy { proxy: proxy.to_string(), fault, source: None })
+        }
+    };
+    match opened {
+        Ok(pipe) => {
+            teller.tell(Step::good("proxy", format!("{host}:{port} through {proxy}")));
+            Ok(pipe)
+        }
+        Err(error) => {
+            let hint = error.hint().unwrap_or_default();
+            teller.tell(Step::bad("proxy", error.to_string(), Blame::Network, hint));
+            Err("proxy")
+        }
+    }
+}
+
+/// A connection to one of the host's addresses, or the step at which the way ended.
+async fn directly(
+    host: &str,
+    port: u16,
+    limit: Duration,
+    teller: &mut Teller<'_>,
+) -> Result<Box<dyn Pipe>, &'static str> {
+    let addresses = match dns(host, port, limit, teller).await {
+        Ok(addresses) => addresses,
+        Err(step) => {
+            teller.tell(step);
+            return Err("dns");
+        }
+    };
+    teller.begin();
+    let (address, tcp) = match tcp(&addresses, limit).await {
+        Ok(reached) => reached,
+        Err(why) => {
+            let hint =
+                format!("is port {port} of {host} open from here? Ask your network's people");
+            let what = format!("{host}:{port}: {why}");
+            teller.tell(Step::bad("tcp", what, Blame::Network, hint));
+            return Err("tcp");
+        }
+    };
+    teller.tell(Step::good("tcp", format!("{host}:{port} at {}", address.ip())));
+    Ok(Box::new(tcp))
 }
 
 async fn dns(

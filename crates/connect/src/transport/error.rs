@@ -1,5 +1,6 @@
 //! What goes wrong between us and the vendor.
 
+use rustls::AlertDescription;
 use unbroken_core::connector::{Class, Failure};
 
 /// Why no answer came.
@@ -26,6 +27,37 @@ pub enum TransportError {
         step: &'static str,
         /// The kind of failure, without addresses or contents.
         kind: String,
+        /// The library's error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The host has no address.
+    #[error("name {host} has no address")]
+    Name {
+        /// The host.
+        host: String,
+        /// What the resolver said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The way to the vendor failed, not the vendor.
+    #[error("proxy {proxy} {fault}")]
+    Proxy {
+        /// The proxy's origin.
+        proxy: String,
+        /// What it did.
+        fault: ProxyFault,
+        /// What the network or the system said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The vendor wants another certificate of ours than it was shown.
+    #[error("{host} refused our client certificate ({alert})")]
+    ClientCertificate {
+        /// The host.
+        host: String,
+        /// What it said, in the words of TLS.
+        alert: String,
         /// The library's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -57,10 +89,87 @@ pub enum TransportError {
     },
 }
 
+/// What a proxy did. The text goes on where its name ends.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyFault {
+    /// There is no connection to it.
+    #[error("cannot be reached: {kind}")]
+    Unreachable {
+        /// The kind of failure.
+        kind: String,
+    },
+    /// It wants other credentials, or some.
+    #[error("asks for other credentials (HTTP 407)")]
+    Credentials,
+    /// It does not lead there.
+    #[error("refused a tunnel to {target} (HTTP {status})")]
+    Refused {
+        /// Host and port of the vendor.
+        target: String,
+        /// Its status.
+        status: u16,
+    },
+    /// It did not lead there in time.
+    #[error("did not open a tunnel within {limit_ms} ms")]
+    Timeout {
+        /// The deadline.
+        limit_ms: u64,
+    },
+    /// Its answer is none.
+    #[error("gave no answer that HTTP knows: {kind}")]
+    Answer {
+        /// The kind of failure.
+        kind: String,
+    },
+    /// Its user name or password cannot be read.
+    #[error("cannot be shown its credentials")]
+    Secret {
+        /// What a person can do.
+        hint: String,
+    },
+}
+
+impl ProxyFault {
+    fn hint(&self) -> String {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Answer { .. } => {
+                "check `proxy` of the source, or HTTPS_PROXY and NO_PROXY; `proxy = \"none\"` goes \
+                 directly"
+                    .into()
+            }
+            Self::Credentials => {
+                "write `proxy = { url = …, username = …, password = { env = … } }` \
+                                  with what the proxy's keeper gave you"
+                    .into()
+            }
+            Self::Refused { target, .. } => format!(
+                "ask the proxy's keeper to allow CONNECT to {target}, or go directly by NO_PROXY \
+                 or `proxy = \"none\"`"
+            ),
+            Self::Secret { hint } => hint.clone(),
+        }
+    }
+}
+
 impl TransportError {
     /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
+        self.fixed_hint().map(str::to_owned).or_else(|| match self {
+            Self::Proxy { fault, .. } => Some(fault.hint()),
+            _ => None,
+        })
+    }
+
+    fn fixed_hint(&self) -> Option<&'static str> {
         match self {
+            Self::Name { .. } => Some(
+                "is the host written right, and does this machine's resolver know it? Behind a \
+                 proxy set `proxy` or HTTPS_PROXY",
+            ),
+            Self::ClientCertificate { .. } => Some(
+                "name the certificate that the vendor gave you as `client_certificate_file`, its \
+                 key as `client_key_file`, and see whether it has expired",
+            ),
             Self::Certificate { .. } => Some(
                 "if the vendor is behind a private authority, name its certificate as `ca_file`",
             ),
@@ -72,9 +181,18 @@ impl TransportError {
     /// As the machine sees it. A refusal's class is the profile's to say.
     pub fn failure(&self) -> Failure {
         let class = match self {
-            Self::Certificate { .. } | Self::TooLarge { .. } | Self::Request { .. } => Class::Fatal,
+            Self::Certificate { .. }
+            | Self::ClientCertificate { .. }
+            | Self::TooLarge { .. }
+            | Self::Request { .. }
+            | Self::Proxy { fault: ProxyFault::Credentials | ProxyFault::Secret { .. }, .. } => {
+                Class::Fatal
+            }
             Self::Refused { retry_after_ms, .. } => Class::Retry { after_ms: *retry_after_ms },
-            Self::Timeout { .. } | Self::Network { .. } => Class::Retry { after_ms: None },
+            Self::Timeout { .. }
+            | Self::Network { .. }
+            | Self::Name { .. }
+            | Self::Proxy { .. } => Class::Retry { after_ms: None },
         };
         let code = match self {
             Self::Refused { status, .. } => Some(*status),
@@ -83,19 +201,51 @@ impl TransportError {
         Failure { class, code, what: unbroken_core::ids::Label::new(self.to_string()) }
     }
 
+    /// As the machine sees it, with the place that was asked and what a person can do.
+    pub(crate) fn failure_at(&self, place: &str) -> Failure {
+        let hint = self.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let what = unbroken_core::ids::Label::new(format!("{self}, asking {place}{hint}"));
+        Failure { what, ..self.failure() }
+    }
+
     /// A failed step of the network; a certificate that is not trusted is told apart.
     pub(crate) fn network(
         step: &'static str,
         host: &str,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        if let Some(error) = rustls_cause(&source)
-            && matches!(error, rustls::Error::InvalidCertificate(_))
-        {
-            return Self::Certificate { host: host.to_owned(), source: Box::new(source) };
+        let host = || host.to_owned();
+        match rustls_cause(&source) {
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                return Self::Certificate { host: host(), source: Box::new(source) };
+            }
+            Some(rustls::Error::AlertReceived(alert)) if is_of_client_certificate(*alert) => {
+                let alert = format!("{alert:?}");
+                return Self::ClientCertificate { host: host(), alert, source: Box::new(source) };
+            }
+            _ => {}
         }
         Self::Network { step, kind: kind(&source), source: Box::new(source) }
     }
+}
+
+/// Alerts that a server sends about the certificate of a client (RFC 8446, 6.2). After the server's
+/// own certificate was accepted they can be about nothing else.
+fn is_of_client_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            // Its signature does not fit: an authority of the right name, but with another key.
+            | AlertDescription::DecryptError
+            | AlertDescription::CertificateRequired
+    )
 }
 
 type Cause = dyn std::error::Error + 'static;
@@ -116,9 +266,18 @@ fn rustls_cause(error: &Cause) -> Option<&rustls::Error> {
 }
 
 /// A few words: the system's kind of I/O failure, else what kind of thing failed.
-fn kind(error: &Cause) -> String {
+pub(crate) fn kind(error: &Cause) -> String {
     if let Some(tls) = rustls_cause(error) {
         return format!("TLS: {tls}");
+    }
+    match chain(error).find_map(|error| error.downcast_ref::<hyper::Error>()) {
+        Some(http) if http.is_incomplete_message() => return "connection ended too early".into(),
+        // Only a server may ask hyper for this by name; a test holds the words.
+        Some(http) if http.is_parse() && http.to_string().contains("too large") => {
+            return "headers are larger than allowed".into();
+        }
+        Some(http) if http.is_parse() => return "answer is no HTTP/1.1".into(),
+        _ => {}
     }
     let io = chain(error).filter_map(|error| error.downcast_ref::<std::io::Error>()).last();
     io.map_or_else(|| "broken protocol".into(), |io| io.kind().to_string())

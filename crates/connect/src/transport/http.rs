@@ -1,22 +1,53 @@
-//! Requests over HTTP: one pooled connection per origin, no redirects, bounded answers.
+//! Requests over HTTP/1.1: kept connections, no redirects, bounded answers.
 
-use std::time::Duration;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, USER_AGENT,
+};
+use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
+use crate::transport::body::{Body, BodyError};
+use crate::transport::dialer::Dialer;
 use crate::transport::error::TransportError;
 use crate::transport::origin::Origin;
 use crate::transport::request::{Header, Method, Request};
 use crate::transport::retry_after::retry_after_ms;
-use crate::transport::tls::{Tls, TlsError};
+use crate::transport::stage::{Stage, Step};
 
-/// A client with its pool.
-#[derive(Clone, Debug)]
+/// A kept connection that was idle for longer is not used again: a middlebox may have forgotten it,
+/// and a request into the void costs a whole deadline.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// Most bytes of an answer's head, and of what is read of its body at once. Real heads have some
+/// thousands.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Most headers of an answer.
+const HEADERS_MAX: usize = 128;
+
+type Outgoing = hyper::Request<Full<Bytes>>;
+
+/// A client with its kept connections, at most one per origin.
+#[derive(Clone)]
 pub struct Http {
-    client: reqwest::Client,
+    dialer: Dialer,
     body_bytes_max: usize,
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+struct Kept {
+    origin: Origin,
+    line: SendRequest<Full<Bytes>>,
+    since: Instant,
 }
 
 /// An answer with any status.
@@ -46,24 +77,16 @@ impl Answer {
     }
 }
 
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("dialer", &self.dialer).finish_non_exhaustive()
+    }
+}
+
 impl Http {
     /// A client.
-    ///
-    /// # Errors
-    /// If the TLS library refuses the configuration.
-    pub fn new(tls: &Tls, body_bytes_max: usize) -> Result<Self, TlsError> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.config().as_ref().clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .tcp_nodelay(true)
-            .tcp_keepalive(Duration::from_secs(30))
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("unbroken/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| TlsError::Roots(rustls::Error::General(error.to_string())))?;
-        Ok(Self { client, body_bytes_max })
+    pub fn new(dialer: Dialer, body_bytes_max: usize) -> Self {
+        Self { dialer, body_bytes_max, kept: Arc::default() }
     }
 
     /// Sends a request with a JSON body (or none).
@@ -76,61 +99,141 @@ impl Http {
         request: &Request,
         deadline: Duration,
     ) -> Result<Answer, TransportError> {
-        let wrong = |what| TransportError::Request { what };
-        let url = origin
-            .join(&request.path_and_query)
-            .ok_or_else(|| wrong("its path would leave the configured origin"))?;
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-        };
-        let mut headers = header_map(&request.headers)?;
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        let mut builder = self.client.request(method, url);
-        if let Some(body) = &request.body {
-            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-            builder = builder.body(body.clone());
-        }
-        let sent = self.answer(origin, builder.headers(headers));
-        match tokio::time::timeout(deadline, sent).await {
+        let outgoing = outgoing(origin, request)?;
+        let stage = Stage::new();
+        match tokio::time::timeout(deadline, self.exchange(origin, outgoing, &stage)).await {
             Ok(answer) => answer,
-            Err(_) => Err(TransportError::Timeout { step: "request", limit_ms: millis(deadline) }),
+            Err(_) => Err(stage.timeout(millis(deadline))),
         }
+    }
+
+    async fn exchange(
+        &self,
+        origin: &Origin,
+        mut request: Outgoing,
+        stage: &Stage,
+    ) -> Result<Answer, TransportError> {
+        let (host, _) = origin.host_and_port();
+        let failed = |error: hyper::Error| TransportError::network("request", &host, error);
+        if let Some(mut line) = self.take_kept(origin).await {
+            stage.enter(Step::Exchange("request"));
+            match line.try_send_request(request).await {
+                Ok(response) => return self.answer(origin, line, response).await,
+                Err(mut error) => match error.take_message() {
+                    // It was closed before a byte was sent: another one will do.
+                    Some(unsent) => request = unsent,
+                    None => return Err(failed(error.into_error())),
+                },
+            }
+        }
+        let pipe = self.dialer.dial(origin, stage).await?;
+        stage.enter(Step::Exchange("request"));
+        let mut builder = Builder::new();
+        let builder = builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+        let (mut line, connection) = builder.handshake(TokioIo::new(pipe)).await.map_err(failed)?;
+        // It ends when `line` is dropped, or the vendor closes.
+        tokio::spawn(connection);
+        let response = line.send_request(request).await.map_err(failed)?;
+        self.answer(origin, line, response).await
     }
 
     async fn answer(
         &self,
         origin: &Origin,
-        request: reqwest::RequestBuilder,
+        line: SendRequest<Full<Bytes>>,
+        response: hyper::Response<Incoming>,
     ) -> Result<Answer, TransportError> {
-        let failed = |step| {
-            move |error: reqwest::Error| {
-                // The library's text would hold the URL with its query.
-                TransportError::network(step, &origin.host_and_port().0, error.without_url())
-            }
+        let (host, _) = origin.host_and_port();
+        let (head, mut incoming) = response.into_parts();
+        let text =
+            |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let retry_after_ms =
+            text(RETRY_AFTER).and_then(|value| retry_after_ms(value, Timestamp::now()));
+        let mut body = match head.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+            None | Some(b"" | b"identity") => Body::plain(self.body_bytes_max),
+            Some(b"gzip" | b"x-gzip") => Body::gzip(self.body_bytes_max),
+            Some(_) => return Err(encoding("an encoding that was not asked for")),
         };
-        let mut response = request.send().await.map_err(failed("request"))?;
-        let status = response.status().as_u16();
-        let retry_after_ms = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| retry_after_ms(value, Timestamp::now()));
-        let headers = std::mem::take(response.headers_mut());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed("answer"))? {
-            if body.len() + chunk.len() > self.body_bytes_max {
-                return Err(TransportError::TooLarge { limit_bytes: self.body_bytes_max });
+        let wrong = |error| match error {
+            BodyError::TooLarge => TransportError::TooLarge { limit_bytes: self.body_bytes_max },
+            BodyError::Damaged(source) => TransportError::network("decompression", &host, source),
+        };
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|error| TransportError::network("answer", &host, error))?;
+            if let Some(chunk) = frame.data_ref() {
+                body.take(chunk).map_err(wrong)?;
             }
-            body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, retry_after_ms, headers, body: body.freeze() })
+        let answer = Answer {
+            status: head.status.as_u16(),
+            retry_after_ms,
+            headers: head.headers,
+            body: body.finish().map_err(wrong)?,
+        };
+        self.keep(origin, line);
+        Ok(answer)
     }
+
+    async fn take_kept(&self, origin: &Origin) -> Option<SendRequest<Full<Bytes>>> {
+        let mut line = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.retain(|kept| kept.since.elapsed() < IDLE_MAX && !kept.line.is_closed());
+            let at = kept.iter().position(|kept| kept.origin == *origin)?;
+            kept.swap_remove(at).line
+        };
+        line.ready().await.is_ok().then_some(line)
+    }
+
+    fn keep(&self, origin: &Origin, line: SendRequest<Full<Bytes>>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| kept.origin != *origin);
+        kept.push(Kept { origin: origin.clone(), line, since: Instant::now() });
+    }
+}
+
+fn outgoing(origin: &Origin, request: &Request) -> Result<Outgoing, TransportError> {
+    let wrong = |what| TransportError::Request { what };
+    let url = origin
+        .join(&request.path_and_query)
+        .ok_or_else(|| wrong("its path holds `..` or would leave the configured origin"))?;
+    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    let host = HeaderValue::try_from(authority).map_err(|_| wrong("its host is no header"))?;
+    let mut headers = header_map(&request.headers)?;
+    headers.insert(HOST, host);
+    let fixed = [
+        (ACCEPT, "application/json"),
+        (USER_AGENT, concat!("unbroken/", env!("CARGO_PKG_VERSION"))),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    if request.body.is_some() {
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    }
+    let body = request.body.clone().unwrap_or_default();
+    let method = match request.method {
+        Method::Get => hyper::Method::GET,
+        Method::Post => hyper::Method::POST,
+    };
+    let mut outgoing = hyper::Request::builder()
+        .method(method)
+        .uri(target)
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|_| wrong("its path is none that HTTP knows"))?;
+    *outgoing.headers_mut() = headers;
+    Ok(outgoing)
+}
+
+fn encoding(kind: &str) -> TransportError {
+    let source = Box::new(std::io::Error::from(std::io::ErrorKind::Unsupported));
+    TransportError::Network { step: "answer", kind: kind.to_owned(), source }
 }
 
 pub(crate) fn header_map(headers: &[Header]) -> Result<HeaderMap, TransportError> {
     let wrong = |what| TransportError::Request { what };
-    let mut map = HeaderMap::with_capacity(headers.len() + 2);
+    let mut map = HeaderMap::with_capacity(headers.len() + 6);
     for header in headers {
         let name = HeaderName::try_from(header.name.as_str())
             .map_err(|_| wrong("a header's name holds characters that no name may hold"))?;

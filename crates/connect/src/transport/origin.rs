@@ -39,9 +39,11 @@ impl OriginError {
         match self {
             Self::NotUrl(_) => "write it like https://api.example.com".into(),
             Self::Scheme { wanted, .. } => format!("write it with {wanted}"),
-            Self::More(_) => "paths belong into the profile".into(),
+            Self::More(_) => "write scheme, host and port alone: paths belong into the profile, \
+                              credentials into `[source.auth]`"
+                .into(),
             Self::Plaintext(_) => {
-                "use https or wss; or set `allow_plaintext = true` if the network may read the \
+                "use https or wss; or set `insecure = true` if the network may read the \
                  token"
                     .into()
             }
@@ -54,36 +56,45 @@ impl Origin {
     ///
     /// # Errors
     /// See [`OriginError`].
-    pub fn api(text: &str, allow_plaintext: bool) -> Result<Self, OriginError> {
-        Self::parse(text, ["https", "http"], "https://", allow_plaintext)
+    pub fn api(text: &str, insecure: bool) -> Result<Self, OriginError> {
+        Self::parse(text, ["https", "http"], "https://", insecure)
     }
 
     /// An origin for sockets: `wss://`, or `ws://` where plain text is allowed.
     ///
     /// # Errors
     /// See [`OriginError`].
-    pub fn stream(text: &str, allow_plaintext: bool) -> Result<Self, OriginError> {
-        Self::parse(text, ["wss", "ws"], "wss://", allow_plaintext)
+    pub fn stream(text: &str, insecure: bool) -> Result<Self, OriginError> {
+        Self::parse(text, ["wss", "ws"], "wss://", insecure)
+    }
+
+    /// A proxy's origin. `http://` is what nearly all have; what goes through it is protected by
+    /// the vendor's TLS.
+    ///
+    /// # Errors
+    /// See [`OriginError`].
+    pub(crate) fn proxy(text: &str) -> Result<Self, OriginError> {
+        Self::parse(text, ["http", "https"], "http:// or https://", true)
     }
 
     /// Origin and path of a URL for requests; the path holds the query, and begins with a slash.
     ///
     /// # Errors
     /// See [`OriginError`].
-    pub fn of_url(text: &str, allow_plaintext: bool) -> Result<(Self, String), OriginError> {
+    pub fn of_url(text: &str, insecure: bool) -> Result<(Self, String), OriginError> {
         let authority = text.find("://").map_or(0, |at| at + 3);
         let rest = text.get(authority..).unwrap_or_default();
         let end = authority + rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (origin, path) = text.split_at(end);
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok((Self::api(origin, allow_plaintext)?, path))
+        Ok((Self::api(origin, insecure)?, path))
     }
 
     fn parse(
         text: &str,
         schemes: [&str; 2],
         wanted: &'static str,
-        allow_plaintext: bool,
+        insecure: bool,
     ) -> Result<Self, OriginError> {
         let url = Url::parse(text).map_err(|_| OriginError::NotUrl(safe(text)))?;
         if url.host().is_none() {
@@ -101,7 +112,7 @@ impl Origin {
             return Err(OriginError::More(safe(text)));
         }
         let origin = Self { url };
-        if !origin.is_encrypted() && !allow_plaintext && !origin.is_loopback() {
+        if !origin.is_encrypted() && !insecure && !origin.is_loopback() {
             return Err(OriginError::Plaintext(safe(text)));
         }
         Ok(origin)
@@ -133,8 +144,12 @@ impl Origin {
         (host, self.url.port_or_known_default().unwrap_or(443))
     }
 
-    /// The origin with a path. `None` if the result would lie at another origin.
+    /// The origin with a path. `None` if the result would lie at another origin, or elsewhere at
+    /// this one: `..` as a segment is resolved away, and may have come from a value.
     pub(crate) fn join(&self, path_and_query: &str) -> Option<Url> {
+        if has_dot_segments(path_and_query) {
+            return None;
+        }
         let base = self.to_string();
         let url = Url::parse(&format!("{base}{path_and_query}")).ok()?;
         let same = url.scheme() == self.url.scheme()
@@ -145,11 +160,19 @@ impl Origin {
     }
 }
 
+/// Whether a URL parser would shorten the path. It takes `%2e` for a dot and `\\` for a slash.
+fn has_dot_segments(path_and_query: &str) -> bool {
+    let path = path_and_query.split(['?', '#']).next().unwrap_or_default();
+    let plain = path.to_ascii_lowercase().replace("%2e", ".");
+    plain.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
+}
+
 /// Only what stands before a query or after credentials: a URL in an error may hold a secret.
 fn safe(text: &str) -> String {
     let text = text.split(['?', '#']).next().unwrap_or_default();
     match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://[secret]@{host}"),
+        (None, Some((_, host))) => format!("[secret]@{host}"),
         _ => text.to_owned(),
     }
 }
@@ -176,7 +199,7 @@ mod tests {
             assert!(Origin::api(text, false).is_ok(), "{text}");
         }
         let refused = Origin::api("http://api.example.com", false).unwrap_err();
-        assert!(refused.hint().contains("allow_plaintext"));
+        assert!(refused.hint().contains("insecure"));
         assert!(Origin::api("http://api.example.com", true).is_ok());
         assert!(Origin::stream("ws://10.0.0.1", false).is_err());
     }

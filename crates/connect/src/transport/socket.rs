@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -23,12 +21,13 @@ use tokio_tungstenite::tungstenite::{Error, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use unbroken_core::record::Closer;
 
+use crate::transport::dialer::{Dialer, Pipe};
 use crate::transport::error::TransportError;
 use crate::transport::http::{header_map, millis};
 use crate::transport::origin::Origin;
 use crate::transport::request::Request;
 use crate::transport::retry_after::retry_after_ms;
-use crate::transport::tls::Tls;
+use crate::transport::stage::{Stage, Step};
 
 /// How long a polite close may take: a vendor that does not answer is not worth waiting for, and a
 /// stop must end within seconds.
@@ -71,9 +70,6 @@ pub struct Ended {
     pub what: String,
 }
 
-trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
-
 /// An open socket. Dropping it closes the TCP connection at once, without a word.
 pub struct Socket {
     ws: WebSocketStream<Box<dyn Pipe>>,
@@ -90,45 +86,32 @@ impl Socket {
     /// # Errors
     /// If no connection came about in time, or the vendor answered with a status.
     pub async fn open(
-        tls: &Tls,
+        dialer: &Dialer,
         origin: &Origin,
         request: &Request,
         subprotocols: &[String],
         limits: SocketLimits,
     ) -> Result<Self, TransportError> {
-        let connect = Self::connect(tls, origin, request, subprotocols, limits);
+        let stage = Stage::new();
+        let connect = Self::connect(dialer, origin, request, subprotocols, limits, &stage);
         match tokio::time::timeout(limits.connect, connect).await {
             Ok(result) => result,
-            Err(_) => {
-                Err(TransportError::Timeout { step: "handshake", limit_ms: millis(limits.connect) })
-            }
+            Err(_) => Err(stage.timeout(millis(limits.connect))),
         }
     }
 
     async fn connect(
-        tls: &Tls,
+        dialer: &Dialer,
         origin: &Origin,
         request: &Request,
         subprotocols: &[String],
         limits: SocketLimits,
+        stage: &Stage,
     ) -> Result<Self, TransportError> {
         let handshake = handshake_request(origin, request, subprotocols)?;
-        let (host, port) = origin.host_and_port();
-        let tcp = TcpStream::connect((host.as_str(), port))
-            .await
-            .map_err(|error| TransportError::network("connection", &host, error))?;
-        tcp.set_nodelay(true)
-            .map_err(|error| TransportError::network("connection", &host, error))?;
-        let pipe: Box<dyn Pipe> = if origin.is_encrypted() {
-            let name = rustls::pki_types::ServerName::try_from(host.clone()).map_err(|_| {
-                TransportError::Request { what: "the host is no name that TLS knows" }
-            })?;
-            let connector = tokio_rustls::TlsConnector::from(tls.config().clone());
-            let stream = connector.connect(name, tcp).await;
-            Box::new(stream.map_err(|error| TransportError::network("TLS", &host, error))?)
-        } else {
-            Box::new(tcp)
-        };
+        let pipe = dialer.dial(origin, stage).await?;
+        stage.enter(Step::Exchange("handshake"));
+        let (host, _) = origin.host_and_port();
         let config = WebSocketConfig::default()
             .write_buffer_size(0)
             .max_write_buffer_size(WRITE_BYTES_MAX)
@@ -264,7 +247,7 @@ fn handshake_request(
     let wrong = |what| TransportError::Request { what };
     let url = origin
         .join(&request.path_and_query)
-        .ok_or_else(|| wrong("its path would leave the configured origin"))?;
+        .ok_or_else(|| wrong("its path holds `..` or would leave the configured origin"))?;
     let mut handshake = url
         .as_str()
         .into_client_request()

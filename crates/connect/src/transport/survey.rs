@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
 
+use crate::transport::dialer::Pipe;
 use crate::transport::error::TransportError;
 use crate::transport::tls::Tls;
 
@@ -36,11 +37,12 @@ pub(crate) async fn reach(addresses: &[SocketAddr]) -> io::Result<(SocketAddr, T
 }
 
 /// Shakes hands and hangs up.
-pub(crate) async fn shake(tls: &Tls, host: &str, tcp: TcpStream) -> Result<Shaken, TransportError> {
-    let name = rustls::pki_types::ServerName::try_from(host.to_owned())
-        .map_err(|_| TransportError::Request { what: "the host is no name that TLS knows" })?;
-    let stream = tokio_rustls::TlsConnector::from(tls.config().clone()).connect(name, tcp).await;
-    let stream = stream.map_err(|error| TransportError::network("TLS", host, error))?;
+pub(crate) async fn shake(
+    tls: &Tls,
+    host: &str,
+    pipe: Box<dyn Pipe>,
+) -> Result<Shaken, TransportError> {
+    let stream = tls.shake(host, pipe).await?;
     let (_, session) = stream.get_ref();
     let version = match session.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",

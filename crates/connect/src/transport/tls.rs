@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
+
+use crate::transport::dialer::Pipe;
+use crate::transport::error::TransportError;
+use crate::transport::identity::{Identity, IdentityError};
 
 /// What a client trusts.
 #[derive(Clone, Debug)]
@@ -30,14 +34,18 @@ pub enum TlsError {
     /// The platform's roots cannot be used.
     #[error("root certificates of this machine cannot be used")]
     Roots(#[source] rustls::Error),
+    /// Our own certificate cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
 }
 
 impl TlsError {
     /// What a person can do.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
         match self {
-            Self::CaFile { .. } => "`ca_file` names a PEM file with CERTIFICATE sections",
-            Self::Roots(_) => "install the ca-certificates package, or name a `ca_file`",
+            Self::CaFile { .. } => "`ca_file` names a PEM file with CERTIFICATE sections".into(),
+            Self::Roots(_) => "install the ca-certificates package, or name a `ca_file`".into(),
+            Self::Identity(error) => error.hint(),
         }
     }
 }
@@ -48,6 +56,17 @@ impl Tls {
     /// # Errors
     /// If there is nothing to trust.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, TlsError> {
+        Self::with_identity(ca_file, None)
+    }
+
+    /// The same, and shows who we are to those that ask.
+    ///
+    /// # Errors
+    /// If there is nothing to trust, or the certificate and its key do not belong together.
+    pub fn with_identity(
+        ca_file: Option<&Path>,
+        identity: Option<Identity>,
+    ) -> Result<Self, TlsError> {
         let extra = ca_file.map(read_roots).transpose()?.unwrap_or_default();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
@@ -56,8 +75,11 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Roots)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let config = match identity {
+            Some(identity) => identity.apply(config)?,
+            None => config.with_no_client_auth(),
+        };
         Ok(Self { config: Arc::new(config) })
     }
 
@@ -75,8 +97,17 @@ impl Tls {
         Ok(Self { config: Arc::new(config) })
     }
 
-    pub(crate) fn config(&self) -> &Arc<ClientConfig> {
-        &self.config
+    /// Shakes hands over a stream of bytes.
+    pub(crate) async fn shake(
+        &self,
+        host: &str,
+        pipe: Box<dyn Pipe>,
+    ) -> Result<tokio_rustls::client::TlsStream<Box<dyn Pipe>>, TransportError> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| TransportError::Request { what: "the host is no name that TLS knows" })?;
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.config));
+        let shaken = connector.connect(name, pipe).await;
+        shaken.map_err(|error| TransportError::network("TLS", host, error))
     }
 }
 

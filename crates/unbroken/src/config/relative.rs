@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use unbroken_connect::SourceConfig;
 use unbroken_connect::auth::AuthConfig;
-use unbroken_connect::config::ProfileOrigin;
+use unbroken_connect::config::{ProfileOrigin, ProxyChoice};
 use unbroken_connect::secret::SecretSource;
 
 use super::Config;
@@ -21,9 +21,17 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
 }
 
 fn resolve_source(source: &mut SourceConfig, folder: &Path) {
-    let files = source.agents_file.iter_mut().chain(&mut source.ca_file);
-    let files = files.chain(&mut source.fields.hash_key_file);
-    files.for_each(|path| join(folder, path));
+    let files = [
+        &mut source.agents_file,
+        &mut source.ca_file,
+        &mut source.client_certificate_file,
+        &mut source.client_key_file,
+        &mut source.fields.hash_key_file,
+    ];
+    files.into_iter().flatten().for_each(|path| join(folder, path));
+    if let ProxyChoice::Named(proxy) = &mut source.proxy {
+        secrets(folder, proxy.secrets_mut());
+    }
     if let ProfileOrigin::File(path) = &mut source.profile.origin {
         join(folder, path);
     }

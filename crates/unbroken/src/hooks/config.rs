@@ -30,7 +30,7 @@ pub struct HookConfig {
     /// A PEM file with certificates to trust beside the platform's.
     pub ca_file: Option<PathBuf>,
     /// Allow `http` to other machines.
-    pub allow_plaintext: bool,
+    pub insecure: bool,
 }
 
 /// What a hook is.
@@ -69,7 +69,7 @@ impl HookConfig {
     }
 
     fn new(target: Target) -> Self {
-        Self { target, timeout_ms: 10_000, tries_max: 3, ca_file: None, allow_plaintext: false }
+        Self { target, timeout_ms: 10_000, tries_max: 3, ca_file: None, insecure: false }
     }
 }
 
@@ -81,8 +81,8 @@ struct Table {
     timeout_ms: Option<u64>,
     tries_max: Option<u32>,
     ca_file: Option<PathBuf>,
-    #[serde(default)]
-    allow_plaintext: bool,
+    #[serde(default, alias = "allow_plaintext")]
+    insecure: bool,
 }
 
 impl<'de> Deserialize<'de> for HookConfig {
@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for HookConfig {
             timeout_ms: table.timeout_ms.unwrap_or(base.timeout_ms),
             tries_max: table.tries_max.unwrap_or(base.tries_max),
             ca_file: table.ca_file,
-            allow_plaintext: table.allow_plaintext,
+            insecure: table.insecure,
             ..base
         })
     }

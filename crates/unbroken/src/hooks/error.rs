@@ -3,7 +3,7 @@
 use std::io;
 
 use thiserror::Error;
-use unbroken_connect::transport::{OriginError, TlsError, TransportError};
+use unbroken_connect::transport::{OriginError, ProxyError, TlsError, TransportError};
 
 /// See the module. Never holds a URL's path or query: they may be secrets.
 #[derive(Debug, Error)]
@@ -23,6 +23,14 @@ pub enum HookError {
         hook: &'static str,
         /// Why.
         source: TlsError,
+    },
+    /// The environment names no usable proxy.
+    #[error("hook {hook} has no usable proxy")]
+    Proxy {
+        /// The hook's key.
+        hook: &'static str,
+        /// Why.
+        source: ProxyError,
     },
     /// The program cannot be started.
     #[error("program {program} cannot be started")]
@@ -77,7 +85,8 @@ impl HookError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Url { source, .. } => return Some(source.hint()),
-            Self::Tls { source, .. } => source.hint().to_owned(),
+            Self::Tls { source, .. } => source.hint(),
+            Self::Proxy { source, .. } => source.hint().to_owned(),
             Self::Start { .. } => {
                 "name the program by its full path, and let the service's user run it".to_owned()
             }
@@ -88,7 +97,7 @@ impl HookError {
                 "run it by hand with a notice on stdin; `log.level = \"debug\"` shows what it says"
                     .to_owned()
             }
-            Self::Transport { source, .. } => return source.hint().map(ToOwned::to_owned),
+            Self::Transport { source, .. } => return source.hint(),
             Self::Status { status: 300..400, .. } => {
                 "redirects are not followed: name the URL that answers".to_owned()
             }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use unbroken_connect::transport::{Http, Method, Origin, Request, Tls};
+use unbroken_connect::config::ProxyChoice;
+use unbroken_connect::transport::{Dialer, Http, Method, Origin, Request, Tls};
 
 use super::config::HookConfig;
 use super::error::HookError;
@@ -31,12 +32,14 @@ impl Webhook {
         url: &str,
         config: &HookConfig,
     ) -> Result<Self, HookError> {
-        let (origin, path_and_query) = Origin::of_url(url, config.allow_plaintext)
+        let (origin, path_and_query) = Origin::of_url(url, config.insecure)
             .map_err(|source| HookError::Url { hook, source })?;
         let failed = |source| HookError::Tls { hook, source };
         let tls =
             if origin.is_encrypted() { Tls::new(config.ca_file.as_deref()) } else { Tls::none() };
-        let http = Http::new(&tls.map_err(failed)?, ANSWER_BYTES_MAX).map_err(failed)?;
+        let proxies = ProxyChoice::Environment.proxies();
+        let proxies = proxies.map_err(|source| HookError::Proxy { hook, source })?;
+        let http = Http::new(Dialer::new(tls.map_err(failed)?, proxies), ANSWER_BYTES_MAX);
         let (timeout_ms, tries_max) = (config.timeout_ms, config.tries_max);
         Ok(Self { http, origin, path_and_query, timeout_ms, tries_max })
     }
