@@ -203,22 +203,7 @@ impl Source {
     pub fn new(config: SourceConfig) -> Result<Self, SourceError> {
         let name = config.name.clone();
         let origin = |key, source| SourceError::Origin { name: name.clone(), key, source };
-        let keys = read_keys(&config.agents, config.agents_file.as_deref())
-            .map_err(|source| SourceError::Keys { name: name.clone(), source })?;
-        if keys.is_empty() && config.agents_file.is_some() {
-            tracing::warn!(
-                source = name,
-                "agents file lists nobody: the subscription is for everybody"
-            );
-        }
-        if keys.len() > AGENTS_USUAL_MAX {
-            tracing::warn!(
-                source = name,
-                agents = keys.len(),
-                "many agents: a vendor that cannot take their names in a message closes the \
-                 connection; list fewer, or none to subscribe to everybody"
-            );
-        }
+        let keys = agents(&name, &config)?;
         let connector = config
             .profile
             .connector(!keys.is_empty())
@@ -510,6 +495,27 @@ impl Source {
         };
         self.connector.classify_close(ended.code, &what)
     }
+}
+
+/// The keys to subscribe to, with a word where their number may surprise.
+fn agents(name: &str, config: &SourceConfig) -> Result<Vec<Key>, SourceError> {
+    let keys = read_keys(&config.agents, config.agents_file.as_deref())
+        .map_err(|source| SourceError::Keys { name: name.to_owned(), source })?;
+    if keys.is_empty() && config.agents_file.is_some() {
+        tracing::warn!(
+            source = name,
+            "agents file lists nobody: the subscription is for everybody"
+        );
+    }
+    if keys.len() > AGENTS_USUAL_MAX {
+        tracing::warn!(
+            source = name,
+            agents = keys.len(),
+            "many agents: a vendor that cannot take their names in a message closes the \
+             connection; list fewer, or none to subscribe to everybody"
+        );
+    }
+    Ok(keys)
 }
 
 /// The way to the vendor: trust, our own certificate, proxies.

@@ -20,7 +20,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// There is no space left. Nothing half-written counts: the next open cuts it.
-    #[error("{path}: no space left on the device")]
+    #[error("{path}: no space left to write")]
     Full {
         /// The file that could not grow.
         path: PathBuf,
@@ -142,10 +142,13 @@ impl JournalError {
 
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
-        if source.kind() == io::ErrorKind::StorageFull {
-            return Self::Full { path, source };
+        // The disk, the user's share of it, and the largest file the process may write.
+        match source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full { path, source },
+            _ => Self::Io { action, path, source },
         }
-        Self::Io { action, path, source }
     }
 }
 

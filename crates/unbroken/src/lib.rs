@@ -10,6 +10,7 @@ pub mod control;
 pub mod feed;
 pub mod hooks;
 pub mod logbook;
+pub mod panic_report;
 pub mod pipeline;
 pub mod place;
 pub mod policy;

@@ -64,10 +64,28 @@ pub fn of_fault(fault: Fault) -> Policy {
 /// The table of blocked streams.
 pub fn of_blocked(why: &Blocked) -> Policy {
     let todo = match why {
-        Blocked::Auth { .. } => "check client id, secret and scope; then `unbroken control reload`",
         Blocked::MassDelete { .. } => {
             "if so many keys are really gone, `unbroken control resync` accepts it; if not, ask \
              the vendor why its list is short"
+        }
+        Blocked::Auth { failure } | Blocked::Fatal { failure }
+            if failure.code.is_some_and(|code| (300..400).contains(&code)) =>
+        {
+            "a bearer goes to the configured origins only: if the vendor has moved, write its new \
+             address into the source, then start again"
+        }
+        Blocked::Fatal { failure } if failure.code == Some(403) => {
+            "the token lacks a right: have its scope granted by the vendor's administrator, ask \
+             for it as `scope` of `[source.auth]`, then `unbroken control reload`"
+        }
+        Blocked::Fatal { failure } if failure.code == Some(404) => {
+            "the vendor has nothing at this address: check `api`, `stream` and the profile's \
+             paths, then start again"
+        }
+        Blocked::Auth { .. } => "check client id, secret and scope; then `unbroken control reload`",
+        Blocked::Fatal { failure } if failure.code.is_none() => {
+            "the vendor does not do what the source's settings and profile say: mend them, then \
+             `unbroken control reload`"
         }
         Blocked::Fatal { .. } => {
             "the vendor will not accept this request however often it is made: check the source's \

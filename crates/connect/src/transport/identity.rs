@@ -69,7 +69,7 @@ pub enum IdentityError {
         key: PathBuf,
         /// The library's error.
         #[source]
-        source: rustls::Error,
+        source: Box<rustls::Error>,
     },
     /// Its time is over.
     #[error("client certificate {} expired on {until}", path.display())]
@@ -167,7 +167,7 @@ impl Identity {
         config.with_client_auth_cert(chain, key).map_err(|source| IdentityError::Mismatch {
             certificate: certificate_file,
             key: key_file,
-            source,
+            source: Box::new(source),
         })
     }
 }

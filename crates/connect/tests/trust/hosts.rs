@@ -31,7 +31,7 @@ fn a_profile_cannot_name_a_host() {
 #[tokio::test]
 async fn two_slashes_are_a_path_and_not_a_host() {
     let over = "snapshot = { request = { path = \"//evil.example/x\" } }";
-    let failure = source(over, "[]").unwrap().fetch(&Fetch::First, None).await.unwrap_err();
+    let failure = source(over, "[]").unwrap().fetch(&Fetch::First, None, None).await.unwrap_err();
     let what = failure.what.as_str();
     assert!(what.contains("asking http://127.0.0.1:9//evil.example/x"), "{what}");
     assert!(what.contains("connection refused"), "{what}");
@@ -42,7 +42,7 @@ async fn two_slashes_are_a_path_and_not_a_host() {
 async fn a_value_cannot_leave_its_place() {
     let over = "snapshot = { request = { path = \"/v3/{{ keys | join }}/kv\" } }";
     let ask = async |agents: &str| {
-        source(over, agents).unwrap().fetch(&Fetch::First, None).await.unwrap_err()
+        source(over, agents).unwrap().fetch(&Fetch::First, None, None).await.unwrap_err()
     };
     let failure = ask("[\"..\"]").await;
     assert_eq!(failure.class, Class::Fatal);

@@ -49,6 +49,7 @@ impl Vendor {
     }
 
     /// Greets each socket with `hello`.
+    #[expect(clippy::result_large_err, reason = "the library's callback is of this type")]
     pub(crate) async fn sockets(acceptor: TlsAcceptor) -> Self {
         let (listener, vendor) = Self::listen().await;
         let seen = Arc::clone(&vendor.seen);

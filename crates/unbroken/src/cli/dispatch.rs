@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use unbroken::panic_report;
 use unbroken::render::{Paint, render_error};
 
 use super::answer::{Answer, COULD_NOT_RUN};
@@ -17,6 +18,7 @@ use super::{
 
 /// Runs the command that was typed.
 pub(crate) fn main() -> ExitCode {
+    panic_report::install(say);
     match dispatch(Arguments::parse().command) {
         Ok(answer) => answer.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

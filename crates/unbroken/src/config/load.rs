@@ -69,9 +69,35 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
         }
         None => {
             let what = error.message().lines().collect::<Vec<_>>().join(", ");
-            let what = what.replace("missing field", "missing key");
+            let what = without_text(&in_our_words(&what));
             ConfigError::Syntax { path, line, what }
         }
+    }
+}
+
+/// serde's words for what the file calls otherwise.
+fn in_our_words(what: &str) -> String {
+    [
+        ("missing field", "missing key"),
+        ("internally tagged enum AuthConfig", "a table with a `grant`"),
+        ("expected usize", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected a sequence", "expected a list"),
+    ]
+    .into_iter()
+    .fold(what.to_owned(), |what, (theirs, ours)| what.replace(theirs, ours))
+}
+
+/// A text that stands where none is expected may be a secret in the wrong place: `invalid type:
+/// string "…", expected …` loses it.
+fn without_text(what: &str) -> String {
+    const BEGIN: &str = "string \"";
+    match (what.find(BEGIN), what.rfind("\", expected")) {
+        (Some(begin), Some(end)) if begin + BEGIN.len() <= end => {
+            let (before, after) = (&what[..begin], &what[end + 1..]);
+            format!("{before}string{after}")
+        }
+        _ => what.to_owned(),
     }
 }
 

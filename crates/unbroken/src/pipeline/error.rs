@@ -58,7 +58,10 @@ impl PipelineError {
             }
             Self::Control(error) => error.hint(),
             Self::NoSourceLeft => Some(of_fault(Fault::DriverEnded).todo.to_owned()),
-            Self::DataDir { .. } | Self::Thread(..) => None,
+            Self::DataDir { .. } => {
+                Some("name a directory that the user who runs unbroken may write to".to_owned())
+            }
+            Self::Thread(..) => None,
         }
     }
 }

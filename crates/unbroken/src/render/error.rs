@@ -12,7 +12,8 @@ pub fn render_error(error: &dyn Error, hint: Option<&str>, paint: Paint) -> Stri
     let mut last = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let words = error.to_string();
+        // Those of a parser end with a line end.
+        let words = error.to_string().trim_end().to_owned();
         if !last.ends_with(&words) {
             let _ = writeln!(text, "  {} {words}", paint.dim("caused by:"));
         }

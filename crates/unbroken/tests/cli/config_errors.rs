@@ -41,10 +41,73 @@ fn an_unknown_key_names_its_line_and_the_nearest_right_key() {
 
 #[test]
 fn a_value_of_the_wrong_kind_names_its_line() {
+    let with = |line: &str| format!("data_dir = \"d\"\n{SOURCE}{line}\n");
     let cxone = unbroken::config::CXONE;
     check_config("config_wrong_type", &cxone.replace("profile = \"cxone\"", "profile = 7"));
+    check_config("config_wrong_delay", &with("timing = { idle_ms = \"7s\" }"));
+    check_config("config_wrong_bound", &with("limits = { body_bytes_max = -1 }"));
+    check_config("config_wrong_list", &with("agents = \"anna\""));
+    check_config("config_wrong_size", &with("limits = { frame_bytes_max = \"16M\" }"));
     check_config("config_not_toml", "data_dir = \n");
     check_config("config_no_data_dir", SOURCE);
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated() {
+    let misplaced = format!("data_dir = \"d\"\n{SOURCE}auth = \"hunter2\"\n");
+    check_config("config_secret_misplaced", &misplaced);
+    let two = format!(
+        "data_dir = \"d\"\n{SOURCE}[source.auth]\ngrant = \"token\"\n\
+         token = {{ env = \"TOKEN\", file = \"token\" }}\n"
+    );
+    check_config("config_secret_twice", &two);
+}
+
+#[test]
+fn an_address_that_cannot_be_meant_is_refused() {
+    for (name, api) in [
+        ("config_url_nonsense", "api.example.com"),
+        ("config_url_scheme", "ftp://api.example.com"),
+        ("config_url_path", "https://api.example.com/v2"),
+        ("config_url_password", "https://me:hunter2@api.example.com"),
+    ] {
+        check_config(
+            name,
+            &format!("data_dir = \"d\"\n{}", SOURCE.replace("http://127.0.0.1:2379", api)),
+        );
+    }
+    let stream = SOURCE.replace("ws://127.0.0.1:2379", "ws://etcd.example.com:2379");
+    check_config("config_plaintext_stream", &format!("data_dir = \"d\"\n{stream}"));
+    for (name, proxy) in [
+        ("config_proxy_scheme", "socks5://me:hunter2@proxy.example:1080"),
+        ("config_proxy_nonsense", "proxy.example"),
+    ] {
+        check_config(name, &format!("data_dir = \"d\"\n{SOURCE}proxy = \"{proxy}\"\n"));
+    }
+}
+
+#[test]
+fn files_that_a_source_names_must_be_what_they_are_named_for() {
+    let source =
+        |more: &str| format!("data_dir = \"d\"\n{SOURCE}{more}\n").replace("http:", "https:");
+    check_config("config_certificate_alone", &source("client_certificate_file = \"us.pem\""));
+    let both = "client_certificate_file = \"us.pem\"\nclient_key_file = \"us.key\"";
+    check_config("config_certificate_missing", &source(both));
+    check_config("config_ca_missing", &source("ca_file = \"ca.pem\""));
+    check_config("config_agents_missing", &source("agents_file = \"agents\""));
+}
+
+#[test]
+fn a_profile_that_cannot_work_is_refused() {
+    let over = |keys: &str| {
+        let profile = format!("profile = {{ extends = \"etcd\", {keys} }}");
+        format!("data_dir = \"d\"\n{}", SOURCE.replace("profile = \"etcd\"", &profile))
+    };
+    check_config("profile_unknown_key", &over("frmaes = {}"));
+    let path = "snapshot = { request = { path = \"/v3/{{ positon }}\" } }";
+    check_config("profile_template_of_nothing", &over(path));
+    let file = SOURCE.replace("profile = \"etcd\"", "profile = { file = \"mine.toml\" }");
+    check_config("profile_file_missing", &format!("data_dir = \"d\"\n{file}"));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod check;
 mod config_errors;
+mod configuration;
 mod data;
 mod export;
 mod fixture;

@@ -1,0 +1,138 @@
+//! docs/reference/configuration.md against the program: every key that it knows, no other, and each
+//! default.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use unbroken::config::{Config, ConfigError, parse};
+
+const SOURCE: &str = "data_dir = \"d\"\n[[source]]\nname = \"a\"\nprofile = \"etcd\"\n\
+                      api = \"https://a.example\"\nstream = \"wss://a.example\"\n";
+
+/// Each heading whose first table lists keys, and a configuration that ends where such a key may
+/// stand.
+fn sections() -> [(&'static str, String); 8] {
+    let source = |more: &str| format!("{SOURCE}{more}");
+    [
+        ("The file", "data_dir = \"d\"\n".to_owned()),
+        ("`[journal]`", "data_dir = \"d\"\n[journal]\n".to_owned()),
+        ("`[log]`", "data_dir = \"d\"\n[log]\n".to_owned()),
+        ("`[[source]]`", source("")),
+        ("Proxies", source("[source.proxy]\nurl = \"http://p.example\"\n")),
+        ("`[source.fields]`", source("[source.fields]\n")),
+        ("`[source.timing]`", source("[source.timing]\n")),
+        ("`[source.limits]`", source("[source.limits]\n")),
+    ]
+}
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    parse(Path::new("/unbroken.toml"), text)
+}
+
+/// What the program says is known where `text` ends.
+fn known(text: &str) -> BTreeSet<String> {
+    match read(&format!("{text}no_such_key = 1\n")) {
+        Err(ConfigError::UnknownKey { known, .. }) => known.into_iter().collect(),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn document() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/configuration.md");
+    fs::read_to_string(path).expect("the document")
+}
+
+/// The rows of the tables below a heading, as cells.
+fn rows<'a>(document: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let begin = format!("\n## {heading}\n");
+    let at = document.find(&begin).unwrap_or_else(|| panic!("no heading {heading}"));
+    let section = &document[at + begin.len()..];
+    let section = &section[..section.find("\n## ").unwrap_or(section.len())];
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.split('|').map(str::trim).collect()).collect()
+}
+
+/// What stands in code marks.
+fn marked(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split('`').skip(1).step_by(2).map(ToOwned::to_owned)
+}
+
+fn named(document: &str, heading: &str) -> BTreeSet<String> {
+    rows(document, heading)
+        .into_iter()
+        .flat_map(|cells| marked(cells[1]).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn every_key_is_documented_and_no_other() {
+    let document = document();
+    for (heading, text) in sections() {
+        let mut known = known(&text);
+        if heading == "`[source.timing]`" {
+            // Read before the other keys are.
+            known.insert("preset".to_owned());
+        }
+        assert_eq!(known, named(&document, heading), "{heading}");
+    }
+}
+
+#[test]
+fn every_grant_and_its_keys_are_documented() {
+    let document = document();
+    let all = rows(&document, "`[source.auth]`");
+    let (grants, keys): (Vec<_>, Vec<_>) = all.into_iter().partition(|cells| cells.len() == 4);
+    // The heading of the first column is in code marks too: it is a key.
+    let grants: Vec<_> = grants.into_iter().filter(|cells| cells[1] != "`grant`").collect();
+    let mut used = BTreeSet::new();
+    for cells in &grants {
+        let grant = marked(cells[1]).next().expect("its name");
+        let known = known(&format!("{SOURCE}[source.auth]\ngrant = \"{grant}\"\n"));
+        let listed: BTreeSet<String> = marked(cells[2]).collect();
+        assert_eq!(known, listed, "{grant}");
+        used.extend(listed);
+    }
+    assert_eq!(grants.len(), 4);
+    let explained: BTreeSet<String> =
+        keys.iter().flat_map(|cells| marked(cells[1]).collect::<Vec<_>>()).collect();
+    assert_eq!(used, explained);
+    let other = read(&format!("{SOURCE}[source.auth]\ngrant = \"other\"\n")).expect_err("no grant");
+    for cells in &grants {
+        let grant = marked(cells[1]).next().expect("its name");
+        assert!(other.to_string().contains(&grant), "{other}");
+    }
+}
+
+#[test]
+fn every_kind_of_secret_is_documented() {
+    let text = format!("{SOURCE}[source.auth]\ngrant = \"token\"\n[source.auth.token]\n");
+    assert_eq!(known(&text), named(&document(), "Secrets"));
+}
+
+#[test]
+fn every_default_is_the_one_that_is_taken() {
+    let document = document();
+    let without = format!("{:?}", read(SOURCE).expect("it is right"));
+    let mut count = 0;
+    for (heading, text) in sections() {
+        for cells in rows(&document, heading) {
+            let Some(default) = cells[3].strip_prefix('`').and_then(|cell| cell.strip_suffix('`'))
+            else {
+                continue;
+            };
+            let key = marked(cells[1]).next().expect("its name");
+            let text = match text.starts_with(SOURCE) {
+                true => format!("{text}{key} = {default}\n"),
+                // Sections of the file itself come before the sources.
+                false => {
+                    format!("{text}{key} = {default}\n{}", SOURCE.replace("data_dir = \"d\"\n", ""))
+                }
+            };
+            let with = read(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(format!("{with:?}"), without, "{key}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count} defaults were compared");
+}
