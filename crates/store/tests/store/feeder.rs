@@ -12,6 +12,7 @@ use crate::world::{Draw, MemoryLog, assert_equals_fold, change, record};
 const TIMING: FeederTiming = FeederTiming {
     feed_interval: Duration::from_millis(5),
     sync_interval: Duration::from_millis(1),
+    rest: 0,
 };
 
 #[test]
@@ -20,9 +21,11 @@ fn what_the_log_holds_at_the_stop_is_in_the_store() {
     let path = dir.path().join("store.sqlite");
     let log = MemoryLog::new("journal-1");
     let mut draw = Draw::new(31);
-    for round in 0..3 {
+    // However long it would rest, a stop ends that.
+    for (round, rest) in [0, 3, u32::MAX].into_iter().enumerate() {
         let store = open_or_build(&path, &log).unwrap();
-        let feeder = Feeder::start(store, log.clone(), TIMING).unwrap();
+        let timing = FeederTiming { rest, ..TIMING };
+        let feeder = Feeder::start(store, log.clone(), timing).unwrap();
         for _ in 0..40 {
             let (records, marks) = draw.batch();
             log.append(records, marks);

@@ -12,7 +12,6 @@ mod error;
 mod handle;
 mod observe;
 mod opened;
-mod priority;
 mod run;
 mod sink;
 mod start;

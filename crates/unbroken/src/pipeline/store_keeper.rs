@@ -12,7 +12,6 @@ use unbroken_journal::Consumers;
 use unbroken_store::{Feeder, FeederTiming, StoreError, open_or_build};
 
 use super::error::PipelineError;
-use super::priority::step_back;
 use crate::board::Board;
 use crate::feed::JournalLog;
 use crate::policy::{Fault, of_fault};
@@ -22,6 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// First and longest delay before the store is opened again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// A quarter of the time for the store while the log has more for it.
+const REST_ON_ONE_CORE: u32 = 3;
 
 /// The store's name among the journal's consumers.
 const CONSUMER: &str = "store";
@@ -65,9 +67,15 @@ impl StoreKeeper {
     }
 }
 
+/// On one core the store takes a part of it, and the log has the rest: what is not durable yet can
+/// be lost, what is not in the store yet cannot. With more cores each has its own.
+fn timing() -> FeederTiming {
+    let is_alone = thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    FeederTiming { rest: if is_alone { REST_ON_ONE_CORE } else { 0 }, ..FeederTiming::default() }
+}
+
 impl Keeping {
     fn run(self) {
-        step_back();
         let mut delay = RETRY.0;
         loop {
             match self.keep() {
@@ -90,7 +98,7 @@ impl Keeping {
         let store = open_or_build(&self.path, &self.log)?;
         let offset = store.checkpoint().next_offset;
         info!(offset, "store opened");
-        let feeder = Feeder::start(store, self.log.clone(), FeederTiming::default())?;
+        let feeder = Feeder::start(store, self.log.clone(), timing())?;
         loop {
             self.note(&feeder);
             if feeder.has_failed() {
