@@ -40,6 +40,11 @@ impl Ahead {
         self.0.last().map(|(position, _, _)| *position)
     }
 
+    /// The highest position for which this holds.
+    pub fn last_where(&self, holds: impl Fn(&Position) -> bool) -> Option<Position> {
+        self.0.iter().rev().map(|(position, _, _)| *position).find(holds)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -219,6 +219,10 @@ pub struct Decoded {
 /// One thing that a frame contained.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Item {
+    /// More events of the frame's last position may follow in the next frame, although
+    /// `position_whole_in_frame` is declared: the vendor has split what would have been too large.
+    /// An identity counts within one frame, so each part must name a key once.
+    More,
     /// An event.
     Event(Event),
     /// The subscription is confirmed; events begin after `position`.

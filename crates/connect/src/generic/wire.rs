@@ -34,6 +34,7 @@ pub(crate) struct Wire {
     closing: Option<(Slot, u32)>,
     numbers: Numbers,
     bookmark: Option<Slot>,
+    more: Option<Condition>,
 }
 
 #[derive(Clone, Debug)]
@@ -126,6 +127,7 @@ impl Wire {
             covered: add(&mut frame, profile.coverage.keys.as_ref())?,
             refused: add(&mut frame, profile.coverage.refused.as_ref())?,
             heartbeat: add(&mut frame, profile.heartbeat.position.as_ref())?,
+            more: profile.more.as_ref().map(|r| Condition::new(&mut frame, r)).transpose()?,
             frame,
             kinds,
             items,
@@ -190,6 +192,8 @@ impl Wire {
         }
         if matches!(kind, Some(FrameKind::Event | FrameKind::Deletion | FrameKind::Heartbeat)) {
             decoded.items.extend(self.said(self.bookmark, &found));
+            let is_split = self.more.as_ref().is_some_and(|more| more.holds(&found));
+            decoded.items.extend(is_split.then_some(Item::More));
         }
         decoded
     }

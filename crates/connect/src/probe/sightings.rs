@@ -203,7 +203,7 @@ impl Sightings {
                     self.poison += 1;
                     self.poison_reason.get_or_insert_with(|| reason.clone());
                 }
-                Item::Bookmark { .. } | Item::Refusal(_) | Item::Closing { .. } => {}
+                Item::More | Item::Bookmark { .. } | Item::Refusal(_) | Item::Closing { .. } => {}
             }
         }
     }

@@ -24,6 +24,9 @@ impl Stream {
         }
         let Decoded { subscription, epoch, items } = decoded;
         let mut ordinals = Ordinals::default();
+        if !cx.caps().position_unique {
+            self.note_frame_end(conn, subscription.as_ref(), &items);
+        }
         for item in items {
             if !self.has_conn(conn) {
                 return;
@@ -40,6 +43,7 @@ impl Stream {
                     let event = Parked { event, ordinal, received_at: cx.now.wall, conn };
                     self.handle_event(cx, conn, subscription.as_ref(), epoch.as_ref(), event);
                 }
+                Item::More => {}
                 Item::Dark { keys } => self.handle_dark(cx, conn, keys),
                 Item::Heartbeat { position } => {
                     self.handle_heartbeat(cx, conn, subscription.as_ref(), position);
@@ -60,6 +64,19 @@ impl Stream {
             self.settle_frame(cx);
         }
         self.check_join(cx);
+    }
+
+    /// Up to where a frame of ours goes, and whether what it ends with may go on in the next one.
+    fn note_frame_end(&mut self, conn: ConnId, subscription: Option<&Label>, items: &[Item]) {
+        let Some(link) = self.link_mut(conn) else { return };
+        let last = items.iter().filter_map(|item| match item {
+            Item::Event(event) => event.sequence,
+            _ => None,
+        });
+        let is_ours = link.subscription.is_none() || link.subscription.as_ref() == subscription;
+        if let Some(last) = last.max().filter(|_| is_ours) {
+            link.frame_end = Some((last, items.contains(&Item::More)));
+        }
     }
 
     /// Something came on the first socket: it is alive.
@@ -491,8 +508,14 @@ impl Stream {
     pub(super) fn settle_frame(&mut self, cx: &mut Cx<'_>) {
         let caps = cx.caps();
         if !caps.position_unique && caps.position_whole_in_frame {
-            let whole = self.seen.ahead.last();
-            if let Some(whole) = whole {
+            // Only what this socket has brought to its end: a part of a position may be held from
+            // an earlier one, or from an earlier life. Of a frame that was split, what it ends
+            // with is not whole.
+            let end = self.link.as_ref().and_then(|link| link.frame_end);
+            let is_whole = |at: &Position| {
+                end.is_some_and(|(end, split)| at.sequence < end || at.sequence == end && !split)
+            };
+            if let Some(whole) = self.seen.ahead.last_where(is_whole) {
                 self.seen.advance(whole);
             }
         }

@@ -69,6 +69,9 @@ pub(super) struct Link {
     pub(super) poisoned_at: Option<Millis>,
     /// The same moment by the wall clock.
     pub(super) poisoned_wall: Option<UnixMicros>,
+    /// The last position of its last frame with events, and whether the frame was split: then what
+    /// it ends with may go on in the next one.
+    pub(super) frame_end: Option<(u64, bool)>,
     /// We do not read it at the moment.
     pub(super) paused: bool,
     /// A planned close was announced, or the token or the keys have changed.
@@ -150,6 +153,7 @@ impl Link {
             fruitful: false,
             poisoned_at: None,
             poisoned_wall: None,
+            frame_end: None,
             paused: false,
             leaving: false,
             settled: false,

@@ -22,6 +22,9 @@ pub struct FramesProfile {
     /// Pointer to the opaque position of a frame as a whole, behind all of its events: for vendors
     /// whose events have none of their own (capability `position = "opaque"`).
     pub bookmark: Option<String>,
+    /// Holds for a frame whose last position may go on in the next frame (capability
+    /// `position_whole_in_frame` all the same): the vendor splits what would be too large.
+    pub more: Option<Rule>,
     /// What a confirmation says of the keys that the subscription covers.
     #[serde(default)]
     pub coverage: CoverageFields,
