@@ -114,7 +114,7 @@ fn spawn(dir: &Path, port: u16, peer_port: u16) -> Child {
         // It is never cut off from power here, and so can be as quick as memory.
         .args(["--initial-cluster", &format!("default={peer_url}"), "--unsafe-no-fsync"])
         // For transactions whose records take a while to be written.
-        .args(["--max-request-bytes", "16777216"])
+        .args(["--max-request-bytes", "4194304"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();

@@ -109,3 +109,30 @@ async fn a_compaction_of_what_is_already_held_loses_nothing() {
     assert_eq!(recorded.assert_complete(&writer.changes), 0);
     assert_eq!(state(&service.data_dir()), etcd.state(PREFIX));
 }
+
+/// What was missed is more than one frame may hold, and its last transaction alone is more than
+/// etcd puts into one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catching_up_that_is_larger_than_any_frame_loses_nothing() {
+    let etcd = Etcd::start();
+    let mut writer = Writer::new(etcd.port);
+    let mut proxy = watched_path(etcd.port);
+    let mut service = Service::start(proxy.address().port(), PREFIX);
+    service.until_live().await;
+    writer.put("teams/a", b"1").await;
+    service.until_durable(writer.revision()).await;
+    proxy.take_down().await.unwrap();
+    let value = vec![b'x'; 1 << 20];
+    for _ in 0..5 {
+        let keys = ["teams/a", "teams/b", "teams/c"];
+        writer.transact(&keys.map(|key| Write::Put(key, &value))).await;
+    }
+    proxy.set_door(Door::Open).await.unwrap();
+    service.until_durable(writer.revision()).await;
+    assert_eq!(service.stop().await.code(), Some(0), "{}", service.log());
+
+    let recorded = Recorded::read(&service.data_dir());
+    assert!(recorded.losses().is_empty(), "{:#?}", recorded.ledger);
+    assert_eq!(recorded.assert_complete(&writer.changes), 0, "{:#?}", recorded.ledger);
+    assert_eq!(state(&service.data_dir()), etcd.state(PREFIX));
+}
