@@ -88,8 +88,8 @@ pub enum Fault {
     /// and what no audit can see counts as undetectable.
     DroppedFrames,
     /// After a cut with history purged, tokens are given without the baseline's scope, so that the
-    /// baseline is refused (403 `insufficient_scope`). A moment later the scope is granted again: to
-    /// new tokens, those already given stay as they are. Any numbering.
+    /// baseline is refused (403 `insufficient_scope`). A moment later the scope is granted again:
+    /// to new tokens, those already given stay as they are. Any numbering.
     MissingScope,
     /// After a cut the token is over, and the next request for one is answered with 429 and
     /// `Retry-After: 1`, like all that come before that second is over. Any numbering.
