@@ -10,7 +10,7 @@ use unbroken_core::connector::{
     Capabilities, Class, Connector, Decoded, Failure, Page, SnapshotBody, SnapshotKind,
 };
 use unbroken_core::ids::{Key, Label, StreamId};
-use unbroken_core::machine::{Config, Fetch, Message, Start, Timing};
+use unbroken_core::machine::{Budget, Config, Fetch, Message, Start, Timing};
 
 use crate::auth::{AuthError, Authorizer, Granted};
 use crate::config::{FieldsError, KeysError, Limits, SourceConfig, StartError, read_keys};
@@ -152,6 +152,7 @@ pub struct Source {
     http: Http,
     timing: Timing,
     start: Start,
+    budget: Budget,
     limits: Limits,
     keys: Arc<Keys>,
     tally: Arc<Tally>,
@@ -247,7 +248,8 @@ impl Source {
         });
         Ok(Self {
             stream: StreamId::new(format!("{name}/{}", connector.stream_name())),
-            timing: config.timing.0,
+            budget: config.budget.over(config.timing.budget),
+            timing: config.timing.timing,
             start,
             limits: config.limits,
             name,
@@ -285,6 +287,7 @@ impl Source {
             capabilities: self.connector.capabilities().clone(),
             timing: self.timing.clone(),
             start: self.start.clone(),
+            budget: self.budget,
             seed,
         }
     }

@@ -21,6 +21,7 @@ fn small(mut rules: Rules) -> Rules {
     rules.timing.ping_ms = 36_000_000;
     rules.timing.snapshot_unit_items = 1;
     rules.timing.snapshot_tries_max = 2;
+    rules.budget = unbroken_core::machine::Budget::unlimited();
     rules
 }
 

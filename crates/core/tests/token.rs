@@ -167,3 +167,50 @@ fn an_answer_to_a_request_that_is_no_longer_awaited_is_ignored() {
     world.break_sock(conn);
     assert!(world.authorizing.is_empty(), "the token held is the one that was asked for");
 }
+
+#[test]
+fn a_renewal_that_was_refused_is_tried_again_while_the_token_lives() {
+    let mut world = live();
+    while world.authorizing.is_empty() {
+        world.settle();
+        world.tick();
+    }
+    let version = world.authorizing.pop().unwrap();
+    let class = Class::Retry { after_ms: Some(4_000) };
+    let failure = Failure { class, code: Some(503), what: Label::from("503") };
+    let refused_at = world.now;
+    world.give(Input::TokenRefused { version, failure });
+    assert!(world.is_live(), "the present token is as good as before");
+    while world.authorizing.is_empty() {
+        world.settle();
+        world.tick();
+    }
+    assert!(world.now >= refused_at + 4_000, "Retry-After is obeyed");
+    assert!(world.now < Millis(LIFE_MS), "not only when the token has expired");
+    grant(&mut world);
+    assert!(world.is_live());
+}
+
+#[test]
+fn a_token_endpoint_that_is_down_is_asked_no_more_than_the_budget_allows() {
+    let mut rules = contiguous();
+    rules.caps.token_needed = true;
+    rules.timing.backoff_ms = 0;
+    rules.timing.backoff_ms_max = 0;
+    rules.budget.requests_burst = 3;
+    rules.budget.requests_per_minute = 6;
+    let mut world = World::new(rules);
+    let mut asked = Vec::new();
+    while world.now < Millis(60_000) {
+        match world.authorizing.pop() {
+            Some(version) => {
+                asked.push(world.now);
+                let class = Class::Retry { after_ms: None };
+                let failure = Failure { class, code: Some(503), what: Label::from("503") };
+                world.give(Input::TokenRefused { version, failure });
+            }
+            None => world.tick(),
+        }
+    }
+    assert!((4..=9).contains(&asked.len()), "{asked:?}");
+}

@@ -2,7 +2,7 @@
 
 use unbroken_core::connector::Class;
 use unbroken_core::directive::Act;
-use unbroken_core::machine::{Blocked, Halt, Phase, Proof, Rung};
+use unbroken_core::machine::{Allowance, Blocked, Halt, Phase, Proof, Rung};
 use unbroken_core::record::{Closer, Effect, GapCause, GapOutcome, Origin, Turn, Witness};
 
 macro_rules! words {
@@ -54,6 +54,11 @@ listed_words! {
         Unproven => "unproven",
         Unrecoverable => "unrecoverable",
         Drift => "drift",
+    }
+    /// What a budget is of.
+    allowance(Allowance), ALLOWANCES {
+        Handshakes => "handshakes",
+        Requests => "requests",
     }
 }
 

@@ -1,5 +1,6 @@
 //! One `[[source]]` of a configuration, as the user writes it.
 
+mod budget_choice;
 mod fields;
 mod keys;
 mod limits;
@@ -9,6 +10,7 @@ mod source_config;
 mod start_choice;
 mod timing_choice;
 
+pub use budget_choice::BudgetChoice;
 pub use fields::{FieldsConfig, FieldsError};
 pub use keys::{KeysError, read_keys};
 pub use limits::Limits;

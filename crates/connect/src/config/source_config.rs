@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::auth::AuthConfig;
+use crate::config::budget_choice::BudgetChoice;
 use crate::config::fields::FieldsConfig;
 use crate::config::limits::Limits;
 use crate::config::profile_choice::ProfileChoice;
@@ -83,6 +84,9 @@ pub struct SourceConfig {
     /// Delays.
     #[serde(default)]
     pub timing: TimingChoice,
+    /// How often the vendor may be asked.
+    #[serde(default)]
+    pub budget: BudgetChoice,
     /// Bounds in bytes.
     #[serde(default)]
     pub limits: Limits,

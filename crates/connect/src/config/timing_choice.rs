@@ -3,13 +3,19 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use toml::{Table, Value};
-use unbroken_core::machine::Timing;
+use unbroken_core::machine::{Budget, Timing};
 
 use crate::generic::merge;
 
-/// `timing = "production"`, `"demo"`, or a table with `preset` and single delays.
+/// `timing = "production"`, `"demo"`, or a table with `preset` and single delays. A preset brings a
+/// budget with it: who recovers faster asks more often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TimingChoice(pub Timing);
+pub struct TimingChoice {
+    /// The delays.
+    pub timing: Timing,
+    /// The preset's budget.
+    pub budget: Budget,
+}
 
 impl<'de> Deserialize<'de> for TimingChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -22,14 +28,15 @@ impl<'de> Deserialize<'de> for TimingChoice {
             },
             _ => return Err(D::Error::custom("timing is a preset's name or a table")),
         };
-        let base = match preset.as_str() {
-            "production" => Timing::default(),
-            "demo" => Timing::demo(),
+        let (base, budget) = match preset.as_str() {
+            "production" => (Timing::default(), Budget::default()),
+            "demo" => (Timing::demo(), Budget::demo()),
             other => return Err(D::Error::unknown_variant(other, &["production", "demo"])),
         };
         let mut table = Table::try_from(base).map_err(D::Error::custom)?;
         merge(&mut table, over);
-        table.try_into().map(Self).map_err(D::Error::custom)
+        let timing = table.try_into().map_err(D::Error::custom)?;
+        Ok(Self { timing, budget })
     }
 }
 
@@ -47,9 +54,10 @@ mod tests {
     fn single_delays_are_laid_over_a_preset() {
         let text = "[timing]\npreset = \"demo\"\nidle_ms = 7";
         let holder: Holder = toml::from_str(text).unwrap();
-        assert_eq!(holder.timing.0, Timing { idle_ms: 7, ..Timing::demo() });
+        assert_eq!(holder.timing.timing, Timing { idle_ms: 7, ..Timing::demo() });
+        assert_eq!(holder.timing.budget, Budget::demo());
         let holder: Holder = toml::from_str("timing = \"production\"").unwrap();
-        assert_eq!(holder.timing.0, Timing::default());
+        assert_eq!(holder.timing, TimingChoice::default());
     }
 
     #[test]

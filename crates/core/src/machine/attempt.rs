@@ -4,6 +4,7 @@ use crate::bookmark::After;
 use crate::connector::{Ack, Class, Failure};
 use crate::fold::Anchor;
 use crate::ids::{ConnId, Label, TokenVersion};
+use crate::machine::budget::{Allowance, Purse, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::number::is_opaque;
@@ -15,6 +16,7 @@ use crate::machine::timer::{Timer, TimerTable};
 use crate::machine::token::{Token, Verdict};
 use crate::machine::{Blocked, CloseHow, Message, Output, Phase, Report, Rung};
 use crate::record::{Closer, GapCause, Turn};
+use crate::time::Millis;
 
 /// HTTP status: the token is good, but not for this.
 const FORBIDDEN: u16 = 403;
@@ -22,6 +24,20 @@ const FORBIDDEN: u16 = 403;
 /// Refusals of a snapshot's own tag are remembered over this many outages before it is probed
 /// again: the vendor may have been mended, and the probe costs two round trips.
 const REBASE_PROBE_OUTAGES: u8 = 8;
+
+/// What a step begins with, and when the budget has room for it, if that is not now.
+fn over_budget(cx: &Cx<'_>, step: &Step) -> Option<(Allowance, Millis)> {
+    let reads = matches!(step, Step::ReadHead | Step::Rebase);
+    let needs: &[Allowance] = match step {
+        Step::NoWay => &[],
+        // What is read must not grow old while a handshake waits.
+        _ if reads => &[Allowance::Requests, Allowance::Handshakes],
+        _ => &[Allowance::Handshakes],
+    };
+    let ready_at = |allowance: &Allowance| cx.ready_at(*allowance, Urgency::Recovery);
+    let last = needs.iter().map(|allowance| (*allowance, ready_at(allowance)));
+    last.max_by_key(|(_, at)| *at).filter(|(_, at)| *at > cx.now.at)
+}
 
 impl Stream {
     /// Begins an attempt at the highest rung that is left.
@@ -37,11 +53,21 @@ impl Stream {
             let (until, why) = (cx.now.at, Label::from("the journal"));
             return self.set_phase(cx, Phase::Waiting { until, why });
         }
+        let step = self.plan(cx.caps());
+        if let Some((allowance, until)) = over_budget(cx, &step) {
+            return self.wait_for_budget(cx, allowance, until);
+        }
         let token = match self.token(cx) {
             Ok(token) => token,
-            Err(()) => return self.set_phase(cx, Phase::Authorizing),
+            Err(()) if cx.shared.token.asking().is_some() => {
+                return self.set_phase(cx, Phase::Authorizing);
+            }
+            Err(()) => {
+                let until = cx.token_ready_at();
+                return self.wait_for_budget(cx, Allowance::Requests, until);
+            }
         };
-        match self.plan(cx.caps()) {
+        match step {
             Step::ReadHead => self.begin_run(cx, Purpose::Head, token),
             Step::Resume { asked, anchor } => {
                 self.open(cx, Rung::Resume, Some(asked), anchor, token);
@@ -51,6 +77,20 @@ impl Stream {
             Step::Overlap => self.open(cx, Rung::Overlap, None, None, token),
             Step::NoWay => self.block(cx, Blocked::NoWay),
         }
+    }
+
+    /// The budget has no room for an attempt: a state that everybody can see, until it has.
+    fn wait_for_budget(&mut self, cx: &mut Cx<'_>, allowance: Allowance, until: Millis) {
+        self.drop_attempt();
+        let spread_ms = Purse::interval_ms(cx.budget(), allowance);
+        let until = until + cx.shared.jitter.up_to(spread_ms);
+        self.report_over_budget(cx, allowance, until);
+        self.timers.set(Timer::Retry, until);
+        self.set_phase(cx, Phase::Waiting { until, why: Label::from(allowance.as_str()) });
+    }
+
+    pub(super) fn report_over_budget(&self, cx: &mut Cx<'_>, allowance: Allowance, until: Millis) {
+        cx.report(Report::OverBudget { stream: self.id.clone(), allowance, until });
     }
 
     /// A refusal was of the position held then. If the last attempt has brought events, from
@@ -135,6 +175,11 @@ impl Stream {
         anchor: Option<Anchor>,
         token: Option<TokenVersion>,
     ) {
+        let ready_at = cx.ready_at(Allowance::Handshakes, Urgency::Recovery);
+        if ready_at > cx.now.at {
+            return self.wait_for_budget(cx, Allowance::Handshakes, ready_at);
+        }
+        cx.spend(Allowance::Handshakes);
         let conn = cx.next_conn();
         let prepared = self.prepared.as_ref().and_then(|p| p.collected.bookmark.clone());
         let after = match prepared.filter(|_| rung == Rung::Rebase && is_opaque(cx)) {
@@ -278,7 +323,10 @@ impl Stream {
             }
             Class::Fatal => return self.block(cx, Blocked::Fatal { failure }),
             Class::Closing => self.backoff(cx, None),
-            Class::Retry { after_ms } => self.backoff(cx, after_ms),
+            Class::Retry { after_ms } => {
+                cx.hold(Allowance::Handshakes, after_ms);
+                self.backoff(cx, after_ms)
+            }
         };
         self.wait(cx, delay_ms, failure.what);
     }
@@ -295,16 +343,18 @@ impl Stream {
         }
     }
 
-    /// The next delay; the first attempt after a stable Live is immediate.
+    /// The next delay; the first attempt after a stable Live is immediate. Whom the vendor told
+    /// when to come again (`Retry-After`) comes no earlier, and not together with all the others
+    /// whom it told the same.
     fn backoff(&mut self, cx: &mut Cx<'_>, after_ms: Option<u64>) -> u64 {
         let attempt = self.outage.attempts;
         self.outage.attempts += 1;
         let (first_ms, max_ms) = (cx.timing().backoff_ms, cx.timing().backoff_ms_max);
-        let delay_ms = match attempt {
-            0 => 0,
-            n => cx.shared.jitter.delay_ms(n - 1, first_ms, max_ms),
-        };
-        delay_ms.max(after_ms.unwrap_or(0))
+        if attempt == 0 && after_ms.is_none() {
+            return 0;
+        }
+        let delay_ms = cx.shared.jitter.delay_ms(attempt.saturating_sub(1), first_ms, max_ms);
+        after_ms.unwrap_or(0) + delay_ms
     }
 
     pub(super) fn wait(&mut self, cx: &mut Cx<'_>, delay_ms: u64, why: Label) {

@@ -6,14 +6,17 @@ use std::collections::VecDeque;
 use crate::backoff::Jitter;
 use crate::connector::Capabilities;
 use crate::ids::{AppendId, ConnId, RequestId};
+use crate::machine::budget::{Allowance, Purse, Urgency};
 use crate::machine::mutant::Mutant;
 use crate::machine::token::Token;
-use crate::machine::{Config, Now, Output, Report, Timing};
+use crate::machine::{Budget, Config, Now, Output, Report, Timing};
+use crate::time::Millis;
 
 /// What the streams of one source share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shared {
     pub(super) token: Token,
+    pub(super) purse: Purse,
     pub(super) jitter: Jitter,
     pub(super) last_append: AppendId,
     pub(super) appended: AppendId,
@@ -30,6 +33,7 @@ impl Shared {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             token: Token::default(),
+            purse: Purse::default(),
             jitter: Jitter::new(seed),
             last_append: AppendId(0),
             appended: AppendId(0),
@@ -57,6 +61,32 @@ impl Cx<'_> {
 
     pub(super) fn timing(&self) -> &Timing {
         &self.config.timing
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.config.budget
+    }
+
+    /// The earliest moment at which the vendor may be asked; now, if that has passed.
+    pub(super) fn ready_at(&self, allowance: Allowance, urgency: Urgency) -> Millis {
+        self.shared.purse.ready_at(self.budget(), allowance, urgency).max(self.now.at)
+    }
+
+    /// The earliest moment at which an access token may be asked for; now, if that has passed.
+    pub(super) fn token_ready_at(&self) -> Millis {
+        self.shared.purse.token_ready_at(self.budget()).max(self.now.at)
+    }
+
+    /// The vendor is asked now.
+    pub(super) fn spend(&mut self, allowance: Allowance) {
+        self.shared.purse.take(&self.config.budget, allowance, self.now.at);
+    }
+
+    /// The vendor said when to come again.
+    pub(super) fn hold(&mut self, allowance: Allowance, after_ms: Option<u64>) {
+        if let Some(after_ms) = after_ms {
+            self.shared.purse.hold(allowance, self.now.at + after_ms);
+        }
     }
 
     /// Whether a guard was taken out on purpose: never, outside the proof build.

@@ -3,8 +3,9 @@
 //! The second one's events are held until the first has passed the join: the place where both
 //! overlap. Never is the first closed merely because the second was confirmed.
 
-use crate::connector::{Connections, Failure, Numbering, Replay};
+use crate::connector::{Class, Connections, Failure, Numbering, Replay};
 use crate::ids::{ConnId, Label};
+use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::stream::Stream;
@@ -33,7 +34,13 @@ impl Stream {
         if cx.caps().connections != Connections::Many {
             return;
         }
+        let ready_at = cx.ready_at(Allowance::Handshakes, Urgency::Recovery);
+        if ready_at > cx.now.at {
+            self.report_over_budget(cx, Allowance::Handshakes, ready_at);
+            return self.timers.set(Timer::Handover, ready_at);
+        }
         let Ok(token) = self.token(cx) else { return };
+        cx.spend(Allowance::Handshakes);
         let replays = cx.caps().replay == Replay::FromPosition
             && cx.caps().position != Numbering::None
             && cx.caps().tells_numberings();
@@ -69,7 +76,7 @@ impl Stream {
     }
 
     fn drop_spare_as(&mut self, cx: &mut Cx<'_>, what: &str) {
-        let class = crate::connector::Class::Retry { after_ms: None };
+        let class = Class::Retry { after_ms: None };
         let failure = Failure { class, code: None, what: Label::from(what) };
         self.drop_spare(cx, Some(CloseHow::Polite), failure);
     }
@@ -82,6 +89,9 @@ impl Stream {
         failure: Failure,
     ) {
         let Some(spare) = self.spare.take() else { return };
+        if let Class::Retry { after_ms } = failure.class {
+            cx.hold(Allowance::Handshakes, after_ms);
+        }
         if let Some(how) = close {
             self.close(cx, spare.conn, how, failure.what.as_str());
         }

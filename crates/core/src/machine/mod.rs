@@ -16,6 +16,7 @@
 mod attempt;
 mod audit;
 mod beginning;
+mod budget;
 mod context;
 mod handover;
 mod input;
@@ -43,6 +44,7 @@ mod token;
 mod wake;
 
 pub use beginning::{Start, Unsuited};
+pub use budget::{Allowance, Budget};
 pub use input::{Input, Now};
 #[cfg(feature = "proof")]
 pub use mutant::Mutant;
@@ -71,6 +73,8 @@ pub struct Config {
     pub timing: Timing,
     /// How its streams begin.
     pub start: Start,
+    /// How often the vendor may be asked.
+    pub budget: Budget,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -142,7 +146,7 @@ impl Machine {
                 }
             }
             (Life::Running, Input::TokenRefused { version, failure }) => {
-                if Token::handle_refused(cx, version).is_some() {
+                if Token::handle_refused(cx, version, &failure) {
                     self.streams.iter_mut().for_each(|s| s.handle_token_refused(cx, &failure));
                 }
             }
@@ -220,8 +224,8 @@ fn wake_token(cx: &mut Cx<'_>, streams: &mut [Stream]) {
         let lapsed = cx.shared.token.asking().filter(|_| timer == Timer::Token);
         match lapsed {
             Some(version) => {
-                if Token::handle_refused(cx, version).is_some() {
-                    let failure = wake::late("the token request took too long");
+                let failure = wake::late("the token request took too long");
+                if Token::handle_refused(cx, version, &failure) {
                     streams.iter_mut().for_each(|s| s.handle_token_refused(cx, &failure));
                 }
             }

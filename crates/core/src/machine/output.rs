@@ -3,6 +3,7 @@
 use crate::bookmark::After;
 use crate::connector::Failure;
 use crate::ids::{ConnId, GapId, Key, Label, RequestId, SnapshotId, StreamId, TokenVersion};
+use crate::machine::budget::Allowance;
 use crate::machine::timer::Timer;
 use crate::position::Position;
 use crate::record::{Append, GapCause, GapOutcome, Witness};
@@ -303,6 +304,16 @@ pub enum Report {
         stream: StreamId,
         /// How many since the last report.
         count: u64,
+    },
+    /// The vendor is not asked yet, because the source's budget has no room for it (or the vendor
+    /// said when to come again).
+    OverBudget {
+        /// The stream.
+        stream: StreamId,
+        /// Which budget.
+        allowance: Allowance,
+        /// Until when.
+        until: Millis,
     },
     /// Frames of another subscription were dropped.
     Foreign {

@@ -25,6 +25,7 @@ impl Machine {
         let age = |at: &mut Millis| *at = Millis(to.0.saturating_sub(now.0.saturating_sub(at.0)));
         self.shared.jitter = Jitter::new(0);
         self.shared.token.timers.shift(shift);
+        self.shared.purse.moments_mut().into_iter().for_each(shift);
         let mut requests_in_flight = false;
         for stream in &mut self.streams {
             stream.timers.shift(shift);

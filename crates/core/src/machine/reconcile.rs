@@ -6,6 +6,7 @@ use crate::connector::{
     Class, Coverage, Failure, Numbering, Page, Paging, SnapshotBody, SnapshotKind,
 };
 use crate::ids::{Key, Label, RequestId, TokenVersion};
+use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{NewEpoch, Stage};
 use crate::machine::number::is_opaque;
@@ -46,6 +47,8 @@ pub(super) struct Run {
     /// The position held when the snapshot was asked for.
     held: Option<u64>,
     tries: u32,
+    /// A page that waits for the budget.
+    queued: Option<Fetch>,
     /// All pages are here.
     pub(super) complete: bool,
     /// Events up to the tag were given time to arrive.
@@ -53,6 +56,15 @@ pub(super) struct Run {
     /// Fetched on suspicion, beside the wait for a late event: not to be installed before a clamp
     /// is certain.
     ahead: bool,
+}
+
+impl Purpose {
+    fn urgency(self) -> Urgency {
+        match self {
+            Self::Head | Self::Rebase | Self::Reconcile => Urgency::Recovery,
+            Self::AuditHead | Self::Audit => Urgency::Audit,
+        }
+    }
 }
 
 impl Run {
@@ -72,6 +84,7 @@ impl Run {
             lower,
             held: None,
             tries: 0,
+            queued: None,
             complete: false,
             graced: false,
             ahead: false,
@@ -180,10 +193,17 @@ impl Stream {
         run.collected = Collected::default();
         run.complete = false;
         run.request = None;
+        run.queued = None;
         let at = cx.now.at;
+        let ready_at = cx.ready_at(Allowance::Requests, run.purpose.urgency());
         let token = match token {
-            Ok(token) if not_before <= at => token,
-            Ok(_) => return self.timers.set(Timer::Refetch, not_before),
+            Ok(token) if not_before.max(ready_at) <= at => token,
+            Ok(_) => {
+                if ready_at > at {
+                    self.report_over_budget(cx, Allowance::Requests, ready_at);
+                }
+                return self.timers.set(Timer::Refetch, not_before.max(ready_at));
+            }
             Err(()) => return self.timers.set(Timer::Refetch, at + cx.config.timing.refetch_ms),
         };
         run.begun_at = at;
@@ -210,9 +230,18 @@ impl Stream {
         since.map_or(cx.now.at, |since| since + cx.caps().snapshot_staleness_ms_max)
     }
 
+    /// Asks for a page. A snapshot of more pages than the budget has room for is paced, and none of
+    /// what it has so far is asked for again.
     fn request(&mut self, cx: &mut Cx<'_>, what: Fetch) {
-        let request = cx.next_request();
         let Some(run) = &mut self.run else { return };
+        let ready_at = cx.ready_at(Allowance::Requests, run.purpose.urgency());
+        if ready_at > cx.now.at {
+            run.queued = Some(what);
+            self.report_over_budget(cx, Allowance::Requests, ready_at);
+            return self.timers.set(Timer::Refetch, ready_at);
+        }
+        cx.spend(Allowance::Requests);
+        let request = cx.next_request();
         run.request = Some(request);
         let token = run.token;
         let keys = run.keys.as_ref().map(|keys| keys.iter().cloned().collect());
@@ -275,7 +304,13 @@ impl Stream {
                 self.handle_unauthorized(cx, token, failure);
             }
             Class::Fatal => self.block(cx, Blocked::Fatal { failure }),
-            Class::Retry { after_ms } => self.refetch(cx, failure.what.as_str(), after_ms),
+            Class::Retry { after_ms } => {
+                cx.hold(Allowance::Requests, after_ms);
+                let (first_ms, max_ms) = (cx.timing().refetch_ms, cx.timing().backoff_ms_max);
+                let spread_ms = cx.shared.jitter.delay_ms(run.tries, first_ms, max_ms);
+                let after_ms = after_ms.unwrap_or(0) + spread_ms;
+                self.refetch(cx, failure.what.as_str(), Some(after_ms));
+            }
             Class::Stale { .. } | Class::Closing => self.refetch(cx, failure.what.as_str(), None),
         }
     }
@@ -289,6 +324,7 @@ impl Stream {
         run.tries += 1;
         run.complete = false;
         run.request = None;
+        run.queued = None;
         let (tries, purpose) = (u64::from(run.tries), run.purpose);
         cx.report(Report::SnapshotRefused { stream: self.id.clone(), why: Label::from(why) });
         if tries <= tries_max {
@@ -304,6 +340,9 @@ impl Stream {
     }
 
     pub(super) fn handle_refetch_timer(&mut self, cx: &mut Cx<'_>) {
+        if let Some(what) = self.run.as_mut().and_then(|run| run.queued.take()) {
+            return self.request(cx, what);
+        }
         match &self.run {
             Some(run) if run.complete => self.evaluate(cx),
             Some(run) if run.request.is_none() => self.fetch(cx),

@@ -1,9 +1,10 @@
 //! The access token: versioned, one request at a time, renewed before it expires.
 
-use crate::connector::Failure;
+use crate::connector::{Class, Failure};
 use crate::ids::TokenVersion;
 use crate::machine::Output;
-use crate::machine::context::Cx;
+use crate::machine::budget::Allowance;
+use crate::machine::context::{Cx, Shared};
 use crate::machine::timer::{Timer, TimerTable};
 use crate::time::Millis;
 
@@ -48,11 +49,16 @@ impl Token {
         None
     }
 
-    /// Asks for the next version, unless it is being asked for.
+    /// Asks for the next version, unless it is being asked for; when the budget has room for it.
     pub(super) fn ask(cx: &mut Cx<'_>) {
         if cx.shared.token.asking.is_some() {
             return;
         }
+        let ready_at = cx.token_ready_at();
+        if ready_at > cx.now.at {
+            return cx.shared.token.timers.set(Timer::Renew, ready_at);
+        }
+        cx.spend(Allowance::Requests);
         let deadline = cx.now.at + cx.timing().token_ms;
         let token = &mut cx.shared.token;
         token.last = token.last.next();
@@ -90,17 +96,39 @@ impl Token {
         true
     }
 
-    /// Takes a refusal (or a lapse) of a token request. `None` if it is not the awaited one, else
-    /// how often in a row this has happened.
-    pub(super) fn handle_refused(cx: &mut Cx<'_>, version: TokenVersion) -> Option<u32> {
-        let token = &mut cx.shared.token;
-        if token.asking != Some(version) {
-            return None;
+    /// Takes a refusal (or a lapse) of a token request. False if it is not the awaited one. A
+    /// renewal is tried again while the present token lives.
+    pub(super) fn handle_refused(
+        cx: &mut Cx<'_>,
+        version: TokenVersion,
+        failure: &Failure,
+    ) -> bool {
+        if cx.shared.token.asking != Some(version) {
+            return false;
         }
+        let now = cx.now.at;
+        let after_ms = match failure.class {
+            Class::Retry { after_ms } => after_ms.unwrap_or(0),
+            _ => 0,
+        };
+        cx.shared.purse.hold_tokens(now + after_ms);
+        let timing = &cx.config.timing;
+        let delay_ms = match is_final(failure) {
+            true => timing.blocked_ms,
+            false => {
+                let Shared { jitter, token, .. } = &mut *cx.shared;
+                let (first_ms, max_ms) = (timing.backoff_ms, timing.backoff_ms_max);
+                after_ms + jitter.delay_ms(token.failures, first_ms, max_ms)
+            }
+        };
+        let token = &mut cx.shared.token;
         token.asking = None;
         token.failures += 1;
         token.timers.stop(Timer::Token);
-        Some(token.failures)
+        if token.granted.is_some() {
+            token.timers.set(Timer::Renew, now + delay_ms);
+        }
+        true
     }
 
     /// The version held may not do what is needed, and never will: what a token may do is decided
@@ -143,6 +171,5 @@ impl Token {
 
 /// Whether a refused token request can succeed when repeated.
 pub(super) fn is_final(failure: &Failure) -> bool {
-    use crate::connector::Class;
     matches!(failure.class, Class::Reauthorize | Class::Fatal)
 }

@@ -21,7 +21,8 @@ use unbroken_core::connector::{
 use unbroken_core::fold::{Fold, StreamFold};
 use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
 use unbroken_core::machine::{
-    Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Start, Timing,
+    Budget, Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Start,
+    Timing,
 };
 use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};
@@ -44,6 +45,7 @@ pub struct Rules {
     pub caps: Capabilities,
     pub timing: Timing,
     pub start: Start,
+    pub budget: Budget,
     pub on_old: OnOld,
 }
 
@@ -127,6 +129,7 @@ pub fn contiguous() -> Rules {
         timing: Timing { idle_ms: 3_600_000, ping_ms: 3_600_000, ..Timing::default() },
         start: Start::Initial,
         on_old: OnOld::Refuse,
+        budget: Budget::default(),
     }
 }
 
@@ -582,6 +585,7 @@ fn machine(rules: &Rules) -> Machine {
         capabilities: rules.caps.clone(),
         timing: rules.timing.clone(),
         start: rules.start.clone(),
+        budget: rules.budget,
         seed: 1,
     })
 }

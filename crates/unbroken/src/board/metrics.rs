@@ -155,6 +155,9 @@ where
     };
     let help = "Connections lost, by what the loss calls for.";
     by("connections_lost_total", help, "cause", words::CLASSES, |stream| &stream.lost_by);
+    let help = "Times the stream waited because its source's budget was spent.";
+    let budgets = words::ALLOWANCES;
+    by("over_budget_total", help, "budget", budgets, |stream| &stream.over_budget_by);
     let help = "Ledger rows opened, by cause.";
     by("gaps_opened_total", help, "cause", words::CAUSES, |stream| &stream.gaps_opened_by);
     let help = "Ledger rows closed, by outcome.";

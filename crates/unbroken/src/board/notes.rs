@@ -114,6 +114,9 @@ impl Board {
             }
             Report::Installed { .. } => status.snapshots += 1,
             Report::Duplicates { count, .. } => status.duplicates += count,
+            Report::OverBudget { allowance, .. } => {
+                count(&mut status.over_budget_by, words::allowance(*allowance));
+            }
             Report::Foreign { count, .. } => status.foreign += count,
             Report::Alarm { what, .. } => status.alarm = Some(what.to_string()),
             Report::Proved { .. } | Report::Stale { .. } | Report::SnapshotRefused { .. } => {}
@@ -237,6 +240,7 @@ fn stream_of(report: &Report) -> &str {
         | Report::Installed { stream, .. }
         | Report::SnapshotRefused { stream, .. }
         | Report::Duplicates { stream, .. }
+        | Report::OverBudget { stream, .. }
         | Report::Foreign { stream, .. }
         | Report::Alarm { stream, .. } => stream.as_str(),
     }

@@ -90,6 +90,9 @@ pub struct StreamStatus {
     /// `lost`, by what the loss calls for.
     #[serde(default)]
     pub lost_by: BTreeMap<String, u64>,
+    /// Times it waited because the source's budget was spent, by budget.
+    #[serde(default)]
+    pub over_budget_by: BTreeMap<String, u64>,
     /// `gaps_opened`, by cause.
     #[serde(default)]
     pub gaps_opened_by: BTreeMap<String, u64>,
@@ -123,6 +126,7 @@ impl StreamStatus {
             doubted_since: Some(now),
             quarantined: 0,
             lost_by: BTreeMap::new(),
+            over_budget_by: BTreeMap::new(),
             gaps_opened_by: BTreeMap::new(),
             gaps_closed_by: BTreeMap::new(),
         }

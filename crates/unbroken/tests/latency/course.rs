@@ -165,8 +165,8 @@ fn is_live(report: &Report) -> bool {
     matches!(report, Report::Phase { phase: Phase::Live { handover: false }, .. })
 }
 
-/// The product's own delays but for `stable_ms`: each lap's first attempt is to be immediate, as
-/// after a long Live.
+/// The product's own delays but for `stable_ms` and the budget: each lap's first attempt is to be
+/// immediate, as after a long Live.
 fn configuration(scenario: &Scenario, vendor: &Vendor, gate: &Proxy, dir: &Path) -> String {
     format!(
         r#"data_dir = {data:?}
@@ -176,6 +176,7 @@ api = "https://{at}"
 stream = "wss://{at}"
 ca_file = {ca:?}
 timing = {{ stable_ms = 100 }}
+budget = {{ handshakes_burst = 1000, requests_burst = 1000 }}
 [source.profile]
 extends = "cxone"
 [source.profile.capabilities]

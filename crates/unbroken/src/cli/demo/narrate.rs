@@ -44,7 +44,7 @@ impl Narration {
                 self.gaps.insert(*gap, Some(*outcome));
             }
             Report::Alarm { what, .. } => self.step(format!("alarm: {what}")),
-            Report::Proved { .. } | Report::Phase { .. } => {}
+            Report::Proved { .. } | Report::Phase { .. } | Report::OverBudget { .. } => {}
         }
     }
 
