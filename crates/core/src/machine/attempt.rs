@@ -263,7 +263,7 @@ impl Stream {
     /// The first socket is gone; its closing is recorded.
     fn lose(&mut self, cx: &mut Cx<'_>, by: Closer, failure: Failure) {
         let Some(mut link) = self.link.take() else { return };
-        self.stash_events(&mut link);
+        self.stash_events(cx, &mut link);
         self.report_lost(cx, link.conn, failure.clone());
         self.report_counts(cx);
         if self.spare.as_ref().is_some_and(|spare| spare.stage == Stage::Subscribed) {
@@ -287,7 +287,7 @@ impl Stream {
     }
 
     /// Keeps what a socket brought of a numbering that could not be installed.
-    pub(super) fn stash_events(&mut self, link: &mut Link) {
+    pub(super) fn stash_events(&mut self, cx: &mut Cx<'_>, link: &mut Link) {
         let Some(new_epoch) = link.new_epoch.clone() else { return };
         let mut events = std::mem::take(&mut link.parked);
         events.extend(self.take_held_of(link.conn));
@@ -296,6 +296,15 @@ impl Stream {
             stash if !events.is_empty() => *stash = Some((new_epoch, events)),
             _ => {}
         }
+        let held_max = usize::try_from(cx.timing().held_max).unwrap_or(usize::MAX);
+        let Some((_, stashed)) = self.stash.as_mut().filter(|(_, held)| held.len() > held_max)
+        else {
+            return;
+        };
+        // The ledger row that follows the stash begins behind its last event: what comes after it
+        // is written down as missing.
+        stashed.truncate(held_max);
+        self.alarm(cx, "more events of a new numbering have come than can wait for a snapshot");
     }
 
     /// Takes out the events that wait behind a hole and came on this socket.

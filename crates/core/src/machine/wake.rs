@@ -3,7 +3,7 @@
 use crate::connector::{Class, Connections, Failure};
 use crate::ids::Label;
 use crate::machine::context::Cx;
-use crate::machine::stream::Stream;
+use crate::machine::stream::{Jump, Stream};
 use crate::machine::timer::Timer;
 use crate::machine::token::is_final;
 use crate::machine::{Blocked, CloseHow, Input, Message, Output, Phase};
@@ -93,6 +93,9 @@ impl Stream {
             Timer::Behind => self.handle_behind_timer(cx),
             Timer::Handover => self.handle_handover_timer(cx),
             Timer::Backpressure => {
+                // The unit of this input, which records the close, is behind all that is behind:
+                // on a connection opened before it is durable nothing could be read.
+                self.jump = Jump::Unwritten;
                 self.give_up(
                     cx,
                     CloseHow::Drop,
@@ -182,7 +185,7 @@ impl Stream {
     /// Ends everything that is under way with the vendor, and waits for the journal.
     pub(super) fn leave(&mut self, cx: &mut Cx<'_>, why: &str) {
         for mut link in [self.link.take(), self.spare.take()].into_iter().flatten() {
-            self.stash_events(&mut link);
+            self.stash_events(cx, &mut link);
             self.close(cx, link.conn, CloseHow::Polite, why);
         }
         self.report_counts(cx);
