@@ -9,14 +9,16 @@
 #   make etcd           a real etcd, 65,000 changes, some fifty cuts, ten kills: the record is held
 #                       against etcd's own account; some minutes
 #   make bench          speed and memory against other ways to store the same events (SIZE=full, quick)
+#   make storm          how often a vendor in trouble is asked, second by second, and the budget
+#   make soak MINUTES=30  memory of a service that records 5,000 events/s, a fault every 5 s
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill latency etcd model bench bench-setup smoke setup format lint \
-  docs deny tests
+.PHONY: help demo test check kill latency etcd storm soak model bench bench-setup smoke setup \
+  format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -28,6 +30,7 @@ BENCH_NODE := $(UNBROKEN_CACHE)/bench/node
 ARGS ?=
 SIZE ?= full
 N ?= 20
+MINUTES ?= 30
 
 # Installs what gives each of these commands (command:Debian's name), if one is missing.
 define install-missing
@@ -103,6 +106,17 @@ bench-setup: setup
 	  if [ -f "$$prefix/include/node/node.h" ]; then export npm_config_nodedir="$$prefix"; fi; \
 	  npm ci --no-audit --no-fund --loglevel=error >/dev/null && cp package-lock.json .installed; \
 	fi
+
+# In virtual time with the production budget, then over real sockets.
+storm: setup
+	cargo test --locked -p unbroken-core --test storm -- --nocapture --test-threads 1
+	UNBROKEN_STORM=full cargo test --locked -p unbroken --test storm -- --nocapture \
+	  --test-threads 1
+
+# Without the environment's number the test takes seconds and asserts no slope.
+soak: setup
+	UNBROKEN_SOAK_MINUTES=$(MINUTES) \
+	  cargo test --release --locked -p unbroken --test soak -- --nocapture
 
 format:
 	cargo fmt --all --check
