@@ -71,7 +71,7 @@ fn a_spent_budget_of_handshakes_is_a_state_and_not_a_spin() {
 fn a_resync_and_new_keys_get_nothing_beyond_the_budget() {
     let mut world = live(poor());
     for _ in 0..20 {
-        world.give(Input::Resync { stream: stream() });
+        world.give(Input::Resync { stream: stream(), keys: None });
         world.settle();
     }
     assert!(over_budget(&world, Allowance::Requests) > 0);
@@ -161,7 +161,7 @@ fn an_audit_waits_for_more_than_recovery_needs() {
     }
     assert!(over_budget(&world, Allowance::Requests) > 0, "audits alone do not use it up");
     assert!(world.is_live(), "a late audit is no reason to doubt");
-    world.give(Input::Resync { stream: stream() });
+    world.give(Input::Resync { stream: stream(), keys: None });
     assert_eq!(world.pages.len(), 1, "what an audit may not have is there for recovery");
     world.run_to_live();
 }
@@ -190,11 +190,11 @@ fn a_hand_over_waits_for_its_handshake_and_the_first_connection_goes_on() {
 #[test]
 fn retry_after_of_a_page_holds_every_request_of_the_source() {
     let mut world = live(contiguous());
-    world.give(Input::Resync { stream: stream() });
+    world.give(Input::Resync { stream: stream(), keys: None });
     let (request, _) = world.pages.remove(0);
     let told_at = world.now;
     world.give(Input::PageFailed { request, failure: retry(40_000) });
-    world.give(Input::Resync { stream: stream() });
+    world.give(Input::Resync { stream: stream(), keys: None });
     assert!(world.pages.is_empty(), "a person's wish does not overrule the vendor's");
     while world.pages.is_empty() {
         world.tick();

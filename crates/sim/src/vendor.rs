@@ -192,6 +192,11 @@ impl Vendor {
         self.hub.lock().world.len()
     }
 
+    /// When the newest event was made, in microseconds since 1970.
+    pub fn newest_event_us(&self) -> Option<i64> {
+        self.hub.lock().world.events.last().map(|event| event.wall_us)
+    }
+
     /// Events that are due and not made yet: more than a tick's worth means that the machine is too
     /// slow for the rate.
     pub fn events_behind(&self) -> u64 {

@@ -10,7 +10,7 @@ use unbroken_core::connector::{
 };
 use unbroken_core::ids::{ConnId, Label, StreamId};
 use unbroken_core::machine::{
-    Allowance, Budget, Config, Input, Machine, Message, Now, Output, Phase, Timing,
+    Allowance, Budget, Config, Input, Machine, Message, Now, Output, Phase, Start, Timing,
 };
 use unbroken_core::record::Closer;
 use unbroken_core::time::{Millis, UnixMicros};
@@ -99,6 +99,7 @@ impl Crowd {
                 capabilities: capabilities(),
                 timing: timing.clone(),
                 budget,
+                start: Start::Initial,
                 seed: seed_of(number),
             })
         };

@@ -21,8 +21,7 @@ use unbroken_core::connector::{
 use unbroken_core::fold::{Fold, StreamFold};
 use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
 use unbroken_core::machine::{
-    Budget, Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Start,
-    Timing,
+    Budget, Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Start, Timing,
 };
 use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};

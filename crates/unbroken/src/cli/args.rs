@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Kill a service again and again, and judge what is left
     #[command(hide = true)]
     Kill(KillArgs),
+    /// Run a service for a long time, and watch its memory
+    #[command(hide = true)]
+    Soak(SoakArgs),
 }
 
 /// Where the data is.
@@ -486,6 +489,27 @@ pub(crate) struct KillArgs {
     /// Longest life of the service between two kills
     #[arg(long, value_name = "TIME", default_value = "1500ms")]
     pub(crate) life_max: String,
+    /// Print one JSON object with all figures as the last line of stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SoakArgs {
+    /// How long faults are injected
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub(crate) duration: String,
+    /// Between two faults
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub(crate) fault_every: String,
+    /// Between two looks at the service's memory
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub(crate) look_every: String,
+    #[command(flatten)]
+    pub(crate) vendor: VendorArgs,
+    /// Keep the data here; must be empty or new [default: a fresh temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
     /// Print one JSON object with all figures as the last line of stdout
     #[arg(long)]
     pub(crate) json: bool,

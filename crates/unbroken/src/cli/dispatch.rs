@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
     check, completions, control, demo, events, export, gaps, init, kill, man, pause, position,
-    rebuild, repair, resync, run, simulate, state, status, verify,
+    rebuild, repair, resync, run, simulate, soak, state, status, verify,
 };
 
 /// Runs the command that was typed.
@@ -53,5 +53,6 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Kill(args) => kill::run(&args),
+        Command::Soak(args) => soak::run(&args),
     }
 }

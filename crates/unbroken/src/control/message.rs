@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::board::SourceStatus;
+use crate::board::{SourceStatus, StreamStatus};
 use crate::hooks::HookCounts;
 
 /// A request.
@@ -100,4 +100,12 @@ pub struct Status {
     pub hooks: HookCounts,
     /// Its sources.
     pub sources: Vec<SourceStatus>,
+}
+
+impl Status {
+    /// Every stream is complete, current and proved; and there is one.
+    pub fn is_live(&self) -> bool {
+        let mut streams = self.sources.iter().flat_map(|source| &source.streams).peekable();
+        streams.peek().is_some() && streams.all(StreamStatus::is_live)
+    }
 }

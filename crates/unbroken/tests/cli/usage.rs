@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "demo",
     "init",
     "check",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 21] = [
     "completions",
     "man",
     "kill",
+    "soak",
 ];
 
 #[test]

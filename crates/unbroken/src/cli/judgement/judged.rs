@@ -55,6 +55,16 @@ impl Judgement {
                 witnesses.mark(mark);
             }
         }
+        Self::of_witnesses(witnesses, data_dir, truth, timing)
+    }
+
+    /// Judges what was collected while the log was written: retention may have taken it since.
+    pub(crate) fn of_witnesses(
+        witnesses: Witnesses,
+        data_dir: &Path,
+        truth: &Truth,
+        timing: &Timing,
+    ) -> Result<Self, CliError> {
         let evidence = witnesses.finish(wall_now());
         let gaps = GapTally::of(&evidence);
         let verdict = judge(truth, &evidence);
@@ -71,10 +81,15 @@ impl Judgement {
 
 /// Whether a pipeline has what the vendor has made: live, no gap open, and the last event durable.
 pub(crate) fn is_quiet(status: &Status, truth: &Truth) -> bool {
+    has_all(status, truth.events.last().map(|event| event.wall_us))
+}
+
+/// The same, of a vendor whose newest event was made at `newest_us`.
+pub(crate) fn has_all(status: &Status, newest_us: Option<i64>) -> bool {
     let streams = || status.sources.iter().flat_map(|source| &source.streams);
-    let Some(last) = truth.events.last() else { return true };
+    let Some(newest_us) = newest_us else { return true };
     // Timestamps on the wire are in milliseconds.
-    let last_ms = last.wall_us / 1_000;
+    let last_ms = newest_us / 1_000;
     streams().next().is_some()
         && streams().all(|stream| {
             stream.is_live()

@@ -6,5 +6,6 @@ mod judged;
 mod places;
 mod words;
 
-pub(crate) use judged::{Judgement, QUIESCENCE_MAX, is_quiet};
+pub(crate) use evidence::Witnesses;
+pub(crate) use judged::{Judgement, QUIESCENCE_MAX, has_all, is_quiet};
 pub(crate) use words::{explain, figures_json};

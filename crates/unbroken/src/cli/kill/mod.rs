@@ -4,7 +4,6 @@
 //! The simulated vendor lives in this process, the service is a child: `unbroken run` on a data
 //! directory, ended by SIGKILL, started again, and at the very end by SIGTERM.
 
-mod child;
 mod session;
 
 pub(crate) use session::run;

@@ -12,13 +12,13 @@ use unbroken_core::machine::Timing;
 use unbroken_core::time::UnixMicros;
 use unbroken_sim::{Script, Vendor};
 
-use super::child::Service;
 use crate::cli::answer::Answer;
 use crate::cli::args::KillArgs;
 use crate::cli::error::CliError;
 use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json, is_quiet};
 use crate::cli::output::{Output, say};
 use crate::cli::run::runtime;
+use crate::cli::service::Service;
 use crate::cli::settings::{duration, fresh_dir};
 use crate::cli::vendor::{SecretIn, VendorSettings, configuration};
 

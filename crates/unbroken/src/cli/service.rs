@@ -17,16 +17,16 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// How to start the service.
 #[derive(Debug, Clone)]
-pub(super) struct Service {
-    pub(super) config: PathBuf,
-    pub(super) data_dir: PathBuf,
-    pub(super) log: PathBuf,
-    pub(super) secret: String,
+pub(crate) struct Service {
+    pub(crate) config: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) log: PathBuf,
+    pub(crate) secret: String,
 }
 
 impl Service {
     /// Starts it. Its log lines go to one file, life after life.
-    pub(super) fn start(&self) -> Result<Child, CliError> {
+    pub(crate) fn start(&self) -> Result<Child, CliError> {
         let failed = |what| move |source| CliError::Io { what, source };
         let log = self.open_log().map_err(failed("opening the service's log file"))?;
         let program = std::env::current_exe().map_err(failed("finding this program"))?;
@@ -43,7 +43,7 @@ impl Service {
     }
 
     /// Asks how it is doing; `None`: it does not answer (yet).
-    pub(super) async fn status(&self) -> Option<Status> {
+    pub(crate) async fn status(&self) -> Option<Status> {
         let dir = self.data_dir.clone();
         let asked = tokio::task::spawn_blocking(move || control::ask(&dir, &Request::Status {}));
         match asked.await {
@@ -53,7 +53,7 @@ impl Service {
     }
 
     /// Tells it to stop, and waits. True: it went in time, with exit code 0.
-    pub(super) async fn stop(&self, mut child: Child) -> Result<bool, CliError> {
+    pub(crate) async fn stop(&self, mut child: Child) -> Result<bool, CliError> {
         let dir = self.data_dir.clone();
         let told = tokio::task::spawn_blocking(move || control::ask(&dir, &Request::Stop {}));
         let told = told.await.map_err(|error| CliError::Task(error.to_string()))?;

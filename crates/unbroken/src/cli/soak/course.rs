@@ -1,0 +1,162 @@
+//! How the memory went, and whether it stayed flat.
+
+use super::measure::Use;
+
+/// The part of a run that is left out of the slope: caches fill, the allocator finds its size.
+const WARM_UP: f64 = 1.0 / 6.0;
+
+/// **The rule.** A service is flat if its resident memory after warm-up rises by less than this
+/// with each event, in the median over all pairs of looks: the smallest thing that could be kept of
+/// an event, its position, has eight bytes. How high it may stand is the bound's business.
+pub(super) const FLAT_BYTES_PER_EVENT: f64 = 1.0;
+
+/// Fewer events after warm-up say nothing of a slope: the noise of an allocator is some megabytes.
+const EVENTS_MIN: u64 = 1_000_000;
+
+/// Descriptors and threads may come and go by so many: a hand-over has two sockets, requests have
+/// some, and the runtime keeps blocking threads for a while.
+const COMING_AND_GOING: u64 = 16;
+
+/// One look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Since the first Live, in milliseconds.
+    pub(super) at_ms: u64,
+    /// Events recorded so far.
+    pub(super) events: u64,
+    /// What the process used.
+    pub(super) used: Use,
+}
+
+/// All looks, in order.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    pub(super) looks: Vec<Look>,
+}
+
+/// What the looks come to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Trend {
+    /// Growth of resident memory per event after warm-up; `None`: too few events to tell.
+    pub(super) bytes_per_event: Option<f64>,
+    /// Most resident memory seen, in bytes.
+    pub(super) rss_bytes_max: u64,
+    /// Descriptors and threads did not pile up.
+    pub(super) is_tidy: bool,
+}
+
+impl Trend {
+    /// Whether nothing grew. A run too short for a slope is not called flat, nor failed.
+    pub(super) fn is_flat(&self) -> Option<bool> {
+        self.bytes_per_event.map(|slope| slope < FLAT_BYTES_PER_EVENT)
+    }
+}
+
+impl Course {
+    /// The look nearest to a moment, if the run came so far.
+    pub(super) fn at(&self, ms: u64) -> Option<&Look> {
+        let last = self.looks.last().filter(|last| last.at_ms + 5_000 >= ms)?;
+        Some(self.looks.iter().min_by_key(|look| look.at_ms.abs_diff(ms)).unwrap_or(last))
+    }
+
+    /// Applies the rule.
+    pub(super) fn trend(&self) -> Trend {
+        let end_ms = self.looks.last().map_or(0, |look| look.at_ms);
+        let warm_ms = (end_ms as f64 * WARM_UP) as u64;
+        let (warming, warm): (Vec<Look>, Vec<Look>) =
+            self.looks.iter().partition(|look| look.at_ms < warm_ms);
+        let events = match (warm.first(), warm.last()) {
+            (Some(first), Some(last)) => last.events.saturating_sub(first.events),
+            _ => 0,
+        };
+        let most = |looks: &[Look], of: fn(&Use) -> u64| {
+            looks.iter().map(|look| of(&look.used)).max().unwrap_or(0)
+        };
+        let grows = |of: fn(&Use) -> u64| {
+            let end = self.looks.last().map_or(0, |look| of(&look.used));
+            !warming.is_empty() && end > most(&warming, of) + COMING_AND_GOING
+        };
+        Trend {
+            bytes_per_event: (events >= EVENTS_MIN).then(|| slope(&warm)),
+            rss_bytes_max: most(&self.looks, |used| used.rss_bytes),
+            is_tidy: !grows(|used| used.file_count) && !grows(|used| used.thread_count),
+        }
+    }
+}
+
+/// The median of the slopes between any two looks (Theil and Sen), in bytes for each event. A flood
+/// that once takes the memory it may take is a step and does not tilt it; whatever is kept of each
+/// event, of each fault or of each minute does.
+fn slope(looks: &[Look]) -> f64 {
+    let pairs = looks.iter().enumerate().flat_map(|(at, early)| {
+        looks[at + 1..].iter().filter_map(move |late| {
+            let run = late.events.checked_sub(early.events).filter(|run| *run > 0)?;
+            let rise = late.used.rss_bytes as f64 - early.used.rss_bytes as f64;
+            Some(rise / run as f64)
+        })
+    });
+    let mut slopes: Vec<f64> = pairs.collect();
+    slopes.sort_unstable_by(f64::total_cmp);
+    slopes.get(slopes.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Course, Look, Use};
+
+    /// Half an hour at 5,000 events a second, looked at every five seconds.
+    fn course(rss: impl Fn(u64) -> u64, files: impl Fn(u64) -> u64) -> Course {
+        let looks = (0..360).map(|number| {
+            let events = number * 25_000;
+            let (rss_bytes, file_count) = (rss(events), files(number));
+            let used = Use { rss_bytes, anonymous_bytes: rss_bytes, thread_count: 8, file_count };
+            Look { at_ms: number * 5_000, events, used }
+        });
+        Course { looks: looks.collect() }
+    }
+
+    #[test]
+    fn a_leak_of_the_smallest_thing_is_seen_through_noise() {
+        let noise = |events: u64| (events / 25_000 * 7_919 % 4_096) * 1_024;
+        let flat = course(|events| (60 << 20) + noise(events), |_| 20).trend();
+        assert_eq!(flat.is_flat(), Some(true), "{flat:?}");
+        let leak = course(|events| (60 << 20) + noise(events) + events * 2, |_| 20).trend();
+        assert_eq!(leak.is_flat(), Some(false), "{leak:?}");
+    }
+
+    #[test]
+    fn a_step_is_no_slope_and_a_staircase_is_one() {
+        let step = |events| (40 << 20) + if events > 3_000_000 { 50 << 20 } else { 0 };
+        assert_eq!(course(step, |_| 20).trend().is_flat(), Some(true));
+        let staircase = |events: u64| (40 << 20) + events / 250_000 * (1 << 20);
+        assert_eq!(course(staircase, |_| 20).trend().is_flat(), Some(false));
+    }
+
+    #[test]
+    fn what_grows_before_it_is_warm_does_not_count() {
+        let grown = course(|events| (20 << 20) + events.min(1_000_000) * 40, |_| 20).trend();
+        assert_eq!(grown.is_flat(), Some(true), "{grown:?}");
+    }
+
+    #[test]
+    fn descriptors_that_pile_up_are_seen() {
+        assert!(course(|_| 1 << 20, |number| 20 + number % 9).trend().is_tidy);
+        assert!(!course(|_| 1 << 20, |number| 20 + number / 9).trend().is_tidy);
+    }
+
+    #[test]
+    fn a_short_run_is_neither_flat_nor_not() {
+        let mut short = course(|events| events * 100, |_| 20);
+        short.looks.truncate(20);
+        assert_eq!(short.trend().is_flat(), None);
+    }
+
+    #[test]
+    fn moments_that_the_run_did_not_reach_have_no_figure() {
+        let mut course = course(|events| events, |_| 20);
+        assert_eq!(course.at(300_000).map(|look| look.at_ms), Some(300_000));
+        assert!(course.at(1_800_000).is_some(), "the last look is near enough");
+        course.looks.truncate(61);
+        assert!(course.at(300_000).is_some() && course.at(900_000).is_none());
+    }
+}
