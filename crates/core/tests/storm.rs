@@ -1,8 +1,6 @@
 //! Goal: a vendor in trouble is not knocked down by its clients. Cuts in a row and an outage of the
 //! whole vendor, seen from the vendor's side, in virtual time. `make storm` shows the tables.
 
-#![expect(clippy::print_stdout, reason = "the tables are what a reader asks for")]
-
 mod crowd;
 
 use crowd::{Call, Crowd};
