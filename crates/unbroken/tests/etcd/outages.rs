@@ -74,9 +74,11 @@ fn assert_same(account: &[Change], history: &[Change]) {
 /// compacted revision. There is no other row that says that events are missing.
 fn assert_losses(scene: &Scene, recorded: &Recorded, account: &[Change]) {
     let losses = recorded.losses();
-    assert_eq!(losses.len(), scene.compactions.len(), "{losses:#?}");
+    let log = scene.service.log();
+    assert_eq!(losses.len(), scene.compactions.len(), "{losses:#?}\n{log}");
     for (row, compaction) in losses.into_iter().zip(&scene.compactions) {
-        assert_eq!((row.cause, row.outcome), (GapCause::Refused, GapOutcome::Unrecoverable));
+        let found = (row.cause, row.outcome);
+        assert_eq!(found, (GapCause::Refused, GapOutcome::Unrecoverable), "{row:?}\n{log}");
         assert!(row.reconciled, "{row:?}");
         let after = row.after.map(|position| position.sequence).expect("something was held");
         let (durable, down) = (compaction.durable, compaction.down);

@@ -79,6 +79,11 @@ impl Scene {
         let proxy = watched_path(etcd.port);
         let mut service = Service::start_alert(proxy.address().port(), PREFIX);
         service.until_live().await;
+        // Something must be held that can come again: without it no resume is proved, and the
+        // doubt of the first outage would name its row.
+        let held = vec![(format!("{PREFIX}first"), Write::Put(b"from now".into()))];
+        let revision = crowd.transact(held).await;
+        service.until_durable(revision).await;
         Self {
             etcd,
             proxy,
