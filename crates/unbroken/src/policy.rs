@@ -116,6 +116,10 @@ pub fn of_halt(halt: &Halt) -> Policy {
     }
 }
 
+/// What to do when the vendor's frames are not understood any more.
+pub const SCHEMA_ADVICE: &str = "record some frames (`unbroken run --record`), look at them with \
+     `unbroken profile test`, and adapt `[source.profile.frames]`";
+
 #[cfg(test)]
 mod tests {
     use super::{Course, Fault, of_fault};

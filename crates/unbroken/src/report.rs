@@ -67,6 +67,16 @@ fn log_other(report: &Report) {
             let budget = words::allowance(*allowance);
             debug!(%stream, budget, until_ms = until.0, "waiting for the source's budget");
         }
+        Report::Unknown { stream, count } => {
+            debug!(%stream, count, "frames that the profile does not know");
+        }
+        Report::SchemaChanged { stream, strange, frames } => {
+            let todo = policy::SCHEMA_ADVICE;
+            error!(%stream, strange, frames, todo, "the vendor's frames are not understood");
+        }
+        Report::SchemaKnown { stream } => {
+            info!(%stream, "the vendor's frames are understood again");
+        }
         Report::Alarm { stream, what } => error!(%stream, what = %what, "alarm"),
     }
 }

@@ -227,3 +227,8 @@ pub fn cause_plainly_by_name(name: &str) -> String {
     let known = ALL.into_iter().find(|known| cause(*known) == name);
     known.map_or_else(|| name.to_owned(), |known| cause_plainly(known).to_owned())
 }
+
+/// What an alarm about the vendor's frames says.
+pub fn schema_changed(strange: u32, frames: u32) -> String {
+    format!("{strange} of the last {frames} frames were not understood")
+}

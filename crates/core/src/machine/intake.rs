@@ -21,6 +21,7 @@ impl Stream {
     pub(super) fn handle_frame(&mut self, cx: &mut Cx<'_>, conn: ConnId, decoded: Decoded) {
         if self.is_first(conn) {
             self.hear(cx);
+            self.watch_schema(cx, &decoded.items);
         }
         let Decoded { subscription, epoch, items } = decoded;
         let mut ordinals = Ordinals::default();
@@ -51,7 +52,7 @@ impl Stream {
                 Item::Bookmark { at } => self.handle_bookmark(cx, conn, at),
                 Item::Refusal(failure) => self.handle_refusal(cx, conn, failure),
                 Item::Closing { .. } => self.handle_closing(cx, conn),
-                Item::Unknown => self.count_foreign(),
+                Item::Unknown => self.count_unknown(),
                 Item::Poison { reason, bytes } => self.quarantine(cx, conn, reason, bytes),
                 Item::Withheld { reason, shape, length, digest } => {
                     let bytes = shape.slice(..shape.len().min(QUARANTINE_BYTES_MAX));
@@ -61,6 +62,7 @@ impl Stream {
             }
         }
         if self.is_first(conn) {
+            self.doubt_schema(cx);
             self.settle_frame(cx);
         }
         self.check_join(cx);

@@ -37,6 +37,7 @@ mod poison;
 mod proof;
 mod prove;
 mod reconcile;
+mod schema;
 mod stream;
 mod timer;
 mod timing;

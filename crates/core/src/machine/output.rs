@@ -322,6 +322,28 @@ pub enum Report {
         /// How many since the last report.
         count: u64,
     },
+    /// Frames came of which the connector knows nothing.
+    Unknown {
+        /// The stream.
+        stream: StreamId,
+        /// How many things in them, since the last report.
+        count: u64,
+    },
+    /// The vendor has begun to speak otherwise: too many of the last frames were not understood.
+    /// Told again while it goes on.
+    SchemaChanged {
+        /// The stream.
+        stream: StreamId,
+        /// Frames with something in them that was not understood.
+        strange: u32,
+        /// Of so many.
+        frames: u32,
+    },
+    /// The vendor's frames are understood again.
+    SchemaKnown {
+        /// The stream.
+        stream: StreamId,
+    },
     /// Something a person should know of.
     Alarm {
         /// The stream.

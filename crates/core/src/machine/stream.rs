@@ -10,6 +10,7 @@ use crate::machine::context::Cx;
 use crate::machine::link::{Link, NewEpoch, Parked};
 use crate::machine::outage::Outage;
 use crate::machine::reconcile::{Prepared, Run};
+use crate::machine::schema::Schema;
 use crate::machine::timer::{Timer, TimerTable};
 use crate::machine::{Output, Phase, Report};
 use crate::position::Position;
@@ -84,8 +85,10 @@ pub(super) struct Stream {
     pub(super) poison_at: Option<(Option<Position>, ConnId)>,
     /// Bytes in a row that could not be understood.
     pub(super) poison_run: u32,
+    pub(super) schema: Schema,
     duplicates: u64,
     foreign: u64,
+    unknown: u64,
 }
 
 impl Stream {
@@ -121,8 +124,10 @@ impl Stream {
             deletes_expected: false,
             poison_at: None,
             poison_run: 0,
+            schema: Schema::default(),
             duplicates: 0,
             foreign: 0,
+            unknown: 0,
         }
     }
 
@@ -293,6 +298,10 @@ impl Stream {
         self.foreign += 1;
     }
 
+    pub(super) fn count_unknown(&mut self) {
+        self.unknown += 1;
+    }
+
     #[cfg(feature = "proof")]
     pub(super) fn marks_mut(&mut self) -> impl Iterator<Item = &mut AppendId> {
         let jump = match &mut self.jump {
@@ -306,6 +315,8 @@ impl Stream {
     pub(super) fn forget_counts(&mut self) {
         self.duplicates = 0;
         self.foreign = 0;
+        self.unknown = 0;
+        self.schema.forget_count();
     }
 
     pub(super) fn report_counts(&mut self, cx: &mut Cx<'_>) {
@@ -316,6 +327,10 @@ impl Stream {
         let count = std::mem::take(&mut self.foreign);
         if count > 0 {
             cx.report(Report::Foreign { stream: self.id.clone(), count });
+        }
+        let count = std::mem::take(&mut self.unknown);
+        if count > 0 {
+            cx.report(Report::Unknown { stream: self.id.clone(), count });
         }
     }
 

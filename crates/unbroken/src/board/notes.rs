@@ -119,7 +119,18 @@ impl Board {
             }
             Report::Foreign { count, .. } => status.foreign += count,
             Report::Alarm { what, .. } => status.alarm = Some(what.to_string()),
-            Report::Proved { .. } | Report::Stale { .. } | Report::SnapshotRefused { .. } => {}
+            Report::SchemaChanged { strange, frames, .. } => {
+                status.schema_changed_at.get_or_insert(now);
+                status.alarm = Some(words::schema_changed(*strange, *frames));
+            }
+            Report::SchemaKnown { .. } => {
+                status.schema_changed_at = None;
+                status.alarm = None;
+            }
+            Report::Proved { .. }
+            | Report::Stale { .. }
+            | Report::SnapshotRefused { .. }
+            | Report::Unknown { .. } => {}
         }
     }
 
@@ -242,6 +253,9 @@ fn stream_of(report: &Report) -> &str {
         | Report::Duplicates { stream, .. }
         | Report::OverBudget { stream, .. }
         | Report::Foreign { stream, .. }
+        | Report::Unknown { stream, .. }
+        | Report::SchemaChanged { stream, .. }
+        | Report::SchemaKnown { stream }
         | Report::Alarm { stream, .. } => stream.as_str(),
     }
 }

@@ -81,6 +81,9 @@ pub struct StreamStatus {
     pub gaps_open: u64,
     /// The last alarm.
     pub alarm: Option<String>,
+    /// Since when too many of the vendor's frames have not been understood, while that is so.
+    #[serde(default)]
+    pub schema_changed_at: Option<UnixMicros>,
     /// When it was last live (or the process started); none while it is.
     #[serde(default)]
     pub doubted_since: Option<UnixMicros>,
@@ -123,6 +126,7 @@ impl StreamStatus {
             gaps_closed: 0,
             gaps_open: 0,
             alarm: None,
+            schema_changed_at: None,
             doubted_since: Some(now),
             quarantined: 0,
             lost_by: BTreeMap::new(),

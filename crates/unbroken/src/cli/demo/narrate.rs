@@ -44,7 +44,14 @@ impl Narration {
                 self.gaps.insert(*gap, Some(*outcome));
             }
             Report::Alarm { what, .. } => self.step(format!("alarm: {what}")),
-            Report::Proved { .. } | Report::Phase { .. } | Report::OverBudget { .. } => {}
+            Report::SchemaChanged { strange, frames, .. } => {
+                self.step(format!("{strange} of {frames} frames not understood"));
+            }
+            Report::Proved { .. }
+            | Report::Phase { .. }
+            | Report::OverBudget { .. }
+            | Report::Unknown { .. }
+            | Report::SchemaKnown { .. } => {}
         }
     }
 
