@@ -6,6 +6,7 @@
 //! and the log. Only [`transport`] knows the HTTP, WebSocket and TLS libraries.
 
 pub mod auth;
+pub mod capture;
 pub mod config;
 pub mod driver;
 pub mod generic;

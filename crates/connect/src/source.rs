@@ -7,13 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::{
-    Capabilities, Class, Connector, Decoded, Failure, Page, SnapshotBody, SnapshotKind,
+    Ack, Capabilities, Class, Connector, Decoded, Failure, Item, Page, SnapshotBody, SnapshotKind,
 };
-use unbroken_core::ids::{Key, Label, StreamId};
+use unbroken_core::ids::{ConnId, Key, Label, StreamId};
 use unbroken_core::machine::{Budget, Config, Fetch, Message, Start, Timing};
 
 use crate::auth::{AuthError, Authorizer, Granted};
+use crate::capture::{Recorder, Redaction, SourceRecorder};
 use crate::config::{FieldsError, KeysError, Limits, SourceConfig, StartError, read_keys};
+use crate::driver::Joining;
 use crate::generic::{Context, Generic, ProfileError, Reply, TemplateError};
 use crate::secret::Secret;
 use crate::tally::Tally;
@@ -25,6 +27,9 @@ use crate::transport::{
 /// More agents than this are worth a word: their names no longer fit into 64 KiB, which many
 /// servers take for the largest message.
 const AGENTS_USUAL_MAX: usize = 1_500;
+
+/// Frames that may come between a login and its answer, such as greetings.
+const FRAMES_BEFORE_LOGIN_MAX: usize = 64;
 
 /// Why a source cannot be made from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +161,9 @@ pub struct Source {
     limits: Limits,
     keys: Arc<Keys>,
     tally: Arc<Tally>,
+    provenance: (Option<String>, bool),
+    dropped: Vec<String>,
+    capture: Option<SourceRecorder>,
 }
 
 #[derive(Debug)]
@@ -205,6 +213,8 @@ impl Source {
         let name = config.name.clone();
         let origin = |key, source| SourceError::Origin { name: name.clone(), key, source };
         let keys = agents(&name, &config)?;
+        let provenance = config.profile.provenance();
+        let dropped = config.fields.drop.iter().chain(&config.fields.hash).cloned().collect();
         let connector = config
             .profile
             .connector(!keys.is_empty())
@@ -262,7 +272,21 @@ impl Source {
             http,
             keys,
             tally: Arc::default(),
+            provenance,
+            dropped,
+            capture: None,
         })
+    }
+
+    /// Captures from now on what is said.
+    pub fn record(&mut self, recorder: Arc<Recorder>) {
+        let read = self.connector.profile().member_names().into_iter();
+        let rules = self.dropped.iter().map(String::as_str);
+        let redaction = Redaction::new(rules, read);
+        let keyed = !self.handle().keys().is_empty();
+        let part =
+            SourceRecorder::new(recorder, &self.name, self.provenance.clone(), keyed, redaction);
+        self.capture = Some(part);
     }
 
     /// Its name.
@@ -344,6 +368,32 @@ impl Source {
         Arc::clone(&self.tally)
     }
 
+    /// Reads a frame of a connection, and captures it where that is asked for.
+    pub(crate) fn hear(&self, conn: ConnId, frame: &Bytes) -> Decoded {
+        let decoded = self.decode(frame);
+        if let Some(capture) = &self.capture {
+            let strange = |item: &Item| {
+                matches!(item, Item::Unknown | Item::Poison { .. } | Item::Withheld { .. })
+            };
+            capture.frame(conn, frame, !decoded.items.iter().any(strange));
+        }
+        decoded
+    }
+
+    /// A message is on its way.
+    pub(crate) fn said(&self, conn: ConnId, text: &str) {
+        if let Some(capture) = &self.capture {
+            capture.sent(conn, text);
+        }
+    }
+
+    /// A connection has ended.
+    pub(crate) fn lost(&self, conn: ConnId, ended: &Ended) {
+        if let Some(capture) = &self.capture {
+            capture.closed(conn, ended);
+        }
+    }
+
     /// Reads a frame.
     pub fn decode(&self, frame: &Bytes) -> Decoded {
         let decoded = self.connector.decode_for(frame, || self.handle().keys());
@@ -359,6 +409,9 @@ impl Source {
         let authorizer =
             self.authorizer.as_ref().ok_or_else(|| fatal("source has no `[source.auth]`"))?;
         let granted = authorizer.authorize(&self.http, millis(self.timing.token_ms)).await;
+        if let (Some(capture), Ok(granted)) = (&self.capture, &granted) {
+            capture.know(Some(&granted.token));
+        }
         self.tally.token(granted)
     }
 
@@ -414,10 +467,19 @@ impl Source {
 
     /// Reads such an answer.
     pub(crate) fn read(&self, what: &Fetch, place: &str, answer: &Answer) -> Result<Page, Failure> {
-        if answer.is_success() {
-            let header = |name: &str| answer.header(name);
-            let reply = Reply { body: &answer.body, header: &header };
-            let page = self.connector.page_of(what, reply, &self.handle().keys());
+        let header = |name: &str| answer.header(name);
+        let reply = Reply { body: &answer.body, header: &header };
+        let page =
+            answer.is_success().then(|| self.connector.page_of(what, reply, &self.handle().keys()));
+        if let Some(capture) = &self.capture {
+            let names = self.connector.profile().header_names().into_iter();
+            let headers = names.filter_map(|name| Some((header(&name)?, name)));
+            let headers = headers.map(|(value, name)| (name, value)).collect();
+            let understood = page.as_ref().is_some_and(Result::is_ok);
+            let asked = (place, answer.status);
+            capture.page(what, asked, headers, (&answer.body, understood));
+        }
+        if let Some(page) = page {
             return page.map_err(|failure| not_understood(failure, &answer.body, place));
         }
         let failure = self.refused(answer.status, answer.retry_after_ms, &answer.body);
@@ -447,7 +509,40 @@ impl Source {
         let subprotocols = self.connector.subprotocols();
         let opened =
             Socket::open(&self.dialer, &self.stream_origin, &request, subprotocols, limits).await;
-        self.tally.handshake(opened).map_err(|error| self.handshake_failure(&error, request.path()))
+        let opened = self.tally.handshake(opened);
+        if let Some(capture) = &self.capture {
+            let refused = opened.as_ref().err().map(ToString::to_string);
+            capture.handshake(request.path(), refused.as_deref().unwrap_or("accepted"));
+        }
+        let mut socket = opened.map_err(|error| self.handshake_failure(&error, request.path()))?;
+        self.login(&mut socket, token).await?;
+        Ok(socket)
+    }
+
+    /// Says who we are, where that is not done in the handshake, and waits for the answer.
+    async fn login(&self, socket: &mut Socket, token: Option<&Secret>) -> Result<(), Failure> {
+        let nonce = nonce();
+        let context = Context { nonce: &nonce, token, ..Context::default() };
+        let text = self.connector.login(context).map_err(|error| fatal(&error.to_string()))?;
+        let Some(text) = text else { return Ok(()) };
+        socket.send(text).map_err(|ended| self.ended(&ended))?;
+        if !self.connector.confirms_login() {
+            return Ok(());
+        }
+        let answer = async {
+            for _ in 0..FRAMES_BEFORE_LOGIN_MAX {
+                let frame = socket.next_frame().await.map_err(|ended| self.ended(&ended))?;
+                match self.connector.login_answer(&frame) {
+                    Some(answer) => return answer,
+                    None => socket.put_back(frame),
+                }
+            }
+            Err(retry("the login was not answered, but other things were said"))
+        };
+        match tokio::time::timeout(millis(self.timing.subscribe_ms), answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(retry("the login was not answered in time")),
+        }
     }
 
     fn handshake_failure(&self, error: &TransportError, path: &str) -> Failure {
@@ -488,6 +583,41 @@ impl Source {
         let context =
             Context { keys: &keys, nonce: &nonce, subscription, token, ..Context::default() };
         self.connector.message(message, context)
+    }
+
+    /// The messages of a subscription: one, or as many as the keys need.
+    ///
+    /// # Errors
+    /// If the profile names a value that is not there.
+    pub fn subscriptions(
+        &self,
+        after: Option<&After>,
+        token: Option<&Secret>,
+    ) -> Result<Vec<String>, TemplateError> {
+        let keys = self.handle().keys();
+        let nonce = nonce();
+        let context = Context { keys: &keys, nonce: &nonce, token, ..Context::default() };
+        self.connector.subscriptions(after, context)
+    }
+
+    /// The message that hands a renewed token over on an open socket; `None`: there is none.
+    ///
+    /// # Errors
+    /// If the profile names a value that is not there.
+    pub fn renewal(&self, token: &Secret) -> Result<Option<String>, TemplateError> {
+        let nonce = nonce();
+        let context = Context { nonce: &nonce, token: Some(token), ..Context::default() };
+        self.connector.renewal(context)
+    }
+
+    /// What joins the confirmations of a subscription that was sent in so many messages.
+    pub(crate) fn joining(&self, messages: usize) -> Joining {
+        if self.connector.capabilities().ack == Ack::None {
+            return Joining::default();
+        }
+        let listed = self.connector.names_covered_keys();
+        let wanted = if listed { self.handle().keys().len() } else { 0 };
+        Joining::new(messages, (wanted * messages.saturating_sub(1)) as u64)
     }
 
     /// What the end of a socket calls for.
@@ -564,6 +694,10 @@ fn not_understood(failure: Failure, body: &[u8], place: &str) -> Failure {
 /// Tells requests and connections apart; no secret.
 fn nonce() -> String {
     format!("{:016x}", fastrand::u64(..))
+}
+
+fn retry(what: &str) -> Failure {
+    Failure { class: Class::Retry { after_ms: None }, code: None, what: what.into() }
 }
 
 fn fatal(what: &str) -> Failure {

@@ -189,7 +189,7 @@ async fn a_polite_close_says_farewell_and_waits_for_the_answer() {
         }
     })
     .await;
-    socket.close(Some("bye".into())).await;
+    socket.close(vec!["bye".into()]).await;
     assert_eq!(hears.recv().await, Some(Message::text("bye")));
     assert!(
         matches!(hears.recv().await, Some(Message::Close(Some(close))) if close.code == 1000.into())
@@ -207,7 +207,7 @@ async fn a_polite_close_does_not_wait_for_ever() {
         drop(ws);
     });
     let socket = open(&origin, LIMITS).await.unwrap();
-    let closed = tokio::time::timeout(Duration::from_secs(10), socket.close(None)).await;
+    let closed = tokio::time::timeout(Duration::from_secs(10), socket.close(Vec::new())).await;
     assert!(closed.is_ok());
     server.abort();
 }

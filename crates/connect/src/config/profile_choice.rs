@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use toml::{Table, Value};
 
-use crate::generic::{Generic, ProfileError, embedded};
+use crate::generic::{Generic, ProfileError, embedded, merge};
+
+/// The key by which a profile, or a profile's file, is laid over an embedded one.
+const EXTENDS: &str = "extends";
 
 /// `profile = "cxone"`, or a table with `extends = "cxone"` or `file = "my.toml"` whose other keys
 /// are laid over that profile.
@@ -23,7 +26,7 @@ pub struct ProfileChoice {
 pub enum ProfileOrigin {
     /// In this program, by name.
     Embedded(String),
-    /// In a file.
+    /// In a file, which may itself have a key `extends`.
     File(PathBuf),
 }
 
@@ -38,13 +41,33 @@ impl ProfileChoice {
     /// # Errors
     /// If there is no such profile or it does not fit.
     pub fn connector(&self, keyed: bool) -> Result<Generic, ProfileError> {
-        let text = match &self.origin {
-            ProfileOrigin::Embedded(name) => embedded(name)
-                .ok_or_else(|| ProfileError::UnknownName { name: name.clone() })?
-                .to_owned(),
-            ProfileOrigin::File(path) => read(path)?,
+        let named = |name: &str| {
+            embedded(name).ok_or_else(|| ProfileError::UnknownName { name: name.to_owned() })
         };
-        Generic::from_toml(&text, self.over.clone(), keyed)
+        let path = match &self.origin {
+            ProfileOrigin::Embedded(name) => {
+                return Generic::from_toml(named(name)?, self.over.clone(), keyed);
+            }
+            ProfileOrigin::File(path) => path,
+        };
+        let text = read(path)?;
+        let mut table: Table = text.parse().map_err(ProfileError::NotToml)?;
+        match table.remove(EXTENDS) {
+            None => Generic::from_toml(&text, self.over.clone(), keyed),
+            Some(Value::String(name)) => {
+                merge(&mut table, self.over.clone());
+                Generic::from_toml(named(&name)?, table, keyed)
+            }
+            Some(_) => Err(ProfileError::Extends),
+        }
+    }
+
+    /// The embedded profile that it begins from, where it does, and whether anything is changed.
+    pub fn provenance(&self) -> (Option<String>, bool) {
+        match &self.origin {
+            ProfileOrigin::Embedded(name) => (Some(name.clone()), !self.over.is_empty()),
+            ProfileOrigin::File(_) => (None, true),
+        }
     }
 }
 
@@ -65,7 +88,7 @@ impl<'de> Deserialize<'de> for ProfileChoice {
                 )));
             }
         };
-        let origin = match (over.remove("extends"), over.remove("file")) {
+        let origin = match (over.remove(EXTENDS), over.remove("file")) {
             (Some(Value::String(name)), None) => ProfileOrigin::Embedded(name),
             (None, Some(Value::String(path))) => ProfileOrigin::File(path.into()),
             _ => {

@@ -98,10 +98,10 @@ impl Errands {
     }
 
     /// Closes a socket politely, beside everything else.
-    pub(crate) fn farewell(&mut self, socket: Socket, text: Option<String>) {
+    pub(crate) fn farewell(&mut self, socket: Socket, texts: Vec<String>) {
         while self.farewells.try_join_next().is_some() {}
         self.farewells.spawn(async move {
-            let _ = socket.close(text).await;
+            let _ = socket.close(texts).await;
         });
     }
 
@@ -120,6 +120,11 @@ impl Errands {
             code: None,
             what: "token is no longer held".into(),
         })
+    }
+
+    /// The newest token, with its version.
+    pub(crate) fn newest_token(&self) -> Option<(TokenVersion, Secret)> {
+        self.tokens.last_key_value().map(|(version, token)| (*version, token.clone()))
     }
 
     /// The next answer that is still awaited; for ever if nothing is under way.

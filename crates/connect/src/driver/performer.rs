@@ -12,7 +12,9 @@ use unbroken_core::time::Millis;
 use crate::driver::clock::Clock;
 use crate::driver::errands::{Brought, Errands};
 use crate::driver::flight::{Flow, InFlight};
+use crate::driver::joining::Joining;
 use crate::driver::log::Log;
+use crate::generic::TemplateError;
 use crate::source::Source;
 use crate::transport::{Ended, SocketEvent, Sockets};
 
@@ -22,6 +24,7 @@ struct Talk {
     token: Option<TokenVersion>,
     subscribed: bool,
     subscription: Option<Label>,
+    joining: Joining,
 }
 
 /// What to do after the machine has been obeyed.
@@ -94,16 +97,18 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             Brought::Token { version, result: Err(failure), .. } => {
                 Input::TokenRefused { version, failure }
             }
-            Brought::Token { version, asked_at, result: Ok(granted) } => Input::TokenReady {
-                version,
-                expires_at: granted.life_ms.map(|life_ms| asked_at + life_ms),
-            },
+            Brought::Token { version, asked_at, result: Ok(granted) } => {
+                self.renew_tokens();
+                let expires_at = granted.life_ms.map(|life_ms| asked_at + life_ms);
+                Input::TokenReady { version, expires_at }
+            }
             Brought::Socket(conn, Err(failure)) => {
                 self.talks.remove(&conn);
                 Input::Refused { conn, failure }
             }
             Brought::Socket(conn, Ok(socket)) => {
                 self.sockets.insert(conn, *socket);
+                self.renew_tokens();
                 if !self.sockets.is_reading() {
                     self.echoes.push_back(Input::Opened { conn });
                     return self.tell(Input::Reading { conn, resumed: false });
@@ -145,18 +150,57 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         // Events of a batch that lie behind the machine's own close are nobody's.
         let talk = self.talks.get_mut(&conn)?;
         let decoded = match event {
-            SocketEvent::Frame(frame) => self.source.decode(&frame),
+            SocketEvent::Frame(frame) => self.source.hear(conn, &frame),
             SocketEvent::Alive => Decoded::default(),
             SocketEvent::Ended(ended) => {
                 self.talks.remove(&conn);
+                self.source.lost(conn, &ended);
                 let failure = self.source.ended(&ended);
                 return Some(self.tell_at(now, Input::Closed { conn, by: ended.by, failure }));
             }
         };
-        if talk.subscription.is_none() && confirms(&decoded) {
+        if talk.joining.is_whole() {
+            return Some(self.tell_frame(now, conn, decoded));
+        }
+        let mut next = None;
+        for decoded in talk.joining.pass(decoded) {
+            next = Some(self.tell_frame(now, conn, decoded));
+            if matches!(next, Some(Next::Halt(_))) {
+                break;
+            }
+        }
+        next
+    }
+
+    fn tell_frame(&mut self, now: Now, conn: ConnId, decoded: Decoded) -> Next {
+        if let Some(talk) = self.talks.get_mut(&conn)
+            && talk.subscription.is_none()
+            && confirms(&decoded)
+        {
             talk.subscription.clone_from(&decoded.subscription);
         }
-        Some(self.tell_at(now, Input::Frame { conn, decoded }))
+        self.tell_at(now, Input::Frame { conn, decoded })
+    }
+
+    /// Hands the newest token over on open sockets, where the vendor takes it there.
+    fn renew_tokens(&mut self) {
+        let Some((version, token)) = self.errands.newest_token() else { return };
+        let old = |talk: &Talk| talk.token.is_some_and(|held| held < version);
+        let stale: Vec<ConnId> = self
+            .sockets
+            .conns()
+            .into_iter()
+            .filter(|conn| self.talks.get(conn).is_some_and(old))
+            .collect();
+        for conn in stale {
+            let Ok(Some(text)) = self.source.renewal(&token) else { return };
+            if let Some(talk) = self.talks.get_mut(&conn) {
+                talk.token = Some(version);
+            }
+            if let Some(Err(ended)) = self.sockets.send(conn, Some(text)) {
+                self.broken(conn, &ended);
+            }
+        }
     }
 
     /// Ends everything that is under way.
@@ -226,10 +270,11 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         let Some(socket) = self.sockets.remove(conn) else { return };
         if how == CloseHow::Polite {
             let farewell = if talk.subscribed {
-                self.render(&Message::Unsubscribe, &talk).ok().flatten()
+                self.render(&Message::Unsubscribe, &talk).unwrap_or_default()
             } else {
-                None
+                Vec::new()
             };
+            farewell.iter().for_each(|text| self.source.said(conn, text));
             self.errands.farewell(socket, farewell);
         }
     }
@@ -238,30 +283,48 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         let Some(mut talk) = self.talks.remove(&conn) else { return };
         let rendered = self.render(&message, &talk);
         match &message {
-            Message::Subscribe { .. } => talk.subscribed = true,
+            Message::Subscribe { .. } => {
+                talk.subscribed = true;
+                talk.joining = self.source.joining(rendered.as_ref().map_or(0, Vec::len));
+            }
             Message::Unsubscribe => talk.subscribed = false,
             Message::Ping => {}
         }
         self.talks.insert(conn, talk);
-        let sent = match rendered {
+        let texts = match rendered {
             Err(failure) => return self.lose(conn, failure),
-            // Only a ping has a form of the protocol's own.
-            Ok(None) if message != Message::Ping => return,
-            Ok(text) => self.sockets.send(conn, text),
+            Ok(texts) => texts,
         };
-        if let Some(Err(ended)) = sent {
-            self.broken(conn, &ended);
+        // Only a ping has a form of the protocol's own.
+        let protocol = (texts.is_empty() && message == Message::Ping).then_some(None);
+        texts.iter().for_each(|text| self.source.said(conn, text));
+        for text in texts.into_iter().map(Some).chain(protocol) {
+            if let Some(Err(ended)) = self.sockets.send(conn, text) {
+                return self.broken(conn, &ended);
+            }
         }
     }
 
-    fn render(&self, message: &Message, talk: &Talk) -> Result<Option<String>, Failure> {
+    /// The texts of a message: none where the profile has none, several where the keys need them
+    /// or the vendor gave several ids.
+    fn render(&self, message: &Message, talk: &Talk) -> Result<Vec<String>, Failure> {
         let token = self.errands.token(talk.token).unwrap_or_default();
-        let subscription = talk.subscription.as_ref();
-        self.source.message(message, subscription, token.as_ref()).map_err(|error| Failure {
+        let failed = |error: TemplateError| Failure {
             class: unbroken_core::connector::Class::Fatal,
             code: None,
             what: Label::new(error.to_string()),
-        })
+        };
+        if let Message::Subscribe { after } = message {
+            return self.source.subscriptions(after.as_ref(), token.as_ref()).map_err(failed);
+        }
+        let text = |id| self.source.message(message, id, token.as_ref()).map_err(failed);
+        let mut texts: Vec<String> = text(talk.subscription.as_ref())?.into_iter().collect();
+        if *message == Message::Unsubscribe {
+            for id in talk.joining.others() {
+                texts.extend(text(Some(id))?);
+            }
+        }
+        Ok(texts)
     }
 
     fn broken(&mut self, conn: ConnId, ended: &Ended) {

@@ -109,6 +109,13 @@ impl Classifier {
         Failure { class, code: None, what }
     }
 
+    /// A refused login.
+    pub(crate) fn login(&self, text: &str) -> Failure {
+        let (class, what) =
+            self.named(text, None).unwrap_or((Class::Reauthorize, "login refused".into()));
+        Failure { class, code: None, what }
+    }
+
     fn named(&self, text: &str, after_ms: Option<u64>) -> Option<(Class, Label)> {
         if self.rules.is_empty() {
             return None;

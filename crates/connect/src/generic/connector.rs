@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use toml::Table;
+use unbroken_core::bookmark::After;
 use unbroken_core::connector::{
     Ack, Capabilities, Connector, Decoded, Failure, Floor, Numbering, Page, Replay, SnapshotKind,
 };
@@ -50,6 +51,9 @@ pub enum ProfileError {
     /// `with_keys` is laid over the profile, so it is one.
     #[error("profile has a `with_keys` that is no table")]
     WithKeys,
+    /// What is extended is named.
+    #[error("profile has an `extends` that is no name")]
+    Extends,
     /// A key or value is wrong.
     #[error("profile does not fit")]
     Invalid(#[source] toml::de::Error),
@@ -92,6 +96,9 @@ pub enum ProfileError {
     /// Pages are named by the vendor, but nothing says where.
     #[error("profile advances by what the vendor names, but `snapshot.next` is missing")]
     NoNext,
+    /// A token is bound to its socket, or it is not.
+    #[error("profile renews the token on the socket, but declares it bound to the socket")]
+    RenewBound,
     /// A request has one body.
     #[error("profile request has both a `body` and a `form`")]
     TwoBodies,
@@ -142,6 +149,7 @@ pub type Context<'a> = Values<'a>;
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Generic {
+    profile: Arc<Profile>,
     capabilities: Capabilities,
     stream_name: String,
     position_format: PositionFormat,
@@ -200,8 +208,8 @@ impl Generic {
     /// # Errors
     /// See [`ProfileError`].
     pub fn new(profile: Profile) -> Result<Self, ProfileError> {
-        let capabilities = coherent(profile.capabilities);
-        let (variables, format) = (profile.variables, profile.position_format);
+        let capabilities = coherent(profile.capabilities.clone());
+        let (variables, format) = (profile.variables.clone(), profile.position_format);
         let head = match &profile.head {
             Some(head) if capabilities.snapshot == SnapshotKind::Positioned => {
                 let opaque = capabilities.position == Numbering::Opaque;
@@ -218,15 +226,19 @@ impl Generic {
         };
         let messages = Messages::new(&profile.messages, &variables)?;
         check_messages(&capabilities, &messages)?;
+        if messages.renews() && capabilities.token_bound {
+            return Err(ProfileError::RenewBound);
+        }
         Ok(Self {
             position_format: format,
             handshake: RequestTemplate::handshake(&profile.stream, &variables)?,
             wire: Wire::new(&profile.frames, &capabilities, format)?,
             classifier: Classifier::new(&profile.classify, format)?,
             keeping: Keeping::new(Digester::new(&profile.digest)?),
-            stream_name: profile.stream.name,
-            subprotocols: profile.stream.subprotocols,
-            token: profile.token,
+            stream_name: profile.stream.name.clone(),
+            subprotocols: profile.stream.subprotocols.clone(),
+            token: profile.token.clone(),
+            profile: Arc::new(profile),
             capabilities,
             variables,
             head,
@@ -244,6 +256,11 @@ impl Generic {
     /// How the vendor writes positions, unless they are opaque.
     pub fn position_format(&self) -> PositionFormat {
         self.position_format
+    }
+
+    /// The profile that it was made from.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// The name of the profile's stream.
@@ -344,6 +361,51 @@ impl Generic {
             values.position = after.as_ref();
         }
         self.messages.render(message, &values)
+    }
+
+    /// The messages of a subscription: one, or as many as the keys need.
+    ///
+    /// # Errors
+    /// Like [`Self::message`].
+    pub fn subscriptions(
+        &self,
+        after: Option<&After>,
+        context: Context<'_>,
+    ) -> Result<Vec<String>, TemplateError> {
+        let values = Values { variables: Some(&self.variables), position: after, ..context };
+        let message = Message::Subscribe { after: after.cloned() };
+        self.messages.subscriptions(&message, &values)
+    }
+
+    /// The login that is sent before anything else, where the profile has one.
+    ///
+    /// # Errors
+    /// Like [`Self::message`].
+    pub fn login(&self, context: Context<'_>) -> Result<Option<String>, TemplateError> {
+        self.messages.login(&Values { variables: Some(&self.variables), ..context })
+    }
+
+    /// The message that hands a renewed token over, where the profile has one.
+    ///
+    /// # Errors
+    /// Like [`Self::message`].
+    pub fn renewal(&self, context: Context<'_>) -> Result<Option<String>, TemplateError> {
+        self.messages.renewal(&Values { variables: Some(&self.variables), ..context })
+    }
+
+    /// Whether the vendor confirms logins.
+    pub fn confirms_login(&self) -> bool {
+        self.wire.knows_login_ack()
+    }
+
+    /// What a frame says of a login under way; `None`: nothing.
+    pub fn login_answer(&self, bytes: &[u8]) -> Option<Result<(), Failure>> {
+        self.wire.login(bytes, &self.classifier)
+    }
+
+    /// Whether confirmations list the keys that they cover.
+    pub fn names_covered_keys(&self) -> bool {
+        self.wire.names_covered()
     }
 
     /// What an HTTP answer that is no success calls for.

@@ -201,7 +201,7 @@ impl Node {
 }
 
 /// What stands between the commas of an object or array (of JSON that is known to be right).
-fn members(inside: &str) -> Vec<&str> {
+pub(crate) fn members(inside: &str) -> Vec<&str> {
     let (mut members, mut begin) = (Vec::new(), 0);
     let (mut depth, mut quoted, mut escaped) = (0_u32, false, false);
     for (at, byte) in inside.bytes().enumerate() {
@@ -225,7 +225,7 @@ fn members(inside: &str) -> Vec<&str> {
 }
 
 /// A member's name and its value, with the white space around it.
-fn split_member(member: &str) -> Option<(Cow<'_, str>, &str)> {
+pub(crate) fn split_member(member: &str) -> Option<(Cow<'_, str>, &str)> {
     let begin = member.find('"')? + 1;
     let mut escaped = false;
     let inside = member.get(begin..)?;

@@ -10,6 +10,9 @@ use crate::generic::template::{Place, Template, TemplateError, Values};
 /// The profile's messages, parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct Messages {
+    login: Option<Template>,
+    renew: Option<Template>,
+    keys_max: Option<usize>,
     after: Option<Template>,
     now: Option<Template>,
     after_all: Option<Template>,
@@ -27,7 +30,11 @@ impl Messages {
             text.as_deref().map(|text| Template::parse(text, Place::Json, variables)).transpose()
         };
         let subscribe = &profile.subscribe;
+        let keys_max = subscribe.keys_max.map(|max| usize::try_from(max.max(1)));
         Ok(Self {
+            login: parse(&profile.login)?,
+            renew: parse(&profile.renew)?,
+            keys_max: keys_max.and_then(Result::ok),
             after: parse(&subscribe.after)?,
             now: parse(&subscribe.now)?,
             after_all: parse(&subscribe.after_all)?,
@@ -45,6 +52,37 @@ impl Messages {
     /// Whether a subscription names the configured keys.
     pub(crate) fn names_keys(&self) -> bool {
         [&self.after, &self.now].into_iter().flatten().any(|template| template.uses("keys"))
+    }
+
+    /// Whether a renewed token is handed over on an open socket.
+    pub(crate) fn renews(&self) -> bool {
+        self.renew.is_some()
+    }
+
+    /// The login, where there is one.
+    pub(crate) fn login(&self, values: &Values<'_>) -> Result<Option<String>, TemplateError> {
+        self.login.as_ref().map(|login| login.render(values)).transpose()
+    }
+
+    /// The message that hands a renewed token over, where there is one.
+    pub(crate) fn renewal(&self, values: &Values<'_>) -> Result<Option<String>, TemplateError> {
+        self.renew.as_ref().map(|renew| renew.render(values)).transpose()
+    }
+
+    /// The messages of a subscription: one, or as many as the keys need.
+    pub(crate) fn subscriptions(
+        &self,
+        message: &Message,
+        values: &Values<'_>,
+    ) -> Result<Vec<String>, TemplateError> {
+        let keys = values.keys;
+        let parts = match self.keys_max.filter(|max| self.names_keys() && keys.len() > *max) {
+            Some(max) => keys.chunks(max).collect(),
+            None => vec![keys],
+        };
+        let rendered =
+            parts.into_iter().map(|keys| self.render(message, &Values { keys, ..*values }));
+        rendered.filter_map(Result::transpose).collect()
     }
 
     /// The message; `None` where the profile has none (a ping is then the protocol's), and for an

@@ -31,6 +31,7 @@ mod wire;
 pub use classify::ClassName;
 pub use connector::{Context, Generic, ProfileError};
 pub use fields::{FieldKey, FieldRules};
+pub(crate) use fields::{members, split_member};
 pub use nearest::{nearest, nearest_key_hint};
 pub use overlay::{embedded, embedded_names, merge};
 pub use pointer::PointerError;
@@ -41,4 +42,6 @@ pub use profile::{
     SubscribeMessages, TimeFormat, TokenProfile,
 };
 pub use rest::Reply;
+pub(crate) use shape::{kind, shape};
 pub use template::{Place, Template, TemplateError, Values};
+pub(crate) use value::text as scalar;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use unbroken_core::connector::{Capabilities, Decoded, Item, Numbering};
+use unbroken_core::connector::{Capabilities, Decoded, Failure, Item, Numbering};
 use unbroken_core::ids::{Key, Label};
 
 use crate::generic::classify::Classifier;
@@ -182,6 +182,11 @@ impl Wire {
                     decoded.items.push(Item::Heartbeat { position });
                 }
             }
+            // A sign of life: what it confirms was asked for before the machine knew of the socket.
+            Some(FrameKind::LoginAck) => {}
+            Some(FrameKind::LoginRefused) => {
+                decoded.items.push(Item::Refusal(classifier.login(text)));
+            }
             Some(FrameKind::Error) => decoded.items.push(Item::Refusal(classifier.frame(text))),
             Some(FrameKind::Closing) => {
                 let within = self
@@ -196,6 +201,32 @@ impl Wire {
             decoded.items.extend(is_split.then_some(Item::More));
         }
         decoded
+    }
+
+    /// Whether logins are confirmed.
+    pub(crate) fn knows_login_ack(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.is == FrameKind::LoginAck)
+    }
+
+    /// What a frame says of a login under way; `None`: nothing.
+    pub(crate) fn login(
+        &self,
+        bytes: &[u8],
+        classifier: &Classifier,
+    ) -> Option<Result<(), Failure>> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let found = self.frame.extract(text).ok()?;
+        match self.kinds.iter().find(|kind| kind.holds(&found))?.is {
+            FrameKind::LoginAck => Some(Ok(())),
+            FrameKind::LoginRefused => Some(Err(classifier.login(text))),
+            FrameKind::Error => Some(Err(classifier.frame(text))),
+            _ => None,
+        }
+    }
+
+    /// Whether confirmations list the keys that they cover.
+    pub(crate) fn names_covered(&self) -> bool {
+        self.covered.is_some()
     }
 
     /// An opaque position at this place.

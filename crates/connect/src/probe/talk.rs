@@ -114,20 +114,25 @@ impl<'a> Talk<'a> {
     pub(super) async fn leave(self) -> bool {
         let subscription = self.subscription.as_ref();
         let farewell = self.source.message(&Message::Unsubscribe, subscription, self.token);
-        self.socket.close(farewell.ok().flatten()).await
+        self.socket.close(farewell.ok().flatten().into_iter().collect()).await
     }
 
     fn say(&mut self, message: &Message) -> Result<(), Failure> {
-        let rendered = self.source.message(message, self.subscription.as_ref(), self.token);
-        let text = rendered.map_err(|error| Failure {
+        let rendered = match message {
+            Message::Subscribe { after } => self.source.subscriptions(after.as_ref(), self.token),
+            other => {
+                let text = self.source.message(other, self.subscription.as_ref(), self.token);
+                text.map(|text| text.into_iter().collect())
+            }
+        };
+        let texts = rendered.map_err(|error| Failure {
             class: Class::Fatal,
             code: None,
             what: Label::new(error.to_string()),
         })?;
-        let sent = match text {
-            Some(text) => self.socket.send(text),
-            None if *message == Message::Ping => self.socket.ping(),
-            None => Ok(()),
+        let sent = match texts.is_empty() && *message == Message::Ping {
+            true => self.socket.ping(),
+            false => texts.into_iter().try_for_each(|text| self.socket.send(text)),
         };
         sent.map_err(|ended: Ended| self.source.ended(&ended))
     }

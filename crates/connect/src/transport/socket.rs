@@ -2,6 +2,7 @@
 //!
 //! Everything is polled by one task, so that a batch of frames costs no hand-over between tasks.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -76,6 +77,8 @@ pub struct Socket {
     write_limit: Duration,
     frame_bytes_max: usize,
     subprotocol: Option<String>,
+    /// Frames that came before somebody wanted them.
+    early: VecDeque<Bytes>,
     /// Set while something written has not been taken by the network.
     write_deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -123,6 +126,7 @@ impl Socket {
                 subprotocol: subprotocol(&response),
                 write_limit: limits.write,
                 frame_bytes_max: limits.frame_bytes_max,
+                early: VecDeque::new(),
                 write_deadline: None,
             }),
             Err(Error::Http(response)) => Err(refused(&response)),
@@ -152,6 +156,28 @@ impl Socket {
         self.write(Message::Ping(Bytes::new()))
     }
 
+    /// Gives a frame back: it will come again, behind those that were given back before.
+    pub(crate) fn put_back(&mut self, frame: Bytes) {
+        self.early.push_back(frame);
+    }
+
+    /// The next frame that is not one given back.
+    ///
+    /// # Errors
+    /// If the socket ends.
+    pub(crate) async fn next_frame(&mut self) -> Result<Bytes, Ended> {
+        loop {
+            let early = std::mem::take(&mut self.early);
+            let event = std::future::poll_fn(|cx| self.poll_event(cx, true)).await;
+            self.early = early;
+            match event {
+                SocketEvent::Frame(frame) => return Ok(frame),
+                SocketEvent::Alive => {}
+                SocketEvent::Ended(ended) => return Err(ended),
+            }
+        }
+    }
+
     fn write(&mut self, message: Message) -> Result<(), Ended> {
         Pin::new(&mut self.ws).start_send(message).map_err(|error| self.ended(&error))?;
         let limit = self.write_limit;
@@ -161,10 +187,10 @@ impl Socket {
 
     /// Says `farewell`, sends a close frame and waits for the other side's, all within
     /// [`CLOSE_LIMIT`]; then the connection is dropped. Returns whether the other side closed too.
-    pub async fn close(mut self, farewell: Option<String>) -> bool {
+    pub async fn close(mut self, farewell: Vec<String>) -> bool {
         let mut closed = false;
         let talk = async {
-            if let Some(text) = farewell {
+            for text in farewell {
                 self.ws.feed(Message::text(text)).await?;
             }
             let reason = Utf8Bytes::from_static("");
@@ -197,6 +223,9 @@ impl Socket {
         }
         if !reading {
             return Poll::Pending;
+        }
+        if let Some(frame) = self.early.pop_front() {
+            return Poll::Ready(SocketEvent::Frame(frame));
         }
         Poll::Ready(match ready!(Pin::new(&mut self.ws).poll_next(cx)) {
             Some(Ok(Message::Text(text))) => SocketEvent::Frame(text.into()),

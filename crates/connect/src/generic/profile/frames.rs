@@ -54,6 +54,10 @@ pub enum FrameKind {
     Error,
     /// A planned-close notice.
     Closing,
+    /// The login, or a renewed token, is accepted.
+    LoginAck,
+    /// It is refused; `classify.body` says what that calls for, else `reauthorize`.
+    LoginRefused,
 }
 
 /// A frame for which the rule holds is of this kind.

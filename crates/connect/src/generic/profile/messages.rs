@@ -6,6 +6,11 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MessagesProfile {
+    /// Says who we are, before anything else, for vendors that take no token in the handshake.
+    /// Where `frames.kinds` knows a `login_ack`, nothing else is sent before it has come.
+    pub login: Option<String>,
+    /// Hands a renewed token over on an open socket.
+    pub renew: Option<String>,
     /// Subscriptions.
     pub subscribe: SubscribeMessages,
     /// Ends the subscription; not sent if it names a `subscription` that was never told.
@@ -19,6 +24,9 @@ pub struct MessagesProfile {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SubscribeMessages {
+    /// Most keys in one message; more are spread over several, each of which is confirmed for
+    /// itself (unless `capabilities.ack` is `none`).
+    pub keys_max: Option<u32>,
     /// Events after `position`.
     pub after: Option<String>,
     /// Events from now on.

@@ -1,6 +1,6 @@
 //! A profile as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use unbroken_core::connector::Capabilities;
@@ -47,6 +47,66 @@ pub struct Profile {
     /// are.
     #[serde(default)]
     pub digest: Vec<String>,
+}
+
+impl Profile {
+    /// Every pointer into frames and answers, as it is written.
+    pub fn pointers(&self) -> Vec<&str> {
+        let frames = &self.frames;
+        let event = &frames.event;
+        let mut all: Vec<&str> = frames.kinds.iter().map(|rule| rule.at.as_str()).collect();
+        all.extend(frames.kinds.iter().filter_map(|rule| Some(rule.and.as_ref()?.at.as_str())));
+        all.extend([event.key.as_str(), event.payload.as_str()]);
+        let mut optional = vec![
+            &frames.subscription,
+            &frames.epoch,
+            &frames.bookmark,
+            &frames.ack.position,
+            &frames.heartbeat.position,
+            &frames.coverage.keys,
+            &frames.coverage.refused,
+            &frames.closing.within_s,
+            &frames.closing.within_ms,
+            &event.items,
+            &event.sequence,
+            &event.id,
+            &event.kind,
+            &event.time,
+        ];
+        all.extend(event.deleted.as_ref().map(|rule| rule.at.as_str()));
+        if let Some(head) = &self.head {
+            all.push(&head.tag);
+            optional.push(&head.epoch);
+        }
+        if let Some(snapshot) = &self.snapshot {
+            let rows = &snapshot.rows;
+            all.extend([rows.items.as_str(), rows.key.as_str(), rows.payload.as_str()]);
+            all.extend(rows.when.as_ref().map(|rule| rule.at.as_str()));
+            let names = [&snapshot.next, &snapshot.more, &snapshot.tag, &snapshot.epoch];
+            optional.extend(names);
+            optional.extend([&snapshot.snapshot_id, &snapshot.total, &rows.version, &rows.time]);
+        }
+        all.extend(optional.into_iter().flatten().map(String::as_str));
+        for rule in &self.classify.body {
+            all.push(&rule.at);
+            all.extend(rule.floor.as_deref());
+        }
+        all
+    }
+
+    /// The names of members on the way of any pointer.
+    pub fn member_names(&self) -> BTreeSet<String> {
+        let pointers = self.pointers().into_iter();
+        let tokens = pointers.flat_map(|pointer| pointer.split('/').skip(1));
+        tokens.map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
+    }
+
+    /// The headers that a pointer names, in lower case.
+    pub fn header_names(&self) -> Vec<String> {
+        let pointers = self.pointers().into_iter();
+        let names = pointers.filter_map(|pointer| pointer.strip_prefix("header:"));
+        names.map(|name| name.trim().to_ascii_lowercase()).collect()
+    }
 }
 
 /// See [`Profile::token`].
