@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use unbroken::render::RECORD_KINDS;
 
+use super::profile::ProfileArgs;
+
 /// Turns an unreliable event feed into an unbroken record.
 ///
 /// New here? `unbroken demo` shows everything in a minute and needs nothing.
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Resync(ResyncArgs),
     /// Ask a running service to do something
     Control(ControlArgs),
+    /// See what is known of vendors, and try a profile on a capture
+    Profile(ProfileArgs),
     /// Run the simulated vendor alone, for testing any client
     Simulate(SimulateArgs),
     /// Print the completion script for a shell
@@ -201,6 +205,10 @@ pub(crate) struct RunArgs {
     /// How log lines are written to stderr [default: as configured, else human]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log: Option<LogArg>,
+    /// Capture what is said to and by the vendor in this new file, at most 64 MiB, without secrets
+    /// and without what `[source.fields]` takes out; see `unbroken profile test`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
     check, completions, control, demo, events, export, gaps, init, kill, man, pause, position,
-    rebuild, repair, resync, run, simulate, soak, state, status, verify,
+    profile, rebuild, repair, resync, run, simulate, soak, state, status, verify,
 };
 
 /// Runs the command that was typed.
@@ -49,6 +49,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Verify(args) => verify::run(&args),
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Repair(args) => repair::run(&args),
+        Command::Profile(args) => profile::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

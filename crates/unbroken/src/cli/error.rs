@@ -64,6 +64,16 @@ pub(crate) enum CliError {
     CannotSet(CannotSet),
     #[error("position cannot be moved while a service runs")]
     Fenced(#[source] unbroken_journal::JournalError),
+    #[error("profile cannot be used")]
+    Profile(#[source] unbroken_connect::generic::ProfileError),
+    #[error("capture {} cannot be used", path.display())]
+    Capture { path: PathBuf, source: unbroken_connect::capture::ReadError },
+    #[error("capture {} cannot be made", path.display())]
+    Record { path: PathBuf, source: io::Error },
+    #[error("there is no source called `{0}`")]
+    NoSuchSource(String),
+    #[error("the capture's source had a profile of its own")]
+    ProfileUnknown,
     #[error("a service is running on this data")]
     Running,
     #[error("`{0}` is not a log level")]
@@ -128,6 +138,16 @@ impl CliError {
             Self::Running | Self::Fenced(_) => {
                 Some("stop it first: `unbroken control stop`".to_owned())
             }
+            Self::Profile(error) => error.hint(),
+            Self::Capture { source, .. } => source.hint().map(ToOwned::to_owned),
+            Self::Record { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Some("name a new file: a capture is never written over".to_owned())
+            }
+            Self::Record { .. } | Self::NoSuchSource(_) => None,
+            Self::ProfileUnknown => Some(
+                "name it: --profile NAME|FILE, or --config FILE for the one that was used"
+                    .to_owned(),
+            ),
             Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
             Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,

@@ -20,6 +20,7 @@ mod man;
 mod output;
 mod pause;
 mod position;
+mod profile;
 mod rebuild;
 mod repair;
 mod resync;

@@ -1,12 +1,15 @@
 //! `unbroken run`: the service.
 
 use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 use unbroken::pipeline::{Handle, Unobserved};
 use unbroken::{Pipeline, config};
+use unbroken_connect::capture::{CAPTURE_BYTES_MAX, Recorder};
 
 use super::answer::Answer;
 use super::args::RunArgs;
@@ -14,10 +17,22 @@ use super::error::CliError;
 use super::logging;
 
 pub(crate) fn run(args: &RunArgs) -> Result<Answer, CliError> {
-    let config = config::load(&args.config)?;
+    let mut config = config::load(&args.config)?;
     let format = args.log.map_or(config.log.format, Into::into);
     logging::init(&config.log, format)?;
-    runtime()?.block_on(serve(config))
+    config.capture = args.record.as_deref().map(record).transpose()?;
+    let capture = config.capture.clone();
+    let answer = runtime()?.block_on(serve(config));
+    if let Some(capture) = capture {
+        capture.finish();
+    }
+    answer
+}
+
+fn record(path: &Path) -> Result<Arc<Recorder>, CliError> {
+    let made = Recorder::create(path, CAPTURE_BYTES_MAX);
+    let failed = |source| CliError::Record { path: path.to_owned(), source };
+    Ok(Arc::new(made.map_err(failed)?))
 }
 
 /// The runtime that everything asynchronous runs on.

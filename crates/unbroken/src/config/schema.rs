@@ -2,9 +2,11 @@
 //! that silently keeps its default.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use unbroken_connect::SourceConfig;
+use unbroken_connect::capture::Recorder;
 
 use crate::hooks::HooksConfig;
 
@@ -23,6 +25,9 @@ pub struct Config {
     /// Whom to tell of gaps and of blocked streams.
     #[serde(default)]
     pub hooks: HooksConfig,
+    /// Where what is said is captured. Set by the command line, not by the file.
+    #[serde(skip)]
+    pub capture: Option<Arc<Recorder>>,
     /// What to record.
     #[serde(default, rename = "source")]
     pub sources: Vec<SourceConfig>,

@@ -49,11 +49,14 @@ pub(super) fn start(
     seed: u64,
     observer: Arc<dyn Observe>,
 ) -> Result<Pipeline, PipelineError> {
-    let sources = config
+    let mut sources = config
         .sources
         .into_iter()
         .map(|source| Source::new(source).map_err(PipelineError::Source))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(recorder) = &config.capture {
+        sources.iter_mut().for_each(|source| source.record(Arc::clone(recorder)));
+    }
     let hooks = PreparedHooks::new(&config.hooks).map_err(PipelineError::Hook)?;
     let opened = opened::open(&config.data_dir, &config.journal)?;
     let listener = control::bind(&config.data_dir).map_err(PipelineError::Control)?;

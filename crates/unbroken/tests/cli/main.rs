@@ -14,5 +14,6 @@ mod fixture;
 mod golden;
 mod manual;
 mod position;
+mod profile;
 mod repair;
 mod usage;

@@ -24,6 +24,7 @@ const COMMANDS: [&str; 22] = [
     "position",
     "resync",
     "control",
+    "profile",
     "simulate",
     "completions",
     "man",

@@ -2,8 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+mod capture;
 mod demo;
 mod exposition;
+mod fields;
 mod hooks;
 mod metrics;
 mod person;
