@@ -13,6 +13,7 @@ pub mod generic;
 pub mod probe;
 pub mod secret;
 pub mod source;
+mod source_error;
 pub mod tally;
 pub mod transport;
 

@@ -12,16 +12,17 @@ use unbroken_core::connector::{
 use unbroken_core::ids::{ConnId, Key, Label, StreamId};
 use unbroken_core::machine::{Budget, Config, Fetch, Message, Start, Timing};
 
-use crate::auth::{AuthError, Authorizer, Granted};
+use crate::auth::{Authorizer, Granted};
 use crate::capture::{Recorder, Redaction, SourceRecorder};
-use crate::config::{FieldsError, KeysError, Limits, SourceConfig, StartError, read_keys};
+use crate::config::{KeysError, Limits, SourceConfig, read_keys};
 use crate::driver::Joining;
-use crate::generic::{Context, Generic, ProfileError, Reply, TemplateError};
+use crate::generic::{Context, Generic, Reply, TemplateError};
 use crate::secret::Secret;
+pub use crate::source_error::SourceError;
 use crate::tally::Tally;
 use crate::transport::{
-    Answer, Dialer, Ended, Http, Identity, Origin, OriginError, ProxyError, Socket, SocketLimits,
-    Tls, TlsError, TransportError, follow,
+    Answer, Dialer, Ended, Http, Identity, Origin, Socket, SocketLimits, Tls, TransportError,
+    follow,
 };
 
 /// More agents than this are worth a word: their names no longer fit into 64 KiB, which many
@@ -30,118 +31,6 @@ const AGENTS_USUAL_MAX: usize = 1_500;
 
 /// Frames that may come between a login and its answer, such as greetings.
 const FRAMES_BEFORE_LOGIN_MAX: usize = 64;
-
-/// Why a source cannot be made from its configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The profile does not fit.
-    #[error("source {name} has an unusable profile")]
-    Profile {
-        /// The source.
-        name: String,
-        /// Why.
-        #[source]
-        source: ProfileError,
-    },
-    /// An origin is wrong.
-    #[error("source {name} has an unusable `{key}`")]
-    Origin {
-        /// The source.
-        name: String,
-        /// The key.
-        key: &'static str,
-        /// Why.
-        #[source]
-        source: OriginError,
-    },
-    /// The profile asks for pages, but there is nowhere to ask.
-    #[error("source {name} needs `api`: its profile reads a snapshot")]
-    NoApi {
-        /// The source.
-        name: String,
-    },
-    /// The profile needs tokens, but there is no way to get one.
-    #[error("source {name} needs `[source.auth]`: its profile sends a token")]
-    NoAuth {
-        /// The source.
-        name: String,
-    },
-    /// Authorization is wrong.
-    #[error("source {name} has an unusable `auth`")]
-    Auth {
-        /// The source.
-        name: String,
-        /// Why.
-        #[source]
-        source: AuthError,
-    },
-    /// Trust cannot be set up.
-    #[error("source {name} cannot set up TLS")]
-    Tls {
-        /// The source.
-        name: String,
-        /// Why.
-        #[source]
-        source: TlsError,
-    },
-    /// The environment names no usable proxy.
-    #[error("source {name} has no usable proxy")]
-    Proxy {
-        /// The source.
-        name: String,
-        /// Why.
-        #[source]
-        source: ProxyError,
-    },
-    /// The field rules cannot be used.
-    #[error("source {name} has unusable `fields`")]
-    Fields {
-        /// The source.
-        name: String,
-        /// Why.
-        #[source]
-        source: FieldsError,
-    },
-    /// It cannot begin as it is told to.
-    #[error("source {name} has an unusable `start`")]
-    Start {
-        /// The source.
-        name: String,
-        /// Why.
-        #[source]
-        source: StartError,
-    },
-    /// The keys cannot be read.
-    #[error("source {name} cannot read its keys")]
-    Keys {
-        /// The source.
-        name: String,
-        /// Why.
-        #[source]
-        source: KeysError,
-    },
-}
-
-impl SourceError {
-    /// What a person can do.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Profile { source, .. } => source.hint(),
-            Self::Origin { source, .. } => Some(source.hint()),
-            Self::NoApi { .. } => Some("add `api = \"https://…\"`".into()),
-            Self::NoAuth { .. } => Some("add `[source.auth]` with a `grant`".into()),
-            Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
-            Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),
-            Self::Tls { source, .. } => Some(source.hint()),
-            Self::Fields { source, .. } => Some(source.hint()),
-            Self::Start { source, .. } => Some(source.hint().into()),
-            Self::Proxy { source, .. } => Some(source.hint().into()),
-            Self::Keys { .. } => {
-                Some("`agents_file` names a text file with one agent a line".into())
-            }
-        }
-    }
-}
 
 /// A source, ready to speak to the vendor.
 #[derive(Debug)]

@@ -1,0 +1,118 @@
+//! Why a source cannot be made.
+
+use crate::auth::AuthError;
+use crate::config::{FieldsError, KeysError, StartError};
+use crate::generic::ProfileError;
+use crate::transport::{OriginError, ProxyError, TlsError};
+
+/// Why a source cannot be made from its configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The profile does not fit.
+    #[error("source {name} has an unusable profile")]
+    Profile {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: ProfileError,
+    },
+    /// An origin is wrong.
+    #[error("source {name} has an unusable `{key}`")]
+    Origin {
+        /// The source.
+        name: String,
+        /// The key.
+        key: &'static str,
+        /// Why.
+        #[source]
+        source: OriginError,
+    },
+    /// The profile asks for pages, but there is nowhere to ask.
+    #[error("source {name} needs `api`: its profile reads a snapshot")]
+    NoApi {
+        /// The source.
+        name: String,
+    },
+    /// The profile needs tokens, but there is no way to get one.
+    #[error("source {name} needs `[source.auth]`: its profile sends a token")]
+    NoAuth {
+        /// The source.
+        name: String,
+    },
+    /// Authorization is wrong.
+    #[error("source {name} has an unusable `auth`")]
+    Auth {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: AuthError,
+    },
+    /// Trust cannot be set up.
+    #[error("source {name} cannot set up TLS")]
+    Tls {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: TlsError,
+    },
+    /// The environment names no usable proxy.
+    #[error("source {name} has no usable proxy")]
+    Proxy {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: ProxyError,
+    },
+    /// The field rules cannot be used.
+    #[error("source {name} has unusable `fields`")]
+    Fields {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: FieldsError,
+    },
+    /// It cannot begin as it is told to.
+    #[error("source {name} has an unusable `start`")]
+    Start {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: StartError,
+    },
+    /// The keys cannot be read.
+    #[error("source {name} cannot read its keys")]
+    Keys {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: KeysError,
+    },
+}
+
+impl SourceError {
+    /// What a person can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Profile { source, .. } => source.hint(),
+            Self::Origin { source, .. } => Some(source.hint()),
+            Self::NoApi { .. } => Some("add `api = \"https://…\"`".into()),
+            Self::NoAuth { .. } => Some("add `[source.auth]` with a `grant`".into()),
+            Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
+            Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),
+            Self::Tls { source, .. } => Some(source.hint()),
+            Self::Fields { source, .. } => Some(source.hint()),
+            Self::Start { source, .. } => Some(source.hint().into()),
+            Self::Proxy { source, .. } => Some(source.hint().into()),
+            Self::Keys { .. } => {
+                Some("`agents_file` names a text file with one agent a line".into())
+            }
+        }
+    }
+}
