@@ -103,6 +103,7 @@ impl<'a> Replay<'a> {
             Item::Dark { .. } => self.count("confirmation of a part"),
             Item::Heartbeat { .. } => self.count("heartbeat with position"),
             Item::Bookmark { .. } => self.count("bookmark"),
+            Item::More => self.count("frame that goes on"),
             Item::Refusal(_) => self.count("refusal"),
             Item::Closing { .. } => self.count("closing"),
             Item::Unknown => {

@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "demo",
     "init",
     "check",

@@ -73,7 +73,8 @@ impl Profile {
             &event.kind,
             &event.time,
         ];
-        all.extend(event.deleted.as_ref().map(|rule| rule.at.as_str()));
+        let rules = event.deleted.iter().chain(&frames.more);
+        all.extend(rules.map(|rule| rule.at.as_str()));
         if let Some(head) = &self.head {
             all.push(&head.tag);
             optional.push(&head.epoch);
