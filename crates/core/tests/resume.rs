@@ -2,7 +2,7 @@
 
 mod world;
 
-use unbroken_core::connector::{Ack, Numbering, Replay};
+use unbroken_core::connector::{Ack, Numbering, Replay, SnapshotKind};
 use unbroken_core::machine::{Proof, Report};
 use unbroken_core::record::{GapCause, GapOutcome, Origin};
 use world::{OnOld, World, contiguous, stream};
@@ -426,6 +426,54 @@ fn a_refusal_is_forgotten_as_soon_as_events_have_come_from_behind_it() {
     world.settle();
     assert_eq!(world.asked.last(), Some(&Some(5)), "from what came, not from what was refused");
     assert_eq!(world.sequences(), [4, 5, 6]);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn a_hole_behind_a_refusal_is_asked_for_before_it_is_given_up() {
+    let mut rules = contiguous();
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    assert_hole_behind_is_asked_for(rules);
+}
+
+#[test]
+fn a_hole_behind_a_clamp_is_asked_for_before_it_is_given_up() {
+    assert_hole_behind_is_asked_for(world::Rules { on_old: OnOld::Clamp, ..contiguous() });
+}
+
+/// What came before 5 is gone; 7 is lost on the way, and still served.
+fn assert_hole_behind_is_asked_for(rules: world::Rules) {
+    let mut world = live(rules);
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    while !world.socks.values().any(|sock| sock.subscribed && sock.queue.is_empty()) {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    for _ in 0..4 {
+        world.emit(1);
+    }
+    let dropped = world.socks.get_mut(&conn).and_then(|sock| sock.queue.remove(2));
+    assert!(dropped.is_some());
+    while !world.socks[&conn].queue.is_empty() {
+        world.deliver(conn);
+    }
+    while world.socks.contains_key(&conn) {
+        world.commit();
+        world.tick();
+    }
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [3, 5, 6, 7, 8], "the vendor still had what was dropped");
+    let row = world.ledger().pop();
+    let bounds = row.and_then(|row| Some((row.after?.sequence, row.through?.sequence)));
+    assert_eq!(bounds, Some((3, 4)));
     world.assert_state_is_the_vendors();
 }
 

@@ -94,16 +94,19 @@ impl Stream {
     }
 
     /// A refusal was of the position held then. If the last attempt has brought events, from
-    /// wherever it could, the vendor is asked from behind them, once they are durable.
+    /// wherever it could, the vendor is asked from behind them, once they are durable: from behind
+    /// those before a hole, for what is in it was never refused; else from behind those that wait.
     fn weigh_progress(&mut self, cx: &mut Cx<'_>) {
         let same_epoch = !self.outage.new_epoch;
-        if self.outage.descends() && same_epoch && !self.held.is_empty() {
+        let before = self.outage.tried_from;
+        let beyond = before.is_some() && self.seen.position > before;
+        if self.outage.descends() && same_epoch && !beyond && !self.held.is_empty() {
             let cause = self.gap_cause(cx);
-            self.release_held(cx, cause);
+            self.release_first(cx, cause);
             self.jump = Jump::Unwritten;
         }
         let seen = self.seen.position;
-        let before = std::mem::replace(&mut self.outage.tried_from, seen);
+        self.outage.tried_from = seen;
         let progress = same_epoch && before.is_some() && seen > before;
         if progress {
             self.outage.fruitless = 0;
@@ -420,7 +423,7 @@ impl Stream {
                     self.outage.floor = floor.filter(|floor| durable < Some(*floor));
                 } else {
                     // What an earlier socket brought lies beyond: the vendor may serve from there.
-                    self.release_held(cx, GapCause::Refused);
+                    self.release_first(cx, GapCause::Refused);
                     self.jump = Jump::Unwritten;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::connector::{Class, Coverage, Decoded, Event, Failure, Item, Numbering};
+use crate::connector::{Class, Coverage, Decoded, Event, Failure, Item, Numbering, Replay};
 use crate::fold::KeyState;
 use crate::ids::{ConnId, Key, Label};
 use crate::machine::context::Cx;
@@ -307,6 +307,28 @@ impl Stream {
     /// Events have waited behind holes that this attempt will not fill: each run of them is written
     /// after a ledger row for the hole before it.
     pub(super) fn release_held(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
+        while !self.held.is_empty() {
+            self.release_run(cx, cause);
+        }
+        self.timers.stop(Timer::Hole);
+    }
+
+    /// The vendor does not serve what lies before the first that wait. Of the holes behind them it
+    /// has said nothing: a vendor that replays is asked for those first.
+    pub(super) fn release_first(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
+        if cx.caps().replay != Replay::FromPosition {
+            return self.release_held(cx, cause);
+        }
+        self.release_run(cx, cause);
+        self.timers.stop(Timer::Hole);
+        if self.link.is_some() && !self.held.is_empty() {
+            self.set_timer(cx, Timer::Hole, cx.timing().reorder_ms);
+        }
+    }
+
+    /// Writes the events that wait behind the first hole, up to the next one.
+    fn release_run(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
+        let mut is_opened = false;
         while let Some((at, event)) = self.held.pop_first() {
             match self.held_sequence() {
                 Some(held) if at <= held => {
@@ -314,20 +336,24 @@ impl Stream {
                     continue;
                 }
                 Some(held) if at == held + 1 => {}
+                _ if is_opened => {
+                    self.held.insert(at, event);
+                    return;
+                }
                 _ => {
+                    is_opened = true;
                     self.open_gap(cx, cause);
                     self.seen.advance(self.position(at.saturating_sub(1)));
                 }
             }
             self.apply(cx, event, Some(at));
         }
-        self.timers.stop(Timer::Hole);
     }
 
     /// On a contiguous stream without a known beginning: the lowest of what has come is the first.
     fn establish_first(&mut self, cx: &mut Cx<'_>) {
         let cause = self.gap_cause(cx);
-        self.release_held(cx, cause);
+        self.release_first(cx, cause);
         self.reevaluate(cx);
     }
 

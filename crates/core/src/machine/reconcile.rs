@@ -137,8 +137,10 @@ impl Stream {
         if let Some(cause) = cause {
             let conn = self.link.as_ref().map(|link| link.conn);
             let goes_on = self.held.values().any(|event| Some(event.conn) == conn);
-            self.release_held(cx, cause);
-            if !goes_on {
+            if goes_on {
+                self.release_first(cx, cause);
+            } else {
+                self.release_held(cx, cause);
                 self.open_gap(cx, cause);
             }
         }
