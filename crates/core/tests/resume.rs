@@ -2,8 +2,9 @@
 
 mod world;
 
-use unbroken_core::connector::{Ack, Numbering, Replay, SnapshotKind};
-use unbroken_core::machine::{Proof, Report};
+use unbroken_core::connector::{Ack, Numbering, Page, Replay, SnapshotKind};
+use unbroken_core::ids::Label;
+use unbroken_core::machine::{Input, Proof, Report};
 use unbroken_core::record::{GapCause, GapOutcome, Origin};
 use world::{OnOld, World, contiguous, stream};
 
@@ -518,4 +519,44 @@ fn a_socket_that_brought_events_behind_a_hole_was_not_fruitless() {
     world.settle();
     assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start), "nothing was given up");
     assert_eq!(world.sequences(), [3, 4, 5, 6]);
+}
+
+#[test]
+fn a_numbering_that_was_entered_is_resumed_from_before_the_first_live_in_it() {
+    let mut world = live(contiguous());
+    let old = world.events.len();
+    world.reset_epoch();
+    for key in 0..3 {
+        world.emit(key);
+    }
+    while world.pages.is_empty() {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    // Two pages of different moments: after the install the stream still has to come so far.
+    for (upto, key, next) in [(old + 1, 0, Some("2")), (old + 3, 2, None)] {
+        let (request, _) = world.pages.remove(0);
+        let whole = world.page_at(upto, true);
+        let rows = whole.rows.iter().filter(|row| row.key == world::key(key)).cloned().collect();
+        let page = Page { rows, total: None, next: next.map(Label::from), ..whole };
+        world.give(Input::Page { request, page });
+    }
+    let conn = world.sole_conn();
+    world.accept(conn);
+    world.answer(conn);
+    world.deliver(conn);
+    world.deliver(conn);
+    world.commit();
+    let installed = |report: &Report| matches!(report, Report::Installed { .. });
+    assert!(world.reports.iter().any(installed) && !world.is_live());
+    world.break_sock(conn);
+    world.asked.clear();
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.asked, [Some(2)], "what is durable of the new numbering is not given up");
+    let epoch = world.stream_fold().epoch;
+    let positions = world.changes().into_iter().filter_map(|change| change.position);
+    let held: Vec<u64> = positions.filter(|p| p.epoch == epoch).map(|p| p.sequence).collect();
+    assert_eq!(held, [2, 3]);
 }

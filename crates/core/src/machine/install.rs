@@ -146,6 +146,10 @@ impl Stream {
             }
             None => return,
         };
+        // Not Live yet, and the connection may break before: the new numbering is resumed from.
+        if self.outage.new_epoch {
+            self.outage.enter_numbering();
+        }
         for event in parked {
             self.take_event(cx, event);
         }

@@ -53,6 +53,12 @@ impl Outage {
         self.no_anchor = false;
     }
 
+    /// The stream is in another numbering now: what was learnt of positions was of the old one.
+    pub(super) fn enter_numbering(&mut self) {
+        let Self { attempts, rebase_refusals, rung, .. } = *self;
+        *self = Self { attempts, rebase_refusals, rung, ..Self::default() };
+    }
+
     /// Why there is a hole, for the ledger.
     pub(super) fn cause(&self, otherwise: GapCause) -> GapCause {
         match self.overlap {
