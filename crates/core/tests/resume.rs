@@ -479,6 +479,42 @@ fn assert_hole_behind_is_asked_for(rules: world::Rules) {
 }
 
 #[test]
+fn a_jump_to_the_tag_of_a_rebase_is_on_disk_before_the_next_resume() {
+    let mut world = live(contiguous());
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    while !world.is_live() {
+        if world.step_but_pages() {
+            continue;
+        }
+        if !world.pages.is_empty() {
+            world.page(world.events.len());
+        } else if world.socks.values().any(|sock| sock.subscribed) {
+            world.emit(1);
+        } else {
+            world.tick();
+        }
+    }
+    assert_eq!(world.asked.last(), Some(&Some(3)), "the tag");
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(1);
+    for _ in 0..20 {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    assert_eq!(world.asked.last(), Some(&Some(3)), "not what the vendor has refused, once more");
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.asked.last(), Some(&Some(4)));
+    assert_eq!(world.sequences(), [4, 5]);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
 fn a_socket_that_brought_events_behind_a_hole_was_not_fruitless() {
     let mut world = live(contiguous());
     for _ in 0..2 {

@@ -300,6 +300,7 @@ impl Stream {
         if let Some(base) = link.base.filter(|_| !poison_last) {
             let (base, said) = (self.position(base), link.said.clone());
             self.seen.advance(base);
+            self.jump = Jump::Unwritten;
             if let Some(said) = said.filter(|_| link_rebased) {
                 self.book(cx, base, said);
             }
