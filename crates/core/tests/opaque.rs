@@ -4,8 +4,11 @@
 
 mod world;
 
-use unbroken_core::connector::{Ack, Connections, Item, Numbering};
-use unbroken_core::ids::ConnId;
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use unbroken_core::connector::{Ack, Connections, Decoded, Item, Numbering};
+use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Input, Proof, Report};
 use unbroken_core::record::{Body, GapCause, GapOutcome};
 use world::{OnOld, World, bookmark, contiguous, stream};
@@ -137,6 +140,41 @@ fn after_a_snapshot_its_bookmark_is_where_the_next_resume_begins() {
     assert_eq!(world.asked.last(), Some(&Some(2)), "no event has come before");
     assert_eq!(places(&world), [3]);
     assert_eq!(outages(&world), []);
+}
+
+#[test]
+fn a_later_snapshot_on_the_socket_of_a_rebase_leaves_the_bookmark_of_its_base() {
+    let poison = || {
+        let (reason, bytes) = (Label::from("bent"), Bytes::from_static(b"?"));
+        Decoded { items: vec![Item::Poison { reason, bytes }], ..Decoded::default() }
+    };
+    let mut world = live(confirming());
+    for _ in 0..5 {
+        let conn = world.sole_conn();
+        world.give(Input::Frame { conn, decoded: poison() });
+        world.run_to_live();
+        world.emit(0);
+        world.settle();
+    }
+    let before = outages(&world).len();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    world.run_to_live();
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    world.give(Input::Frame { conn, decoded: poison() });
+    world.emit(0);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sole_conn(), conn, "the snapshot came beside the stream");
+    assert_eq!(outages(&world).len(), before + 2);
+    let booked = world.booked();
+    let numbers: BTreeSet<u64> = booked.iter().map(|(at, _)| *at).collect();
+    assert_eq!(numbers.len(), booked.len(), "a number names one place: {booked:?}");
+    world.assert_state_is_the_vendors();
 }
 
 #[test]
