@@ -301,7 +301,7 @@ impl Stream {
             let (base, said) = (self.position(base), link.said.clone());
             self.seen.advance(base);
             self.jump = Jump::Unwritten;
-            // A later snapshot on the same socket has a bookmark of its own, which is not the base's.
+            // A later snapshot on the same socket has a bookmark of its own, not the base's.
             if let Some(said) = said.filter(|_| link_rebased && held < Some(base)) {
                 self.book(cx, base, said);
             }
