@@ -1,8 +1,8 @@
 //! Captures: what was said between a source and its vendor, in a file that can be looked at later.
 //!
 //! A [`Recorder`] writes one while the source runs, without secrets and without what the user's
-//! field rules take out. [`replay`] reads it through a profile, offline, and tells what the profile
-//! made of it: so a profile can be adapted to a tenant without the tenant.
+//! field rules take out. [`replay()`] reads it through a profile, offline, and tells what the
+//! profile made of it: so a profile can be adapted to a tenant without the tenant.
 
 mod findings;
 mod hint;
