@@ -5,7 +5,7 @@
 mod world;
 
 use bytes::Bytes;
-use unbroken_core::connector::{Decoded, Item, Numbering, Replay};
+use unbroken_core::connector::{Class, Decoded, Failure, Item, Numbering, Replay};
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Blocked, Input, Phase};
 use unbroken_core::record::{
@@ -123,6 +123,35 @@ fn where_numbers_have_holes_and_history_is_kept_it_is_asked_for_again() {
     assert_eq!(world.sequences(), [4, 6, 8], "what came garbled came whole the second time");
     assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
     world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn a_hard_way_back_does_not_use_up_the_right_to_ask_again() {
+    let mut world = live(increasing());
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    for _ in 0..4 {
+        while world.socks.is_empty() {
+            world.settle();
+            world.tick();
+        }
+        let conn = world.sole_conn();
+        world.socks.remove(&conn);
+        let class = Class::Retry { after_ms: None };
+        let failure = Failure { class, code: Some(503), what: Label::from("503") };
+        world.give(Input::Refused { conn, failure });
+    }
+    world.run_to_live();
+    let conn = world.sole_conn();
+    world.emit(1);
+    poison_last(&mut world, conn);
+    world.deliver(conn);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [4, 6], "what came garbled came whole the second time");
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start), "{:?}", world.ledger());
 }
 
 #[test]

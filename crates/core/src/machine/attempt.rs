@@ -278,6 +278,7 @@ impl Stream {
         let stable_ms = cx.timing().stable_ms;
         if self.live_since.take().is_some_and(|since| cx.now.at.since(since) >= stable_ms) {
             self.outage.attempts = 0;
+            self.outage.asked_again = 0;
         }
         let idle_end = link.stage == Stage::Subscribed && !link.fruitful && link.proof.is_none();
         if idle_end && by == Closer::Vendor && link.rung != Rung::Overlap {
@@ -463,11 +464,11 @@ impl Stream {
         self.timers.stop(Timer::Refetch);
         self.timers.stop(Timer::Page);
         self.timers.stop(Timer::Grace);
-        let (attempts, hole_at) = (self.outage.attempts, self.outage.hole_at);
+        let Outage { attempts, asked_again, hole_at, .. } = self.outage;
         if self.outage.rung != Some(Rung::Resume) {
             self.rebase_incapable = self.rebase_incapable.saturating_sub(1);
         }
-        self.outage = Outage { attempts, hole_at, ..Outage::default() };
+        self.outage = Outage { attempts, asked_again, hole_at, ..Outage::default() };
         self.live_since.get_or_insert(cx.now.at);
         self.report_counts(cx);
         self.write_turn(cx, conn, Turn::Live, Closer::Us, "complete and current");

@@ -11,6 +11,8 @@ use crate::time::Millis;
 pub(super) struct Outage {
     /// Attempts since Live.
     pub(super) attempts: u32,
+    /// Sockets given up since a stable Live because of bytes that could not be understood.
+    pub(super) asked_again: u32,
     /// The durable position was refused as too old.
     pub(super) refused: bool,
     /// The oldest position served, as a refusal said.
@@ -55,8 +57,8 @@ impl Outage {
 
     /// The stream is in another numbering now: what was learnt of positions was of the old one.
     pub(super) fn enter_numbering(&mut self) {
-        let Self { attempts, rebase_refusals, rung, .. } = *self;
-        *self = Self { attempts, rebase_refusals, rung, ..Self::default() };
+        let Self { attempts, asked_again, rebase_refusals, rung, .. } = *self;
+        *self = Self { attempts, asked_again, rebase_refusals, rung, ..Self::default() };
     }
 
     /// Why there is a hole, for the ledger.

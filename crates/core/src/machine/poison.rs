@@ -86,9 +86,13 @@ impl Stream {
         }
         let reconciling = self.run.as_ref().filter(|run| run.purpose == Purpose::Reconcile);
         let Some(asked) = reconciling.map(|run| run.complete || run.request.is_some()) else {
+            if self.is_stable(cx) {
+                self.outage.asked_again = 0;
+            }
             if !self.can_ask_again(cx) {
                 return self.begin_reconcile(cx, Some(GapCause::Poison));
             }
+            self.outage.asked_again += 1;
             let class = Class::Retry { after_ms: None };
             let what = Label::from("bytes that could not be understood are asked for again");
             return self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
@@ -105,12 +109,15 @@ impl Stream {
         let caps = cx.caps();
         let replays = caps.replay == Replay::FromPosition && caps.position != Numbering::None;
         let same_epoch = self.link.as_ref().is_some_and(|link| link.new_epoch.is_none());
-        let stable_ms = cx.timing().stable_ms;
-        let stable = self.live_since.is_some_and(|since| cx.now.at.since(since) >= stable_ms);
         replays
             && same_epoch
             && self.seen.position.is_some()
             && !self.is_poisoned_again()
-            && (stable || self.outage.attempts < ASKED_AGAIN_MAX)
+            && self.outage.asked_again < ASKED_AGAIN_MAX
+    }
+
+    fn is_stable(&self, cx: &Cx<'_>) -> bool {
+        let stable_ms = cx.timing().stable_ms;
+        self.live_since.is_some_and(|since| cx.now.at.since(since) >= stable_ms)
     }
 }
