@@ -3,6 +3,8 @@
 //! A [`Profile`] says what to ask and how to read the answers; a new vendor is a new file. Nothing
 //! here knows a vendor's word.
 
+#[cfg(test)]
+mod bent;
 mod canonical;
 mod classify;
 mod connector;

@@ -258,6 +258,7 @@ impl<'n> Visitor<'_> for Name<'n> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generic::bent::bend;
 
     fn found<'a>(pointers: &[&str], text: &'a str) -> Vec<Option<&'a str>> {
         let mut extractor = Extractor::default();
@@ -304,16 +305,8 @@ mod tests {
         let alphabet = b"\"\\{}[]:,019.-e ubant\x01";
         let (mut same, mut quick) = (0, 0);
         for _ in 0..50_000 {
-            let mut bytes = seeds[rng.usize(..seeds.len())].as_bytes().to_vec();
-            for _ in 0..rng.usize(..3) {
-                let at = rng.usize(..bytes.len());
-                match rng.u8(..3) {
-                    0 => drop(bytes.remove(at)),
-                    1 => bytes.insert(at, alphabet[rng.usize(..alphabet.len())]),
-                    _ => bytes[at] = alphabet[rng.usize(..alphabet.len())],
-                }
-            }
-            let text = String::from_utf8(bytes).unwrap();
+            let from = seeds[rng.usize(..seeds.len())];
+            let Some(text) = bend(&mut rng, from, alphabet) else { continue };
             let slow = extractor.extract_slowly(&text).map_err(|error| error.to_string());
             let found = extractor.extract(&text).map_err(|error| error.to_string());
             assert_eq!(found, slow, "seed {seed}: {text}");

@@ -240,6 +240,7 @@ mod tests {
     use serde::de::IgnoredAny;
 
     use super::*;
+    use crate::generic::bent::bend;
 
     fn accepts(text: &str) -> bool {
         let mut scan = Scan::new(text);
@@ -300,16 +301,8 @@ mod tests {
         let alphabet = b"\"\\{}[]:,0123456789.-eE+ truefalsn\x01\xc3";
         let mut accepted = 0;
         for _ in 0..100_000 {
-            let mut bytes = seeds[rng.usize(..seeds.len())].as_bytes().to_vec();
-            for _ in 0..rng.usize(..3) {
-                let at = rng.usize(..bytes.len());
-                match rng.u8(..3) {
-                    0 => drop(bytes.remove(at)),
-                    1 => bytes.insert(at, alphabet[rng.usize(..alphabet.len())]),
-                    _ => bytes[at] = alphabet[rng.usize(..alphabet.len())],
-                }
-            }
-            let Ok(text) = String::from_utf8(bytes) else { continue };
+            let from = seeds[rng.usize(..seeds.len())];
+            let Some(text) = bend(&mut rng, from, alphabet) else { continue };
             if accepts(&text) {
                 accepted += 1;
                 let known: Result<IgnoredAny, _> = serde_json::from_str(&text);
