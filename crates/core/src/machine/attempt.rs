@@ -267,6 +267,7 @@ impl Stream {
     fn lose(&mut self, cx: &mut Cx<'_>, by: Closer, failure: Failure) {
         let Some(mut link) = self.link.take() else { return };
         self.stash_events(cx, &mut link);
+        self.adopt_beside(cx, &link);
         self.report_lost(cx, link.conn, failure.clone());
         self.report_counts(cx);
         if self.spare.as_ref().is_some_and(|spare| spare.stage == Stage::Subscribed) {

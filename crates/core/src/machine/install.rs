@@ -54,7 +54,8 @@ impl Stream {
             collected.tag = bookmark.and_then(|bookmark| self.number_of_tag(cx, bookmark));
         }
         if let Some(link) = self.link.as_mut().filter(|_| collected.bookmark.is_some()) {
-            link.said.clone_from(&collected.bookmark);
+            let place = if link.rung == Rung::Rebase { &mut link.said } else { &mut link.beside };
+            place.clone_from(&collected.bookmark);
         }
         let keyed = keys.is_some();
         let gaps = if keyed { Vec::new() } else { self.gaps_to_close() };
@@ -311,7 +312,7 @@ impl Stream {
             return held;
         }
         if is_opaque(cx) && tag.is_none() {
-            return Some(self.adopt_bookmark(cx));
+            return Some(self.adopt_bookmark(cx, poison_last));
         }
         let tag = tag?;
         self.seen.advance(tag);
@@ -323,12 +324,12 @@ impl Stream {
         Some(tag)
     }
 
-    /// The place of an opaque stream after an install that no event has preceded: the bookmark of
-    /// the snapshot, else that of the confirmation, else none, and then nothing can be resumed from
-    /// here.
-    fn adopt_bookmark(&mut self, cx: &mut Cx<'_>) -> Position {
+    /// The place of an opaque stream after an install that no event has preceded: where the stream
+    /// itself says that it stands, unless what came from there could not be understood. Else it is
+    /// known only when the stream names one, or is over (see [`Stream::adopt_beside`]).
+    fn adopt_bookmark(&mut self, cx: &mut Cx<'_>, poison_last: bool) -> Position {
         let position = self.position(self.next_number(cx));
-        let said = self.link.as_ref().and_then(|link| link.said.clone());
+        let said = self.link.as_ref().and_then(|link| link.said.clone()).filter(|_| !poison_last);
         match said.filter(|said| self.seen.bookmarks.sequence_of(said).is_none()) {
             Some(bookmark) => self.book(cx, position, bookmark),
             None => self.seen.advance(position),

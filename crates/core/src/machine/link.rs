@@ -35,6 +35,8 @@ pub(super) struct Link {
     pub(super) after: Option<After>,
     /// The bookmark at which the vendor says that the subscription stands.
     pub(super) said: Option<Bookmark>,
+    /// The bookmark of the last snapshot that was read beside this stream: somewhere ahead of it.
+    pub(super) beside: Option<Bookmark>,
     /// The number of the last event of an opaque stream that came on it.
     pub(super) counted: Option<u64>,
     /// The event that must come back before the resume is believed.
@@ -136,6 +138,7 @@ impl Link {
             asked,
             after,
             said: None,
+            beside: None,
             counted: asked,
             anchor: None,
             anchor_seen: None,

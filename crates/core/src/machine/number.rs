@@ -13,7 +13,7 @@ use crate::connector::{Class, Failure, Numbering, Page};
 use crate::fold::OpenGap;
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
-use crate::machine::link::{Parked, Stage};
+use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::mutant::Mutant;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
@@ -174,6 +174,18 @@ impl Stream {
             self.timers.set(Timer::Grace, cx.now.at + cx.config.timing.grace_ms);
         }
         !self.timers.is_set(Timer::Grace)
+    }
+
+    /// A socket is gone that has named no place since a snapshot was read beside it: what it would
+    /// have brought up to the snapshot's place is in the row before it.
+    pub(super) fn adopt_beside(&mut self, cx: &mut Cx<'_>, link: &Link) {
+        let (Some(beside), Some(late)) = (&link.beside, &link.late) else { return };
+        let position = self.seen.position.filter(|at| *at == late.tag && is_opaque(cx));
+        let Some(position) = position.filter(|at| self.seen.bookmarks.at(at.sequence).is_none())
+        else {
+            return;
+        };
+        self.book(cx, position, beside.clone());
     }
 
     /// The number of a snapshot's bookmark in a numbering that is only now entered: of an event

@@ -333,6 +333,7 @@ fn check_install(world: &World, units: usize, fold: &StreamFold) -> Result<(), &
             Body::Change(change) => change.position,
             Body::SnapshotEnd(end) => end.tag,
             Body::Progress { position, .. } => Some(*position),
+            Body::GapClosed(gap) => gap.through,
             _ => None,
         };
         reached = reached.max(at.map_or(0, |p| p.sequence));

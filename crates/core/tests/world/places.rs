@@ -64,7 +64,7 @@ impl World {
         let booked = self.booked();
         let exact = booked.iter().find(|(at, _)| *at == through.sequence);
         let next = booked.iter().filter(|(at, _)| *at > through.sequence).map(|(_, at)| *at).min();
-        let before_next = next.map_or(u64::MAX, |next| next - 1);
+        let before_next = next.map_or(u64::MAX, |next| next.saturating_sub(1));
         (after, exact.map_or(before_next, |(_, place)| *place))
     }
 }
