@@ -2,7 +2,7 @@
 
 mod world;
 
-use unbroken_core::connector::{Paging, SnapshotBody};
+use unbroken_core::connector::{Numbering, Paging, Replay, SnapshotBody};
 use unbroken_core::ids::{Key, Label};
 use unbroken_core::machine::{Blocked, Input, Phase, Report};
 use unbroken_core::record::Body;
@@ -131,7 +131,7 @@ fn an_empty_answer_does_not_delete_everybody() {
     page.rows.clear();
     page.total = Some(0);
     world.give(Input::Page { request, page });
-    let blocked = Some(&Phase::Blocked { why: Blocked::MassDelete { deletes: 20, of: 20 } });
+    let blocked = Some(&Phase::Blocked { why: Blocked::MassDelete { lacks: 20, of: 20 } });
     assert_eq!(world.machine.phase(&stream()), blocked);
     assert!(world.stream_fold().keys.values().all(|key| key.present), "old state is kept");
     world.give(Input::Resync { stream: stream(), keys: None });
@@ -172,4 +172,25 @@ fn a_bracket_found_open_at_the_start_is_aborted_first() {
     world.run_to_live();
     world.assert_state_is_the_vendors();
     assert!(world.stream_fold().keys.contains_key(&Key::from("k3")));
+}
+
+#[test]
+fn an_empty_answer_on_a_busy_stream_does_not_delete_the_quiet_ones() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    let mut world = with_keys(rules, 20);
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    until_page(&mut world);
+    (0..17).for_each(|k| world.emit(k));
+    while world.step_but_pages() {}
+    let (request, _) = world.pages.remove(0);
+    let mut page = world.page_at(world.events.len(), true);
+    page.rows.clear();
+    page.total = Some(0);
+    world.give(Input::Page { request, page });
+    let blocked = Some(&Phase::Blocked { why: Blocked::MassDelete { lacks: 20, of: 20 } });
+    assert_eq!(world.machine.phase(&stream()), blocked);
+    assert!(world.stream_fold().keys.values().all(|key| key.present), "old state is kept");
 }

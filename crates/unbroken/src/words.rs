@@ -174,8 +174,8 @@ pub fn phase(phase: &Phase) -> &'static str {
 pub fn blocked(why: &Blocked) -> String {
     match why {
         Blocked::Auth { failure } => format!("credentials refused: {}", failure.what),
-        Blocked::MassDelete { deletes, of } => {
-            format!("a snapshot would delete {deletes} of {of} keys")
+        Blocked::MassDelete { lacks, of } => {
+            format!("a snapshot that would delete keys lacks {lacks} of {of}")
         }
         Blocked::Fatal { failure } => failure.what.to_string(),
         Blocked::NoWay => "the source declares no way that could lead to live".to_owned(),

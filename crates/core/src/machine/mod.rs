@@ -13,6 +13,7 @@
 //! Two positions, never one: a resume asks from what is *durable*, dedup compares with what is
 //! *seen*, and durable moves only on `Appended`.
 
+mod absence;
 mod attempt;
 mod audit;
 mod beginning;

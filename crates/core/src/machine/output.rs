@@ -172,10 +172,11 @@ pub enum Blocked {
         /// What refused them.
         failure: Failure,
     },
-    /// A snapshot would delete more keys than is plausible; old state was kept, marked stale.
+    /// A snapshot that would delete keys lacks more than is plausible; old state was kept, marked
+    /// stale.
     MassDelete {
-        /// Keys it would delete.
-        deletes: u64,
+        /// Keys it does not have.
+        lacks: u64,
         /// Keys held.
         of: u64,
     },

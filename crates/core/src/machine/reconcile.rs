@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::connector::{
-    Class, Coverage, Failure, Numbering, Page, Paging, SnapshotBody, SnapshotKind,
-};
+use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotKind};
 use crate::ids::{Key, Label, RequestId, TokenVersion};
 use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
@@ -14,7 +12,7 @@ use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::{Blocked, CloseHow, Fetch, Output, Phase, Report, Rung};
 use crate::record::{GapCause, Witness};
-use crate::snapshot::{Collected, Diff, diff, is_newer};
+use crate::snapshot::Collected;
 use crate::time::Millis;
 
 /// What is being fetched, and what for.
@@ -521,48 +519,6 @@ impl Stream {
             true => Verdict::Install(Witness::Assumed),
             false => Verdict::Again("the snapshot may be older than the subscription"),
         }
-    }
-
-    /// Whether keys that the snapshot lacks may be deleted; if it takes another look, asks for it.
-    fn deletes_agree(&mut self, cx: &mut Cx<'_>) -> bool {
-        if cx.caps().snapshot_body != SnapshotBody::State {
-            return true;
-        }
-        let Some(run) = &self.run else { return false };
-        let absent = self.absent_keys(&run.collected, run.keys.as_ref());
-        let shifting = cx.caps().paging == Paging::Offset && !run.collected.is_frozen();
-        if shifting && !absent.is_subset(&self.absent_once) {
-            self.absent_once = absent;
-            self.refetch(cx, "keys are missing; a second look decides", None);
-            return false;
-        }
-        let (deletes, of) = (absent.len() as u64, self.present_count());
-        let timing = cx.timing();
-        let implausible = deletes >= timing.mass_delete_min
-            && deletes * 100 > of * timing.mass_delete_percent
-            && !self.deletes_expected;
-        if implausible {
-            self.open_gap(cx, GapCause::Drift);
-            self.block(cx, Blocked::MassDelete { deletes, of });
-            return false;
-        }
-        true
-    }
-
-    /// Keys that are held, and that a snapshot which speaks of them lacks.
-    pub(super) fn absent_keys(
-        &self,
-        collected: &Collected,
-        keys: Option<&BTreeSet<Key>>,
-    ) -> BTreeSet<Key> {
-        let Diff { mut absent, .. } = diff(&self.seen.keys, &collected.rows, &self.touched);
-        absent.retain(|key| !is_newer(self.touched.get(key), collected.tag));
-        absent.retain(|key| keys.is_none_or(|keys| keys.contains(key)));
-        absent
-    }
-
-    fn present_count(&self) -> u64 {
-        self.seen.keys.values().filter(|key| key.present).count() as u64
     }
 
     /// Events up to the tag were given time to arrive. If none came, the subscription is mute.

@@ -54,9 +54,11 @@ pub struct Timing {
     pub backpressure_ms: u64,
     /// Between two Progress records.
     pub progress_ms: u64,
-    /// A snapshot that deletes more than this part of the keys is not believed, in percent …
+    /// A snapshot that would delete keys and lacks more than this part of all is not believed, in
+    /// percent …
     pub mass_delete_percent: u64,
-    /// … if it deletes at least so many.
+    /// … if it lacks at least so many. Keys that events have touched meanwhile count: they save
+    /// themselves from being deleted, not the snapshot from being strange.
     pub mass_delete_min: u64,
     /// How long a blocked stream waits before it tries again by itself (a scope may have been
     /// granted meanwhile).

@@ -43,15 +43,15 @@ mod tests {
         };
         let live = || Phase::Live { handover: false };
         let no_way = || Phase::Blocked { why: Blocked::NoWay };
-        let deletes = |deletes| Phase::Blocked { why: Blocked::MassDelete { deletes, of: 9 } };
+        let lacking = |lacks| Phase::Blocked { why: Blocked::MassDelete { lacks, of: 9 } };
         assert_eq!(told("a/s", live()), None);
         assert_eq!(told("a/s", no_way()), Some("blocked"));
         assert_eq!(told("a/s", Phase::Connecting), None);
         assert_eq!(told("a/s", no_way()), None);
         assert_eq!(told("b/s", no_way()), Some("blocked"), "another stream");
-        assert_eq!(told("a/s", deletes(3)), Some("blocked"), "another reason");
+        assert_eq!(told("a/s", lacking(3)), Some("blocked"), "another reason");
         assert_eq!(told("a/s", live()), Some("unblocked"));
         assert_eq!(told("a/s", live()), None);
-        assert_eq!(told("a/s", deletes(3)), Some("blocked"));
+        assert_eq!(told("a/s", lacking(3)), Some("blocked"));
     }
 }
