@@ -124,7 +124,10 @@ impl<'a> Losses<'a> {
                 && page.last_agent.as_deref().is_some_and(|last| last >= agent)
         });
         let looks_before = if was_dropped { 2 } else { 0 };
-        let audit = match audits.clone().nth(looks_before) {
+        // Where the client left before the third look, a newer state at the last one is what every
+        // later one would have shown.
+        let last = || audits.clone().last().filter(|_| ended_us.is_none());
+        let audit = match audits.clone().nth(looks_before).or_else(last) {
             Some(audit) if ended_us.is_none_or(|ended_us| audit.served_us < ended_us) => audit,
             _ => return ended_us.is_some() && audits.next().is_some(),
         };

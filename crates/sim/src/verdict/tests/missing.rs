@@ -289,6 +289,12 @@ fn a_single_drop_is_undetectable_unless_three_looks_can_see_it() {
         };
         let mut seen_twice = dropped(numbering, 2);
         assert_eq!(figures(&seen_twice), (1, 0, 0), "{numbering:?}");
+        // The client left before the third look: what the last one shows decides.
+        seen_twice.truth.pages.remove(0);
+        assert_eq!(figures(&seen_twice), (1, 0, 0), "{numbering:?}");
+        let mut left = dropped(numbering, 2);
+        left.truth.pages.pop();
+        assert_eq!(figures(&left), (0, 1, 0), "{numbering:?}");
         // Looks at a single row are no audit.
         for page in &mut seen_twice.truth.pages {
             page.rows = 1;
