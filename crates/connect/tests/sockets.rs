@@ -140,6 +140,7 @@ async fn a_message_above_the_cap_ends_the_socket_on_our_side() {
         let (events, ended) = until_end(socket).await;
         assert_eq!(events, []);
         assert_eq!((ended.by, ended.code), (Closer::Us, Some(1009)), "{parts} parts");
+        assert!(ended.unread.is_some_and(|length| length > 64 * 1024), "{parts} parts");
     }
 }
 

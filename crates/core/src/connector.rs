@@ -276,6 +276,14 @@ pub enum Item {
         /// Their digest.
         digest: u128,
     },
+    /// Bytes that end the connection which brings them, because nothing can read them: larger than
+    /// a frame may be, no text.
+    Unread {
+        /// What they are.
+        reason: Label,
+        /// How many there were, 0 if nobody knows.
+        length: u64,
+    },
 }
 
 /// A normalised event.

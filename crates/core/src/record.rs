@@ -295,7 +295,7 @@ pub struct Quarantined {
     pub reason: Label,
     /// Length of the original in bytes.
     pub length: u64,
-    /// Digest of the original.
+    /// Digest of the original; 0 where it was too large to be read.
     pub digest: u128,
     /// The original, up to [`QUARANTINE_BYTES_MAX`].
     pub bytes: Bytes,

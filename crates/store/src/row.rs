@@ -140,7 +140,7 @@ pub struct QuarantineRow {
     pub reason: Label,
     /// Length of the original in bytes.
     pub length: u64,
-    /// Digest of the original.
+    /// Digest of the original; 0 where it was too large to be read.
     pub digest: u128,
     /// When it reached us.
     pub received_at: UnixMicros,

@@ -118,6 +118,7 @@ impl<'a> Replay<'a> {
                 let hint = hint::of_poison(&text, &reason);
                 self.misread(reason.to_string(), shape(&text), hint);
             }
+            Item::Unread { .. } => self.count("poison"),
             Item::Withheld { reason, shape, .. } => {
                 self.count("poison");
                 let shape = String::from_utf8_lossy(&shape).into_owned();

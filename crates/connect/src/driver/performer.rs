@@ -156,6 +156,12 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
                 self.talks.remove(&conn);
                 self.source.lost(conn, &ended);
                 let failure = self.source.ended(&ended);
+                if let Some(decoded) = unread(&ended) {
+                    let next = self.tell_frame(now, conn, decoded);
+                    if matches!(next, Next::Halt(_)) {
+                        return Some(next);
+                    }
+                }
                 return Some(self.tell_at(now, Input::Closed { conn, by: ended.by, failure }));
             }
         };
@@ -340,6 +346,12 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         let by = unbroken_core::record::Closer::Us;
         self.echoes.push_back(Input::Closed { conn, by, failure });
     }
+}
+
+/// What ended a socket because it could not be read, as the machine hears of it.
+fn unread(ended: &Ended) -> Option<Decoded> {
+    let unread = Item::Unread { reason: Label::from(ended.what.as_str()), length: ended.unread? };
+    Some(Decoded { items: vec![unread], ..Decoded::default() })
 }
 
 fn confirms(decoded: &Decoded) -> bool {

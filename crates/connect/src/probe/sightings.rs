@@ -199,7 +199,9 @@ impl Sightings {
                 Item::Dark { keys } => self.dark += keys,
                 Item::Heartbeat { .. } => self.heartbeat(at_ms),
                 Item::Unknown => self.unknown += 1,
-                Item::Poison { reason, .. } | Item::Withheld { reason, .. } => {
+                Item::Poison { reason, .. }
+                | Item::Withheld { reason, .. }
+                | Item::Unread { reason, .. } => {
                     self.poison += 1;
                     self.poison_reason.get_or_insert_with(|| reason.clone());
                 }

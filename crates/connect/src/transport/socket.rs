@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
@@ -69,6 +69,9 @@ pub struct Ended {
     pub code: Option<u16>,
     /// A few words for a person.
     pub what: String,
+    /// Length in bytes of what came and could not be read, 0 if nobody knows; `None` if nothing
+    /// came. A vendor that is asked from the same place will send it again.
+    pub unread: Option<u64>,
 }
 
 /// An open socket. Dropping it closes the TCP connection at once, without a word.
@@ -236,7 +239,7 @@ impl Socket {
                 let _: Poll<Result<(), Error>> = Pin::new(&mut self.ws).poll_flush(cx);
                 let code = frame.map(|frame| u16::from(frame.code));
                 let what = "vendor closed".to_owned();
-                SocketEvent::Ended(Ended { by: Closer::Vendor, code, what })
+                SocketEvent::Ended(Ended { by: Closer::Vendor, code, what, unread: None })
             }
             Some(Err(error)) => SocketEvent::Ended(self.ended(&error)),
             None => SocketEvent::Ended(transport("connection ended")),
@@ -244,25 +247,34 @@ impl Socket {
     }
 
     fn ended(&self, error: &Error) -> Ended {
-        let ours = |code, what: String| Ended { by: Closer::Us, code: Some(code), what };
+        let ours = |code, length, what: String| Ended {
+            by: Closer::Us,
+            code: Some(code),
+            what,
+            unread: Some(length),
+        };
         match error {
             Error::Io(error) => transport(&error.kind().to_string()),
             Error::ConnectionClosed | Error::AlreadyClosed => transport("connection ended"),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
                 transport("connection ended without a close frame")
             }
-            Error::Capacity(_) => {
-                ours(1009, format!("frame is larger than {} bytes", self.frame_bytes_max))
+            Error::Capacity(error) => {
+                let length = match error {
+                    CapacityError::MessageTooLong { size, .. } => *size as u64,
+                    CapacityError::TooManyHeaders => 0,
+                };
+                ours(1009, length, format!("frame is larger than {} bytes", self.frame_bytes_max))
             }
             Error::WriteBufferFull(_) => transport("writes are not taken"),
-            Error::Utf8(_) => ours(1007, "text frame is no UTF-8".into()),
-            _ => ours(1002, "frame breaks the WebSocket protocol".into()),
+            Error::Utf8(_) => ours(1007, 0, "text frame is no UTF-8".into()),
+            _ => ours(1002, 0, "frame breaks the WebSocket protocol".into()),
         }
     }
 }
 
 fn transport(what: &str) -> Ended {
-    Ended { by: Closer::Transport, code: None, what: what.to_owned() }
+    Ended { by: Closer::Transport, code: None, what: what.to_owned(), unread: None }
 }
 
 type HandshakeRequest = tokio_tungstenite::tungstenite::handshake::client::Request;

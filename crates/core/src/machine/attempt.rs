@@ -247,6 +247,7 @@ impl Stream {
             return;
         }
         self.write_turn(cx, conn, Turn::Closed, by, failure.what.as_str());
+        self.leave_unread();
         self.lose(cx, by, failure);
     }
 

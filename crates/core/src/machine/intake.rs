@@ -59,6 +59,7 @@ impl Stream {
                     let kept = Quarantined { conn: Some(conn), reason, length, digest, bytes };
                     self.write_quarantined(cx, conn, kept);
                 }
+                Item::Unread { reason, length } => self.note_unread(cx, conn, reason, length),
             }
         }
         if self.is_first(conn) {

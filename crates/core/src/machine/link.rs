@@ -65,6 +65,8 @@ pub(super) struct Link {
     pub(super) expected: BTreeMap<Key, Vec<u128>>,
     /// How many of the wanted keys it does not cover, as the vendor says.
     pub(super) dark: u64,
+    /// What came last on it could not be read, and ends it.
+    pub(super) unread: bool,
     /// An event came on it that was not held before.
     pub(super) fruitful: bool,
     /// When bytes that could not be understood last came on it.
@@ -153,6 +155,7 @@ impl Link {
             echo: BTreeMap::new(),
             expected: BTreeMap::new(),
             dark: 0,
+            unread: false,
             fruitful: false,
             poisoned_at: None,
             poisoned_wall: None,

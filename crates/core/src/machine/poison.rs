@@ -19,6 +19,11 @@ const POISON_RUN_MAX: u32 = 100;
 /// How often in a row, without a stable Live between, a socket is given up for such bytes.
 const ASKED_AGAIN_MAX: u32 = 3;
 
+/// How often a frame that ends its socket may come at one position before it is left behind, with
+/// all that the vendor would send up to now: often enough for what a road has garbled and for a
+/// vendor that mends itself, seldom enough that the stream goes on within a minute.
+const UNREAD_MAX: u32 = 5;
+
 impl Stream {
     pub(super) fn quarantine(
         &mut self,
@@ -49,7 +54,6 @@ impl Stream {
             link.poisoned_wall = Some(cx.now.wall);
         }
         self.write(cx, Body::Quarantined(quarantined));
-        self.poison_run += 1;
         if self.is_first(conn) {
             let here = self.seen.position;
             if self.poison_at.is_none_or(|(at, _)| at != here) {
@@ -57,6 +61,11 @@ impl Stream {
             }
             self.doubt_poison(cx);
         }
+        self.count_poison(cx);
+    }
+
+    fn count_poison(&mut self, cx: &mut Cx<'_>) {
+        self.poison_run += 1;
         if self.poison_run >= POISON_RUN_MAX {
             let what = Label::new(format!("the last {POISON_RUN_MAX} events were not understood"));
             self.poison_run = 0;
@@ -72,6 +81,38 @@ impl Stream {
             return false;
         };
         self.poison_at.is_some_and(|(at, conn)| at == self.seen.position && conn != link.conn)
+    }
+
+    /// Writes down that something came which ends its socket.
+    pub(super) fn note_unread(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        reason: Label,
+        length: u64,
+    ) {
+        if let Some(link) = self.link_mut(conn) {
+            link.unread = true;
+        }
+        let bytes = Bytes::new();
+        let kept = Quarantined { conn: Some(conn), reason, length, digest: 0, bytes };
+        self.write(cx, Body::Quarantined(kept));
+        self.count_poison(cx);
+    }
+
+    /// The first socket is gone. What could not be read on it hides all that the vendor sends
+    /// behind it: when it has come too often at one position, no resume leads past it.
+    pub(super) fn leave_unread(&mut self) {
+        if !self.link.as_ref().is_some_and(|link| link.unread) {
+            return;
+        }
+        let here = self.seen.position;
+        let times = if self.unread_at.0 == here { self.unread_at.1 + 1 } else { 1 };
+        self.unread_at = (here, times);
+        if here.is_some() && times >= UNREAD_MAX {
+            self.unread_at.1 = 0;
+            self.outage.overlap = Some(GapCause::Poison);
+        }
     }
 
     /// What the first socket brought may have been an event. Where holes show, the hole will tell.

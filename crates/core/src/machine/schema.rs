@@ -128,5 +128,8 @@ impl Stream {
 }
 
 fn is_strange(item: &Item) -> bool {
-    matches!(item, Item::Unknown | Item::Poison { .. } | Item::Withheld { .. })
+    matches!(
+        item,
+        Item::Unknown | Item::Poison { .. } | Item::Withheld { .. } | Item::Unread { .. }
+    )
 }

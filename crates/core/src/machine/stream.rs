@@ -83,6 +83,9 @@ pub(super) struct Stream {
     pub(super) deletes_expected: bool,
     /// The position held when such bytes first came there, and the socket that brought them.
     pub(super) poison_at: Option<(Option<Position>, ConnId)>,
+    /// The position held when a frame that could not be read last ended a socket, and how often
+    /// one did there.
+    pub(super) unread_at: (Option<Position>, u32),
     /// Bytes in a row that could not be understood.
     pub(super) poison_run: u32,
     pub(super) schema: Schema,
@@ -123,6 +126,7 @@ impl Stream {
             keys_owed: BTreeSet::new(),
             deletes_expected: false,
             poison_at: None,
+            unread_at: (None, 0),
             poison_run: 0,
             schema: Schema::default(),
             duplicates: 0,
