@@ -285,6 +285,35 @@ fn it_is_on_the_ledger_when_it_comes_while_state_is_fetched() {
 }
 
 #[test]
+fn while_state_is_fetched_it_is_asked_for_again_too() {
+    let mut world = live(increasing());
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(1);
+    world.purge();
+    while world.pages.is_empty() || !world.socks.values().any(|sock| sock.subscribed) {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.emit(0);
+    while !world.socks[&conn].queue.is_empty() {
+        world.deliver(conn);
+    }
+    world.emit(1);
+    poison_last(&mut world, conn);
+    world.deliver(conn);
+    assert!(!world.socks.contains_key(&conn), "given up");
+    world.run_to_live();
+    world.emit(0);
+    world.settle();
+    assert_eq!(world.sequences(), [6, 8, 10], "what came garbled came whole the second time");
+    assert!(world.ledger().iter().all(|row| row.cause != GapCause::Poison));
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
 fn if_nothing_else_comes_any_more_it_stops_loudly() {
     let mut world = live(increasing());
     let mut given = 0;

@@ -116,27 +116,29 @@ impl Stream {
     }
 
     /// What the first socket brought may have been an event. Where holes show, the hole will tell.
-    /// Elsewhere a vendor that replays is asked for it again; if it comes again as it came, or
-    /// cannot be asked for, it goes on the ledger, and no snapshot asked for before it is young
-    /// enough.
+    /// Elsewhere a vendor that replays is asked for it again, while state is fetched only where an
+    /// event has shown where the stream stands; if it comes again as it came, or cannot be asked
+    /// for, it goes on the ledger, and no snapshot asked for before it is young enough.
     pub(super) fn doubt_poison(&mut self, cx: &mut Cx<'_>) {
         let subscribed = self.link.as_ref().filter(|link| link.stage == Stage::Subscribed);
         let poisoned = subscribed.is_some_and(|link| link.poisoned_at.is_some());
         if !poisoned || cx.caps().position == Numbering::Contiguous {
             return;
         }
+        if self.is_stable(cx) {
+            self.outage.asked_again = 0;
+        }
         let reconciling = self.run.as_ref().filter(|run| run.purpose == Purpose::Reconcile);
-        let Some(asked) = reconciling.map(|run| run.complete || run.request.is_some()) else {
-            if self.is_stable(cx) {
-                self.outage.asked_again = 0;
-            }
-            if !self.can_ask_again(cx) {
-                return self.begin_reconcile(cx, Some(GapCause::Poison));
-            }
+        let asked = reconciling.map(|run| run.complete || run.request.is_some());
+        let stands = self.link.as_ref().is_some_and(|link| link.first.is_some());
+        if (asked.is_none() || stands) && self.can_ask_again(cx) {
             self.outage.asked_again += 1;
             let class = Class::Retry { after_ms: None };
             let what = Label::from("bytes that could not be understood are asked for again");
             return self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
+        }
+        let Some(asked) = asked else {
+            return self.begin_reconcile(cx, Some(GapCause::Poison));
         };
         self.open_gap(cx, GapCause::Poison);
         if asked {
