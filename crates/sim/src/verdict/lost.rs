@@ -16,6 +16,8 @@ pub(super) struct Losses<'a> {
     stood: BTreeMap<u32, Vec<u64>>,
     /// By agent: its events, rising.
     by_agent: HashMap<&'a str, Vec<usize>>,
+    /// When the client said Live: from, to.
+    live: Vec<(i64, i64)>,
 }
 
 impl<'a> Losses<'a> {
@@ -39,7 +41,8 @@ impl<'a> Losses<'a> {
         for (at, event) in truth.events.iter().enumerate() {
             by_agent.entry(&event.agent).or_default().push(at);
         }
-        Self { truth, pairing, stood, by_agent }
+        let live = evidence.live.iter().map(|live| (live.from_us, live.to_us)).collect();
+        Self { truth, pairing, stood, by_agent, live }
     }
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
@@ -95,8 +98,10 @@ impl<'a> Losses<'a> {
     /// contiguous, and the next audit could not show it, because by then the agent had a newer
     /// state that the client holds. A muted stream brings nothing more, so one look shows it. Of a
     /// single event an audit is three looks at most: the first may find the agent just touched, and
-    /// where the stream goes on only two running looks that differ prove anything. If the vendor
-    /// ends a subscription meanwhile, later looks show what an outage may have changed.
+    /// where the stream goes on only two running looks that differ prove anything. Looks are those
+    /// of a client that says Live: what is fetched to become it leaves touched agents to the stream.
+    /// If the vendor ends a subscription meanwhile, later looks show what an outage may have
+    /// changed.
     pub(super) fn is_undetectable(&self, event: &TruthEvent) -> bool {
         let served = || self.truth.subscriptions.iter();
         let was_dropped = served().any(|served| served.dropped.contains(&event.index));
@@ -119,6 +124,7 @@ impl<'a> Losses<'a> {
             .min();
         let mut audits = self.truth.pages.iter().filter(|page| {
             page.as_of > event.index
+                && (!was_dropped || self.is_live_at(page.served_us))
                 && (page.rows > 1 || page.total == 1)
                 && page.first_agent.as_deref().is_some_and(|first| first <= agent)
                 && page.last_agent.as_deref().is_some_and(|last| last >= agent)
@@ -137,6 +143,10 @@ impl<'a> Losses<'a> {
         shown.is_some_and(|shown| {
             self.truth.events[shown].index > event.index && self.pairing.stored_of[shown].is_some()
         })
+    }
+
+    fn is_live_at(&self, at_us: i64) -> bool {
+        self.live.iter().any(|(from_us, to_us)| (*from_us..*to_us).contains(&at_us))
     }
 }
 

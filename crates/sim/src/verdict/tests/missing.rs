@@ -301,6 +301,11 @@ fn a_single_drop_is_undetectable_unless_three_looks_can_see_it() {
         }
         assert_eq!(figures(&seen_twice), (0, 1, 0), "{numbering:?}");
         assert_eq!(figures(&dropped(numbering, 3)), (0, 1, 0), "{numbering:?}");
+        // The first was to become Live, and left agents that events had touched to the stream.
+        let mut first = dropped(numbering, 3);
+        first.evidence.live.clear();
+        first.live(43, 1_000);
+        assert_eq!(figures(&first), (1, 0, 0), "{numbering:?}");
         // The vendor broke the socket before the third look.
         let mut broken = dropped(numbering, 3);
         broken.broke(0, 43);
