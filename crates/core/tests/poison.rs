@@ -168,7 +168,7 @@ fn a_vendor_that_sends_such_bytes_all_the_time_is_not_asked_all_the_time() {
         world.settle();
         conns.extend(world.socks.keys());
     }
-    assert!((2..=5).contains(&conns.len()), "{} sockets for 20 frames", conns.len());
+    assert!((2..=10).contains(&conns.len()), "{} sockets for 20 frames", conns.len());
     assert_eq!(world.sequences().len(), 20, "the stream has gone on");
 }
 

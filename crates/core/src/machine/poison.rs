@@ -16,8 +16,10 @@ use crate::record::{Body, GapCause, QUARANTINE_BYTES_MAX, Quarantined, digest};
 /// to fill a disk with quarantine.
 const POISON_RUN_MAX: u32 = 100;
 
-/// How often in a row, without a stable Live between, a socket is given up for such bytes.
-const ASKED_AGAIN_MAX: u32 = 3;
+/// How often in a row, without a stable Live between, a socket is given up for such bytes: a road
+/// that garbles several events at once is asked for each of them, and what the default budget lets
+/// through at once is not used up.
+const ASKED_AGAIN_MAX: u32 = 8;
 
 /// How often a frame that ends its socket may come at one position before it is left behind, with
 /// all that the vendor would send up to now: often enough for what a road has garbled and for a
