@@ -54,3 +54,38 @@ fn accepted_and_closed_twice_is_a_refusal() {
     assert_eq!((row.after.unwrap().sequence, row.through.unwrap().sequence), (2, 4));
     world.assert_state_is_the_vendors();
 }
+
+#[test]
+fn a_close_and_a_mute_subscription_are_not_twice_the_same() {
+    let mut world = World::new(contiguous());
+    world.emit(0);
+    world.emit(1);
+    world.run_to_live();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.emit(1);
+    close_after_accepting(&mut world);
+    while !world.socks.values().any(|sock| sock.asked.is_some()) {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().mute = true;
+    while world.socks.contains_key(&conn) {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [3, 4], "the vendor has kept everything");
+    assert!(
+        world
+            .ledger()
+            .iter()
+            .all(|row| row.outcome != GapOutcome::Unrecoverable || row.cause == GapCause::Start)
+    );
+    world.assert_state_is_the_vendors();
+}

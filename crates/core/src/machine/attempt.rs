@@ -109,7 +109,8 @@ impl Stream {
         self.outage.tried_from = seen;
         let progress = same_epoch && before.is_some() && seen > before;
         if progress {
-            self.outage.fruitless = 0;
+            self.outage.closed_idle = 0;
+            self.outage.mute = 0;
         }
         if progress && self.outage.descends() {
             self.outage.forget_refusals();
@@ -284,8 +285,8 @@ impl Stream {
         }
         let idle_end = link.stage == Stage::Subscribed && !link.fruitful && link.proof.is_none();
         if idle_end && by == Closer::Vendor && link.rung != Rung::Overlap {
-            self.outage.fruitless += 1;
-            if self.outage.fruitless >= 2 {
+            self.outage.closed_idle += 1;
+            if self.outage.closed_idle >= 2 {
                 self.note_stale(cx, &link, None, "accepted twice and closed without an event");
             }
         }

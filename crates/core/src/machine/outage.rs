@@ -31,8 +31,11 @@ pub(super) struct Outage {
     pub(super) stale_since: Option<Millis>,
     /// Where the last hole was found, to tell a second one without progress.
     pub(super) hole_at: Option<Position>,
-    /// Subscriptions that were accepted and brought nothing although they should have.
-    pub(super) fruitless: u8,
+    /// Subscriptions that were accepted and closed by the vendor without an event. One may be a
+    /// restart of the vendor's; so is it with those that stay open: the two are not added up.
+    pub(super) closed_idle: u8,
+    /// Subscriptions that stayed open and brought nothing although there was something.
+    pub(super) mute: u8,
     /// The vendor names an epoch that is not the one held.
     pub(super) new_epoch: bool,
     /// The position held when the last attempt began.

@@ -544,8 +544,8 @@ impl Stream {
     pub(super) fn handle_mute(&mut self, cx: &mut Cx<'_>, what: &str) {
         let fruitless = self.link.as_ref().is_some_and(|link| !link.fruitful);
         if fruitless && !self.is_live() {
-            self.outage.fruitless += 1;
-            if self.outage.fruitless >= 2 {
+            self.outage.mute += 1;
+            if self.outage.mute >= 2 {
                 self.outage.overlap = Some(GapCause::Mute);
                 cx.report(Report::Stale { stream: self.id.clone(), what: Label::from(what) });
             }
