@@ -149,7 +149,8 @@ fn a_later_snapshot_on_the_socket_of_a_rebase_leaves_the_bookmark_of_its_base() 
         Decoded { items: vec![Item::Poison { reason, bytes }], ..Decoded::default() }
     };
     let mut world = live(confirming());
-    for _ in 0..5 {
+    // So often that the vendor is not asked again any more.
+    for _ in 0..10 {
         let conn = world.sole_conn();
         world.give(Input::Frame { conn, decoded: poison() });
         world.run_to_live();
