@@ -13,6 +13,7 @@ use serde_json::Value;
 /// is not here is refused.
 const EDGES: &[(&str, &[&str])] = &[
     ("unbroken-core", &[]),
+    ("unbroken-heap", &[]),
     ("unbroken-connect", &["unbroken-core"]),
     ("unbroken-journal", &["unbroken-core"]),
     ("unbroken-store", &["unbroken-core", "unbroken-journal"]),
@@ -25,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "unbroken",
         &[
             "unbroken-core",
+            "unbroken-heap",
             "unbroken-connect",
             "unbroken-journal",
             "unbroken-store",
@@ -39,6 +41,7 @@ const CORE_DEPENDENCIES: &[&str] = &["bytes", "serde", "thiserror", "xxhash-rust
 
 /// Crates that few places may know: (crate, the packages that may depend on it outside of tests).
 const CONFINED: &[(&str, &[&str])] = &[
+    ("libc", &["unbroken-heap"]),
     ("reqwest", &[]),
     ("hyper", &["unbroken-connect"]),
     ("rustls", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
