@@ -19,8 +19,8 @@ const HEAPS_MAX: i32 = 2;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no other door to its allocator")]
 pub fn settle() {
-    // SAFETY: `mallopt` takes two numbers and keeps no pointer; it must not run beside an allocation
-    // of another thread, and there is none yet. A value that it refuses leaves things as they are.
+    // SAFETY: `mallopt` takes two numbers and keeps no pointer; it must not run beside an
+    // allocation of another thread, and there is none yet. What it refuses changes nothing.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
         libc::mallopt(libc::M_ARENA_MAX, HEAPS_MAX);

@@ -53,10 +53,7 @@ impl Stream {
             let bookmark = collected.bookmark.as_ref();
             collected.tag = bookmark.and_then(|bookmark| self.number_of_tag(cx, bookmark));
         }
-        if let Some(link) = self.link.as_mut().filter(|_| collected.bookmark.is_some()) {
-            let place = if link.rung == Rung::Rebase { &mut link.said } else { &mut link.beside };
-            place.clone_from(&collected.bookmark);
-        }
+        self.note_place(&collected);
         let keyed = keys.is_some();
         let gaps = if keyed { Vec::new() } else { self.gaps_to_close() };
         let numbered = cx.caps().position != Numbering::None;
@@ -111,6 +108,15 @@ impl Stream {
             witness,
         });
         self.finish_install(cx);
+    }
+
+    /// A subscription from a snapshot stands where the snapshot does; one beside it, before that.
+    fn note_place(&mut self, collected: &Collected) {
+        let Some(link) = self.link.as_mut().filter(|_| collected.bookmark.is_some()) else {
+            return;
+        };
+        let place = if link.rung == Rung::Rebase { &mut link.said } else { &mut link.beside };
+        place.clone_from(&collected.bookmark);
     }
 
     /// No snapshot is to be had: the ledger row ends where events begin, and state says that it may

@@ -99,9 +99,9 @@ impl<'a> Losses<'a> {
     /// state that the client holds. A muted stream brings nothing more, so one look shows it. Of a
     /// single event an audit is three looks at most: the first may find the agent just touched, and
     /// where the stream goes on only two running looks that differ prove anything. Looks are those
-    /// of a client that says Live: what is fetched to become it leaves touched agents to the stream.
-    /// If the vendor ends a subscription meanwhile, later looks show what an outage may have
-    /// changed.
+    /// of a client that says Live: what is fetched to become it leaves touched agents to the
+    /// stream. If the vendor ends a subscription meanwhile, later looks show what an outage may
+    /// have changed.
     pub(super) fn is_undetectable(&self, event: &TruthEvent) -> bool {
         let served = || self.truth.subscriptions.iter();
         let was_dropped = served().any(|served| served.dropped.contains(&event.index));
