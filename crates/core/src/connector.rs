@@ -50,6 +50,10 @@ pub struct Capabilities {
     pub snapshot_staleness_ms_max: u64,
     /// How far the vendor's clock and ours may differ, in milliseconds.
     pub clock_skew_ms_max: u64,
+    /// What a query of the vendor's history can tell of an interval that is lost; `None`: there is
+    /// no such query. No profile declares it: it takes a connector that knows the query.
+    #[serde(skip)]
+    pub history: Option<History>,
 }
 
 impl Default for Capabilities {
@@ -75,8 +79,23 @@ impl Default for Capabilities {
             token_needed: true,
             snapshot_staleness_ms_max: 0,
             clock_skew_ms_max: 0,
+            history: None,
         }
     }
+}
+
+/// A query of the vendor's history, which returns facts (a segment of a conversation, a period in a
+/// state) and not the events that were missed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct History {
+    /// How long after an interval its facts may still be missing (indexing), in milliseconds.
+    pub lag_ms: u64,
+    /// How long before an interval a fact that reaches into it may have begun, in milliseconds.
+    pub reach_ms: u64,
+    /// Between two walks that have to agree, in milliseconds.
+    pub again_ms: u64,
+    /// After so many walks that did not agree the interval is given up.
+    pub walks_max: u32,
 }
 
 impl Capabilities {
@@ -284,6 +303,36 @@ pub enum Item {
         /// How many there were, 0 if nobody knows.
         length: u64,
     },
+}
+
+/// One fact of the vendor's history.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fact {
+    /// What makes it this fact and no other: equal in every answer that has it.
+    pub id: Label,
+    /// What it is about.
+    pub key: Key,
+    /// The vendor's name for this kind of fact.
+    pub kind: Option<Label>,
+    /// When it began.
+    pub began_at: UnixMicros,
+    /// When it ended; `None`: it had not, when the vendor was asked.
+    pub ended_at: Option<UnixMicros>,
+    /// The vendor's bytes.
+    pub payload: Bytes,
+}
+
+/// One page of an answer of the vendor's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HistoryPage {
+    /// Its facts; those outside of the interval are left out by the machine.
+    pub facts: Vec<Fact>,
+    /// How many of what the vendor counts in its total are on this page.
+    pub hits: u64,
+    /// How many there are on all pages, as the vendor says.
+    pub total: Option<u64>,
+    /// What names the following page; `None`: this is the last.
+    pub next: Option<Label>,
 }
 
 /// A normalised event.

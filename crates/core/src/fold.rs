@@ -14,7 +14,10 @@ use crate::directive::{Act, Directive};
 use crate::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use crate::key_table::KeyTable;
 use crate::position::{Epoch, Position};
-use crate::record::{Body, Change, Effect, GapOpened, Mark, Origin, Record, SnapshotEnd, Turn};
+use crate::record::{
+    Body, Change, Effect, GapClosed, GapOpened, GapOutcome, HistoryOwed, Mark, Origin, Record,
+    SnapshotEnd, Turn, digest,
+};
 use crate::time::UnixMicros;
 
 /// What is known of one key.
@@ -110,6 +113,11 @@ pub struct StreamFold {
     pub vouched: Option<Position>,
     /// A person has had the position forgotten, and the stream has not begun again yet.
     pub forgotten: bool,
+    /// Ended rows of the ledger about which the vendor's history is still to be asked.
+    pub history_owed: BTreeMap<GapId, HistoryOwed>,
+    /// Facts of the vendor's history that are in the log and may come again, by the digest of their
+    /// id, with the time at which they began.
+    pub facts: BTreeMap<u128, UnixMicros>,
 }
 
 /// Since when a stream is paused, and who did it.
@@ -148,12 +156,7 @@ impl StreamFold {
                 self.last_gap = self.last_gap.max(gap.gap);
                 self.open_gaps.insert(gap.gap, OpenGap { opened: gap.clone(), first: None });
             }
-            Body::GapClosed(gap) => {
-                self.open_gaps.remove(&gap.gap);
-                if !gap.reconciled {
-                    self.stale_before = Some((offset, gap.wall_from));
-                }
-            }
+            Body::GapClosed(gap) => self.apply_gap_closed(offset, gap),
             Body::Progress { position, bookmark } => {
                 self.advance(*position);
                 if let Some(bookmark) = bookmark.as_ref().filter(|_| position.epoch == self.epoch) {
@@ -174,7 +177,33 @@ impl StreamFold {
             }
             Body::Directive(directive) => self.apply_directive(record.received_at, directive),
             Body::Quarantined(_) => {}
+            Body::HistoryOwed(owed) => self.owe_history(owed),
+            Body::HistoryForgone { gap, .. } => {
+                self.history_owed.remove(gap);
+            }
         }
+    }
+
+    fn apply_gap_closed(&mut self, offset: u64, gap: &GapClosed) {
+        self.open_gaps.remove(&gap.gap);
+        if gap.outcome == GapOutcome::Summarised {
+            // Said of a row that had ended: nothing new of state.
+            self.history_owed.remove(&gap.gap);
+            return;
+        }
+        if let Some(owed) = self.history_owed.get_mut(&gap.gap) {
+            owed.row = gap.clone();
+        }
+        if !gap.reconciled {
+            self.stale_before = Some((offset, gap.wall_from));
+        }
+    }
+
+    /// What began before everything that may still be asked for will not come again.
+    fn owe_history(&mut self, owed: &HistoryOwed) {
+        self.history_owed.insert(owed.row.gap, owed.clone());
+        let since = self.history_owed.values().map(|owed| owed.since).min();
+        self.facts.retain(|_, began_at| since.is_none_or(|since| *began_at >= since));
     }
 
     /// Whether the stream has never been anywhere, or was told to forget where: it begins.
@@ -242,6 +271,12 @@ impl StreamFold {
             if let Some(position) = change.position {
                 self.remember(position, change);
             }
+        }
+        if change.origin == Origin::Backfill
+            && let Some(id) = &change.event_id
+        {
+            let began_at = change.occurred_at.unwrap_or(record.received_at);
+            self.facts.insert(digest(id.as_str().as_bytes()), began_at);
         }
         if change.effect == Effect::State {
             self.keys.insert(change.key.clone(), key_state(offset, record, change, keep));

@@ -85,6 +85,15 @@ pub enum Body {
     },
     /// A person has decided something about the stream.
     Directive(Directive),
+    /// The vendor's history is to be asked about a row of the ledger that has ended.
+    HistoryOwed(HistoryOwed),
+    /// It was asked in vain, and will not be asked again: the row stays as it is.
+    HistoryForgone {
+        /// The ledger row.
+        gap: GapId,
+        /// Why, in a few words.
+        why: Label,
+    },
 }
 
 /// A new value of a key.
@@ -268,6 +277,15 @@ pub struct GapClosed {
     /// State of the stream's keys was brought up to date; if not, keys untouched since the gap are
     /// stale and say so.
     pub reconciled: bool,
+}
+
+/// See [`Body::HistoryOwed`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HistoryOwed {
+    /// The row, as it has ended.
+    pub row: GapClosed,
+    /// Facts that reach into the interval may have begun from here on.
+    pub since: UnixMicros,
 }
 
 /// How a ledger row ended.

@@ -31,4 +31,4 @@ pub use local::writer::{Committed, Writer};
 pub use repair::{Repair, Repaired, plan_repair, repair};
 
 /// The format of everything in the directory. A directory of a newer one is refused.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{CachedStatement, Transaction, params};
 use unbroken_core::directive::Act;
 use unbroken_core::ids::Label;
-use unbroken_core::record::{Body, Change, Effect, Mark, Origin, Record, SnapshotEnd};
+use unbroken_core::record::{Body, Change, Effect, GapOutcome, Mark, Origin, Record, SnapshotEnd};
 use unbroken_core::time::UnixMicros;
 
 use crate::bracket;
@@ -76,7 +76,7 @@ impl<'t, 'r> Group<'t, 'r> {
             }
             Body::GapOpened(gap) => ledger::open_gap(self.tx, stream.id, offset, gap)?,
             Body::GapClosed(gap) => {
-                if !gap.reconciled {
+                if !gap.reconciled && gap.outcome != GapOutcome::Summarised {
                     stream.state.stale_before = Some((offset, gap.wall_from));
                 }
                 ledger::close_gap(self.tx, stream.id, offset, gap)?;
@@ -97,6 +97,8 @@ impl<'t, 'r> Group<'t, 'r> {
                 Act::SetPosition { position, .. } => stream.state.set_position(*position),
                 Act::ForgetPosition { epoch } => stream.state.change_epoch(*epoch, None),
             },
+            // What the vendor is still to be asked is no row of a table until it has answered.
+            Body::HistoryOwed(_) | Body::HistoryForgone { .. } => {}
             Body::Forgotten { key } => {
                 if let Some(agent) = stream.known_key(key) {
                     self.pending.remove(&agent);

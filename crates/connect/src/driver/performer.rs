@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use unbroken_core::connector::{Decoded, Failure, Item};
+use unbroken_core::connector::{Class, Decoded, Failure, Item};
 use unbroken_core::ids::{ConnId, Label, TokenVersion};
 use unbroken_core::machine::{CloseHow, Halt, Input, Machine, Message, Now, Output, Report};
 use unbroken_core::record::Append;
@@ -233,6 +233,12 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             }
             Output::FetchPage { request, what, keys, token, .. } => {
                 self.errands.fetch(request, what, keys, token);
+            }
+            // Asked only where a connector declares a history.
+            Output::FetchHistory { request, .. } => {
+                let what = Label::from("source has no history");
+                let failure = Failure { class: Class::Fatal, code: None, what };
+                self.echoes.push_back(Input::PageFailed { request, failure });
             }
             Output::Open { conn, token, after, .. } => {
                 self.talks.insert(conn, Talk { token, ..Talk::default() });

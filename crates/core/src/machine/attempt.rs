@@ -158,6 +158,7 @@ impl Stream {
         self.link = None;
         self.drop_run();
         self.prepared = None;
+        self.history = None;
         self.touched.clear();
         self.absent_once.clear();
         self.audit = Default::default();
@@ -478,6 +479,7 @@ impl Stream {
         self.set_phase(cx, Phase::Live { handover: false });
         self.note_clean(cx);
         self.schedule_audit(cx);
+        self.schedule_history(cx);
         if leaving {
             self.begin_handover(cx);
         }

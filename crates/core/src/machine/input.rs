@@ -1,6 +1,6 @@
 //! What can happen to a source.
 
-use crate::connector::{Decoded, Failure, Page};
+use crate::connector::{Decoded, Failure, HistoryPage, Page};
 use crate::fold::StreamFold;
 use crate::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
 use crate::record::Closer;
@@ -47,6 +47,13 @@ pub enum Input {
         request: RequestId,
         /// Its contents.
         page: Page,
+    },
+    /// A page of the vendor's history arrived.
+    HistoryPage {
+        /// The request it answers.
+        request: RequestId,
+        /// What it says.
+        page: HistoryPage,
     },
     /// No page arrived.
     PageFailed {

@@ -20,6 +20,7 @@ mod beginning;
 mod budget;
 mod context;
 mod handover;
+mod history;
 mod input;
 mod install;
 mod intake;
@@ -50,7 +51,9 @@ pub use budget::{Allowance, Budget};
 pub use input::{Input, Now};
 #[cfg(feature = "proof")]
 pub use mutant::Mutant;
-pub use output::{Blocked, CloseHow, Fetch, Halt, Message, Output, Phase, Proof, Report, Rung};
+pub use output::{
+    Blocked, CloseHow, Fetch, Halt, Message, Output, Past, Phase, Proof, Report, Rung,
+};
 pub use timer::{Timer, TimerTable};
 pub use timing::Timing;
 

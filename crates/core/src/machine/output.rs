@@ -30,6 +30,17 @@ pub enum Output {
         /// Which token to send; `None` where the source needs none.
         token: Option<TokenVersion>,
     },
+    /// Ask the vendor's history. Answered by `HistoryPage` or `PageFailed`.
+    FetchHistory {
+        /// The request's number.
+        request: RequestId,
+        /// For which stream.
+        stream: StreamId,
+        /// What to ask for.
+        what: Past,
+        /// Which token to send; `None` where the source needs none.
+        token: Option<TokenVersion>,
+    },
     /// Open a socket. Answered by `Opened` or `Refused`.
     Open {
         /// Its number.
@@ -79,6 +90,19 @@ pub enum Fetch {
     First,
     /// The page that an earlier page named.
     Next(Label),
+}
+
+/// A part of the vendor's history.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Past {
+    /// Facts that had not ended by then …
+    pub from: UnixMicros,
+    /// … and had begun by then.
+    pub to: UnixMicros,
+    /// They began no earlier than this.
+    pub since: UnixMicros,
+    /// The page that an earlier one named; `None`: the first.
+    pub page: Option<Label>,
 }
 
 /// How to end a socket.

@@ -7,6 +7,7 @@ use crate::fold::{OpenGap, StreamFold};
 use crate::ids::{AppendId, ConnId, Key, Label, StreamId};
 use crate::machine::audit::{Audit, Clean};
 use crate::machine::context::Cx;
+use crate::machine::history::Inquiry;
 use crate::machine::link::{Link, NewEpoch, Parked};
 use crate::machine::outage::Outage;
 use crate::machine::reconcile::{Prepared, Run};
@@ -89,6 +90,8 @@ pub(super) struct Stream {
     /// Bytes in a row that could not be understood.
     pub(super) poison_run: u32,
     pub(super) schema: Schema,
+    /// What is being asked of the vendor's history.
+    pub(super) history: Option<Inquiry>,
     duplicates: u64,
     foreign: u64,
     unknown: u64,
@@ -129,6 +132,7 @@ impl Stream {
             unread_at: (None, 0),
             poison_run: 0,
             schema: Schema::default(),
+            history: None,
             duplicates: 0,
             foreign: 0,
             unknown: 0,
@@ -267,7 +271,8 @@ impl Stream {
 
     pub(super) fn close_gap(&mut self, cx: &mut Cx<'_>, closed: GapClosed) {
         let (gap, outcome) = (closed.gap, closed.outcome);
-        self.write(cx, Body::GapClosed(closed));
+        self.write(cx, Body::GapClosed(closed.clone()));
+        self.owe_history(cx, closed);
         cx.report(Report::GapClosed { stream: self.id.clone(), gap, outcome });
     }
 

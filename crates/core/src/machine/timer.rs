@@ -33,6 +33,8 @@ pub enum Timer {
     Handover,
     /// When reading has stood still for too long.
     Backpressure,
+    /// When the vendor's history is to be asked, or has taken too long to answer.
+    History,
     /// When the token is to be renewed.
     Renew,
     /// When a token request has taken too long.
@@ -102,6 +104,7 @@ const ALL: [Timer; COUNT] = [
     Timer::Behind,
     Timer::Handover,
     Timer::Backpressure,
+    Timer::History,
     Timer::Renew,
     Timer::Token,
 ];

@@ -19,7 +19,9 @@ impl Stream {
         match input {
             Input::Page { request, .. } | Input::PageFailed { request, .. } => {
                 self.run.as_ref().is_some_and(|run| run.request == Some(*request))
+                    || self.awaits_history(*request)
             }
+            Input::HistoryPage { request, .. } => self.awaits_history(*request),
             Input::Opened { conn }
             | Input::Refused { conn, .. }
             | Input::Closed { conn, .. }
@@ -37,6 +39,10 @@ impl Stream {
     pub(super) fn handle_news(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
             Input::Page { request, page } => self.handle_page(cx, request, page),
+            Input::HistoryPage { page, .. } => self.handle_history_page(cx, page),
+            Input::PageFailed { request, failure } if self.awaits_history(request) => {
+                self.handle_history_failed(cx, failure);
+            }
             Input::PageFailed { request, failure } => {
                 self.handle_page_failed(cx, Some(request), failure);
             }
@@ -91,6 +97,7 @@ impl Stream {
             Timer::Audit => self.handle_audit_timer(cx),
             Timer::Grace => self.handle_grace_timer(cx),
             Timer::Behind => self.handle_behind_timer(cx),
+            Timer::History => self.handle_history_timer(cx),
             Timer::Handover => self.handle_handover_timer(cx),
             Timer::Backpressure => {
                 // The unit of this input, which records the close, is behind all that is behind:

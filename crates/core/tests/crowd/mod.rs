@@ -196,6 +196,7 @@ impl Crowd {
                 };
                 self.ask(number, Call::Page, answer);
             }
+            Output::FetchHistory { .. } => panic!("no history is declared"),
             Output::Open { conn, .. } => {
                 let answer = match is_down {
                     true => Input::Refused { conn, failure: failure() },

@@ -21,7 +21,8 @@ use unbroken_core::connector::{
 use unbroken_core::fold::{Fold, StreamFold};
 use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
 use unbroken_core::machine::{
-    Budget, Config, Fetch, Input, Machine, Message, Now, Output, Phase, Report, Rung, Start, Timing,
+    Budget, Config, Fetch, Input, Machine, Message, Now, Output, Past, Phase, Report, Rung, Start,
+    Timing,
 };
 use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};
@@ -78,6 +79,8 @@ pub struct World {
     pub floor: usize,
     pub socks: BTreeMap<ConnId, Sock>,
     pub pages: Vec<(RequestId, Fetch)>,
+    /// Questions about history that nobody has answered.
+    pub past: Vec<(RequestId, Past)>,
     pub log: Vec<Append>,
     /// How many units are durable.
     pub durable: usize,
@@ -143,6 +146,7 @@ impl World {
             floor: 0,
             socks: BTreeMap::new(),
             pages: Vec::new(),
+            past: Vec::new(),
             log: Vec::new(),
             durable: 0,
             now: Millis(0),
@@ -202,6 +206,7 @@ impl World {
                 }
                 Output::Send { .. } => {}
                 Output::FetchPage { request, what, .. } => self.pages.push((request, what)),
+                Output::FetchHistory { request, what, .. } => self.past.push((request, what)),
                 Output::Append(mut append) => {
                     if self.still {
                         append.records.retain(|r| !matches!(r.body, Body::Connection(_)));
@@ -233,6 +238,7 @@ impl World {
         self.log.truncate(self.durable);
         self.socks.clear();
         self.pages.clear();
+        self.past.clear();
         self.received.clear();
         self.machine = machine(&self.rules);
         self.restore();

@@ -5,7 +5,7 @@ use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId};
 use unbroken_core::position::Epoch;
 use unbroken_core::record::{
     Body, Change, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened, GapOutcome,
-    Origin, Quarantined, SnapshotBegin, SnapshotEnd, Turn, Witness,
+    HistoryOwed, Origin, Quarantined, SnapshotBegin, SnapshotEnd, Turn, Witness,
 };
 use unbroken_core::time::UnixMicros;
 
@@ -34,6 +34,10 @@ const DIRECTIVE: u8 = 13;
 const KEYED_BEGIN: u8 = 14;
 /// Its end; since format 4.
 const KEYED_END: u8 = 15;
+/// Since format 5.
+const HISTORY_OWED: u8 = 16;
+/// Since format 5.
+const HISTORY_FORGONE: u8 = 17;
 
 /// What a body is encoded against: the record's own time, and the words of the batch.
 pub(crate) fn encode<'a>(
@@ -88,10 +92,7 @@ pub(crate) fn encode<'a>(
         }
         Body::Connection(turn) => {
             out.push(CONNECTION);
-            put::varint(out, turn.conn.0);
-            out.push(turn.turn.code());
-            out.push(turn.by.code());
-            put::text(out, turn.why.as_str());
+            encode_turn(out, turn);
         }
         Body::Forgotten { key } => {
             out.push(FORGOTTEN);
@@ -101,6 +102,11 @@ pub(crate) fn encode<'a>(
             out.push(DIRECTIVE);
             encode_directive(out, directive);
         }
+        Body::HistoryOwed(owed) => {
+            out.push(HISTORY_OWED);
+            encode_history_owed(out, owed);
+        }
+        Body::HistoryForgone { gap, why } => encode_history_forgone(out, *gap, why),
     }
 }
 
@@ -146,6 +152,11 @@ pub(crate) fn decode(
         }),
         FORGOTTEN => Body::Forgotten { key: take.text("key").map(Key::from)? },
         DIRECTIVE => Body::Directive(decode_directive(take)?),
+        HISTORY_OWED => Body::HistoryOwed(decode_history_owed(take)?),
+        HISTORY_FORGONE => Body::HistoryForgone {
+            gap: GapId(take.varint("gap")?),
+            why: take.text("why").map(Label::from)?,
+        },
         _ => return Err(take.fault("record kind")),
     })
 }
@@ -234,6 +245,19 @@ fn decode_change(
         digest,
         payload: take.bytes("payload")?,
     })
+}
+
+fn encode_turn(out: &mut Vec<u8>, turn: &ConnectionTurn) {
+    put::varint(out, turn.conn.0);
+    out.push(turn.turn.code());
+    out.push(turn.by.code());
+    put::text(out, turn.why.as_str());
+}
+
+fn encode_history_forgone(out: &mut Vec<u8>, gap: GapId, why: &Label) {
+    out.push(HISTORY_FORGONE);
+    put::varint(out, gap.0);
+    put::text(out, why.as_str());
 }
 
 fn encode_quarantined(out: &mut Vec<u8>, quarantined: &Quarantined) {
@@ -332,6 +356,16 @@ fn decode_gap_closed(take: &mut Take) -> Result<GapClosed, Malformed> {
         closed_by: take.optional("closed by", |t| t.varint("closed by").map(SnapshotId))?,
         reconciled: take.flag("reconciled")?,
     })
+}
+
+pub(crate) fn encode_history_owed(out: &mut Vec<u8>, owed: &HistoryOwed) {
+    encode_gap_closed(out, &owed.row);
+    put::signed(out, owed.since.0);
+}
+
+pub(crate) fn decode_history_owed(take: &mut Take) -> Result<HistoryOwed, Malformed> {
+    let row = decode_gap_closed(take)?;
+    Ok(HistoryOwed { row, since: UnixMicros(take.signed("since")?) })
 }
 
 const PAUSE: u8 = 0;

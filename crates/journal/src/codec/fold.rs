@@ -8,6 +8,7 @@ use unbroken_core::bookmark::Bookmarks;
 use unbroken_core::fold::{Anchor, Fold, KeyState, OpenGap, Paused, Staged, StreamFold};
 use unbroken_core::ids::{ConnId, GapId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::position::Epoch;
+use unbroken_core::record::HistoryOwed;
 use unbroken_core::time::UnixMicros;
 
 use crate::codec::take::{Malformed, Take};
@@ -27,6 +28,9 @@ const FORMAT_OF_BOOKMARKS: u32 = 3;
 
 /// Images have what a person decided since this format.
 const FORMAT_OF_DIRECTIVES: u32 = 4;
+
+/// Images have what is owed by the vendor's history since this format.
+const FORMAT_OF_HISTORY: u32 = 5;
 
 pub(crate) fn decode(bytes: Bytes, format: u32) -> Result<Fold, Malformed> {
     let mut take = Take::new(bytes);
@@ -64,16 +68,13 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
         keyed_tag,
         vouched,
         forgotten,
+        history_owed,
+        facts,
     } = stream;
     put::varint(out, u64::from(epoch.0));
     put::optional(out, epoch_name.as_ref(), |out, name| put::text(out, name.as_str()));
     put::optional(out, *position, put::position);
-    put::varint(out, ahead.len() as u64);
-    for (position, key, ordinal) in ahead.iter() {
-        put::position(out, *position);
-        put::text(out, key.as_str());
-        put::varint(out, u64::from(*ordinal));
-    }
+    encode_ahead(out, ahead);
     for anchor in anchors {
         put::optional(out, *anchor, |out, anchor| {
             put::position(out, anchor.position);
@@ -109,6 +110,52 @@ fn encode_stream(out: &mut Vec<u8>, stream: &StreamFold) {
     put::optional(out, *keyed_tag, put::position);
     put::optional(out, *vouched, put::position);
     out.push(u8::from(*forgotten));
+    encode_history(out, history_owed, facts);
+}
+
+fn encode_ahead(out: &mut Vec<u8>, ahead: &Ahead) {
+    put::varint(out, ahead.len() as u64);
+    for (position, key, ordinal) in ahead.iter() {
+        put::position(out, *position);
+        put::text(out, key.as_str());
+        put::varint(out, u64::from(*ordinal));
+    }
+}
+
+fn decode_ahead(take: &mut Take) -> Result<Ahead, Malformed> {
+    let mut ahead = Ahead::default();
+    for _ in 0..take.count("ahead")? {
+        let position = take.position("ahead")?;
+        let key = Key::from(take.text("ahead")?);
+        ahead.insert((position, key, take.narrow("ahead")?));
+    }
+    Ok(ahead)
+}
+
+fn encode_history(
+    out: &mut Vec<u8>,
+    owed: &BTreeMap<GapId, HistoryOwed>,
+    facts: &BTreeMap<u128, UnixMicros>,
+) {
+    put::varint(out, owed.len() as u64);
+    owed.values().for_each(|owed| body::encode_history_owed(out, owed));
+    put::varint(out, facts.len() as u64);
+    for (fact, began_at) in facts {
+        put::digest(out, *fact);
+        put::signed(out, began_at.0);
+    }
+}
+
+fn decode_history(take: &mut Take, fold: &mut StreamFold) -> Result<(), Malformed> {
+    for _ in 0..take.count("history owed")? {
+        let owed = body::decode_history_owed(take)?;
+        fold.history_owed.insert(owed.row.gap, owed);
+    }
+    for _ in 0..take.count("facts")? {
+        let fact = take.digest("fact")?;
+        fold.facts.insert(fact, UnixMicros(take.signed("fact began")?));
+    }
+    Ok(())
 }
 
 fn encode_bookmarks(out: &mut Vec<u8>, bookmarks: &Bookmarks) {
@@ -123,12 +170,7 @@ fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> 
     let epoch = Epoch(take.narrow("epoch")?);
     let epoch_name = take.optional("epoch name", |t| t.text("epoch name").map(Label::from))?;
     let position = take.optional("position", |t| t.position("position"))?;
-    let mut ahead = Ahead::default();
-    for _ in 0..take.count("ahead")? {
-        let position = take.position("ahead")?;
-        let key = Key::from(take.text("ahead")?);
-        ahead.insert((position, key, take.narrow("ahead")?));
-    }
+    let ahead = decode_ahead(take)?;
     let anchors = [take_anchor(take)?, take_anchor(take)?];
     let keys = decode_keys(take)?;
     let mut open_gaps = BTreeMap::new();
@@ -165,6 +207,8 @@ fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> 
         keyed_tag: None,
         vouched: None,
         forgotten: false,
+        history_owed: BTreeMap::new(),
+        facts: BTreeMap::new(),
     };
     if format >= FORMAT_OF_BOOKMARKS {
         for _ in 0..take.count("bookmarks")? {
@@ -180,6 +224,9 @@ fn decode_stream(take: &mut Take, format: u32) -> Result<StreamFold, Malformed> 
         fold.keyed_tag = take.optional("keyed tag", |t| t.position("keyed tag"))?;
         fold.vouched = take.optional("vouched", |t| t.position("vouched"))?;
         fold.forgotten = take.flag("forgotten")?;
+    }
+    if format >= FORMAT_OF_HISTORY {
+        decode_history(take, &mut fold)?;
     }
     Ok(fold)
 }

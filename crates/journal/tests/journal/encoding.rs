@@ -7,13 +7,14 @@ use unbroken_core::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, Stream
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
     Append, Body, Change, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened,
-    GapOutcome, Mark, Origin, Quarantined, Record, SnapshotBegin, SnapshotEnd, Turn, Witness,
+    GapOutcome, HistoryOwed, Mark, Origin, Quarantined, Record, SnapshotBegin, SnapshotEnd, Turn,
+    Witness,
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::codec::{decode_records, encode_records};
 use unbroken_journal::simdisk::Dice;
 
-const KINDS: u64 = 13;
+const KINDS: u64 = 15;
 
 /// Any value of every type, the extremes among them.
 struct Any(Dice);
@@ -197,6 +198,11 @@ impl Any {
                 by: Label::from(self.text().as_str()),
                 why: Label::from(self.text().as_str()),
             }),
+            12 => Body::HistoryOwed(HistoryOwed { row: self.gap_closed(), since: self.time() }),
+            13 => Body::HistoryForgone {
+                gap: GapId(self.number()),
+                why: Label::from(self.text().as_str()),
+            },
             _ => Body::Forgotten { key: self.key() },
         }
     }

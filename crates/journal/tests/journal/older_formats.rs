@@ -1,14 +1,14 @@
 //! What an earlier version wrote is read, and written on.
 //!
-//! `format2/` and `format3/` hold the files of a journal as the last version before the next format
+//! `format2/` to `format4/` hold the files of a journal as the last version before the next format
 //! left them: events and an open ledger row below an image, and one event above it; in format 3
-//! with bookmarks.
+//! with bookmarks, in format 4 with what a person decided.
 
 use unbroken_core::directive::{Act, Directive};
 use unbroken_core::fold::Paused;
 use unbroken_core::ids::{AppendId, GapId, Key, Label};
 use unbroken_core::position::{Epoch, Position};
-use unbroken_core::record::{Append, Body, GapCause, Record};
+use unbroken_core::record::{Append, Body, GapCause, GapClosed, GapOutcome, HistoryOwed, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Reader;
 use unbroken_journal::simdisk::SimDisk;
@@ -26,6 +26,9 @@ const FORMAT_2: &[(&str, &[u8])] = files!(
 );
 const FORMAT_3: &[(&str, &[u8])] = files!(
     "format3": "00000000000000000001.segment", "00000000000000000003.image", "journal", "published"
+);
+const FORMAT_4: &[(&str, &[u8])] = files!(
+    "format4": "00000000000000000001.segment", "00000000000000000002.image", "journal", "published"
 );
 
 fn written_as(files: &[(&str, &[u8])]) -> SimDisk {
@@ -102,6 +105,47 @@ fn a_journal_of_format_3_is_written_on_and_verifies() {
     let again = opened(&disk);
     let paused = again.restored.streams[&stream()].paused.clone();
     assert_eq!(paused, Some(Paused { since: UnixMicros(11), by }));
+    drop(again);
+    disk.kill();
+    assert_eq!(names_of(&verified(&disk)), Vec::<&str>::new());
+}
+
+#[test]
+fn a_journal_of_format_4_is_restored_whole() {
+    let disk = written_as(FORMAT_4);
+    let opened = opened(&disk);
+    let fold = &opened.restored.streams[&stream()];
+    assert_eq!((opened.next_offset, opened.report.image_offset), (5, Some(4)));
+    assert_eq!(fold.position, Some(Position::new(Epoch(0), 3)));
+    assert_eq!(fold.open_gaps[&GapId(1)].opened.cause, GapCause::Operator);
+    assert_eq!(fold.paused, Some(Paused { since: UnixMicros(1_000_000), by: Label::from("anna") }));
+    assert_eq!(fold.keys[&Key::from("b")].payload.as_ref(), b"after");
+    assert!(fold.history_owed.is_empty() && fold.facts.is_empty());
+}
+
+#[test]
+fn a_journal_of_format_4_is_written_on_and_verifies() {
+    let disk = written_as(FORMAT_4);
+    let mut journal = opened(&disk);
+    let row = GapClosed {
+        gap: GapId(1),
+        outcome: GapOutcome::Unproven,
+        after: None,
+        through: None,
+        wall_from: UnixMicros(900_000),
+        wall_to: UnixMicros(950_000),
+        cause: GapCause::Operator,
+        closed_by: None,
+        reconciled: true,
+    };
+    let owed = HistoryOwed { row, since: UnixMicros(0) };
+    let body = Body::HistoryOwed(owed.clone());
+    let record = Record { stream: stream(), received_at: UnixMicros(11), body };
+    let append = Append { id: AppendId(1), records: vec![record], mark: None };
+    journal.writer.commit(&[append]).unwrap();
+    journal.writer.close().unwrap();
+    let again = opened(&disk);
+    assert_eq!(again.restored.streams[&stream()].history_owed[&GapId(1)], owed);
     drop(again);
     disk.kill();
     assert_eq!(names_of(&verified(&disk)), Vec::<&str>::new());

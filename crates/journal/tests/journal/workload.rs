@@ -10,8 +10,8 @@ use unbroken_core::ids::{AppendId, ConnId, GapId, Key, Label, SnapshotId, Stream
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
     Append, Body, Change, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened,
-    GapOutcome, Mark, Origin, Quarantined, Record, SnapshotBegin, SnapshotEnd, Turn, Witness,
-    digest,
+    GapOutcome, HistoryOwed, Mark, Origin, Quarantined, Record, SnapshotBegin, SnapshotEnd, Turn,
+    Witness, digest,
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::simdisk::Dice;
@@ -212,8 +212,23 @@ impl Workload {
         vec![self.record(at, Body::GapClosed(closed))]
     }
 
+    fn history_owed(&mut self, at: usize) -> HistoryOwed {
+        let row = GapClosed {
+            gap: self.streams[at].last_gap,
+            outcome: GapOutcome::Unproven,
+            after: None,
+            through: None,
+            wall_from: UnixMicros(self.wall - 60_000_000),
+            wall_to: UnixMicros(self.wall),
+            cause: GapCause::NoReplay,
+            closed_by: None,
+            reconciled: true,
+        };
+        HistoryOwed { row, since: UnixMicros(self.wall - 120_000_000) }
+    }
+
     fn rarity(&mut self, at: usize) -> Record {
-        let body = match self.dice.below(4) {
+        let body = match self.dice.below(8) {
             0 => Body::Quarantined(Quarantined {
                 conn: Some(self.streams[at].last_conn),
                 reason: "body: expected object".into(),
@@ -234,6 +249,14 @@ impl Workload {
             2 => {
                 let act = if self.dice.chance(50) { Act::Pause } else { Act::Resume };
                 Body::Directive(Directive { act, by: "anna".into(), why: "works".into() })
+            }
+            3 => Body::HistoryOwed(self.history_owed(at)),
+            4 => Body::HistoryForgone { gap: self.streams[at].last_gap, why: "no answer".into() },
+            5 => {
+                let fact = Label::from(format!("fact-{}", self.dice.below(40)).as_str());
+                let mut change = self.change(Origin::Backfill, None);
+                (change.event_id, change.effect) = (Some(fact), Effect::History);
+                Body::Change(change)
             }
             _ => Body::Forgotten {
                 key: Key::from(format!("agent-{}", self.dice.below(12)).as_str()),

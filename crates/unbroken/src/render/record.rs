@@ -45,11 +45,13 @@ pub fn kind(body: &Body) -> &'static str {
         Body::Connection(_) => "connection",
         Body::Forgotten { .. } => "forgotten",
         Body::Directive(_) => "directive",
+        Body::HistoryOwed(_) => "history_owed",
+        Body::HistoryForgone { .. } => "history_forgone",
     }
 }
 
 /// Every kind of a record.
-pub const RECORD_KINDS: [&str; 12] = [
+pub const RECORD_KINDS: [&str; 15] = [
     "change",
     "snapshot_begin",
     "snapshot_item",
@@ -62,6 +64,9 @@ pub const RECORD_KINDS: [&str; 12] = [
     "quarantined",
     "connection",
     "forgotten",
+    "directive",
+    "history_owed",
+    "history_forgone",
 ];
 
 /// Headings of [`record_row`].
@@ -111,6 +116,11 @@ pub fn record_fields(body: &Body) -> Value {
         }),
         Body::Forgotten { key } => json!({ "key": key.as_str() }),
         Body::Directive(directive) => directive_json(directive),
+        Body::HistoryOwed(owed) => json!({
+            "gap": owed.row.gap.0, "from": wall(owed.row.wall_from), "to": wall(owed.row.wall_to),
+            "since": wall(owed.since),
+        }),
+        Body::HistoryForgone { gap, why } => json!({ "gap": gap.0, "why": why.as_str() }),
     }
 }
 
@@ -243,6 +253,12 @@ fn summary(body: &Body) -> (Option<Position>, String) {
         }
         Body::Forgotten { key } => (None, format!("{key} forgotten")),
         Body::Directive(directive) => directive_summary(directive),
+        Body::HistoryOwed(owed) => {
+            (None, format!("gap {}: the vendor's history is to be asked", owed.row.gap.0))
+        }
+        Body::HistoryForgone { gap, why } => {
+            (None, format!("gap {}: history was asked in vain: {why}", gap.0))
+        }
     }
 }
 

@@ -202,7 +202,11 @@ impl Draw {
     fn gap_closed(&mut self) -> GapClosed {
         GapClosed {
             gap: GapId(self.rng.u64(1..9)),
-            outcome: if self.rng.bool() { GapOutcome::Repaired } else { GapOutcome::Unproven },
+            outcome: match self.rng.u8(0..4) {
+                0 | 1 => GapOutcome::Repaired,
+                2 => GapOutcome::Unproven,
+                _ => GapOutcome::Summarised,
+            },
             after: self.maybe_position(),
             through: self.maybe_position(),
             wall_from: UnixMicros(self.at - 10),

@@ -78,7 +78,9 @@ impl Witnesses {
             | Body::SnapshotBegin(_)
             | Body::Quarantined(_)
             | Body::Forgotten { .. }
-            | Body::Directive(_) => {}
+            | Body::Directive(_)
+            | Body::HistoryOwed(_)
+            | Body::HistoryForgone { .. } => {}
         }
     }
 

@@ -1,0 +1,300 @@
+//! Goal: where the vendor has a history, an interval whose events are lost ends with the facts of
+//! it, each once, and only when the vendor's answers can be believed.
+
+#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
+
+mod world;
+
+use bytes::Bytes;
+use unbroken_core::connector::{
+    Class, Fact, Failure, History, HistoryPage, Numbering, Replay, SnapshotKind,
+};
+use unbroken_core::ids::Label;
+use unbroken_core::machine::{Input, Report};
+use unbroken_core::record::{Body, Change, Effect, GapCause, GapClosed, GapOutcome, Origin};
+use unbroken_core::time::UnixMicros;
+use world::{World, contiguous, key};
+
+const LAG_MS: u64 = 600_000;
+const REACH_MS: u64 = 3_600_000;
+const WALKS_MAX: u32 = 5;
+
+/// No positions and no replay, as a notification service has it, and a query of history.
+fn forgetful() -> world::Rules {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    rules.caps.history = Some(History {
+        lag_ms: LAG_MS,
+        reach_ms: REACH_MS,
+        again_ms: 60_000,
+        walks_max: WALKS_MAX,
+    });
+    let never_ms = 1_000_000_000;
+    rules.timing.audit_ms = never_ms;
+    rules.timing.idle_ms = never_ms;
+    rules.timing.ping_ms = never_ms;
+    rules
+}
+
+/// Live again after an outage of a minute, about which history has not been asked yet.
+fn after_an_outage() -> World {
+    let mut world = World::new(forgetful());
+    world.emit(0);
+    world.run_to_live();
+    world.now.0 += 10_000;
+    outage(&mut world);
+    world
+}
+
+fn outage(world: &mut World) {
+    world.emit(0);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.now.0 += 60_000;
+    world.run_to_live();
+    world.settle();
+}
+
+fn row(world: &World) -> GapClosed {
+    world.ledger().pop().unwrap()
+}
+
+fn fact(id: &str, began_at: UnixMicros, ended_at: Option<UnixMicros>) -> Fact {
+    Fact {
+        id: id.into(),
+        key: key(1),
+        kind: Some("segment".into()),
+        began_at,
+        ended_at,
+        payload: Bytes::from(id.to_owned()),
+    }
+}
+
+/// A fact in the middle of the last row.
+fn within(world: &World, id: &str) -> Fact {
+    let row = row(world);
+    let middle = UnixMicros(i64::midpoint(row.wall_from.0, row.wall_to.0));
+    fact(id, middle, Some(middle))
+}
+
+/// Lets time pass until history is asked; false if it is not within a day.
+fn until_asked(world: &mut World) -> bool {
+    let until = world.now + 86_400_000;
+    while world.past.is_empty() && world.now < until {
+        world.settle();
+        let before = world.now;
+        world.tick();
+        if world.now == before && world.deadline.is_none() {
+            return false;
+        }
+    }
+    !world.past.is_empty()
+}
+
+/// One walk of one page.
+fn answer(world: &mut World, facts: &[Fact], total: u64) {
+    assert!(until_asked(world), "history is not asked");
+    let (request, _) = world.past.remove(0);
+    let hits = facts.len() as u64;
+    let page = HistoryPage { facts: facts.to_vec(), hits, total: Some(total), next: None };
+    world.give(Input::HistoryPage { request, page });
+    world.settle();
+}
+
+fn stored(world: &World) -> Vec<&Change> {
+    let records = world.records().into_iter();
+    let backfilled = records.filter_map(|record| match &record.body {
+        Body::Change(change) if change.origin == Origin::Backfill => Some(change),
+        _ => None,
+    });
+    backfilled.collect()
+}
+
+fn ids(world: &World) -> Vec<&str> {
+    stored(world).iter().filter_map(|c| c.event_id.as_ref().map(Label::as_str)).collect()
+}
+
+#[test]
+fn two_answers_that_agree_end_the_row_as_summarised() {
+    let mut world = after_an_outage();
+    let before = row(&world);
+    assert_eq!((before.cause, before.outcome), (GapCause::NoReplay, GapOutcome::Unproven));
+    assert!(until_asked(&mut world));
+    let (_, asked) = world.past[0].clone();
+    assert_eq!((asked.from, asked.to), (before.wall_from, before.wall_to));
+    assert_eq!(asked.since.0, before.wall_from.0 - REACH_MS as i64 * 1_000);
+    let waited_us = world.moment().wall.0 - before.wall_to.0;
+    assert!(waited_us >= LAG_MS as i64 * 1_000, "the index needs its time: {waited_us}");
+    let facts = [within(&world, "c1"), within(&world, "c2")];
+    answer(&mut world, &facts, 2);
+    assert_eq!(ids(&world), [""; 0], "one answer proves nothing");
+    answer(&mut world, &facts, 2);
+    assert_eq!(ids(&world), ["c1", "c2"]);
+    assert!(stored(&world).iter().all(|change| change.effect == Effect::History));
+    let after = row(&world);
+    assert_eq!(after, GapClosed { outcome: GapOutcome::Summarised, ..before });
+    assert!(!until_asked(&mut world), "nothing is left to ask");
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn an_index_that_is_still_being_filled_is_waited_for() {
+    let mut world = after_an_outage();
+    let facts = [within(&world, "c1"), within(&world, "c2"), within(&world, "c3")];
+    answer(&mut world, &facts[..2], 2);
+    answer(&mut world, &facts, 3);
+    assert_eq!(row(&world).outcome, GapOutcome::Unproven);
+    answer(&mut world, &facts, 3);
+    assert_eq!(ids(&world), ["c1", "c2", "c3"]);
+    assert_eq!(row(&world).outcome, GapOutcome::Summarised);
+}
+
+#[test]
+fn a_total_that_lies_leaves_the_row_as_it_is_and_alarms() {
+    let mut world = after_an_outage();
+    let facts = [within(&world, "c1")];
+    for _ in 0..WALKS_MAX {
+        answer(&mut world, &facts, 2);
+    }
+    assert!(!until_asked(&mut world), "not for ever");
+    assert_eq!(ids(&world), [""; 0]);
+    assert_eq!(row(&world).outcome, GapOutcome::Unproven);
+    let alarmed = |report: &Report| matches!(report, Report::Alarm { .. });
+    assert!(world.reports.iter().any(alarmed));
+    let gap = row(&world).gap;
+    world.crash(0);
+    world.run_to_live();
+    assert!(!world.stream_fold().history_owed.contains_key(&gap));
+}
+
+#[test]
+fn only_what_reaches_into_the_interval_is_stored() {
+    let mut world = after_an_outage();
+    let row = row(&world);
+    let (from, to) = (row.wall_from, row.wall_to);
+    let at = |moment: UnixMicros, by: i64| UnixMicros(moment.0 + by);
+    let facts = [
+        fact("over before", at(from, -9), Some(at(from, -1))),
+        fact("reaches in", at(from, -9), Some(from)),
+        fact("goes on", at(from, -9), None),
+        fact("begins at the end", to, None),
+        fact("begins after", at(to, 1), None),
+    ];
+    answer(&mut world, &facts, 5);
+    answer(&mut world, &facts, 5);
+    let mut found = ids(&world);
+    found.sort_unstable();
+    assert_eq!(found, ["begins at the end", "goes on", "reaches in"]);
+}
+
+#[test]
+fn a_fact_that_reaches_into_two_intervals_is_stored_once() {
+    let mut world = after_an_outage();
+    let long = fact("long", row(&world).wall_from, None);
+    outage(&mut world);
+    let facts = [long];
+    for _ in 0..4 {
+        answer(&mut world, &facts, 1);
+    }
+    assert_eq!(ids(&world), ["long"]);
+    let rows = world.ledger();
+    let summarised = rows.iter().filter(|row| row.outcome == GapOutcome::Summarised);
+    assert_eq!(summarised.count(), 2);
+}
+
+#[test]
+fn a_crash_between_facts_and_the_end_of_the_row_doubles_nothing() {
+    for survivors in 0..=4 {
+        let mut rules = forgetful();
+        rules.timing.snapshot_unit_items = 1;
+        let mut world = World::new(rules);
+        world.emit(0);
+        world.run_to_live();
+        world.now.0 += 10_000;
+        outage(&mut world);
+        let facts = [within(&world, "c1"), within(&world, "c2"), within(&world, "c3")];
+        answer(&mut world, &facts, 3);
+        assert!(until_asked(&mut world));
+        let (request, _) = world.past.remove(0);
+        let page = HistoryPage { facts: facts.to_vec(), hits: 3, total: Some(3), next: None };
+        world.give(Input::HistoryPage { request, page });
+        let on_their_way = world.log.len() - world.durable;
+        world.crash(survivors.min(on_their_way));
+        world.run_to_live();
+        for _ in 0..4 {
+            if !until_asked(&mut world) {
+                break;
+            }
+            answer(&mut world, &facts, 3);
+        }
+        let mut found = ids(&world);
+        found.sort_unstable();
+        assert_eq!(found, ["c1", "c2", "c3"], "{survivors} units survived");
+    }
+}
+
+#[test]
+fn pages_are_walked_and_a_walk_that_fails_is_begun_again() {
+    let mut world = after_an_outage();
+    let facts = [within(&world, "c1"), within(&world, "c2")];
+    let mut fails = true;
+    for walk in 0..3 {
+        assert!(until_asked(&mut world), "walk {walk}");
+        let (request, asked) = world.past.remove(0);
+        assert_eq!(asked.page, None);
+        let page = |at: usize, next: Option<Label>| HistoryPage {
+            facts: vec![facts[at].clone()],
+            hits: 1,
+            total: Some(2),
+            next,
+        };
+        world.give(Input::HistoryPage { request, page: page(0, Some("2".into())) });
+        let (request, asked) = world.past.remove(0);
+        assert_eq!(asked.page, Some("2".into()));
+        if std::mem::take(&mut fails) {
+            let class = Class::Retry { after_ms: Some(5_000) };
+            let failure = Failure { class, code: Some(503), what: Label::from("503") };
+            world.give(Input::PageFailed { request, failure });
+            continue;
+        }
+        world.give(Input::HistoryPage { request, page: page(1, None) });
+    }
+    assert!(world.is_live(), "the stream goes on");
+    assert_eq!(ids(&world), ["c1", "c2"]);
+    assert_eq!(row(&world).outcome, GapOutcome::Summarised);
+}
+
+#[test]
+fn a_right_that_is_missing_for_history_is_missing_only_there() {
+    let mut world = after_an_outage();
+    assert!(until_asked(&mut world));
+    let (request, _) = world.past.remove(0);
+    let failure = Failure { class: Class::Fatal, code: Some(403), what: Label::from("HTTP 403") };
+    world.give(Input::PageFailed { request, failure });
+    assert!(world.is_live());
+    assert!(!until_asked(&mut world));
+    assert_eq!(row(&world).outcome, GapOutcome::Unproven);
+}
+
+#[test]
+fn nothing_is_asked_about_the_time_before_the_first_coverage() {
+    let mut world = World::new(forgetful());
+    world.emit(0);
+    world.run_to_live();
+    assert!(!until_asked(&mut world));
+}
+
+#[test]
+fn what_cannot_come_again_is_forgotten() {
+    let mut world = after_an_outage();
+    let facts = [within(&world, "c1")];
+    answer(&mut world, &facts, 1);
+    answer(&mut world, &facts, 1);
+    assert_eq!(world.stream_fold().facts.len(), 1);
+    world.now.0 += 2 * REACH_MS;
+    outage(&mut world);
+    assert_eq!(world.stream_fold().facts.len(), 0);
+}
