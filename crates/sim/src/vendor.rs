@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cxone::hub::Hub;
-use crate::fault::{Fault, FaultCounts, News, Script};
+use crate::fault::{Fault, FaultCounts, News, Script, script};
 use crate::server::{listener, tls};
 use crate::settings::Settings;
 use crate::truth::Truth;
@@ -21,8 +21,6 @@ use crate::{Load, Numbering, SimError};
 const TICK_MS: u64 = 2;
 /// Between two writes of the ledger's buffer.
 const FLUSH_TICKS: u64 = 25;
-/// Between two looks of a script at the vendor.
-const SCRIPT_MS: u64 = 20;
 
 /// What a client needs to get a token. Shown by `Debug` without its secrets.
 #[derive(Clone, PartialEq, Eq)]
@@ -143,7 +141,7 @@ impl Vendor {
             playing.abort();
         }
         self.script_over.send_replace(false);
-        let play = play(Arc::clone(&self.hub), script, self.script_over.clone());
+        let play = script::play(Arc::clone(&self.hub), script, self.script_over.clone());
         self.script = Some(tokio::spawn(play));
     }
 
@@ -272,37 +270,4 @@ async fn live(hub: Arc<Hub>) {
         }
         hub.wake();
     }
-}
-
-async fn play(hub: Arc<Hub>, mut script: Script, over: watch::Sender<bool>) {
-    let began_ms = hub.clock.now_ms();
-    let mut calm_since_ms = None;
-    let mut delay_ms = script.settle_ms + script.delay_ms();
-    let mut looks = interval(Duration::from_millis(SCRIPT_MS));
-    loop {
-        looks.tick().await;
-        let now_ms = hub.clock.now_ms();
-        let mut state = hub.lock();
-        let is_calm =
-            state.faults.is_idle() && state.sessions.values().any(|session| session.is_live());
-        if !is_calm {
-            calm_since_ms = None;
-        }
-        let since_ms = *calm_since_ms.get_or_insert(now_ms.max(state.faults.ended_ms()));
-        if !is_calm || now_ms < since_ms + delay_ms {
-            if now_ms - began_ms >= script.duration_ms_max {
-                break;
-            }
-            continue;
-        }
-        let counts = state.faults.counts();
-        let has_fired = |fault: &Fault| counts.get(fault).is_some_and(|count| count.fired > 0);
-        let unfired: Vec<_> =
-            script.faults.iter().filter(|fault| !has_fired(fault)).copied().collect();
-        let Some(fault) = script.next(now_ms - began_ms, &unfired) else { break };
-        state.faults.enqueue(&[fault]);
-        calm_since_ms = None;
-        delay_ms = script.settle_ms + script.delay_ms();
-    }
-    over.send_replace(true);
 }

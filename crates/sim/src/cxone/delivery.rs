@@ -4,8 +4,9 @@ use bytes::BytesMut;
 
 use super::hub::State;
 use super::message::{event_text, put_event};
-use super::session::{Command, Session};
+use super::session::Session;
 use crate::fault::{Bent, Fault};
+use crate::server::house::Command;
 use crate::server::websocket::{Opcode, put_frame};
 use crate::world::World;
 

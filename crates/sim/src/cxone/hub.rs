@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::BytesMut;
 use tokio::sync::watch;
 
-use super::message::{self, Place};
-use super::session::{Command, Session};
+use super::message::{self, ClientMessage, Place};
+use super::serve;
+use super::session::Session;
 use super::token::Tokens;
 use crate::SimError;
 use crate::fault::FaultBoard;
-use crate::load::Counter;
+use crate::load::{Call, Counter};
+use crate::server::house::{Command, House};
+use crate::server::wire::Wire;
 use crate::settings::Settings;
 use crate::truth::SubscriptionEnd;
 use crate::vendor::Credentials;
@@ -53,9 +57,83 @@ impl Hub {
     pub(crate) fn wake(&self) {
         self.wake.send_replace(());
     }
+}
 
-    pub(crate) fn sleeper(&self) -> watch::Receiver<()> {
+impl House for Hub {
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn latency_ms(&self) -> u64 {
+        self.settings.latency_ms
+    }
+
+    fn heartbeat_ms(&self) -> u64 {
+        self.settings.heartbeat_ms
+    }
+
+    fn admit(&self) -> bool {
+        let mut state = self.lock();
+        state.load.count(self.clock.now_ms(), Call::Connection);
+        let is_down = state.is_down();
+        if is_down {
+            state.fault_on_turned_away();
+        }
+        !is_down
+    }
+
+    async fn serve(self: Arc<Self>, wire: Wire) {
+        serve::serve(self, wire).await;
+    }
+
+    fn with_faults<R>(&self, look: impl FnOnce(&mut FaultBoard, bool) -> R) -> R {
+        let mut state = self.lock();
+        let is_up = state.sessions.values().any(Session::is_live);
+        look(&mut state.faults, is_up)
+    }
+
+    fn sleeper(&self) -> watch::Receiver<()> {
         self.wake.subscribe()
+    }
+
+    fn fill(&self, conn: u64, out: &mut BytesMut) -> (Option<Command>, bool) {
+        let mut state = self.lock();
+        let command = state.take_command(conn);
+        (command, state.fill(conn, out))
+    }
+
+    fn must_break(&self, conn: u64) -> bool {
+        self.lock().must_break(conn)
+    }
+
+    fn delivered(&self, conn: u64) {
+        self.lock().delivered(conn);
+    }
+
+    fn heartbeat(&self, conn: u64) -> Option<(String, [u8; 16])> {
+        Some(self.lock().heartbeat(conn))
+    }
+
+    fn pong(&self, payload: &[u8]) {
+        self.lock().pong(payload);
+    }
+
+    fn answer(&self, conn: u64, payload: &[u8]) -> Option<String> {
+        let mut state = self.lock();
+        Some(match message::decode(payload) {
+            ClientMessage::Subscribe(wish) => state.subscribe(conn, wish),
+            ClientMessage::Unsubscribe => message::unsubscribed(state.unsubscribe(conn).as_deref()),
+            ClientMessage::Ping => "{\"type\":\"pong\"}".to_owned(),
+            ClientMessage::Refused(code) => message::error(code, None),
+        })
+    }
+
+    fn performed(&self, conn: u64, command: &Command) {
+        self.lock().fault_on_performed(conn, command);
+    }
+
+    fn closed(&self, conn: u64, end: SubscriptionEnd) {
+        self.lock().close_session(conn, end);
     }
 }
 

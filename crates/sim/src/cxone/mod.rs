@@ -65,6 +65,5 @@ pub(crate) mod message;
 pub(crate) mod schedules;
 pub(crate) mod serve;
 pub(crate) mod session;
-pub(crate) mod stream;
 pub(crate) mod subscribe;
 pub(crate) mod token;

@@ -8,10 +8,10 @@ use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::hub::{Hub, State};
-use super::stream;
 use super::token::refusal;
 use crate::load::Call;
 use crate::server::http::{Request, Response, read_request};
+use crate::server::stream;
 use crate::server::wire::Wire;
 
 /// What an answer leads to.

@@ -2,18 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-/// Something to do with a stream, from outside of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Say a text.
-    Say(String),
-    /// Close with a close frame.
-    Close { code: u16, reason: &'static str },
-    /// Reset the TCP connection; with half a frame first, if so.
-    Reset { mid_frame: bool },
-    /// Swallow everything, say nothing.
-    HalfOpen,
-}
+use crate::server::house::Command;
 
 /// An old subscription whose frames come on a new socket.
 #[derive(Clone, Debug, PartialEq, Eq)]

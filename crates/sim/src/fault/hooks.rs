@@ -2,9 +2,10 @@
 
 use super::Fault;
 use crate::cxone::hub::State;
-use crate::cxone::session::{Command, Zombie};
+use crate::cxone::session::Zombie;
 use crate::cxone::subscribe::Start;
 use crate::cxone::token::Denied;
+use crate::server::house::Command;
 
 /// Why a subscription is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod hooks;
 mod name;
 mod news;
 mod requests;
-mod script;
+pub(crate) mod script;
 mod tick;
 
 pub(crate) use board::FaultBoard;

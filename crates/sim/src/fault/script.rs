@@ -1,6 +1,16 @@
 //! When which fault is injected.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::interval;
+
 use super::Fault;
+use crate::server::house::House;
+
+/// Between two looks of a script at the vendor.
+const SCRIPT_MS: u64 = 20;
 
 /// A schedule of faults: rounds in seeded order, one after another, with room to recover between.
 ///
@@ -58,6 +68,42 @@ impl Script {
         }
         self.round.pop()
     }
+}
+
+/// Plays a script at a vendor until it is over.
+pub(crate) async fn play<H: House>(house: Arc<H>, mut script: Script, over: watch::Sender<bool>) {
+    let clock = house.clock();
+    let began_ms = clock.now_ms();
+    let mut calm_since_ms = None;
+    let mut delay_ms = script.settle_ms + script.delay_ms();
+    let mut looks = interval(Duration::from_millis(SCRIPT_MS));
+    loop {
+        looks.tick().await;
+        let now_ms = clock.now_ms();
+        let goes_on = house.with_faults(|faults, is_up| {
+            let is_calm = is_up && faults.is_idle();
+            if !is_calm {
+                calm_since_ms = None;
+            }
+            let since_ms = *calm_since_ms.get_or_insert(now_ms.max(faults.ended_ms()));
+            if !is_calm || now_ms < since_ms + delay_ms {
+                return now_ms - began_ms < script.duration_ms_max;
+            }
+            let counts = faults.counts();
+            let has_fired = |fault: &Fault| counts.get(fault).is_some_and(|count| count.fired > 0);
+            let unfired: Vec<_> =
+                script.faults.iter().filter(|fault| !has_fired(fault)).copied().collect();
+            let Some(fault) = script.next(now_ms - began_ms, &unfired) else { return false };
+            faults.enqueue(&[fault]);
+            calm_since_ms = None;
+            delay_ms = script.settle_ms + script.delay_ms();
+            true
+        });
+        if !goes_on {
+            break;
+        }
+    }
+    over.send_replace(true);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Fault;
 use crate::cxone::hub::State;
 use crate::cxone::message;
 use crate::cxone::schedules;
-use crate::cxone::session::Command;
+use crate::server::house::Command;
 
 /// Events made in the moment of a cut, so that there is something to miss.
 const MISSED_EVENTS: u64 = 3;

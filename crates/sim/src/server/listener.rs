@@ -8,29 +8,27 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
+use super::house::House;
 use super::latency::Delayed;
 use super::wire::Wire;
-use crate::cxone::hub::Hub;
-use crate::cxone::serve;
-use crate::load::Call;
 
 /// Accepts until dropped; every connection's task ends with it.
-pub(crate) async fn accept(hub: Arc<Hub>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+pub(crate) async fn accept<H: House>(
+    house: Arc<H>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
-                    let mut state = hub.lock();
-                    state.load.count(hub.clock.now_ms(), Call::Connection);
-                    if state.is_down() {
-                        state.fault_on_turned_away();
+                    if !house.admit() {
                         // Dropped unarmed it is closed instead of reset: gone all the same.
                         let _ = socket.set_zero_linger();
                         continue;
                     }
-                    drop(state);
-                    connections.spawn(carry(Arc::clone(&hub), socket, tls.clone()));
+                    connections.spawn(carry(Arc::clone(&house), socket, tls.clone()));
                 }
                 // Out of descriptors, or the client was gone at once: neither is ours to fail on.
                 Err(error) => {
@@ -43,11 +41,11 @@ pub(crate) async fn accept(hub: Arc<Hub>, listener: TcpListener, tls: Option<Tls
     }
 }
 
-async fn carry(hub: Arc<Hub>, socket: TcpStream, tls: Option<TlsAcceptor>) {
+async fn carry<H: House>(house: Arc<H>, socket: TcpStream, tls: Option<TlsAcceptor>) {
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%error, "no-delay refused");
     }
-    let delay = Duration::from_millis(hub.settings.latency_ms);
+    let delay = Duration::from_millis(house.latency_ms());
     let wire = match (tls, delay.is_zero()) {
         (None, true) => Ok(Wire::new(socket)),
         (None, false) => Ok(Wire::new(Delayed::new(socket, delay))),
@@ -55,7 +53,7 @@ async fn carry(hub: Arc<Hub>, socket: TcpStream, tls: Option<TlsAcceptor>) {
         (Some(tls), false) => tls.accept(Delayed::new(socket, delay)).await.map(Wire::new),
     };
     match wire {
-        Ok(wire) => serve::serve(hub, wire).await,
+        Ok(wire) => house.serve(wire).await,
         Err(error) => debug!(%error, "tls handshake failed"),
     }
 }

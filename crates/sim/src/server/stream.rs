@@ -8,11 +8,9 @@ use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
-use super::hub::Hub;
-use super::message::{self, ClientMessage};
-use super::session::Command;
-use crate::server::websocket::{MessageReader, Opcode, put_close, put_frame};
-use crate::server::wire::Wire;
+use super::house::{Command, House};
+use super::websocket::{MessageReader, Opcode, put_close, put_frame};
+use super::wire::Wire;
 use crate::truth::SubscriptionEnd;
 
 /// How long the client may take to answer a close frame.
@@ -29,8 +27,8 @@ enum Exit {
 }
 
 /// A stream and its two directions.
-struct Stream {
-    hub: Arc<Hub>,
+struct Stream<H> {
+    house: Arc<H>,
     conn: u64,
     reader: MessageReader<ReadHalf<Wire>>,
     writer: WriteHalf<Wire>,
@@ -40,14 +38,14 @@ struct Stream {
 }
 
 /// Serves a stream until it is gone.
-pub(crate) async fn serve(hub: Arc<Hub>, conn: u64, wire: Wire, already_read: BytesMut) {
+pub(crate) async fn serve<H: House>(house: Arc<H>, conn: u64, wire: Wire, already_read: BytesMut) {
     let (read, writer) = tokio::io::split(wire);
-    let period = Duration::from_millis(hub.settings.heartbeat_ms.max(1));
+    let period = Duration::from_millis(house.heartbeat_ms().max(1));
     let mut heartbeat = interval_at(Instant::now() + period, period);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stream = Stream {
-        wake: hub.sleeper(),
-        hub: Arc::clone(&hub),
+        wake: house.sleeper(),
+        house: Arc::clone(&house),
         conn,
         reader: MessageReader::new(read, already_read),
         writer,
@@ -68,17 +66,13 @@ pub(crate) async fn serve(hub: Arc<Hub>, conn: u64, wire: Wire, already_read: By
             SubscriptionEnd::Broken
         }
     };
-    hub.lock().close_session(conn, end);
+    house.closed(conn, end);
 }
 
-impl Stream {
+impl<H: House> Stream<H> {
     async fn run(&mut self) -> Exit {
         loop {
-            let (command, is_more) = {
-                let mut state = self.hub.lock();
-                let command = state.take_command(self.conn);
-                (command, state.fill(self.conn, &mut self.out))
-            };
+            let (command, is_more) = self.house.fill(self.conn, &mut self.out);
             if let Some(exit) = self.write_out().await {
                 return exit;
             }
@@ -124,27 +118,31 @@ impl Stream {
                     break;
                 }
                 changed = self.wake.changed() => {
-                    if changed.is_err() || self.hub.lock().must_break(self.conn) {
+                    if changed.is_err() || self.house.must_break(self.conn) {
                         return Some(Exit::Reset);
                     }
                 }
             }
         }
-        self.hub.lock().delivered(self.conn);
+        self.house.delivered(self.conn);
         None
     }
 
     fn put_heartbeat(&mut self) {
-        let (text, ping) = self.hub.lock().heartbeat(self.conn);
+        let Some((text, ping)) = self.house.heartbeat(self.conn) else { return };
         put_frame(Opcode::Text, text.as_bytes(), &mut self.out);
         put_frame(Opcode::Ping, &ping, &mut self.out);
     }
 
     async fn answer(&mut self, opcode: Opcode, payload: &[u8]) -> Option<Exit> {
         match opcode {
-            Opcode::Text | Opcode::Binary => self.answer_message(payload),
+            Opcode::Text | Opcode::Binary => {
+                if let Some(reply) = self.house.answer(self.conn, payload) {
+                    put_frame(Opcode::Text, reply.as_bytes(), &mut self.out);
+                }
+            }
             Opcode::Ping => put_frame(Opcode::Pong, payload, &mut self.out),
-            Opcode::Pong => self.hub.lock().pong(payload),
+            Opcode::Pong => self.house.pong(payload),
             Opcode::Close => {
                 put_frame(Opcode::Close, payload, &mut self.out);
                 let exit = self.write_out().await;
@@ -152,19 +150,6 @@ impl Stream {
             }
         }
         None
-    }
-
-    fn answer_message(&mut self, payload: &[u8]) {
-        let mut state = self.hub.lock();
-        let reply = match message::decode(payload) {
-            ClientMessage::Subscribe(wish) => state.subscribe(self.conn, wish),
-            ClientMessage::Unsubscribe => {
-                message::unsubscribed(state.unsubscribe(self.conn).as_deref())
-            }
-            ClientMessage::Ping => "{\"type\":\"pong\"}".to_owned(),
-            ClientMessage::Refused(code) => message::error(code, None),
-        };
-        put_frame(Opcode::Text, reply.as_bytes(), &mut self.out);
     }
 
     async fn perform(&mut self, command: Command) -> Option<Exit> {
@@ -176,7 +161,7 @@ impl Stream {
             Command::Close { code, reason } => {
                 put_close(*code, reason, &mut self.out);
                 let exit = self.write_out().await;
-                self.hub.lock().fault_on_performed(self.conn, &command);
+                self.house.performed(self.conn, &command);
                 match exit {
                     Some(exit) => Some(exit),
                     None => Some(self.await_close().await),
@@ -189,7 +174,7 @@ impl Stream {
                     let _ = self.writer.write_all(half).await;
                     let _ = self.writer.flush().await;
                 }
-                self.hub.lock().fault_on_performed(self.conn, &command);
+                self.house.performed(self.conn, &command);
                 Some(Exit::Reset)
             }
             Command::HalfOpen => Some(self.hang().await),
@@ -220,7 +205,7 @@ impl Stream {
             tokio::select! {
                 () = self.reader.swallow() => return Exit::Broken,
                 changed = self.wake.changed() => {
-                    if changed.is_err() || self.hub.lock().must_break(self.conn) {
+                    if changed.is_err() || self.house.must_break(self.conn) {
                         return Exit::Reset;
                     }
                 }
