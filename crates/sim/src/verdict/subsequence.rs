@@ -17,30 +17,29 @@ fn may_be<T: PartialEq>(sent: &Element<T>, held: &Element<T>) -> bool {
     sent.value == held.value && held.at_us + SKEW_US >= sent.at_us
 }
 
-/// Pairs (index into `sent`, index into `held`) of a longest common subsequence, rising in both.
+/// Pairs (index into `sent`, index into `held`) of a longest common subsequence, rising in both. Of
+/// several that are as long, the one that pairs what is held with what was sent last before it:
+/// where the same comes again, what is missing is what nobody could have received.
 ///
-/// Equal ends are paired off first. Between them the elements that may be the same are few, as
+/// Equal ends are paired off first. Before them the elements that may be the same are few, as
 /// bodies hardly repeat, so the pairs are searched for a longest rising chain (Hunt and Szymanski,
-/// 1977).
+/// 1977), backwards, since of equal chains that search finds the one with the first places.
 pub(super) fn longest_common<T: Copy + Eq + Hash>(
     sent: &[Element<T>],
     held: &[Element<T>],
 ) -> Vec<(usize, usize)> {
-    let front = sent.iter().zip(held).take_while(|(sent, held)| may_be(sent, held)).count();
-    let (sent_rest, held_rest) = (&sent[front..], &held[front..]);
-    let back = sent_rest
+    let back = sent
         .iter()
         .rev()
-        .zip(held_rest.iter().rev())
+        .zip(held.iter().rev())
         .take_while(|(sent, held)| may_be(sent, held))
         .count();
-    let sent_middle = &sent_rest[..sent_rest.len() - back];
-    let held_middle = &held_rest[..held_rest.len() - back];
-    let mut pairs: Vec<_> = (0..front).map(|at| (at, at)).collect();
-    let middle = rising_chain(sent_middle, held_middle);
-    pairs.extend(middle.into_iter().map(|(sent, held)| (sent + front, held + front)));
-    let (sent_back, held_back) = (sent.len() - back, held.len() - back);
-    pairs.extend((0..back).map(|at| (sent_back + at, held_back + at)));
+    let (sent_rest, held_rest) = (sent.len() - back, held.len() - back);
+    let backwards = |side: &[Element<T>]| side.iter().rev().copied().collect::<Vec<_>>();
+    let chain = rising_chain(&backwards(&sent[..sent_rest]), &backwards(&held[..held_rest]));
+    let mirrored = |(at, held_at): (usize, usize)| (sent_rest - 1 - at, held_rest - 1 - held_at);
+    let mut pairs: Vec<_> = chain.into_iter().rev().map(mirrored).collect();
+    pairs.extend((0..back).map(|at| (sent_rest + at, held_rest + at)));
     pairs
 }
 
@@ -121,6 +120,22 @@ mod tests {
             let (sent, held) = (text(12), text(9));
             assert_eq!(length(&sent, &held), table_length(&sent, &held), "{sent} {held}");
         }
+    }
+
+    #[test]
+    fn of_equal_ones_the_last_before_it_is_the_one_that_is_held() {
+        let seconds = |values: &str, at: &[i64]| -> Vec<Element<char>> {
+            let at_us = at.iter().map(|at| at * 1_000_000);
+            let values = values.chars().zip(at_us);
+            values.map(|(value, at_us)| Element { value, at_us }).collect()
+        };
+        let sent = seconds("abababc", &[0, 1, 2, 3, 4, 5, 6]);
+        let held = seconds("ababc", &[0, 1, 4, 5, 6]);
+        let pairs = longest_common(&sent, &held);
+        assert_eq!(pairs, [(0, 0), (1, 1), (4, 2), (5, 3), (6, 4)]);
+        // The end is missing, and the begin of what is held again is a gap.
+        let pairs = longest_common(&sent, &held[2..4]);
+        assert_eq!(pairs, [(4, 0), (5, 1)]);
     }
 
     #[test]
