@@ -86,6 +86,7 @@ impl State {
             sequence: self.settings.numbering.is_positioned().then_some(page.sequence),
             first_agent: name(page.rows.first()),
             last_agent: name(page.rows.last()),
+            agents: None,
         };
         self.world.recorder.page(noted);
         self.fault_on_page_served();

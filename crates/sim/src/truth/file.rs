@@ -9,10 +9,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::ledger::{Truth, TruthEvent, TruthPage, TruthSubscription};
+use super::ledger::{
+    Truth, TruthEvent, TruthFact, TruthHistoryPage, TruthPage, TruthRow, TruthSubscription,
+};
 use crate::SimError;
 use crate::settings::{Body, Numbering, Settings};
-use crate::world::Event;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -32,6 +33,17 @@ struct EventLine<'a> {
     deleted: bool,
     #[serde(borrow)]
     body: &'a RawValue,
+    /// Left out where the baseline writes the body's bytes.
+    #[serde(borrow, default)]
+    row: Option<&'a RawValue>,
+    #[serde(default)]
+    rowless: bool,
+}
+
+#[derive(Deserialize)]
+struct FactLine {
+    number: usize,
+    fact: TruthFact,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +61,8 @@ enum Line<'a> {
     Event(EventLine<'a>),
     Subscription(SubscriptionLine),
     Page(TruthPage),
+    Fact(FactLine),
+    HistoryPage(TruthHistoryPage),
 }
 
 pub(super) fn write_head(out: &mut impl Write, settings: &Settings) -> io::Result<()> {
@@ -65,25 +79,27 @@ pub(super) fn write_epoch(out: &mut impl Write, name: &str) -> io::Result<()> {
     write_line(out, "epoch", &name)
 }
 
-pub(super) fn write_event(
-    out: &mut impl Write,
-    index: u64,
-    agent: &str,
-    event: &Event,
-    positioned: bool,
-) -> io::Result<()> {
+pub(super) fn write_event(out: &mut impl Write, event: &TruthEvent) -> io::Result<()> {
     write!(
         out,
-        "{{\"event\":{{\"index\":{index},\"wall_us\":{},\"epoch\":{},\"sequence\":",
-        event.wall_us, event.epoch
+        "{{\"event\":{{\"index\":{},\"wall_us\":{},\"epoch\":{},\"sequence\":",
+        event.index, event.wall_us, event.epoch
     )?;
-    if positioned {
-        write!(out, "{}", event.sequence)?;
-    } else {
-        out.write_all(b"null")?;
+    match event.sequence {
+        Some(sequence) => write!(out, "{sequence}")?,
+        None => out.write_all(b"null")?,
     }
-    write!(out, ",\"agent\":\"{agent}\",\"deleted\":{},\"body\":", event.deleted)?;
-    out.write_all(&event.body())?;
+    let (agent, deleted) = (&event.agent, event.deleted);
+    write!(out, ",\"agent\":\"{agent}\",\"deleted\":{deleted},\"body\":")?;
+    out.write_all(&event.body)?;
+    match &event.row {
+        TruthRow::Body => {}
+        TruthRow::Other(row) => {
+            out.write_all(b",\"row\":")?;
+            out.write_all(row)?;
+        }
+        TruthRow::Absent => out.write_all(b",\"rowless\":true")?,
+    }
     out.write_all(b"}}\n")
 }
 
@@ -98,6 +114,19 @@ pub(super) fn write_subscription(
         subscription: &'a TruthSubscription,
     }
     write_line(out, "subscription", &Borrowed { number, subscription })
+}
+
+pub(super) fn write_fact(out: &mut impl Write, number: usize, fact: &TruthFact) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Borrowed<'a> {
+        number: usize,
+        fact: &'a TruthFact,
+    }
+    write_line(out, "fact", &Borrowed { number, fact })
+}
+
+pub(super) fn write_history_page(out: &mut impl Write, page: &TruthHistoryPage) -> io::Result<()> {
+    write_line(out, "history_page", page)
 }
 
 pub(super) fn write_page(out: &mut impl Write, page: &TruthPage) -> io::Result<()> {
@@ -125,8 +154,11 @@ pub(super) fn load(path: &Path) -> Result<Truth, SimError> {
         events: Vec::new(),
         subscriptions: Vec::new(),
         pages: Vec::new(),
+        facts: Vec::new(),
+        history_pages: Vec::new(),
     };
     let mut subscriptions = BTreeMap::new();
+    let mut facts = BTreeMap::new();
     let mut agents: BTreeMap<String, Arc<str>> = BTreeMap::new();
     // What stands behind the last line feed was never finished.
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
@@ -149,9 +181,14 @@ pub(super) fn load(path: &Path) -> Result<Truth, SimError> {
                 subscriptions.insert(line.number, line.subscription);
             }
             Line::Page(page) => truth.pages.push(page),
+            Line::Fact(line) => {
+                facts.insert(line.number, line.fact);
+            }
+            Line::HistoryPage(page) => truth.history_pages.push(page),
         }
     }
     truth.subscriptions = subscriptions.into_values().collect();
+    truth.facts = facts.into_values().collect();
     Ok(truth)
 }
 
@@ -165,5 +202,10 @@ fn read_event(line: &EventLine<'_>, agents: &mut BTreeMap<String, Arc<str>>) -> 
         agent: Arc::clone(agent),
         deleted: line.deleted,
         body: Bytes::copy_from_slice(line.body.get().as_bytes()),
+        row: match line.row {
+            Some(row) => TruthRow::Other(Bytes::copy_from_slice(row.get().as_bytes())),
+            None if line.rowless => TruthRow::Absent,
+            None => TruthRow::Body,
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! What the ledger holds.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +27,27 @@ pub struct TruthEvent {
     pub deleted: bool,
     /// The adherence object, byte for byte as on the wire. Of a removal it holds the id alone.
     pub body: Bytes,
+    /// How the baseline shows the same state.
+    pub row: TruthRow,
+}
+
+impl TruthEvent {
+    /// Whether this object is what the event says, as the stream or as the baseline writes it.
+    pub(crate) fn is_shown_by(&self, object: &Bytes) -> bool {
+        self.body == object || matches!(&self.row, TruthRow::Other(row) if row == object)
+    }
+}
+
+/// How the baseline shows what an event says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TruthRow {
+    /// With the same bytes.
+    #[default]
+    Body,
+    /// In a form of its own: other names for the same fields.
+    Other(Bytes),
+    /// Not at all: only the stream tells of it.
+    Absent,
 }
 
 /// How a subscription ended.
@@ -110,6 +131,54 @@ pub struct TruthPage {
     pub first_agent: Option<String>,
     /// Id of the last agent on it.
     pub last_agent: Option<String>,
+    /// The agents on it, rising, where it is not a stretch of all of them but those asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<Vec<String>>,
+}
+
+impl TruthPage {
+    /// Whether the agent would be on it if the vendor had it.
+    pub(crate) fn covers(&self, agent: &str) -> bool {
+        if let Some(agents) = &self.agents {
+            return agents.binary_search_by(|id| id.as_str().cmp(agent)).is_ok();
+        }
+        self.first_agent.as_deref().is_some_and(|first| first <= agent)
+            && self.last_agent.as_deref().is_some_and(|last| last >= agent)
+    }
+}
+
+/// A fact of the vendor's history: a segment of a conversation, as its analytics show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TruthFact {
+    /// With the three that follow: its identity.
+    pub conversation: String,
+    /// Who took part.
+    pub participant: String,
+    /// In which session.
+    pub session: String,
+    /// Its begin, microseconds since 1970, whole milliseconds.
+    pub segment_start_us: i64,
+    /// Its end, likewise; `None`: it goes on.
+    pub segment_end_us: Option<i64>,
+    /// The agent whose segment it is; `None` of a customer or a queue.
+    pub agent: Option<String>,
+}
+
+/// One page of history that the vendor served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TruthHistoryPage {
+    /// Wall clock of the answer.
+    pub served_us: i64,
+    /// What was asked for, as it was written.
+    pub interval: String,
+    /// Which page, from 1.
+    pub page_number: u64,
+    /// The conversations on it.
+    pub conversations: Vec<String>,
+    /// The total that it told.
+    pub total_told: u64,
+    /// The total that there was.
+    pub total: u64,
 }
 
 /// The truth ledger, as of the moment it was asked for.
@@ -131,6 +200,10 @@ pub struct Truth {
     pub subscriptions: Vec<TruthSubscription>,
     /// Every page of the baseline, in order.
     pub pages: Vec<TruthPage>,
+    /// Every fact of history, in order of begin; empty where the vendor keeps none.
+    pub facts: Vec<TruthFact>,
+    /// Every page of history, in order.
+    pub history_pages: Vec<TruthHistoryPage>,
 }
 
 impl Truth {
@@ -149,6 +222,22 @@ impl Truth {
         self.subscriptions.first().map(|subscription| subscription.first)
     }
 
+    /// As [`Truth::first_coverage`], agent by agent: one that only a later subscription covered is
+    /// judged from there.
+    pub(crate) fn first_coverages(&self) -> FirstCoverages<'_> {
+        let mut first = FirstCoverages::default();
+        for served in &self.subscriptions {
+            let Some(agents) = &served.agents else {
+                first.all = Some(served.first);
+                break;
+            };
+            for agent in agents {
+                first.by_agent.entry(agent).or_insert(served.first);
+            }
+        }
+        first
+    }
+
     /// Agents of the ledger that were in the scope of any subscription.
     pub fn subscribed_agents(&self) -> HashSet<&str> {
         let mut agents: HashSet<&str> = self.events.iter().map(|event| &*event.agent).collect();
@@ -159,5 +248,20 @@ impl Truth {
         let served: HashSet<&str> = served.map(String::as_str).collect();
         agents.retain(|agent| served.contains(agent));
         agents
+    }
+}
+
+/// From which event on each agent is judged.
+#[derive(Debug, Default)]
+pub(crate) struct FirstCoverages<'a> {
+    by_agent: HashMap<&'a str, u64>,
+    all: Option<u64>,
+}
+
+impl FirstCoverages<'_> {
+    /// Whether the event was made before anybody could have been served it.
+    pub(crate) fn is_before(&self, event: &TruthEvent) -> bool {
+        let first = self.by_agent.get(&*event.agent).copied().or(self.all);
+        first.is_none_or(|first| event.index < first)
     }
 }

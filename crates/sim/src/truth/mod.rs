@@ -4,5 +4,9 @@ mod file;
 mod ledger;
 mod recorder;
 
-pub use ledger::{SubscriptionEnd, Truth, TruthEvent, TruthPage, TruthSubscription};
+pub(crate) use ledger::FirstCoverages;
+pub use ledger::{
+    SubscriptionEnd, Truth, TruthEvent, TruthFact, TruthHistoryPage, TruthPage, TruthRow,
+    TruthSubscription,
+};
 pub(crate) use recorder::Recorder;

@@ -7,24 +7,31 @@ use std::path::PathBuf;
 use tracing::error;
 
 use super::file;
-use super::ledger::{TruthPage, TruthSubscription};
+use super::ledger::{TruthEvent, TruthFact, TruthHistoryPage, TruthPage, TruthSubscription};
 use crate::SimError;
 use crate::settings::Settings;
-use crate::world::Event;
 
 /// The growing ledger. Events stay with the world, which needs them for replay.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     pub(crate) subscriptions: Vec<TruthSubscription>,
     pub(crate) pages: Vec<TruthPage>,
+    pub(crate) facts: Vec<TruthFact>,
+    pub(crate) history_pages: Vec<TruthHistoryPage>,
     file: Option<(PathBuf, BufWriter<File>)>,
     failure: Option<SimError>,
 }
 
 impl Recorder {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SimError> {
-        let mut recorder =
-            Self { subscriptions: Vec::new(), pages: Vec::new(), file: None, failure: None };
+        let mut recorder = Self {
+            subscriptions: Vec::new(),
+            pages: Vec::new(),
+            facts: Vec::new(),
+            history_pages: Vec::new(),
+            file: None,
+            failure: None,
+        };
         if let Some(path) = &settings.truth_file {
             let file = File::create(path).map_err(|source| SimError::LedgerFile {
                 path: path.clone(),
@@ -41,8 +48,8 @@ impl Recorder {
         self.write(|out| file::write_epoch(out, name));
     }
 
-    pub(crate) fn event(&mut self, index: u64, agent: &str, event: &Event, positioned: bool) {
-        self.write(|out| file::write_event(out, index, agent, event, positioned));
+    pub(crate) fn event(&mut self, event: &TruthEvent) {
+        self.write(|out| file::write_event(out, event));
     }
 
     /// Notes a new subscription; returns its number.
@@ -62,6 +69,25 @@ impl Recorder {
     pub(crate) fn page(&mut self, page: TruthPage) {
         self.write(|out| file::write_page(out, &page));
         self.pages.push(page);
+    }
+
+    /// Notes a new fact of history; returns its number.
+    pub(crate) fn fact(&mut self, fact: TruthFact) -> usize {
+        self.facts.push(fact);
+        let number = self.facts.len() - 1;
+        self.save_fact(number);
+        number
+    }
+
+    /// Writes the present state of a fact; the last line of each counts.
+    pub(crate) fn save_fact(&mut self, number: usize) {
+        let Some(fact) = self.facts.get(number).cloned() else { return };
+        self.write(|out| file::write_fact(out, number, &fact));
+    }
+
+    pub(crate) fn history_page(&mut self, page: TruthHistoryPage) {
+        self.write(|out| file::write_history_page(out, &page));
+        self.history_pages.push(page);
     }
 
     /// Hands everything to the operating system: another process can read it now, and it survives

@@ -45,11 +45,11 @@ fn judge_missing(
     pairing: &Pairing,
     coverage: &Coverage<'_>,
 ) {
-    let Some(first) = truth.first_coverage() else { return };
+    let first = truth.first_coverages();
     let losses = Losses::new(evidence, pairing, coverage);
     let scope = truth.subscribed_agents();
     for (event, stored) in truth.events.iter().zip(&pairing.stored_of) {
-        if event.index < first || !scope.contains(&*event.agent) {
+        if first.is_before(event) || !scope.contains(&*event.agent) {
             continue;
         }
         verdict.events_emitted += 1;
@@ -117,8 +117,7 @@ fn judge_order(verdict: &mut Verdict, evidence: &Evidence) {
 }
 
 fn judge_state(verdict: &mut Verdict, truth: &Truth, evidence: &Evidence, pairing: &Pairing) {
-    let first = truth.first_coverage().unwrap_or(0);
-    for key in stale_keys(truth, evidence, first) {
+    for key in stale_keys(truth, evidence) {
         if key.is_marked {
             verdict.stale_marked_keys += 1;
             continue;

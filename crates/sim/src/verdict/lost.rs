@@ -6,7 +6,7 @@ use super::coverage::Coverage;
 use super::input::Evidence;
 use super::pairing::{Pairing, is_in_j};
 use crate::settings::{Body, Numbering};
-use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthSubscription};
+use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthRow, TruthSubscription};
 
 /// What is needed to judge a missing event.
 pub(super) struct Losses<'a> {
@@ -114,7 +114,7 @@ impl<'a> Losses<'a> {
         if self.truth.numbering == Numbering::Contiguous || !(was_muted || was_dropped) {
             return false;
         }
-        if self.truth.body == Body::Schedules {
+        if self.truth.body == Body::Schedules || event.row == TruthRow::Absent {
             return true;
         }
         let agent = event.agent.as_ref();
@@ -126,8 +126,7 @@ impl<'a> Losses<'a> {
             page.as_of > event.index
                 && (!was_dropped || self.is_live_at(page.served_us))
                 && (page.rows > 1 || page.total == 1)
-                && page.first_agent.as_deref().is_some_and(|first| first <= agent)
-                && page.last_agent.as_deref().is_some_and(|last| last >= agent)
+                && page.covers(agent)
         });
         let looks_before = if was_dropped { 2 } else { 0 };
         // Where the client left before the third look, a newer state at the last one is what every

@@ -29,11 +29,11 @@ pub(super) fn is_in_j(stored: &Stored) -> bool {
     matches!(stored.origin, Origin::Live | Origin::Replay)
 }
 
-/// The adherence object in a stored payload, which may be a whole frame or row around it.
+/// The vendor's object in a stored payload, which may be a whole frame or row around it.
 pub(super) fn body_of(payload: &Bytes) -> Bytes {
     #[derive(Deserialize)]
     struct Around<'a> {
-        #[serde(borrow)]
+        #[serde(borrow, alias = "eventBody")]
         adherence: Option<&'a RawValue>,
     }
     match serde_json::from_slice::<Around<'_>>(payload) {
@@ -92,8 +92,9 @@ fn pair_by_position(pairing: &mut Pairing, truth: &Truth, evidence: &Evidence, e
 fn pair_by_body(pairing: &mut Pairing, truth: &Truth, evidence: &Evidence) {
     type Value = (bool, u128);
     let mut sent: HashMap<&str, Vec<(usize, Element<Value>)>> = HashMap::new();
-    let first = truth.first_coverage().unwrap_or(0);
-    for (at, event) in truth.events.iter().enumerate().filter(|(_, event)| event.index >= first) {
+    let first = truth.first_coverages();
+    for (at, event) in truth.events.iter().enumerate().filter(|(_, event)| !first.is_before(event))
+    {
         let value = (event.deleted, value_of(event.deleted, &event.body));
         let element = Element { value, at_us: event.wall_us };
         sent.entry(&event.agent).or_default().push((at, element));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::input::{Evidence, LiveInterval};
 use super::pairing::{Pairing, body_of};
 use crate::settings::Body;
-use crate::truth::{Truth, TruthEvent};
+use crate::truth::{FirstCoverages, Truth, TruthEvent, TruthRow};
 
 /// A key that differs from the vendor at the end.
 pub(super) struct StaleKey {
@@ -19,7 +19,8 @@ pub(super) struct StaleKey {
 
 /// Keys whose last value is not the vendor's. Where the baseline carries no state, only keys that
 /// the client holds or was told of can be asked for.
-pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, first: u64) -> Vec<StaleKey> {
+pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence) -> Vec<StaleKey> {
+    let first = truth.first_coverages();
     let scope = truth.subscribed_agents();
     let mut last: BTreeMap<&str, &TruthEvent> = BTreeMap::new();
     for event in truth.events.iter().filter(|event| scope.contains(&*event.agent)) {
@@ -33,11 +34,11 @@ pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, first: u64) -> Vec<
     for key in keys {
         let theirs = last.get(key).filter(|event| !event.deleted);
         let ours = held.get(key).and_then(|value| value.payload.as_ref()).map(body_of);
-        let is_askable = truth.body == Body::State || told.contains(key);
+        let is_askable = theirs.is_none_or(|event| is_asked(truth, event)) || told.contains(key);
         let reason = match (theirs, ours) {
             (None, None) => continue,
-            (Some(event), Some(body)) if event.body == body => continue,
-            (Some(event), None) if !is_askable || is_unseen(truth, event, first) => continue,
+            (Some(event), Some(body)) if event.is_shown_by(&body) => continue,
+            (Some(event), None) if !is_askable || is_unseen(truth, event, &first) => continue,
             (Some(_), Some(_)) => "another value than the vendor's",
             (Some(_), None) => "the vendor has this agent, the client has not",
             (None, Some(_)) => "the client has this agent, the vendor has not",
@@ -52,9 +53,14 @@ pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, first: u64) -> Vec<
     stale
 }
 
+/// Whether the baseline tells what the event said.
+fn is_asked(truth: &Truth, event: &TruthEvent) -> bool {
+    truth.body == Body::State && event.row != TruthRow::Absent
+}
+
 /// An agent that a baseline without state and a stream since the first coverage never showed.
-fn is_unseen(truth: &Truth, event: &TruthEvent, first: u64) -> bool {
-    truth.body == Body::Schedules && event.index < first
+fn is_unseen(truth: &Truth, event: &TruthEvent, first: &FirstCoverages<'_>) -> bool {
+    !is_asked(truth, event) && first.is_before(event)
 }
 
 /// The longest time that a key was wrong while Live.
@@ -81,7 +87,7 @@ pub(super) fn stale_live_max(truth: &Truth, evidence: &Evidence, pairing: &Pairi
     for (agent, events) in agents {
         let none = Vec::new();
         let shown = shown.get(agent).unwrap_or(&none);
-        if truth.body == Body::Schedules && shown.is_empty() {
+        if shown.is_empty() && !events.iter().any(|event| is_asked(truth, event)) {
             continue;
         }
         let mut receipts = shown.iter().rev().peekable();
@@ -92,7 +98,7 @@ pub(super) fn stale_live_max(truth: &Truth, evidence: &Evidence, pairing: &Pairi
                 soonest_us = soonest_us.min(*received_us);
             }
             let is_excused =
-                truth.body == Body::Schedules && pairing.stored_of[event.index as usize].is_none();
+                !is_asked(truth, event) && pairing.stored_of[event.index as usize].is_none();
             let ms = longest_within(&live, event.wall_us, soonest_us);
             if !is_excused && ms > worst.ms {
                 worst = StaleLive { ms, agent: agent.to_owned(), at_us: event.wall_us };
@@ -111,6 +117,9 @@ fn shown_by_agent<'a>(
     let mut by_body: HashMap<(&str, Bytes), Vec<&TruthEvent>> = HashMap::new();
     for event in &truth.events {
         by_body.entry((&event.agent, value(event.deleted, &event.body))).or_default().push(event);
+        if let TruthRow::Other(row) = &event.row {
+            by_body.entry((&event.agent, value(event.deleted, row))).or_default().push(event);
+        }
     }
     let mut shown: HashMap<&str, Vec<(u64, i64)>> = HashMap::new();
     for (stored, paired) in evidence.stored.iter().zip(&pairing.event_of) {

@@ -7,7 +7,7 @@ use super::event::{Event, Fact};
 use super::roster::Roster;
 use crate::SimError;
 use crate::settings::{Numbering, Settings};
-use crate::truth::{Recorder, Truth, TruthEvent};
+use crate::truth::{Recorder, Truth, TruthEvent, TruthRow};
 
 /// Most events made in one tick: after a stall the world catches up in steps, so that nobody waits
 /// for the lock much longer than usual.
@@ -214,16 +214,8 @@ impl World {
     }
 
     pub(crate) fn truth(&self) -> Truth {
-        let positioned = self.settings.numbering.is_positioned();
-        let events = self.events.iter().enumerate().map(|(index, event)| TruthEvent {
-            index: index as u64,
-            wall_us: event.wall_us,
-            epoch: event.epoch,
-            sequence: positioned.then_some(event.sequence),
-            agent: Arc::clone(&self.roster.agent(event.agent).id),
-            deleted: event.deleted,
-            body: event.body(),
-        });
+        let events = self.events.iter().enumerate();
+        let events = events.map(|(index, event)| self.truth_of(index as u64, event));
         Truth {
             seed: self.settings.seed,
             numbering: self.settings.numbering,
@@ -233,6 +225,21 @@ impl World {
             events: events.collect(),
             subscriptions: self.recorder.subscriptions.clone(),
             pages: self.recorder.pages.clone(),
+            facts: Vec::new(),
+            history_pages: Vec::new(),
+        }
+    }
+
+    fn truth_of(&self, index: u64, event: &Event) -> TruthEvent {
+        TruthEvent {
+            index,
+            wall_us: event.wall_us,
+            epoch: event.epoch,
+            sequence: self.settings.numbering.is_positioned().then_some(event.sequence),
+            agent: Arc::clone(&self.roster.agent(event.agent).id),
+            deleted: event.deleted,
+            body: event.body(),
+            row: TruthRow::Body,
         }
     }
 
@@ -267,7 +274,8 @@ impl World {
             moment: (!deleted).then_some(agent.life.now()),
         });
         let index = self.len();
-        self.recorder.event(index, &agent.id, &event, positioned);
+        let noted = self.truth_of(index, &event);
+        self.recorder.event(&noted);
         self.events.push(event);
         self.roster.agent_mut(slot).events.push(u32::try_from(index).unwrap_or(u32::MAX));
     }

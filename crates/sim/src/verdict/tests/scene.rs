@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::settings::{Body, Numbering};
-use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthPage, TruthSubscription};
+use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthPage, TruthRow, TruthSubscription};
 use crate::verdict::{
     Evidence, FinalValue, LedgerRow, LiveInterval, Origin, Outcome, Place, Stored, Verdict, judge,
 };
@@ -34,6 +34,8 @@ impl Scene {
             events: Vec::new(),
             subscriptions: Vec::new(),
             pages: Vec::new(),
+            facts: Vec::new(),
+            history_pages: Vec::new(),
         };
         Self { truth, evidence: Evidence::default() }
     }
@@ -70,6 +72,7 @@ impl Scene {
             agent: Arc::from(agent),
             deleted,
             body: Bytes::from(body),
+            row: TruthRow::Body,
         });
         self.truth.events.len() - 1
     }
@@ -157,6 +160,7 @@ impl Scene {
             sequence: None,
             first_agent: Some("a".into()),
             last_agent: Some("b".into()),
+            agents: None,
         });
     }
 

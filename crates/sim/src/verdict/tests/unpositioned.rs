@@ -2,6 +2,7 @@
 
 use super::scene::{Scene, us};
 use crate::settings::Numbering;
+use crate::truth::TruthRow;
 use crate::verdict::Outcome;
 
 #[test]
@@ -78,4 +79,32 @@ fn removals_are_matched_with_removals() {
     assert_eq!((verdict.duplicated, verdict.uncovered), (0, 0));
     scene.forget(gone);
     assert_eq!(scene.verdict().uncovered, 1);
+}
+
+#[test]
+fn a_row_in_the_baselines_own_form_shows_the_event_and_no_other_does() {
+    let mut scene = Scene::clean(Numbering::None);
+    let at = scene.event("a", 70);
+    scene.store(at, 71);
+    scene.truth.events[at].row = TruthRow::Other(bytes::Bytes::from_static(b"{\"row\":7}"));
+    scene.end_state();
+    let held = scene.evidence.state.iter().position(|value| value.key == "a").unwrap();
+    scene.evidence.state[held].payload = Some(bytes::Bytes::from_static(b"{\"row\":7}"));
+    assert_eq!(scene.verdict().stale_keys, 0);
+    scene.evidence.state[held].payload = Some(bytes::Bytes::from_static(b"{\"row\":6}"));
+    assert_eq!(scene.verdict().stale_keys, 1);
+}
+
+#[test]
+fn an_agent_is_judged_from_where_a_subscription_first_covered_it() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.served(0).agents = Some(vec!["a".to_owned()]);
+    scene.subscribe(35, None);
+    scene.served(1).agents = Some(vec!["b".to_owned()]);
+    scene.served(1).first = 3;
+    // Events of b: the second of all, before it was covered, and the fourth, after.
+    scene.served(0).confirmed = 0;
+    scene.evidence.stored.retain(|stored| stored.key == "a");
+    let verdict = scene.verdict();
+    assert_eq!((verdict.events_emitted, verdict.uncovered), (5, 2), "{verdict:?}");
 }
