@@ -2,7 +2,7 @@
 //! and a ledger of the truth.
 //!
 //! [`Vendor`] speaks a CXone-shaped dialect (the rules it obeys are in [`cxone`]) over HTTP and
-//! WebSocket on one listener. Its agents live through shifts; every event that it ever made is in
+//! WebSocket on one listener; [`genesys::Vendor`] speaks Genesys Cloud's ([`genesys`]). Its agents live through shifts; every event that it ever made is in
 //! its [`Truth`], so that what a client holds afterwards can be judged by [`verdict`] event by
 //! event. A [`Fault`] breaks one promise that real vendors break, once, and is reported as fired
 //! only when the client could see it on the wire.
@@ -13,6 +13,7 @@
 pub mod cxone;
 mod error;
 pub mod fault;
+pub mod genesys;
 mod load;
 pub mod proxy;
 mod server;

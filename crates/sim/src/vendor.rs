@@ -36,7 +36,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    fn make() -> Self {
+    pub(crate) fn make() -> Self {
         // Not from the seed: a secret must not be guessable from a log.
         let mut rng = fastrand::Rng::new();
         Self {

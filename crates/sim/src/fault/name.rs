@@ -158,10 +158,42 @@ pub enum Fault {
     /// its customers return at once, and whatever is asked for is answered with 503 and
     /// `Retry-After: 1` until the crowd has been served. Any numbering.
     VendorOutage,
+    /// Genesys Cloud only, like all that follow. After a cut the channel is gone, and of the topics
+    /// asked for first on a new one a part is rejected: each third, named in the answer if errors
+    /// are ignored; else the whole request is refused (403).
+    PartialSubscribe,
+    /// Another instance with the same client id makes channels until the oldest of ours that is
+    /// connected is evicted: in silence, its socket stays open and brings nothing any more.
+    ChannelEvicted,
+    /// Channels end before their time, unannounced: the sockets are closed (1001), and neither
+    /// `HEAD` nor a handshake finds them (404).
+    ChannelExpired,
+    /// Sockets stay open, protocol pings are answered, and neither heartbeat nor event nor `pong`
+    /// comes. The channel lives on.
+    HeartbeatStop,
+    /// Heartbeats go on, and events never come any more, until the client leaves the socket or the
+    /// vendor closes it.
+    DeadSubscription,
+    /// After a cut the handshake on the old channel is answered with 404 although `HEAD` finds the
+    /// channel, until another one is connected to.
+    HandshakeGone,
+    /// After a cut the listing of a unit or team comes as a `downloadUrl`, however small it is.
+    DownloadUrl,
+    /// The end of the sockets is announced. While two channels are open together, frames of either
+    /// are held back for moments and some are sent twice, so that one event comes up to four times,
+    /// in two orders. Then the old sockets are closed.
+    CrossedChannels,
+    /// After a cut analytics lag behind much longer than usual, for a moment.
+    LateHistory,
+    /// After a cut pages of history come without their conversations, while `totalHits` counts
+    /// them: twice at most.
+    LostHistory,
+    /// After a cut `totalHits` is wrong, too high and too low in turn: three times at most.
+    WrongHistoryTotal,
 }
 
 impl Fault {
-    /// All of them, in the order of the documentation.
+    /// All that a CXone-shaped vendor can play, in the order of the documentation.
     pub const ALL: [Self; 44] = [
         Self::CleanClose,
         Self::TcpReset,
@@ -207,6 +239,38 @@ impl Fault {
         Self::TokenEndpointDown,
         Self::ClockSetBack,
         Self::VendorOutage,
+    ];
+
+    /// All that a Genesys-shaped vendor can play, in the order of the documentation.
+    pub const GENESYS: [Self; 28] = [
+        Self::CleanClose,
+        Self::TcpReset,
+        Self::HalfOpen,
+        Self::MuteAfterReconnect,
+        Self::Duplicates,
+        Self::TokenExpiredInOutage,
+        Self::TokenRevokedEarly,
+        Self::StaleSnapshot,
+        Self::PlannedClose,
+        Self::DroppedFrames,
+        Self::ThrottledToken,
+        Self::ThrottledRest,
+        Self::Unavailable,
+        Self::SlowRest,
+        Self::TruncatedPage,
+        Self::TokenEndpointDown,
+        Self::VendorOutage,
+        Self::PartialSubscribe,
+        Self::ChannelEvicted,
+        Self::ChannelExpired,
+        Self::HeartbeatStop,
+        Self::DeadSubscription,
+        Self::HandshakeGone,
+        Self::DownloadUrl,
+        Self::CrossedChannels,
+        Self::LateHistory,
+        Self::LostHistory,
+        Self::WrongHistoryTotal,
     ];
 
     /// The name used on command lines, in files and in news.
@@ -256,10 +320,21 @@ impl Fault {
             Self::TokenEndpointDown => "token-endpoint-down",
             Self::ClockSetBack => "clock-set-back",
             Self::VendorOutage => "vendor-outage",
+            Self::PartialSubscribe => "partial-subscribe",
+            Self::ChannelEvicted => "channel-evicted",
+            Self::ChannelExpired => "channel-expired",
+            Self::HeartbeatStop => "heartbeat-stop",
+            Self::DeadSubscription => "dead-subscription",
+            Self::HandshakeGone => "handshake-gone",
+            Self::DownloadUrl => "download-url",
+            Self::CrossedChannels => "crossed-channels",
+            Self::LateHistory => "late-history",
+            Self::LostHistory => "lost-history",
+            Self::WrongHistoryTotal => "wrong-history-total",
         }
     }
 
-    /// Whether a client of a vendor with this numbering can see the fault for what it is. The
+    /// Whether a client of a CXone-shaped vendor with this numbering can see the fault for what it is. The
     /// reason is in each fault's documentation.
     pub fn applies_to(self, numbering: Numbering) -> bool {
         match self {
@@ -271,7 +346,7 @@ impl Fault {
             | Self::SequenceReset
             | Self::ClosedAfterAccept => numbering.is_positioned(),
             Self::Reordering => numbering == Numbering::Contiguous,
-            _ => true,
+            fault => Self::ALL.contains(&fault),
         }
     }
 
@@ -296,6 +371,11 @@ impl Fault {
                 | Self::SlowConsumer
                 | Self::Flapping
                 | Self::ClockSetBack
+                | Self::ChannelEvicted
+                | Self::ChannelExpired
+                | Self::HeartbeatStop
+                | Self::DeadSubscription
+                | Self::CrossedChannels
         ) || self.bends_frames()
     }
 
@@ -331,12 +411,11 @@ impl std::str::FromStr for Fault {
     type Err = SimError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|fault| fault.name() == text).ok_or_else(|| {
-            SimError::UnknownName {
-                kind: "fault",
-                name: text.to_owned(),
-                known: Self::ALL.map(Self::name).join(", "),
-            }
+        let mut all = Self::ALL.into_iter().chain(Self::GENESYS);
+        all.find(|fault| fault.name() == text).ok_or_else(|| SimError::UnknownName {
+            kind: "fault",
+            name: text.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
         })
     }
 }
@@ -347,11 +426,18 @@ mod tests {
 
     #[test]
     fn every_name_reads_back_and_equals_the_serialised_one() {
-        for fault in Fault::ALL {
+        for fault in Fault::ALL.into_iter().chain(Fault::GENESYS) {
             assert_eq!(fault.name().parse::<Fault>().unwrap(), fault);
             assert_eq!(serde_json::to_string(&fault).unwrap(), format!("\"{fault}\""));
         }
         assert!("power-cut".parse::<Fault>().is_err());
+    }
+
+    #[test]
+    fn what_only_one_vendor_has_the_other_is_spared() {
+        let none = Fault::all_for(Numbering::None);
+        assert!(!none.contains(&Fault::ChannelEvicted) && none.contains(&Fault::HalfOpen));
+        assert!(!Fault::GENESYS.contains(&Fault::HistoryFlood));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the vendor's three paths need.
+//! As much of HTTP/1.1 as the vendors' paths need.
 
 use std::fmt::Write;
 use std::io;
@@ -10,8 +10,8 @@ use crate::world::http_date;
 
 /// Largest head of a request.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// Largest body of a request.
-const BODY_BYTES_MAX: usize = 64 << 10;
+/// Largest body of a request: a thousand topics are 90 kB.
+const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// One request.
 #[derive(Debug)]
@@ -70,14 +70,23 @@ impl Response {
         Self { retry_after_s: Some(seconds), ..self }
     }
 
+    /// The same for a request that wants the head alone.
+    pub(crate) fn without_body(self) -> Self {
+        Self { body: String::new(), ..self }
+    }
+
     /// Writes it, with the time by the vendor's clock.
     pub(crate) fn write(&self, told_us: i64, out: &mut BytesMut) {
         let mut head = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nDate: ",
+            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\n",
             self.status,
             reason(self.status),
-            self.body.len()
         );
+        // An answer without content must not say how long it is.
+        if self.status != 204 {
+            let _ = write!(head, "Content-Length: {}\r\n", self.body.len());
+        }
+        head.push_str("Date: ");
         http_date(told_us, &mut head);
         if self.status == 401 {
             head.push_str("\r\nWWW-Authenticate: Bearer");
@@ -94,6 +103,8 @@ impl Response {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        202 => "Accepted",
+        204 => "No Content",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
