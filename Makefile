@@ -12,20 +12,22 @@
 #   make storm          how often a vendor in trouble is asked, second by second, and the budget
 #   make soak MINUTES=30  memory of a service that records 5,000 events/s, a fault every 5 s
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
+#   make clients-setup  installs the vendors' own clients, for the tests of the simulator
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill latency etcd storm soak model bench bench-setup smoke setup \
-  format lint docs deny tests
+.PHONY: help demo test check kill latency etcd storm soak model bench bench-setup clients-setup \
+  smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
-UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
+export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
 export CARGO_TARGET_DIR ?= $(UNBROKEN_CACHE)/target
 CARGO_DENY := $(UNBROKEN_CACHE)/tools/bin/cargo-deny
 
 BENCH_NODE := $(UNBROKEN_CACHE)/bench/node
+CLIENTS := $(UNBROKEN_CACHE)/clients
 
 ARGS ?=
 SIZE ?= full
@@ -60,7 +62,7 @@ test: setup format lint docs tests smoke
 
 check: format lint docs deny
 
-tests:
+tests: clients-setup
 	cargo test --workspace --locked
 	cargo test -p unbroken-core --features proof --test model --locked -- --nocapture
 
@@ -105,6 +107,22 @@ bench-setup: setup
 	  prefix=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")"); \
 	  if [ -f "$$prefix/include/node/node.h" ]; then export npm_config_nodedir="$$prefix"; fi; \
 	  npm ci --no-audit --no-fund --loglevel=error >/dev/null && cp package-lock.json .installed; \
+	fi
+
+# The vendors' own clients, from the registries: the simulator must be good enough for them.
+clients-setup: setup
+	@$(call install-missing,node:nodejs npm:npm python3:python3 pip3:python3-pip)
+	@mkdir -p $(CLIENTS)/node $(CLIENTS)/python
+	@cp crates/sim/tests/clients/node/package*.json $(CLIENTS)/node
+	@cd $(CLIENTS)/node && if ! cmp -s package-lock.json .installed; then \
+	  echo "setup: installing the vendors' JavaScript clients into $(CLIENTS)/node (once)"; \
+	  npm ci --no-audit --no-fund --loglevel=error >/dev/null && cp package-lock.json .installed; \
+	fi
+	@wanted=$$PWD/crates/sim/tests/clients/python/requirements.txt; cd $(CLIENTS)/python && \
+	if ! cmp -s "$$wanted" .installed; then \
+	  echo "setup: installing the vendors' Python clients into $(CLIENTS)/python (once)"; \
+	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
+	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
 	fi
 
 # In virtual time with the production budget, then over real sockets.
