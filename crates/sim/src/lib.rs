@@ -2,10 +2,11 @@
 //! and a ledger of the truth.
 //!
 //! [`Vendor`] speaks a CXone-shaped dialect (the rules it obeys are in [`cxone`]) over HTTP and
-//! WebSocket on one listener; [`genesys::Vendor`] speaks Genesys Cloud's ([`genesys`]). Its agents live through shifts; every event that it ever made is in
-//! its [`Truth`], so that what a client holds afterwards can be judged by [`verdict`] event by
-//! event. A [`Fault`] breaks one promise that real vendors break, once, and is reported as fired
-//! only when the client could see it on the wire.
+//! WebSocket on one listener; [`genesys::Vendor`] speaks Genesys Cloud's ([`genesys`]). Its agents
+//! live through shifts; every event that it ever made is in its [`Truth`], so that what a client
+//! holds afterwards can be judged by [`verdict`] event by event. A [`Fault`] breaks one promise
+//! that real vendors break, once, and is reported as fired only when the client could see it on the
+//! wire.
 //!
 //! The wire structs here are written from the rules alone and shared with no client: one misreading
 //! of the dialect must not be able to pass every test.

@@ -334,8 +334,8 @@ impl Fault {
         }
     }
 
-    /// Whether a client of a CXone-shaped vendor with this numbering can see the fault for what it is. The
-    /// reason is in each fault's documentation.
+    /// Whether a client of a CXone-shaped vendor with this numbering can see the fault for what it
+    /// is. The reason is in each fault's documentation.
     pub fn applies_to(self, numbering: Numbering) -> bool {
         match self {
             Self::SubscribeRefusedStale

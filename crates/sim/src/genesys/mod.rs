@@ -5,19 +5,19 @@
 //! setting where it matters. Everything here is obeyed strictly, unless a [`crate::Fault`] says so.
 //!
 //! # Token
-//! `POST /oauth/token`, form-encoded `grant_type=client_credentials`, the client by
-//! `Authorization: Basic`. Answer: `access_token`, `token_type`, `expires_in`; there is no refresh
-//! token. Every other request but a handshake and a download needs `Authorization: Bearer`. A token
-//! may make 300 requests a minute; then 429 with `Retry-After` and the documented body. A channel
-//! outlives the token that made it (*unpublished*).
+//! `POST /oauth/token`, form-encoded `grant_type=client_credentials`, the client by `Authorization:
+//! Basic`. Answer: `access_token`, `token_type`, `expires_in`; there is no refresh token. Every
+//! other request but a handshake and a download needs `Authorization: Bearer`. A token may make 300
+//! requests a minute; then 429 with `Retry-After` and the documented body. A channel outlives the
+//! token that made it (*unpublished*).
 //!
 //! # Channels
-//! `POST /api/v2/notifications/channels` → `{connectUri,id,expires}`; `GET` lists them; `HEAD …/{id}`
-//! is 200 or 404. One client of an account has 20 at most: one more evicts the one that was not
-//! used for longest, unconnected ones first. Eviction is silent: the socket stays open and brings
-//! nothing any more (*unpublished*; [`Settings::eviction_told`] sends `no_longer_subscribed` first).
-//! A channel lives for 24 h; every `PUT`, `POST` or `DELETE` of subscriptions begins that anew.
-//! A minute before its end a connected one is told `v2.system.socket_closing`; at the end the
+//! `POST /api/v2/notifications/channels` → `{connectUri,id,expires}`; `GET` lists them; `HEAD
+//! …/{id}` is 200 or 404. One client of an account has 20 at most: one more evicts the one that was
+//! not used for longest, unconnected ones first. Eviction is silent: the socket stays open and
+//! brings nothing any more (*unpublished*; [`Settings::eviction_told`] sends `no_longer_subscribed`
+//! first). A channel lives for 24 h; every `PUT`, `POST` or `DELETE` of subscriptions begins that
+//! anew. A minute before its end a connected one is told `v2.system.socket_closing`; at the end the
 //! socket is closed (1001), and the channel cannot be found.
 //!
 //! # Subscriptions
@@ -34,17 +34,16 @@
 //!
 //! # Socket
 //! The `connectUri` needs no bearer. Unknown channel: 404 at the handshake. A second connection on
-//! a channel closes the first (*unpublished*). `{"topicName","version","eventBody","metadata"}`:
-//! no number, no event id, no time; **nothing is replayed**: what happens while no socket is
-//! connected is lost to the channel. `channel.metadata` with `WebSocket Heartbeat` every 30 s,
-//! followed by a protocol ping, by whose answer the ledger knows what was read;
-//! `{"message":"ping"}` → `pong`.
+//! a channel closes the first (*unpublished*). `{"topicName","version","eventBody","metadata"}`: no
+//! number, no event id, no time; **nothing is replayed**: what happens while no socket is connected
+//! is lost to the channel. `channel.metadata` with `WebSocket Heartbeat` every 30 s, followed by a
+//! protocol ping, by whose answer the ledger knows what was read; `{"message":"ping"}` → `pong`.
 //!
 //! # State and history
-//! `GET /api/v2/workforcemanagement/adherence?userId=…`: 1 to 100 ids, a bare array.
-//! `GET …/managementunits/{id}/adherence`, `GET …/teams/{id}/adherence`: `{entities}` or, above
-//! [`Settings::listing_rows_max`] rows or with `forceDownloadService=true`, `{downloadUrl}`; what is
-//! downloaded is the same listing (*unpublished*). REST and notification name the same fields
+//! `GET /api/v2/workforcemanagement/adherence?userId=…`: 1 to 100 ids, a bare array. `GET
+//! …/managementunits/{id}/adherence`, `GET …/teams/{id}/adherence`: `{entities}` or, above
+//! [`Settings::listing_rows_max`] rows or with `forceDownloadService=true`, `{downloadUrl}`; what
+//! is downloaded is the same listing (*unpublished*). REST and notification name the same fields
 //! differently. An adherence event is the agent's whole state; neighbours differ, and often no time
 //! in them moves.
 //!

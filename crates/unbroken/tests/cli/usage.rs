@@ -63,6 +63,11 @@ fn a_misspelt_command_or_option_names_the_right_one() {
         dir.path(),
         &["demo", "--numbering", "none", "--faults", "silent-clamp"],
     );
+    check(
+        "fault_of_another_vendor",
+        dir.path(),
+        &["simulate", "--vendor", "genesys", "--faults", "history-flood"],
+    );
     check("bad_duration", dir.path(), &["demo", "--duration", "60"]);
     check("zero_agents", dir.path(), &["demo", "--agents", "0"]);
 }

@@ -11,4 +11,5 @@ mod metrics;
 mod person;
 mod service;
 mod signals;
+mod simulator;
 mod sources;
