@@ -16,6 +16,8 @@ const DOWN_MS: u64 = 1_200;
 const RESTAGE_MS: u64 = 2_000;
 /// Frames are held back so long at most, in milliseconds, when two channels cross.
 const HELD_MS_MAX: u64 = 80;
+/// A socket that is not held back is in one tick of so many.
+const HELD_ONE_IN: u8 = 16;
 /// Close code of a vendor that restarts.
 const RESTART: u16 = 1012;
 const CLOSE: Command = Command::Close { code: RESTART, reason: "restart" };
@@ -214,8 +216,10 @@ impl State {
             return;
         }
         for conn in live {
-            let held_ms = self.faults.rng.u64(0..=HELD_MS_MAX);
+            let is_held = self.faults.rng.u8(0..HELD_ONE_IN) == 0;
+            let held_ms = self.faults.rng.u64(1..=HELD_MS_MAX);
             if let Some(session) = self.sessions.get_mut(&conn)
+                && is_held
                 && now_ms >= session.held_until_ms
             {
                 session.held_until_ms = now_ms + held_ms;
