@@ -1,7 +1,9 @@
 //! Which ledger row speaks of a missing event.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::epochs::EpochMap;
-use super::input::{Evidence, LedgerRow, Outcome};
+use super::input::{Evidence, LedgerRow, Outcome, Stored};
 use super::pairing::{Pairing, is_in_j};
 use crate::truth::{Truth, TruthEvent};
 
@@ -14,6 +16,8 @@ pub(super) struct Coverage<'a> {
     truth: &'a Truth,
     epochs: &'a EpochMap,
     rows: Vec<(&'a LedgerRow, i64)>,
+    /// By agent: the streams that the client has records of it from.
+    streams: HashMap<&'a str, BTreeSet<&'a str>>,
 }
 
 /// What the ledger says of a missing event.
@@ -51,15 +55,22 @@ impl<'a> Coverage<'a> {
             let last = before.checked_sub(1).map_or(i64::MIN, |last| matched[last].1);
             (row, last.min(row.wall_from_us).max(row.wall_from_us - slack_us))
         });
-        Self { truth, epochs, rows: rows.collect() }
+        let mut streams: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for stored in &evidence.stored {
+            streams.entry(&stored.key).or_default().insert(&stored.stream);
+        }
+        Self { truth, epochs, rows: rows.collect(), streams }
     }
 
     /// The most definite thing that the ledger says. A `repaired` row says nothing is missing, so
-    /// it covers nothing.
+    /// it covers nothing; a row of another stream than the agent's speaks of other agents.
     pub(super) fn standing(&self, event: &TruthEvent) -> Standing {
         let mut standing = Standing::Uncovered;
+        let streams = self.streams.get(&*event.agent);
         for (row, from_us) in &self.rows {
-            if row.outcome == Outcome::Repaired || !self.covers(row, *from_us, event) {
+            let is_of_stream = streams.is_none_or(|streams| streams.contains(row.stream.as_str()));
+            let is_silent = row.outcome == Outcome::Repaired || !is_of_stream;
+            if is_silent || !self.covers(row, *from_us, event) {
                 continue;
             }
             match row.outcome {
@@ -94,9 +105,11 @@ impl<'a> Coverage<'a> {
     /// Whether a stored record lies in a row that says that events are missing there; strictly
     /// inside where the row is by wall clock, because there the bounds themselves are moments of
     /// receipt.
-    pub(super) fn overclaims(&self, received_us: i64, event: &TruthEvent) -> bool {
+    pub(super) fn overclaims(&self, stored: &Stored, event: &TruthEvent) -> bool {
+        let received_us = stored.received_us;
         self.rows.iter().any(|(row, from_us)| {
             row.outcome == Outcome::Unrecoverable
+                && row.stream == stored.stream
                 && if event.sequence.is_some() && row.through.is_some() {
                     self.covers(row, *from_us, event)
                 } else {

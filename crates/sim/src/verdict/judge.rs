@@ -94,7 +94,7 @@ fn judge_stored(
     }
     for (stored, event) in evidence.stored.iter().zip(&pairing.event_of) {
         let Some(event) = event.filter(|_| is_in_j(stored)) else { continue };
-        if coverage.overclaims(stored.received_us, &truth.events[event]) {
+        if coverage.overclaims(stored, &truth.events[event]) {
             verdict.overclaimed += 1;
             let reason = "stored, and in a row that says it cannot be had";
             verdict.keep_example(of_stored("overclaimed", stored, reason));

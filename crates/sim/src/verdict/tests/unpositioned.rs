@@ -108,3 +108,19 @@ fn an_agent_is_judged_from_where_a_subscription_first_covered_it() {
     let verdict = scene.verdict();
     assert_eq!((verdict.events_emitted, verdict.uncovered), (5, 2), "{verdict:?}");
 }
+
+#[test]
+fn a_row_of_another_stream_speaks_of_other_agents() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.served(0).confirmed = 2;
+    scene.forget(2);
+    scene.row(None, None, (25, 35), Outcome::Unproven);
+    assert_eq!(scene.verdict().uncovered, 0);
+    scene.evidence.ledger[0].stream = "another".to_owned();
+    assert_eq!(scene.verdict().uncovered, 1);
+    // What is said to be lost there is not said of this one.
+    scene.row(None, None, (45, 55), Outcome::Unrecoverable);
+    assert_eq!(scene.verdict().overclaimed, 1);
+    scene.evidence.ledger[1].stream = "another".to_owned();
+    assert_eq!(scene.verdict().overclaimed, 0);
+}
