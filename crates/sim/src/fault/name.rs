@@ -242,7 +242,7 @@ impl Fault {
     ];
 
     /// All that a Genesys-shaped vendor can play, in the order of the documentation.
-    pub const GENESYS: [Self; 28] = [
+    pub const GENESYS: [Self; 29] = [
         Self::CleanClose,
         Self::TcpReset,
         Self::HalfOpen,
@@ -251,6 +251,7 @@ impl Fault {
         Self::TokenExpiredInOutage,
         Self::TokenRevokedEarly,
         Self::StaleSnapshot,
+        Self::AgentsChangedInOutage,
         Self::PlannedClose,
         Self::DroppedFrames,
         Self::ThrottledToken,

@@ -13,7 +13,7 @@ const DOWNLOADS_MAX: usize = 64;
 
 impl State {
     /// Answers `GET …/workforcemanagement/adherence?userId=…`: a bare array. Users that there are
-    /// not are left out.
+    /// not, or that are of no unit any more, are left out.
     pub(super) fn adherence_of(&mut self, request: &Request) -> Response {
         let asked = request.query.iter().filter(|(key, _)| key == "userId");
         let ids: Vec<&str> =
@@ -65,6 +65,7 @@ impl State {
             .map(|row| row.as_ref())
             .collect();
         let text = format!("[{}]", String::from_utf8_lossy(&rows.join(&b',')));
+        let count = rows.len() as u64;
         let keys: Vec<String> = agents
             .iter()
             .map(|agent| format!("adherence/{}", self.world.roster.agents[*agent].id))
@@ -72,8 +73,8 @@ impl State {
         let page = TruthPage {
             served_us: self.clock.wall_us(),
             offset: 0,
-            rows: keys.len() as u64,
-            total: keys.len() as u64,
+            rows: count,
+            total: count,
             as_of,
             sequence: None,
             first_agent: keys.first().cloned(),

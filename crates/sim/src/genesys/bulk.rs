@@ -186,11 +186,14 @@ impl State {
     fn of_agent(&self, agent: usize, item: &Item) -> UserResult {
         let to_us = item.to_us.min(self.clock.wall_us());
         let of = &self.world.roster.agents[agent];
-        let events: Vec<(i64, Shown)> = of
+        let events: Vec<(i64, Option<Shown>)> = of
             .events
             .iter()
             .filter_map(|at| self.world.events.get(usize::try_from(*at).ok()?))
-            .filter_map(|event| Some((event.wall_us, serde_json::from_slice(&event.body).ok()?)))
+            .map(|event| {
+                let shown = serde_json::from_slice(&event.body).ok();
+                (event.wall_us, shown.filter(|_| !event.is_removal))
+            })
             .collect();
         let mut result = UserResult {
             user_id: of.id.clone(),
@@ -205,9 +208,7 @@ impl State {
         for (at, (begin_us, shown)) in events.iter().enumerate() {
             let next_us = events.get(at + 1).map_or(to_us, |(next_us, _)| *next_us);
             let (begin_us, end_us) = ((*begin_us).max(item.from_us), next_us.min(to_us));
-            if begin_us >= end_us {
-                continue;
-            }
+            let Some(shown) = shown.as_ref().filter(|_| begin_us < end_us) else { continue };
             covered_us += end_us - begin_us;
             if shown.adherence_state == "OutOfAdherence" {
                 out_us += end_us - begin_us;

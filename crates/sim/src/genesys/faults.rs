@@ -247,6 +247,10 @@ impl State {
                 }
             }
             Fault::HandshakeGone => self.doomed.extend(channels),
+            Fault::AgentsChangedInOutage => {
+                let count = (self.world.roster.agents.len() / 50).clamp(2, 10);
+                self.world.change_agents(count);
+            }
             Fault::VendorOutage => {
                 self.down_until_ms = self.down_until_ms.max(Some(now_ms + DOWN_MS));
                 for conn in self.sessions.keys().copied().collect::<Vec<_>>() {

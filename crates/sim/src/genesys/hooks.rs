@@ -146,6 +146,10 @@ impl State {
             self.doomed.clear();
             self.faults.finish(Fault::HandshakeGone);
         }
+        if self.faults.is_active(Fault::AgentsChangedInOutage) {
+            self.faults.fire(Fault::AgentsChangedInOutage);
+            self.faults.finish(Fault::AgentsChangedInOutage);
+        }
         if self.faults.has_fired(Fault::VendorOutage) {
             self.faults.finish(Fault::VendorOutage);
         }

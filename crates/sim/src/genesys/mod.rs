@@ -45,7 +45,8 @@
 //! [`Settings::listing_rows_max`] rows or with `forceDownloadService=true`, `{downloadUrl}`; what
 //! is downloaded is the same listing (*unpublished*). REST and notification name the same fields
 //! differently. An adherence event is the agent's whole state; neighbours differ, and often no time
-//! in them moves.
+//! in them moves. Who leaves the unit is told of once more with `removedFromManagementUnit` and is
+//! then on no row (*unpublished*); who comes back is told of as before.
 //!
 //! `POST /api/v2/analytics/conversations/details/query`: `interval` matches conversations that
 //! began on a day it touches; `order`, `orderBy`, `paging` (25 rows, 100 at most), `totalHits`; a

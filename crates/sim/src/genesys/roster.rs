@@ -19,13 +19,15 @@ pub(super) struct Agent {
     pub(super) unit: usize,
     pub(super) team: usize,
     pub(super) standing: Standing,
+    /// Whether it belongs to its management unit now.
+    pub(super) is_present: bool,
     /// The conversation it is in.
     pub(super) conversation: Option<usize>,
     /// Indices of its adherence events, rising.
     pub(super) events: Vec<u64>,
 }
 
-/// All of them; nobody comes or goes.
+/// All that were ever of it; who leaves may come back.
 #[derive(Debug)]
 pub(super) struct Roster {
     pub(super) business_unit: String,
@@ -68,6 +70,7 @@ impl Roster {
                 // A team belongs to one unit.
                 team: at % teams.len(),
                 standing: Standing::begin(now_us, queues.len(), rng),
+                is_present: true,
                 conversation: None,
                 events: Vec::new(),
             })

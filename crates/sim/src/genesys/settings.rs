@@ -5,8 +5,8 @@
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What every simulated vendor has: the seed, the agents, the events per second, the road, the
-    /// heartbeats, the token's life, the credentials, the ledger's file. What speaks of positions,
-    /// of a baseline's rows and of agents that come and go does not count here.
+    /// heartbeats, the token's life, how often agents come and go, the credentials, the
+    /// ledger's file. What speaks of positions and of a baseline's rows does not count here.
     pub vendor: crate::Settings,
     /// Management units that the agents are spread over.
     pub units: u32,
@@ -49,6 +49,7 @@ impl Default for Settings {
                 token_life_ms: 86_400_000,
                 numbering: crate::Numbering::None,
                 rate: 50.0,
+                churn_ms: 0,
                 ..crate::Settings::default()
             },
             units: 4,

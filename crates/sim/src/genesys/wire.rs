@@ -130,7 +130,7 @@ fn core(agent: &Agent, roster: &Roster, by_rest: bool) -> AdherenceCore {
         presence_update_time: iso(standing.presence_us),
         active_queues: standing.queues.iter().map(queue).collect(),
         active_queues_modified_time: iso(standing.queues_us),
-        removed_from_management_unit: false,
+        removed_from_management_unit: !agent.is_present,
         suppress_on_time_reminder: false,
         next_activity_reminders: vec![Reminder {
             activity_category: standing.scheduled.name(),

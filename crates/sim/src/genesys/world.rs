@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Settings;
 use super::conversation::{AGENT, Conversation, Stage};
 use super::roster::Roster;
-use super::standing::Changed;
+use super::standing::{Changed, Standing};
 use super::topic::Topic;
 use super::wire;
 use crate::SimError;
@@ -34,6 +34,8 @@ pub(super) struct Event {
     pub(super) wall_us: i64,
     pub(super) kind: Kind,
     pub(super) agent: usize,
+    /// The agent has left its unit.
+    pub(super) is_removal: bool,
     pub(super) body: Bytes,
     /// As a REST row; of adherence alone.
     pub(super) row: Option<Bytes>,
@@ -54,6 +56,7 @@ pub(super) struct World {
     emitting: bool,
     began_us: i64,
     paced: u64,
+    churned_us: i64,
 }
 
 impl World {
@@ -71,6 +74,7 @@ impl World {
             emitting: true,
             began_us: now_us,
             paced: 0,
+            churned_us: now_us,
             settings,
         };
         world.recorder.epoch("");
@@ -90,6 +94,7 @@ impl World {
         if !self.emitting {
             return;
         }
+        self.churn();
         let due = self.due();
         for _ in 0..TICK_STEPS_MAX {
             if self.paced >= due {
@@ -98,6 +103,16 @@ impl World {
             let before = self.len();
             self.step();
             self.paced += self.len() - before;
+        }
+    }
+
+    /// Now and then somebody comes and somebody goes.
+    fn churn(&mut self) {
+        let churn_us = i64::try_from(self.settings.vendor.churn_ms).unwrap_or(0) * 1_000;
+        let now_us = self.clock.wall_us();
+        if churn_us > 0 && now_us - self.churned_us >= churn_us {
+            self.churned_us = now_us;
+            self.change_agents(1);
         }
     }
 
@@ -130,6 +145,9 @@ impl World {
         let agent = self.rng.usize(0..self.roster.agents.len());
         let now_us = self.now_us();
         let of = &mut self.roster.agents[agent];
+        if !of.is_present {
+            return;
+        }
         match of.conversation {
             Some(number) => self.advance(agent, number, now_us),
             None if of.standing.is_idle() && self.rng.u8(0..5) < 3 => self.begin(agent, now_us),
@@ -137,6 +155,32 @@ impl World {
                 let changed = of.standing.step(now_us, &mut self.rng);
                 self.emit_changes(agent, changed);
             }
+        }
+    }
+
+    /// Of those who have left so many come back, and as many others leave.
+    pub(super) fn change_agents(&mut self, count: usize) {
+        let with = |is_present: bool| {
+            let agents = self.roster.agents.iter().enumerate();
+            let free = agents.filter(move |(_, agent)| {
+                agent.is_present == is_present && agent.conversation.is_none()
+            });
+            free.map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let (mut absent, mut present) = (with(false), with(true));
+        self.rng.shuffle(&mut absent);
+        self.rng.shuffle(&mut present);
+        let now_us = self.now_us();
+        for agent in absent.into_iter().take(count) {
+            let queue_count = self.roster.queues.len();
+            let of = &mut self.roster.agents[agent];
+            of.is_present = true;
+            of.standing = Standing::begin(now_us, queue_count, &mut self.rng);
+            self.emit_adherence(agent);
+        }
+        for agent in present.into_iter().take(count) {
+            self.roster.agents[agent].is_present = false;
+            self.emit_adherence(agent);
         }
     }
 
@@ -202,7 +246,9 @@ impl World {
     }
 
     fn emit(&mut self, kind: Kind, agent: usize, body: String, row: Option<Bytes>) {
-        let event = Event { wall_us: self.now_us(), kind, agent, body: Bytes::from(body), row };
+        let is_removal = kind == Kind::Adherence && !self.roster.agents[agent].is_present;
+        let wall_us = self.now_us();
+        let event = Event { wall_us, kind, agent, is_removal, body: Bytes::from(body), row };
         let noted = self.truth_of(self.len(), &event);
         self.recorder.event(&noted);
         self.events.push(event);
@@ -286,7 +332,7 @@ impl World {
         let events = &self.roster.agents[agent].events;
         let count = events.partition_point(|index| *index < as_of);
         let last = count.checked_sub(1).and_then(|at| events.get(at))?;
-        self.events.get(*last as usize)?.row.as_ref()
+        self.events.get(*last as usize).filter(|event| !event.is_removal)?.row.as_ref()
     }
 
     /// Number of events made up to this wall time.
@@ -313,7 +359,7 @@ impl World {
             epoch: 0,
             sequence: None,
             agent: self.key(event),
-            deleted: false,
+            deleted: event.is_removal,
             body: event.body.clone(),
             row: event.row.clone().map_or(TruthRow::Absent, TruthRow::Other),
         }
@@ -389,6 +435,26 @@ mod tests {
             compared += 1;
         }
         assert_eq!(compared, 12);
+    }
+
+    #[test]
+    fn who_leaves_is_on_no_row_and_who_comes_back_is() {
+        let mut world = world(5);
+        world.change_agents(2);
+        let gone: Vec<usize> =
+            (0..12).filter(|agent| world.row(*agent, world.len()).is_none()).collect();
+        assert_eq!(gone.len(), 2);
+        let truth = world.truth();
+        let removals: Vec<_> = truth.events.iter().filter(|event| event.deleted).collect();
+        assert_eq!(removals.len(), 2);
+        for removal in removals {
+            let body: serde_json::Value = serde_json::from_slice(&removal.body).unwrap();
+            assert_eq!(body["removedFromManagementUnit"], true);
+        }
+        world.change_agents(2);
+        let present = gone.iter().filter(|agent| world.row(**agent, world.len()).is_some());
+        assert_eq!(present.count(), 2);
+        assert_eq!((0..12).filter(|agent| world.row(*agent, world.len()).is_none()).count(), 2);
     }
 
     #[test]

@@ -161,9 +161,12 @@ impl Bookkeeper {
 
     /// What the baseline shows of agents of whom no event has come since the socket was opened.
     fn take_rows(&mut self, rows: Vec<(String, Bytes)>) {
+        let shown: BTreeSet<String> = rows.iter().map(|(key, _)| key.clone()).collect();
+        let last = &self.last;
+        self.state.retain(|key, _| shown.contains(key) || last.contains_key(key));
         for (key, row) in rows {
             if !self.last.contains_key(&key) {
-                self.store(key, row, Origin::Snapshot);
+                self.store(key, row, Origin::Snapshot, false);
             }
         }
         self.close_gap();
@@ -174,12 +177,16 @@ impl Bookkeeper {
         let body = &message["eventBody"];
         let key = format!("adherence/{}", body["user"]["id"].as_str().unwrap());
         if self.last.insert(key.clone(), body.clone()).as_ref() != Some(body) {
-            self.store(key, text, Origin::Live);
+            self.store(key, text, Origin::Live, body["removedFromManagementUnit"] == true);
         }
     }
 
-    fn store(&mut self, key: String, payload: Bytes, origin: Origin) {
-        self.state.insert(key.clone(), payload.clone());
+    fn store(&mut self, key: String, payload: Bytes, origin: Origin, deleted: bool) {
+        if deleted {
+            self.state.remove(&key);
+        } else {
+            self.state.insert(key.clone(), payload.clone());
+        }
         self.evidence.stored.push(Stored {
             stream: STREAM.to_owned(),
             epoch: 0,
@@ -187,7 +194,7 @@ impl Bookkeeper {
             sequence: None,
             key,
             ordinal: 0,
-            deleted: false,
+            deleted,
             payload,
             origin,
             is_state: true,
@@ -223,7 +230,7 @@ async fn read_state(vendor: &Vendor, caller: &Caller) -> Result<Vec<(String, Byt
     let told = caller.get(&path).await;
     let rows: Vec<&serde_json::value::RawValue> =
         serde_json::from_str(&told.text).map_err(|_| told.status)?;
-    if told.status != 200 || rows.len() != users.len() {
+    if told.status != 200 {
         return Err(told.status);
     }
     let keyed = rows.into_iter().map(|row| {

@@ -20,6 +20,7 @@ fn faults() -> Vec<Fault> {
 async fn verdict_on(mut client: Bookkeeper, faults: Vec<Fault>) -> Verdict {
     let mut told = settings();
     told.vendor.scenario_ms_max = 6_000;
+    told.vendor.churn_ms = 200;
     // Any interval touches the present day.
     told.day_ms = u64::MAX / 10_000;
     let mut vendor = Vendor::start(told).await.unwrap();
