@@ -7,6 +7,7 @@
 
 mod coverage;
 mod epochs;
+mod facts;
 mod figures;
 mod input;
 mod judge;
@@ -17,6 +18,7 @@ mod subsequence;
 #[cfg(test)]
 mod tests;
 
+pub use facts::{FactVerdict, StoredFact, judge_facts};
 pub use figures::{Example, Verdict};
 pub use input::{Evidence, FinalValue, LedgerRow, LiveInterval, Origin, Outcome, Place, Stored};
 pub use judge::judge;

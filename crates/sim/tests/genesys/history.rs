@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use unbroken_sim::genesys::{Settings, Vendor};
+use unbroken_sim::verdict::{FactVerdict, StoredFact, judge_facts};
 
 use crate::client::{Caller, settings};
 
@@ -92,6 +93,19 @@ fn facts(conversations: &[Value]) -> BTreeMap<[String; 4], Option<String>> {
     facts
 }
 
+/// A fact as the verdict takes it.
+fn stored(identity: &[String; 4]) -> StoredFact {
+    let [conversation, participant, session, start] = identity.clone();
+    let digits = |range: std::ops::Range<usize>| start[range].parse::<i64>().unwrap();
+    let of_day = (digits(11..13) * 60 + digits(14..16)) * 60 + digits(17..19);
+    // By the day's own number, found by trying: there is no calendar here.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let today = now.as_secs() as i64 / 86_400;
+    let day = (today - 1..=today + 1).find(|day| iso(day * 86_400)[..10] == start[..10]).unwrap();
+    let segment_start_us = (day * 86_400 + of_day) * 1_000_000 + digits(20..23) * 1_000;
+    StoredFact { conversation, participant, session, segment_start_us }
+}
+
 #[tokio::test]
 async fn after_the_lag_history_has_every_fact_of_the_ledger_once() {
     let vendor = Vendor::start(settings()).await.unwrap();
@@ -119,6 +133,9 @@ async fn after_the_lag_history_has_every_fact_of_the_ledger_once() {
     let ended = shown.values().filter(|end| end.is_some()).count();
     assert_eq!(ended, truth.facts.iter().filter(|fact| fact.segment_end_us.is_some()).count());
     assert!(ended > 100 && ended < shown.len(), "some go on: {ended} of {}", shown.len());
+    let held: Vec<StoredFact> = shown.keys().map(stored).collect();
+    let verdict = judge_facts(&truth, &[(i64::MIN, i64::MAX)], &held);
+    assert_eq!(verdict, FactVerdict { required: held.len() as u64, ..FactVerdict::default() });
     let noted = truth.history_pages.last().unwrap();
     assert_eq!((noted.total, noted.conversations.len()), (noted.total_told, 0));
 }

@@ -168,3 +168,27 @@ async fn the_ledger_knows_what_each_list_of_topics_was_served_and_what_was_read(
     keys.sort_unstable();
     assert_eq!(after.agents.as_ref().unwrap(), &keys);
 }
+
+#[tokio::test]
+async fn twelve_thousand_users_are_watched_over_twelve_channels() {
+    let mut large = settings();
+    large.vendor.agents = 12_000;
+    let vendor = Vendor::start(large).await.unwrap();
+    let caller = Caller::new(&vendor).await;
+    let users = vendor.account().users;
+    let mut sockets = Vec::new();
+    for users in users.chunks(1_000) {
+        let topic = |user| format!("v2.users.{user}.workforcemanagement.adherence");
+        let topics: Vec<String> = users.iter().map(topic).collect();
+        sockets.push(caller.subscribed(&topics).await.1);
+    }
+    assert_eq!((sockets.len(), vendor.streams_live()), (12, 12));
+    // Each brings its own users' events and nobody else's.
+    for (socket, users) in sockets.iter_mut().zip(users.chunks(1_000)) {
+        for _ in 0..3 {
+            let event = socket.event().await;
+            let id = event["eventBody"]["user"]["id"].as_str().unwrap().to_owned();
+            assert!(users.contains(&id), "{event}");
+        }
+    }
+}
