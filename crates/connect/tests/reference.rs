@@ -15,8 +15,8 @@ use unbroken_connect::generic::{
     SubscribeMessages, Template, TemplateError, TimeFormat, TokenProfile,
 };
 use unbroken_core::connector::{
-    Ack, Capabilities, Connections, Coverage, Floor, Numbering, Paging, Replay, SnapshotBody,
-    SnapshotKind,
+    Ack, Capabilities, Connections, Coverage, EventBody, Floor, Numbering, Paging, Replay,
+    SnapshotBody, SnapshotKind,
 };
 
 fn page() -> String {
@@ -105,6 +105,7 @@ fn every_word_is_documented_and_no_other() {
     let page = page();
     for (key, words) in [
         ("position", words::<Numbering>()),
+        ("event_body", words::<EventBody>()),
         ("replay", words::<Replay>()),
         ("floor", words::<Floor>()),
         ("ack", words::<Ack>()),

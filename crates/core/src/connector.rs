@@ -17,6 +17,8 @@ pub struct Capabilities {
     pub position_unique: bool,
     /// All events of one position come in one frame (asked only where `position_unique` is false).
     pub position_whole_in_frame: bool,
+    /// What an event is: something that happened, or what its key is at present.
+    pub event_body: EventBody,
     /// What the vendor replays when a subscription names a position.
     pub replay: Replay,
     /// Whether a refusal of an old position names the oldest one served.
@@ -63,6 +65,7 @@ impl Default for Capabilities {
             position: Numbering::None,
             position_unique: true,
             position_whole_in_frame: true,
+            event_body: EventBody::Change,
             replay: Replay::None,
             floor: Floor::Unknown,
             subscribe_without_position: true,
@@ -128,6 +131,16 @@ capability! {
         Increasing,
         /// Each is the one before plus 1.
         Contiguous,
+    }
+}
+capability! {
+    /// What an event is.
+    EventBody {
+        /// Something that happened, told once: told again it is the same event.
+        Change,
+        /// What its key is at present, told whenever it is asked for: what equals the value held is
+        /// no news, and neither is what is older by the vendor's own time.
+        State,
     }
 }
 capability! {

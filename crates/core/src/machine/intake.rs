@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::connector::{Class, Coverage, Decoded, Event, Failure, Item, Numbering, Replay};
+use crate::connector::{
+    Class, Coverage, Decoded, Event, EventBody, Failure, Item, Numbering, Replay,
+};
 use crate::fold::KeyState;
 use crate::ids::{ConnId, Key, Label};
 use crate::machine::context::Cx;
@@ -128,6 +130,9 @@ impl Stream {
                 self.reevaluate(cx);
             }
             return;
+        }
+        if self.is_no_news(cx, &event.event) {
+            return self.count_duplicate();
         }
         if !self.number(cx, &mut event) {
             return;
@@ -456,6 +461,20 @@ impl Stream {
         } else {
             Effect::State
         }
+    }
+
+    /// Of a vendor that tells states: the value held, told again, or one from before it, told late
+    /// by a server that lags. What came and went between two answers is not seen anyway.
+    fn is_no_news(&self, cx: &Cx<'_>, event: &Event) -> bool {
+        if cx.caps().event_body != EventBody::State {
+            return false;
+        }
+        let held = self.seen.keys.get(&event.key);
+        held.is_some_and(|held| {
+            let same =
+                held.present != event.deleted && (event.deleted || held.digest == event.digest);
+            same || Self::is_outdated(cx, event, held)
+        })
     }
 
     /// Without positions only the vendor's times can say that an event was under way while a newer

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::bookmark::{After, Bookmark};
-use crate::connector::{Class, Failure, Numbering, Page};
+use crate::connector::{Class, EventBody, Failure, Numbering, Page};
 use crate::fold::OpenGap;
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
@@ -39,6 +39,9 @@ impl Stream {
         let bookmark = parked.event.bookmark.as_ref();
         let known = bookmark.and_then(|bookmark| self.seen.bookmarks.sequence_of(bookmark));
         let counted = self.link.as_ref().and_then(|link| link.counted);
+        // A state that is told again is known by its value, before it is numbered: what comes in
+        // the place of one that is in the log already is another.
+        let counted = counted.filter(|_| cx.caps().event_body == EventBody::Change);
         let again = counted.map(|at| at.saturating_add(1)).filter(|at| {
             let identity = (self.position(*at), parked.event.key.clone(), parked.ordinal);
             bookmark.is_none() && self.seen.ahead.contains(&identity)
