@@ -10,10 +10,12 @@ pub mod capture;
 pub mod config;
 pub mod driver;
 pub mod generic;
+mod polling;
 pub mod probe;
 pub mod secret;
 pub mod source;
 mod source_error;
+mod source_keys;
 pub mod tally;
 pub mod transport;
 

@@ -1,7 +1,6 @@
 //! A source: the user's configuration and the profile, ready to speak to the vendor.
 
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,15 +13,18 @@ use unbroken_core::machine::{Budget, Config, Fetch, Message, Start, Timing};
 
 use crate::auth::{Authorizer, Granted};
 use crate::capture::{Recorder, Redaction, SourceRecorder};
-use crate::config::{KeysError, Limits, SourceConfig, read_keys};
+use crate::config::{Limits, SourceConfig, read_keys};
 use crate::driver::Joining;
 use crate::generic::{Context, Generic, Reply, TemplateError};
+use crate::polling::{Asker, Pull, refused, status as status_calls_for};
 use crate::secret::Secret;
 pub use crate::source_error::SourceError;
+use crate::source_keys::Keys;
+pub use crate::source_keys::SourceHandle;
 use crate::tally::Tally;
 use crate::transport::{
-    Answer, Dialer, Ended, Http, Identity, Origin, Socket, SocketLimits, Tls, TransportError,
-    follow,
+    Answer, Connection, Dialer, Ended, Http, Identity, Origin, Socket, SocketLimits, Tls, Told,
+    TransportError, follow,
 };
 
 /// More agents than this are worth a word: their names no longer fit into 64 KiB, which many
@@ -37,7 +39,7 @@ const FRAMES_BEFORE_LOGIN_MAX: usize = 64;
 pub struct Source {
     name: String,
     stream: StreamId,
-    connector: Generic,
+    connector: Arc<Generic>,
     api: Option<Origin>,
     allowed_hosts: Vec<String>,
     stream_origin: Origin,
@@ -53,44 +55,6 @@ pub struct Source {
     provenance: (Option<String>, bool),
     dropped: Vec<String>,
     capture: Option<SourceRecorder>,
-}
-
-#[derive(Debug)]
-struct Keys {
-    listed: Vec<String>,
-    file: Option<PathBuf>,
-    now: RwLock<Arc<[Key]>>,
-}
-
-/// Changes a running source's keys. After a change send `Input::KeysChanged`. What the source can
-/// do was settled when it began: from no keys to some, or back, needs a restart.
-#[derive(Clone, Debug)]
-pub struct SourceHandle(Arc<Keys>);
-
-impl SourceHandle {
-    /// Reads the agents file again; true if the keys are others than before.
-    ///
-    /// # Errors
-    /// If the file cannot be read; the keys stay as they were.
-    pub fn reload_keys(&self) -> Result<bool, KeysError> {
-        let fresh = read_keys(&self.0.listed, self.0.file.as_deref())?;
-        Ok(self.set_keys(fresh))
-    }
-
-    /// Sets the keys; true if they are others than before.
-    pub fn set_keys(&self, mut keys: Vec<Key>) -> bool {
-        keys.sort_unstable();
-        keys.dedup();
-        let mut now = self.0.now.write().unwrap_or_else(PoisonError::into_inner);
-        let changed = **now != *keys;
-        *now = keys.into();
-        changed
-    }
-
-    /// The present keys.
-    pub fn keys(&self) -> Arc<[Key]> {
-        Arc::clone(&self.0.now.read().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl Source {
@@ -117,8 +81,15 @@ impl Source {
         let plain = config.insecure;
         let api = config.api.as_deref().map(|text| Origin::api(text, plain)).transpose();
         let api = api.map_err(|source| origin("api", source))?;
-        let stream_origin =
-            Origin::stream(&config.stream, plain).map_err(|source| origin("stream", source))?;
+        let stream_origin = match (&config.stream, &api) {
+            (_, Some(api)) if connector.polls() => api.clone(),
+            (Some(text), _) => {
+                Origin::stream(text, plain).map_err(|source| origin("stream", source))?
+            }
+            (None, _) if connector.polls() => return Err(SourceError::NoApi { name }),
+            (None, _) => return Err(SourceError::NoStream { name }),
+        };
+        let timing = paced(&name, config.timing.timing.clone(), &connector)?;
         let start = config
             .start
             .meant(connector.capabilities(), connector.position_format())
@@ -148,11 +119,11 @@ impl Source {
         Ok(Self {
             stream: StreamId::new(format!("{name}/{}", connector.stream_name())),
             budget: config.budget.over(config.timing.budget),
-            timing: config.timing.timing,
+            timing,
             start,
             limits: config.limits,
             name,
-            connector,
+            connector: Arc::new(connector),
             api,
             allowed_hosts: config.allowed_hosts,
             stream_origin,
@@ -269,6 +240,11 @@ impl Source {
         decoded
     }
 
+    /// Reads an answer of a source that is polled.
+    pub(crate) fn hear_told(&self, conn: ConnId, told: Told) -> Decoded {
+        told_as(told, |frame| self.hear(conn, frame))
+    }
+
     /// A message is on its way.
     pub(crate) fn said(&self, conn: ConnId, text: &str) {
         if let Some(capture) = &self.capture {
@@ -371,9 +347,7 @@ impl Source {
         if let Some(page) = page {
             return page.map_err(|failure| not_understood(failure, &answer.body, place));
         }
-        let failure = self.refused(answer.status, answer.retry_after_ms, &answer.body);
-        let what = format!("{} of {place}", failure.what);
-        Err(Failure { what: Label::new(what), ..failure })
+        Err(refused(&self.connector, answer, place))
     }
 
     /// Opens a socket; `after` is what the subscription will ask for.
@@ -384,7 +358,10 @@ impl Source {
         &self,
         after: Option<&After>,
         token: Option<&Secret>,
-    ) -> Result<Socket, Failure> {
+    ) -> Result<Box<dyn Connection>, Failure> {
+        if self.connector.polls() {
+            return Ok(Box::new(self.pull(after, token).await?));
+        }
         let keys = self.handle().keys();
         let nonce = nonce();
         let context =
@@ -405,7 +382,30 @@ impl Source {
         }
         let mut socket = opened.map_err(|error| self.handshake_failure(&error, request.path()))?;
         self.login(&mut socket, token).await?;
-        Ok(socket)
+        Ok(Box::new(socket))
+    }
+
+    /// Asks for the first time.
+    async fn pull(&self, after: Option<&After>, token: Option<&Secret>) -> Result<Pull, Failure> {
+        let after = match after {
+            Some(After::Bookmark(place)) => Some(place.clone()),
+            Some(After::Sequence(_)) | None => None,
+        };
+        let asker = Asker {
+            connector: Arc::clone(&self.connector),
+            http: self.http.clone(),
+            api: self.api.clone().ok_or_else(|| fatal("source has no `api`"))?,
+            allowed_hosts: self.allowed_hosts.clone(),
+            deadline: millis(self.timing.page_ms.min(self.timing.connect_ms)),
+            rows_max: self.timing.snapshot_rows_max,
+            tally: Arc::clone(&self.tally),
+        };
+        let opened = self.tally.handshake(Pull::open(asker, after, token.cloned()).await);
+        if let Some(capture) = &self.capture {
+            let refused = opened.as_ref().err().map(|failure| failure.what.as_str());
+            capture.handshake("/", refused.unwrap_or("accepted"));
+        }
+        opened
     }
 
     /// Says who we are, where that is not done in the handshake, and waits for the answer.
@@ -438,22 +438,12 @@ impl Source {
         let place = format!("{}{path}", self.stream_origin);
         let failure = match error {
             TransportError::Refused { status, retry_after_ms, body } => {
-                self.refused(*status, *retry_after_ms, body)
+                status_calls_for(&self.connector, *status, *retry_after_ms, body)
             }
             other => return other.failure_at(&place),
         };
         let what = format!("{} of {place}", failure.what);
         Failure { what: Label::new(what), ..failure }
-    }
-
-    /// What a status calls for. Asking again leads to the same redirect, and following it might
-    /// show the bearer to somebody else.
-    fn refused(&self, status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Failure {
-        if (300..400).contains(&status) {
-            let what = Label::new(format!("HTTP {status} (a redirect, which is not followed)"));
-            return Failure { class: Class::Fatal, code: Some(status), what };
-        }
-        self.connector.classify_status(status, retry_after_ms, body)
     }
 
     /// A message's text; `None`: there is none.
@@ -511,6 +501,9 @@ impl Source {
 
     /// What the end of a socket calls for.
     pub fn ended(&self, ended: &Ended) -> Failure {
+        if let Some(failure) = &ended.failure {
+            return failure.clone();
+        }
         let what = match ended.code {
             Some(code) => format!("{} ({code})", ended.what),
             None => ended.what.clone(),
@@ -538,6 +531,19 @@ fn agents(name: &str, config: &SourceConfig) -> Result<Vec<Key>, SourceError> {
         );
     }
     Ok(keys)
+}
+
+/// What a source that is asked now and then needs: what happens is seen an interval later, and
+/// between two answers nothing is heard.
+fn paced(name: &str, mut timing: Timing, connector: &Generic) -> Result<Timing, SourceError> {
+    let Some(interval_ms) = connector.poll_interval_ms() else { return Ok(timing) };
+    let silence_ms = interval_ms.saturating_add(timing.page_ms.min(timing.connect_ms));
+    if silence_ms >= timing.idle_ms {
+        let (name, idle_ms) = (name.to_owned(), timing.idle_ms);
+        return Err(SourceError::Interval { name, interval_ms, idle_ms });
+    }
+    timing.grace_ms += interval_ms;
+    Ok(timing)
 }
 
 /// The way to the vendor: trust, our own certificate, proxies.
@@ -568,7 +574,7 @@ fn millis(ms: u64) -> Duration {
 
 /// An answer that the profile cannot read. A page for people instead of an answer for programs has
 /// causes of its own.
-fn not_understood(failure: Failure, body: &[u8], place: &str) -> Failure {
+pub(crate) fn not_understood(failure: Failure, body: &[u8], place: &str) -> Failure {
     let is_html = body.trim_ascii_start().first() == Some(&b'<');
     let what = match is_html {
         true => format!(
@@ -580,8 +586,17 @@ fn not_understood(failure: Failure, body: &[u8], place: &str) -> Failure {
     Failure { what: Label::new(what), ..failure }
 }
 
+/// An answer's frame, with what it confirms before it and its place behind it.
+pub(crate) fn told_as(told: Told, mut read: impl FnMut(&Bytes) -> Decoded) -> Decoded {
+    let Told { mut before, frame, behind } = told;
+    let mut decoded = frame.as_ref().map(&mut read).unwrap_or_default();
+    before.append(&mut decoded.items);
+    before.extend(behind);
+    Decoded { items: before, ..decoded }
+}
+
 /// Tells requests and connections apart; no secret.
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
@@ -589,6 +604,6 @@ fn retry(what: &str) -> Failure {
     Failure { class: Class::Retry { after_ms: None }, code: None, what: what.into() }
 }
 
-fn fatal(what: &str) -> Failure {
+pub(crate) fn fatal(what: &str) -> Failure {
     Failure { class: Class::Fatal, code: None, what: what.into() }
 }

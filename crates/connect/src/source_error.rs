@@ -34,6 +34,25 @@ pub enum SourceError {
         /// The source.
         name: String,
     },
+    /// The profile opens a socket, but there is nowhere to open one.
+    #[error("source {name} needs `stream`: its profile opens a WebSocket")]
+    NoStream {
+        /// The source.
+        name: String,
+    },
+    /// A quiet poll would be taken for a dead one.
+    #[error(
+        "source {name} asks every {interval_ms} ms, but an answer may take until silence counts \
+         as dead after {idle_ms} ms"
+    )]
+    Interval {
+        /// The source.
+        name: String,
+        /// Between two questions.
+        interval_ms: u64,
+        /// When silence counts.
+        idle_ms: u64,
+    },
     /// The profile needs tokens, but there is no way to get one.
     #[error("source {name} needs `[source.auth]`: its profile sends a token")]
     NoAuth {
@@ -103,6 +122,10 @@ impl SourceError {
             Self::Profile { source, .. } => source.hint(),
             Self::Origin { source, .. } => Some(source.hint()),
             Self::NoApi { .. } => Some("add `api = \"https://…\"`".into()),
+            Self::NoStream { .. } => Some("add `stream = \"wss://…\"`".into()),
+            Self::Interval { .. } => {
+                Some("raise `timing.idle_ms` of the source, or lower `poll.interval_ms`".into())
+            }
             Self::NoAuth { .. } => Some("add `[source.auth]` with a `grant`".into()),
             Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
             Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),

@@ -11,7 +11,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use unbroken_connect::generic::{Context, Generic, ProfileError};
 use unbroken_connect::secret::Secret;
-use unbroken_connect::transport::{SocketEvent, Sockets};
+use unbroken_connect::transport::{Connection, SocketEvent, Sockets};
 use unbroken_connect::{Source, SourceConfig};
 use unbroken_core::connector::{Class, Connector, Decoded, Failure, Item};
 use unbroken_core::ids::ConnId;
@@ -68,7 +68,7 @@ async fn vendor(answers: &'static [&'static str]) -> (Source, JoinHandle<String>
     (Source::new(config).unwrap(), task)
 }
 
-async fn open(source: &Source) -> Result<unbroken_connect::transport::Socket, Failure> {
+async fn open(source: &Source) -> Result<Box<dyn Connection>, Failure> {
     let token = Secret::new("hunter\"2");
     let opened = source.open(None, Some(&token));
     tokio::time::timeout(Duration::from_secs(20), opened).await.unwrap()

@@ -185,7 +185,7 @@ fn a_vendor_that_names_the_same_page_again_is_not_followed_for_ever() {
     let next = Fetch::Next(page(&profile, &Fetch::First, &answer).unwrap().next.unwrap());
     let error = page(&profile, &next, &answer).unwrap_err();
     assert_eq!(error.class, Class::Retry { after_ms: None });
-    assert_eq!(error.what.as_str(), "snapshot: the next page is this page again");
+    assert_eq!(error.what.as_str(), "the next page is this page again");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use unbroken_connect::generic::{
     AckFields, Advance, ClassName, ClassifyProfile, ClosingFields, CoverageFields, Encoding,
     EventFields, FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile,
-    PositionFormat, Profile, RequestProfile, RowFields, Rule, SnapshotProfile, StreamProfile,
-    SubscribeMessages, Template, TemplateError, TimeFormat, TokenProfile,
+    PollProfile, PositionFormat, Profile, RequestProfile, RowFields, Rule, SnapshotProfile,
+    StreamProfile, SubscribeMessages, Template, TemplateError, TimeFormat, TokenProfile,
 };
 use unbroken_core::connector::{
     Ack, Capabilities, Connections, Coverage, EventBody, Floor, Numbering, Paging, Replay,
@@ -82,6 +82,7 @@ fn every_key_is_documented_and_no_other() {
         ("Head", keys::<HeadProfile>()),
         ("Snapshot", keys::<SnapshotProfile>()),
         ("Rows", keys::<RowFields>()),
+        ("Poll", keys::<PollProfile>()),
         ("Stream", keys::<StreamProfile>()),
         ("Messages", keys::<MessagesProfile>()),
         ("Subscribe", keys::<SubscribeMessages>()),

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use unbroken_connect::transport::{
-    Dialer, Ended, Header, Method, Origin, Request, Socket, SocketEvent, SocketLimits, Sockets,
-    Tls, TransportError,
+    Connection, Dialer, Ended, Header, Method, Origin, Request, Socket, SocketEvent, SocketLimits,
+    Sockets, Tls, TransportError,
 };
 use unbroken_core::ids::ConnId;
 use unbroken_core::record::Closer;
@@ -63,8 +63,12 @@ where
 
 /// Everything until the socket ends.
 async fn until_end(socket: Socket) -> (Vec<SocketEvent>, Ended) {
+    rest(Box::new(socket)).await
+}
+
+async fn rest(connection: Box<dyn Connection>) -> (Vec<SocketEvent>, Ended) {
     let mut sockets = Sockets::default();
-    sockets.insert(ConnId(1), socket);
+    sockets.insert(ConnId(1), connection);
     let mut events = Vec::new();
     loop {
         let mut batch = Vec::new();
@@ -289,14 +293,14 @@ async fn while_reading_is_stopped_nothing_comes_and_nothing_is_lost() {
     })
     .await;
     let mut sockets = Sockets::default();
-    sockets.insert(ConnId(1), socket);
+    sockets.insert(ConnId(1), Box::new(socket));
     sockets.set_reading(false);
     let mut batch = Vec::new();
     let waited =
         tokio::time::timeout(Duration::from_millis(50), sockets.next_batch(&mut batch)).await;
     assert!(waited.is_err() && batch.is_empty());
     let socket = sockets.remove(ConnId(1)).unwrap();
-    let (events, _) = until_end(socket).await;
+    let (events, _) = rest(socket).await;
     let expected: Vec<_> = (0..10).map(|n| SocketEvent::Frame(n.to_string().into())).collect();
     assert_eq!(events, expected);
 }

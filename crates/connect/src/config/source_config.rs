@@ -53,8 +53,9 @@ pub struct SourceConfig {
     /// are asked over https, without the token.
     #[serde(default)]
     pub allowed_hosts: Vec<String>,
-    /// Origin of the vendor's WebSocket, such as `wss://api.example.com`.
-    pub stream: String,
+    /// Origin of the vendor's WebSocket, such as `wss://api.example.com`; not of a source that is
+    /// polled.
+    pub stream: Option<String>,
     /// Keys to subscribe to; none here and none in the file: all.
     #[serde(default, alias = "keys")]
     pub agents: Vec<String>,

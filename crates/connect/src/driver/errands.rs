@@ -13,7 +13,7 @@ use unbroken_core::time::Millis;
 use crate::auth::Granted;
 use crate::secret::Secret;
 use crate::source::Source;
-use crate::transport::Socket;
+use crate::transport::Connection;
 
 /// How many versions of the token are kept: the present one, and the one that a request in flight
 /// may still carry.
@@ -22,7 +22,7 @@ const TOKENS_KEPT: usize = 2;
 /// What a task brings back.
 pub(crate) enum Brought {
     Input(Input),
-    Socket(ConnId, Result<Box<Socket>, Failure>),
+    Socket(ConnId, Result<Box<dyn Connection>, Failure>),
     Token { version: TokenVersion, asked_at: Millis, result: Result<Granted, Failure> },
 }
 
@@ -85,7 +85,7 @@ impl Errands {
                 Ok(token) => source.open(after.as_ref(), token.as_ref()).await,
                 Err(failure) => Err(failure),
             };
-            Brought::Socket(conn, result.map(Box::new))
+            Brought::Socket(conn, result)
         });
         self.opening.insert(conn, task);
     }
@@ -98,7 +98,7 @@ impl Errands {
     }
 
     /// Closes a socket politely, beside everything else.
-    pub(crate) fn farewell(&mut self, socket: Socket, texts: Vec<String>) {
+    pub(crate) fn farewell(&mut self, socket: Box<dyn Connection>, texts: Vec<String>) {
         while self.farewells.try_join_next().is_some() {}
         self.farewells.spawn(async move {
             let _ = socket.close(texts).await;

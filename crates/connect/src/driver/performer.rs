@@ -107,7 +107,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
                 Input::Refused { conn, failure }
             }
             Brought::Socket(conn, Ok(socket)) => {
-                self.sockets.insert(conn, *socket);
+                self.sockets.insert(conn, socket);
                 self.renew_tokens();
                 if !self.sockets.is_reading() {
                     self.echoes.push_back(Input::Opened { conn });
@@ -151,6 +151,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         let talk = self.talks.get_mut(&conn)?;
         let decoded = match event {
             SocketEvent::Frame(frame) => self.source.hear(conn, &frame),
+            SocketEvent::Told(told) => self.source.hear_told(conn, told),
             SocketEvent::Alive => Decoded::default(),
             SocketEvent::Ended(ended) => {
                 self.talks.remove(&conn);
@@ -198,12 +199,19 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             .into_iter()
             .filter(|conn| self.talks.get(conn).is_some_and(old))
             .collect();
+        let asks = self.source.connector().polls();
         for conn in stale {
-            let Ok(Some(text)) = self.source.renewal(&token) else { return };
+            let text = self.source.renewal(&token).ok().flatten();
+            if text.is_none() && !asks {
+                return;
+            }
+            self.sockets.renew(conn, &token);
             if let Some(talk) = self.talks.get_mut(&conn) {
                 talk.token = Some(version);
             }
-            if let Some(Err(ended)) = self.sockets.send(conn, Some(text)) {
+            if text.is_some()
+                && let Some(Err(ended)) = self.sockets.send(conn, text)
+            {
                 self.broken(conn, &ended);
             }
         }

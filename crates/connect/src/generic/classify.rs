@@ -11,6 +11,9 @@ use crate::generic::pointer::{Extractor, Slot};
 use crate::generic::profile::{ClassifyProfile, FailureRule, PositionFormat, Scalar};
 use crate::generic::value;
 
+/// Most characters of the vendor's own words that are passed on: a sentence, no page.
+const REASON_CHARS_MAX: usize = 160;
+
 /// A class in a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +51,8 @@ pub(crate) struct Classifier {
     body: Extractor,
     rules: Vec<BodyRule>,
     format: PositionFormat,
+    /// The header that says why.
+    reason: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +70,10 @@ impl Classifier {
         format: PositionFormat,
     ) -> Result<Self, ProfileError> {
         let mut classifier = Self { format, ..Self::default() };
+        if let Some(reason) = &profile.reason {
+            let name = reason.strip_prefix("header:").ok_or(ProfileError::Reason)?;
+            classifier.reason = Some(name.trim().to_ascii_lowercase());
+        }
         for (code, class) in &profile.http {
             let table = match code.strip_suffix("xx") {
                 Some(_) => &mut classifier.status_hundred,
@@ -92,6 +101,14 @@ impl Classifier {
             (class.class(after_ms, None), Label::new(format!("HTTP {status}")))
         });
         Failure { class, code: Some(status), what }
+    }
+
+    /// The vendor's own words, where it has any: short, and nothing that a terminal obeys.
+    pub(crate) fn reason(&self, header: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        let said = header(self.reason.as_deref()?)?;
+        let printable = |c: &char| !c.is_control();
+        let said: String = said.chars().filter(printable).take(REASON_CHARS_MAX).collect();
+        (!said.is_empty()).then_some(said)
     }
 
     /// A WebSocket close code.

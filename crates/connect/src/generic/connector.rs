@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use toml::Table;
-use unbroken_core::bookmark::After;
+use unbroken_core::bookmark::{After, Bookmark};
 use unbroken_core::connector::{
-    Ack, Capabilities, Connector, Decoded, Failure, Floor, Numbering, Page, Replay, SnapshotKind,
+    Ack, Capabilities, Connector, Decoded, Failure, Floor, Item, Numbering, Page, Replay,
+    SnapshotKind,
 };
-use unbroken_core::ids::Key;
+use unbroken_core::ids::{Key, Label};
 use unbroken_core::machine::{Fetch, Message};
 
 use crate::generic::classify::Classifier;
@@ -20,6 +21,7 @@ use crate::generic::keeping::Keeping;
 use crate::generic::message::Messages;
 use crate::generic::nearest::nearest_key_hint;
 use crate::generic::pointer::PointerError;
+use crate::generic::poll::{Poll, Turn};
 use crate::generic::profile::{PositionFormat, Profile, TokenProfile};
 use crate::generic::request::RequestTemplate;
 use crate::generic::rest::{Head, Reply, Snapshot};
@@ -90,6 +92,18 @@ pub enum ProfileError {
          `frames.bookmark` names what a whole frame has"
     )]
     SharedBookmark,
+    /// Answers have places, not numbers.
+    #[error("profile is polled, so `position` has to be \"opaque\"")]
+    PollNumbered,
+    /// What comes again must be known.
+    #[error("profile asks with `poll.overlap_ms`, so `event_body` has to be \"state\"")]
+    PollOverlap,
+    /// An answer is a list.
+    #[error("profile is polled, but `frames.event.items` is missing")]
+    PollItems,
+    /// A reason is in a header.
+    #[error("profile has a `classify.reason` that is no `header:` with a name")]
+    Reason,
     /// Capabilities promise paging that no request can follow.
     #[error("profile declares paging, but `snapshot.advance` is missing")]
     NoAdvance,
@@ -159,6 +173,7 @@ pub struct Generic {
     handshake: RequestTemplate,
     head: Option<Head>,
     snapshot: Option<Snapshot>,
+    poll: Option<Poll>,
     messages: Messages,
     wire: Wire,
     classifier: Classifier,
@@ -178,7 +193,18 @@ impl Connector for Generic {
 impl Generic {
     /// Reads a frame of a subscription to the `wanted` keys (none: to all).
     pub fn decode_for(&self, bytes: &Bytes, wanted: impl FnOnce() -> Arc<[Key]>) -> Decoded {
-        self.wire.decode(bytes, &self.classifier, &self.keeping, wanted)
+        if self.poll.is_none() {
+            return self.wire.decode(bytes, &self.classifier, &self.keeping, wanted);
+        }
+        // Everybody is asked for: the vendor cannot be told whom we want.
+        let keys = wanted();
+        let mut decoded = self.wire.decode(bytes, &self.classifier, &self.keeping, || [].into());
+        let is_wanted = |key: &Key| keys.is_empty() || keys.binary_search(key).is_ok();
+        decoded.items.retain(|item| match item {
+            Item::Event(event) => is_wanted(&event.key),
+            _ => true,
+        });
+        decoded
     }
 
     /// A connector from a profile's text with the user's TOML keys laid over it. The profile's
@@ -224,15 +250,19 @@ impl Generic {
                 Some(Snapshot::new(snapshot, &capabilities, format, &variables)?)
             }
         };
+        let poll = profile.poll.as_ref();
+        let poll = poll.map(|poll| Poll::new(&profile, poll, &capabilities)).transpose()?;
         let messages = Messages::new(&profile.messages, &variables)?;
-        check_messages(&capabilities, &messages)?;
+        if poll.is_none() {
+            check_messages(&capabilities, &messages)?;
+        }
         if messages.renews() && capabilities.token_bound {
             return Err(ProfileError::RenewBound);
         }
         Ok(Self {
             position_format: format,
             handshake: RequestTemplate::handshake(&profile.stream, &variables)?,
-            wire: Wire::new(&profile.frames, &capabilities, format)?,
+            wire: Wire::new(&profile.frames, &capabilities, format, poll.is_some())?,
             classifier: Classifier::new(&profile.classify, format)?,
             keeping: Keeping::new(Digester::new(&profile.digest)?),
             stream_name: profile.stream.name.clone(),
@@ -243,6 +273,7 @@ impl Generic {
             variables,
             head,
             snapshot,
+            poll,
             messages,
         })
     }
@@ -324,7 +355,7 @@ impl Generic {
     /// If it is not what the profile says.
     pub fn page_of(&self, what: &Fetch, reply: Reply<'_>, keys: &[Key]) -> Result<Page, Failure> {
         let snapshot = || self.snapshot.as_ref().ok_or_else(|| ours("profile has no snapshot"));
-        let keys = if self.messages.names_keys() { keys } else { &[] };
+        let keys = if self.messages.names_keys() || self.polls() { keys } else { &[] };
         match (what, &self.head) {
             (Fetch::Head, Some(head)) => head.decode(reply),
             (Fetch::Head, None) => {
@@ -336,6 +367,49 @@ impl Generic {
                 snapshot()?.decode(Some(&Cursor::parse(label)?), reply, keys, &self.keeping)
             }
         }
+    }
+
+    /// Whether it is asked again and again, in place of a socket.
+    pub fn polls(&self) -> bool {
+        self.poll.is_some()
+    }
+
+    /// From one question to the next, in milliseconds, where it is polled.
+    pub fn poll_interval_ms(&self) -> Option<u64> {
+        self.poll.as_ref().map(|poll| poll.interval_ms)
+    }
+
+    /// Whether this status means that there is nothing new.
+    pub(crate) fn is_quiet(&self, status: u16) -> bool {
+        self.poll.as_ref().is_some_and(|poll| poll.is_quiet(status))
+    }
+
+    /// The question from a place, or for a later page of its answer; with the page's URL, where
+    /// the vendor named one.
+    pub(crate) fn question(
+        &self,
+        after: Option<&Bookmark>,
+        page: Option<&Label>,
+        context: Context<'_>,
+    ) -> Result<(Request, Option<String>), Failure> {
+        let poll = self.poll.as_ref().ok_or_else(|| ours("profile is not polled"))?;
+        let cursor = page.map(Cursor::parse).transpose()?;
+        let values = Values { variables: Some(&self.variables), ..context };
+        let request = poll.request(after, cursor.as_ref(), values);
+        let request = request.map_err(|error| ours(&error.to_string()))?;
+        Ok((request, cursor.as_ref().and_then(|cursor| poll.url(cursor))))
+    }
+
+    /// What a page of an answer says of the next question.
+    pub(crate) fn turn(&self, page: Option<&Label>, reply: Reply<'_>) -> Result<Turn, Failure> {
+        let poll = self.poll.as_ref().ok_or_else(|| ours("profile is not polled"))?;
+        let cursor = page.map(Cursor::parse).transpose()?;
+        poll.read(cursor.as_ref(), reply)
+    }
+
+    /// Why the vendor did not do what it was asked for, in its own words.
+    pub(crate) fn reason(&self, header: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        self.classifier.reason(header)
     }
 
     /// The handshake's request.

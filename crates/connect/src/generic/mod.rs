@@ -10,6 +10,7 @@ mod classify;
 mod connector;
 mod cursor;
 mod digest;
+mod earlier;
 mod event;
 mod fields;
 mod items;
@@ -18,8 +19,10 @@ mod link_header;
 mod message;
 mod nearest;
 mod overlay;
+mod pager;
 mod part;
 mod pointer;
+mod poll;
 mod profile;
 mod request;
 mod rest;
@@ -37,11 +40,12 @@ pub(crate) use fields::{members, split_member};
 pub use nearest::{nearest, nearest_key_hint};
 pub use overlay::{embedded, embedded_names, merge};
 pub use pointer::PointerError;
+pub(crate) use poll::Turn;
 pub use profile::{
     AckFields, Advance, ClassifyProfile, ClosingFields, CoverageFields, Encoding, EventFields,
-    FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile, PositionFormat,
-    Profile, RequestProfile, RowFields, Rule, Scalar, SnapshotProfile, StreamProfile,
-    SubscribeMessages, TimeFormat, TokenProfile,
+    FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile, PollProfile,
+    PositionFormat, Profile, RequestProfile, RowFields, Rule, Scalar, SnapshotProfile,
+    StreamProfile, SubscribeMessages, TimeFormat, TokenProfile,
 };
 pub use rest::Reply;
 pub(crate) use shape::{kind, shape};

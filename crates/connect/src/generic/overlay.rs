@@ -2,8 +2,9 @@
 
 use toml::{Table, Value};
 
-const EMBEDDED: [(&str, &str); 2] = [
+const EMBEDDED: [(&str, &str); 3] = [
     ("cxone", include_str!("../../../../profiles/cxone.toml")),
+    ("cxone-poll", include_str!("../../../../profiles/cxone-poll.toml")),
     ("etcd", include_str!("../../../../profiles/etcd.toml")),
 ];
 

@@ -14,6 +14,7 @@ use crate::generic::cursor::Cursor;
 use crate::generic::items::{Items, NoItems};
 use crate::generic::keeping::Keeping;
 use crate::generic::link_header::next_target;
+use crate::generic::pager::{Facts, Pager, check_progress};
 use crate::generic::part::{Extractors, Scene};
 use crate::generic::pointer::{Extractor, Found, PointerError, Slot};
 use crate::generic::profile::{Advance, HeadProfile, PositionFormat, SnapshotProfile};
@@ -38,13 +39,13 @@ pub struct Reply<'a> {
 
 /// Where a value of an answer is.
 #[derive(Clone, Debug)]
-enum Spot {
+pub(crate) enum Spot {
     Body(Slot),
     Header(String),
 }
 
 impl Spot {
-    fn new(text: &str, body: &mut Extractor) -> Result<Self, PointerError> {
+    pub(crate) fn new(text: &str, body: &mut Extractor) -> Result<Self, PointerError> {
         match text.strip_prefix(HEADER) {
             Some(name) => Ok(Self::Header(name.trim().to_ascii_lowercase())),
             None => Ok(Self::Body(body.add(text)?)),
@@ -52,7 +53,7 @@ impl Spot {
     }
 
     /// The JSON text that is there; a header's value as one.
-    fn of<'a>(&self, found: &Found<'a>, reply: Reply<'_>) -> Option<Cow<'a, str>> {
+    pub(crate) fn of<'a>(&self, found: &Found<'a>, reply: Reply<'_>) -> Option<Cow<'a, str>> {
         match self {
             Self::Body(slot) => slot.of(found).map(Cow::Borrowed),
             Self::Header(name) => {
@@ -67,7 +68,10 @@ impl Spot {
     }
 }
 
-fn spot(text: &Option<String>, body: &mut Extractor) -> Result<Option<Spot>, PointerError> {
+pub(crate) fn spot(
+    text: &Option<String>,
+    body: &mut Extractor,
+) -> Result<Option<Spot>, PointerError> {
     text.as_deref().map(|text| Spot::new(text, body)).transpose()
 }
 
@@ -120,9 +124,7 @@ impl Head {
 pub(crate) struct Snapshot {
     first: RequestTemplate,
     next: Option<RequestTemplate>,
-    limit: u64,
-    first_page: u64,
-    advance: Option<Advance>,
+    pager: Pager,
     pinned: bool,
     positioned: bool,
     opaque: bool,
@@ -145,16 +147,6 @@ struct Rows {
     rows: Vec<Row>,
     count: u64,
     last_key: Option<String>,
-}
-
-/// What a page says of the next one.
-struct Facts {
-    count: u64,
-    so_far: u64,
-    last_key: Option<String>,
-    total: Option<u64>,
-    more: Option<bool>,
-    name: Option<String>,
 }
 
 impl Snapshot {
@@ -185,9 +177,7 @@ impl Snapshot {
         Ok(Self {
             first: RequestTemplate::request(&profile.request, variables)?,
             next: next.map(|r| RequestTemplate::request(r, variables)).transpose()?,
-            limit: profile.limit.max(1),
-            first_page: profile.first_page,
-            advance,
+            pager: Pager { advance, limit: profile.limit.max(1), first_page: profile.first_page },
             pinned: profile.pinned,
             positioned,
             opaque: positioned && capabilities.position == Numbering::Opaque,
@@ -211,10 +201,10 @@ impl Snapshot {
         cursor: Option<&Cursor>,
         values: Values<'_>,
     ) -> Result<Request, TemplateError> {
-        let values = Values { limit: Some(self.limit), ..values };
+        let values = Values { limit: Some(self.pager.limit), ..values };
         match cursor {
             None => {
-                let page = Some(self.first_page);
+                let page = Some(self.pager.first_page);
                 self.first.render(&Values { offset: Some(0), page, ..values })
             }
             Some(cursor) => self.next.as_ref().unwrap_or(&self.first).render(&cursor.fill(values)),
@@ -223,7 +213,7 @@ impl Snapshot {
 
     /// The URL of a later page, where the vendor names one.
     pub(crate) fn url(&self, cursor: Cursor) -> Option<String> {
-        cursor.next.filter(|_| self.advance == Some(Advance::Url))
+        cursor.next.filter(|_| self.pager.advance == Some(Advance::Url))
     }
 
     pub(crate) fn decode(
@@ -262,9 +252,9 @@ impl Snapshot {
             more: self.more.as_ref().map(|_| more.is_some_and(|m| m == "true" || m == "\"true\"")),
             name: name.as_deref().and_then(value::text).map(Cow::into_owned),
         };
-        let follows = self.follows(facts);
+        let follows = self.pager.follows(facts);
         check_progress(cursor, follows.as_ref())?;
-        let page = cursor.and_then(|cursor| cursor.page).unwrap_or(self.first_page);
+        let page = cursor.and_then(|cursor| cursor.page).unwrap_or(self.pager.first_page);
         let next = follows.map(|next| {
             let snapshot = snapshot_id.as_ref().map(|id| id.as_str().to_owned());
             let tag = cursor.and_then(|c| c.tag).or(tag);
@@ -278,24 +268,6 @@ impl Snapshot {
         let total = total.filter(|_| !partial);
         let epoch = at(&self.epoch).and_then(|epoch| value::label(&epoch));
         Ok(Page { epoch, tag, bookmark, snapshot_id, total, rows, next })
-    }
-
-    /// `None`: this was the last page. Else the next page's name, where it has one.
-    fn follows(&self, page: Facts) -> Option<Option<String>> {
-        let Facts { count, so_far, last_key, total, more, name } = page;
-        match self.advance? {
-            Advance::Next | Advance::Url => {
-                name.filter(|name| !name.is_empty() && more != Some(false)).map(Some)
-            }
-            Advance::LastKey => last_key.filter(|_| more.unwrap_or(count >= self.limit)).map(Some),
-            Advance::Offset | Advance::Page => {
-                let fuller = || match total {
-                    Some(total) => so_far < total && count > 0,
-                    None => count >= self.limit,
-                };
-                more.unwrap_or_else(fuller).then_some(None)
-            }
-        }
     }
 
     fn rows(
@@ -332,17 +304,6 @@ fn position(raw: Option<&str>, format: PositionFormat, of: &str) -> Result<u64, 
         .map_err(|what| malformed(&format!("{of}: expected a 64-bit position, found {what}")))
 }
 
-/// A page that names itself as the next one would be asked for without end.
-fn check_progress(cursor: Option<&Cursor>, next: Option<&Option<String>>) -> Result<(), Failure> {
-    let named = next.and_then(|next| next.as_deref());
-    match cursor.and_then(|cursor| cursor.next.as_deref()) {
-        Some(this) if named == Some(this) => {
-            Err(malformed("snapshot: the next page is this page again"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The vendor's total counts rows that are passed over here, so it is compared here: the machine
 /// sees only what is left.
 fn check_total(
@@ -362,13 +323,17 @@ fn check_total(
     }
 }
 
-fn extract<'a>(extractor: &Extractor, body: &'a Bytes, what: &str) -> Result<Found<'a>, Failure> {
+pub(crate) fn extract<'a>(
+    extractor: &Extractor,
+    body: &'a Bytes,
+    what: &str,
+) -> Result<Found<'a>, Failure> {
     let text =
         std::str::from_utf8(body).map_err(|_| malformed(&format!("{what}: expected UTF-8")))?;
     extractor.extract(text).map_err(|error| broken(what, &error))
 }
 
-fn broken(what: &str, error: &serde_json::Error) -> Failure {
+pub(crate) fn broken(what: &str, error: &serde_json::Error) -> Failure {
     malformed(&format!("{what}: {}", shape(error)))
 }
 

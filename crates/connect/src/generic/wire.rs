@@ -84,6 +84,7 @@ impl Wire {
         profile: &FramesProfile,
         capabilities: &Capabilities,
         format: PositionFormat,
+        polled: bool,
     ) -> Result<Self, ProfileError> {
         let mut frame = Extractor::default();
         let kinds = profile
@@ -113,7 +114,8 @@ impl Wire {
         };
         let opaque = capabilities.position == Numbering::Opaque;
         let positioned = capabilities.position != Numbering::None;
-        if positioned && fields.sequence.is_none() && !(opaque && profile.bookmark.is_some()) {
+        let booked = opaque && (polled || profile.bookmark.is_some());
+        if positioned && fields.sequence.is_none() && !booked {
             return Err(ProfileError::NoSequence);
         }
         if opaque && fields.sequence.is_some() && !capabilities.position_unique {

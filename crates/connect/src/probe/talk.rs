@@ -10,13 +10,13 @@ use unbroken_core::ids::Label;
 use unbroken_core::machine::Message;
 
 use crate::secret::Secret;
-use crate::source::Source;
-use crate::transport::{Ended, Socket, SocketEvent};
+use crate::source::{Source, told_as};
+use crate::transport::{Connection, Ended, SocketEvent};
 
 /// An open socket, and what was said on it.
 pub(super) struct Talk<'a> {
     source: &'a Source,
-    socket: Socket,
+    socket: Box<dyn Connection>,
     token: Option<&'a Secret>,
     subscription: Option<Label>,
 }
@@ -64,6 +64,9 @@ impl<'a> Talk<'a> {
             Err(_) => Word::Silence,
             Ok(SocketEvent::Alive) => Word::Said(Decoded::default()),
             Ok(SocketEvent::Ended(ended)) => Word::Ended(self.source.ended(&ended)),
+            Ok(SocketEvent::Told(told)) => {
+                Word::Said(told_as(told, |frame| self.source.decode(frame)))
+            }
             Ok(SocketEvent::Frame(frame)) => {
                 let decoded = self.source.decode(&frame);
                 let confirms = |item: &Item| matches!(item, Item::Ack { .. } | Item::Event(_));

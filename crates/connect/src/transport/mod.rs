@@ -4,6 +4,7 @@
 //! bearer never leaves that origin: redirects are not followed.
 
 mod body;
+mod connection;
 pub(crate) mod dialer;
 mod error;
 mod http;
@@ -21,6 +22,7 @@ pub(crate) mod survey;
 mod tls;
 mod validity;
 
+pub use connection::{Connection, Told};
 pub use dialer::Dialer;
 pub use error::{ProxyFault, TransportError};
 pub use http::{Answer, Http};

@@ -20,8 +20,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use unbroken_core::connector::Failure;
 use unbroken_core::record::Closer;
 
+use crate::transport::connection::Told;
 use crate::transport::dialer::{Dialer, Pipe};
 use crate::transport::error::TransportError;
 use crate::transport::http::{header_map, millis};
@@ -54,7 +56,10 @@ pub struct SocketLimits {
 pub enum SocketEvent {
     /// A message, text or binary, put together from its fragments.
     Frame(Bytes),
-    /// A ping or pong of the protocol. Pings were answered.
+    /// An answer of a source that is polled.
+    Told(Told),
+    /// A sign of life: a ping or pong of the protocol (pings were answered), an answer that tells
+    /// nothing.
     Alive,
     /// The socket is gone; nothing follows.
     Ended(Ended),
@@ -72,6 +77,8 @@ pub struct Ended {
     /// Length in bytes of what came and could not be read, 0 if nobody knows; `None` if nothing
     /// came. A vendor that is asked from the same place will send it again.
     pub unread: Option<u64>,
+    /// What it calls for, where that is known already.
+    pub failure: Option<Failure>,
 }
 
 /// An open socket. Dropping it closes the TCP connection at once, without a word.
@@ -175,7 +182,7 @@ impl Socket {
             self.early = early;
             match event {
                 SocketEvent::Frame(frame) => return Ok(frame),
-                SocketEvent::Alive => {}
+                SocketEvent::Alive | SocketEvent::Told(_) => {}
                 SocketEvent::Ended(ended) => return Err(ended),
             }
         }
@@ -239,7 +246,13 @@ impl Socket {
                 let _: Poll<Result<(), Error>> = Pin::new(&mut self.ws).poll_flush(cx);
                 let code = frame.map(|frame| u16::from(frame.code));
                 let what = "vendor closed".to_owned();
-                SocketEvent::Ended(Ended { by: Closer::Vendor, code, what, unread: None })
+                SocketEvent::Ended(Ended {
+                    by: Closer::Vendor,
+                    code,
+                    what,
+                    unread: None,
+                    failure: None,
+                })
             }
             Some(Err(error)) => SocketEvent::Ended(self.ended(&error)),
             None => SocketEvent::Ended(transport("connection ended")),
@@ -252,6 +265,7 @@ impl Socket {
             code: Some(code),
             what,
             unread: Some(length),
+            failure: None,
         };
         match error {
             Error::Io(error) => transport(&error.kind().to_string()),
@@ -274,7 +288,7 @@ impl Socket {
 }
 
 fn transport(what: &str) -> Ended {
-    Ended { by: Closer::Transport, code: None, what: what.to_owned(), unread: None }
+    Ended { by: Closer::Transport, code: None, what: what.to_owned(), unread: None, failure: None }
 }
 
 type HandshakeRequest = tokio_tungstenite::tungstenite::handshake::client::Request;

@@ -3,9 +3,12 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use unbroken_core::ids::ConnId;
 
-use crate::transport::socket::{Ended, Socket, SocketEvent};
+use crate::secret::Secret;
+use crate::transport::connection::Connection;
+use crate::transport::socket::{Ended, SocketEvent};
 
 /// Most events handed over at once: enough to spread the cost of a wake-up, few enough for the
 /// machine's timers to be met.
@@ -17,7 +20,7 @@ const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Several sockets at once: a hand-over has two.
 #[derive(Default)]
 pub struct Sockets {
-    open: Vec<(ConnId, Socket)>,
+    open: Vec<(ConnId, Box<dyn Connection>)>,
     stopped: bool,
     /// Where the next round begins, so that a busy socket cannot starve another.
     first: usize,
@@ -25,12 +28,12 @@ pub struct Sockets {
 
 impl Sockets {
     /// Adds an open socket.
-    pub fn insert(&mut self, conn: ConnId, socket: Socket) {
+    pub fn insert(&mut self, conn: ConnId, socket: Box<dyn Connection>) {
         self.open.push((conn, socket));
     }
 
     /// Takes a socket out; dropping it closes it at once.
-    pub fn remove(&mut self, conn: ConnId) -> Option<Socket> {
+    pub fn remove(&mut self, conn: ConnId) -> Option<Box<dyn Connection>> {
         let at = self.open.iter().position(|(known, _)| *known == conn)?;
         Some(self.open.swap_remove(at).1)
     }
@@ -60,6 +63,13 @@ impl Sockets {
         })
     }
 
+    /// Hands a renewed token to a connection that asks by itself.
+    pub fn renew(&mut self, conn: ConnId, token: &Secret) {
+        if let Some((_, socket)) = self.open.iter_mut().find(|(known, _)| *known == conn) {
+            socket.renew(token);
+        }
+    }
+
     /// Waits until something came, then takes everything that is there, up to a bound. A socket
     /// that ended is taken out. Nothing is lost if the future is dropped.
     pub async fn next_batch(&mut self, batch: &mut Vec<(ConnId, SocketEvent)>) {
@@ -79,9 +89,11 @@ impl Sockets {
             let Some((conn, socket)) = self.open.get_mut(at) else { continue };
             while batch.len() - before < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX {
                 let Poll::Ready(event) = socket.poll_event(cx, reading) else { break };
-                if let SocketEvent::Frame(frame) = &event {
-                    bytes += frame.len();
-                }
+                bytes += match &event {
+                    SocketEvent::Frame(frame) => frame.len(),
+                    SocketEvent::Told(told) => told.frame.as_ref().map_or(0, Bytes::len),
+                    SocketEvent::Alive | SocketEvent::Ended(_) => 0,
+                };
                 let ended = matches!(event, SocketEvent::Ended(_));
                 batch.push((*conn, event));
                 if ended {

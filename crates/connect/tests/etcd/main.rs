@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use unbroken_connect::config::SourceConfig;
 use unbroken_connect::source::Source;
-use unbroken_connect::transport::{Socket, SocketEvent, Sockets};
+use unbroken_connect::transport::{SocketEvent, Sockets};
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Class, Decoded, Event, Item, Page};
 use unbroken_core::ids::ConnId;
@@ -44,7 +44,7 @@ struct Watch {
 impl Watch {
     async fn open(source: &Source, after: Option<u64>) -> Self {
         let after = after.map(After::Sequence);
-        let mut socket: Socket = source.open(after.as_ref(), None).await.unwrap();
+        let mut socket = source.open(after.as_ref(), None).await.unwrap();
         let subscribe = Message::Subscribe { after };
         let subscribe = source.message(&subscribe, None, None).unwrap().unwrap();
         socket.send(subscribe).unwrap();
@@ -62,6 +62,7 @@ impl Watch {
                 match event {
                     SocketEvent::Frame(frame) => self.frames.push_back(source.decode(&frame)),
                     SocketEvent::Alive => {}
+                    SocketEvent::Told(told) => panic!("{told:?}"),
                     SocketEvent::Ended(ended) => panic!("{ended:?}"),
                 }
             }

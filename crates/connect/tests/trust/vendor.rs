@@ -112,7 +112,7 @@ pub(crate) async fn open(
 /// Waits for the greeting.
 pub(crate) async fn greeted(socket: Socket) {
     let mut sockets = Sockets::default();
-    sockets.insert(ConnId(1), socket);
+    sockets.insert(ConnId(1), Box::new(socket));
     let mut batch = Vec::new();
     tokio::time::timeout(DEADLINE, sockets.next_batch(&mut batch)).await.unwrap();
     assert_eq!(batch[0], (ConnId(1), SocketEvent::Frame("hello".into())));

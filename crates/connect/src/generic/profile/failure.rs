@@ -15,6 +15,8 @@ pub struct ClassifyProfile {
     pub http: BTreeMap<String, ClassName>,
     /// By WebSocket close code. Else `retry`.
     pub close: BTreeMap<String, ClassName>,
+    /// Where an HTTP answer that is no success says why, for a person: `header:` and a name.
+    pub reason: Option<String>,
     /// By the body of an error frame, or of an HTTP answer that is no success. The first that holds
     /// decides, before the status.
     pub body: Vec<FailureRule>,

@@ -3,6 +3,7 @@
 mod failure;
 mod frames;
 mod messages;
+mod poll;
 mod root;
 mod snapshot;
 mod value;
@@ -12,6 +13,7 @@ pub use frames::{
     AckFields, ClosingFields, CoverageFields, EventFields, FrameKind, FrameRule, FramesProfile,
 };
 pub use messages::{MessagesProfile, SubscribeMessages};
+pub use poll::PollProfile;
 pub use root::{Profile, StreamProfile, TokenProfile};
 pub use snapshot::{Advance, HeadProfile, RequestProfile, RowFields, SnapshotProfile};
 pub use value::{Encoding, PositionFormat, Rule, Scalar, TimeFormat};

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use unbroken_core::connector::Capabilities;
 
 use crate::generic::profile::{
-    ClassifyProfile, FramesProfile, HeadProfile, MessagesProfile, PositionFormat, SnapshotProfile,
+    ClassifyProfile, FramesProfile, HeadProfile, MessagesProfile, PollProfile, PositionFormat,
+    SnapshotProfile,
 };
 
 /// A source as data. Paths only: hosts come from the user's configuration. Pointers are JSON
@@ -33,11 +34,14 @@ pub struct Profile {
     pub head: Option<HeadProfile>,
     /// How a snapshot is read.
     pub snapshot: Option<SnapshotProfile>,
-    /// The WebSocket.
+    /// How the source is asked again and again, where it has no WebSocket.
+    pub poll: Option<PollProfile>,
+    /// The WebSocket; of a source that is polled only the name counts.
     pub stream: StreamProfile,
     /// What is said on it.
+    #[serde(default)]
     pub messages: MessagesProfile,
-    /// What is heard on it.
+    /// What is heard on it, or read in answers.
     pub frames: FramesProfile,
     /// What failures call for.
     #[serde(default)]
@@ -87,7 +91,12 @@ impl Profile {
             optional.extend(names);
             optional.extend([&snapshot.snapshot_id, &snapshot.total, &rows.version, &rows.time]);
         }
+        if let Some(poll) = &self.poll {
+            all.push(&poll.tag);
+            optional.extend([&poll.next, &poll.more, &poll.total]);
+        }
         all.extend(optional.into_iter().flatten().map(String::as_str));
+        all.extend(self.classify.reason.as_deref());
         for rule in &self.classify.body {
             all.push(&rule.at);
             all.extend(rule.floor.as_deref());
@@ -143,6 +152,7 @@ pub struct StreamProfile {
     /// The stream's name: it is known as `source/name`.
     pub name: String,
     /// Path at the stream's origin, beginning with `/`; a template for a URL.
+    #[serde(default = "root_path")]
     pub path: String,
     /// Query; values are templates for a URL. `position` is what the subscription will ask for.
     #[serde(default)]
@@ -153,4 +163,8 @@ pub struct StreamProfile {
     /// Subprotocols offered.
     #[serde(default)]
     pub subprotocols: Vec<String>,
+}
+
+fn root_path() -> String {
+    "/".into()
 }
