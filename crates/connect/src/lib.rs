@@ -16,6 +16,7 @@ pub mod secret;
 pub mod source;
 mod source_error;
 mod source_keys;
+mod source_parts;
 pub mod tally;
 pub mod transport;
 

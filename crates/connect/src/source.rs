@@ -13,7 +13,7 @@ use unbroken_core::machine::{Budget, Config, Fetch, Message, Start, Timing};
 
 use crate::auth::{Authorizer, Granted};
 use crate::capture::{Recorder, Redaction, SourceRecorder};
-use crate::config::{Limits, SourceConfig, read_keys};
+use crate::config::{Limits, SourceConfig};
 use crate::driver::Joining;
 use crate::generic::{Context, Generic, Reply, TemplateError};
 use crate::polling::{Asker, Pull, refused, status as status_calls_for};
@@ -21,15 +21,12 @@ use crate::secret::Secret;
 pub use crate::source_error::SourceError;
 use crate::source_keys::Keys;
 pub use crate::source_keys::SourceHandle;
+use crate::source_parts::{agents, dialer, origins, paced};
 use crate::tally::Tally;
 use crate::transport::{
-    Answer, Connection, Dialer, Ended, Http, Identity, Origin, Socket, SocketLimits, Tls, Told,
-    TransportError, follow,
+    Answer, Connection, Dialer, Ended, Http, Origin, Socket, SocketLimits, Told, TransportError,
+    follow,
 };
-
-/// More agents than this are worth a word: their names no longer fit into 64 KiB, which many
-/// servers take for the largest message.
-const AGENTS_USUAL_MAX: usize = 1_500;
 
 /// Frames that may come between a login and its answer, such as greetings.
 const FRAMES_BEFORE_LOGIN_MAX: usize = 64;
@@ -64,7 +61,6 @@ impl Source {
     /// See [`SourceError`].
     pub fn new(config: SourceConfig) -> Result<Self, SourceError> {
         let name = config.name.clone();
-        let origin = |key, source| SourceError::Origin { name: name.clone(), key, source };
         let keys = agents(&name, &config)?;
         let provenance = config.profile.provenance();
         let dropped = config.fields.drop.iter().chain(&config.fields.hash).cloned().collect();
@@ -79,16 +75,7 @@ impl Source {
             None => connector,
         };
         let plain = config.insecure;
-        let api = config.api.as_deref().map(|text| Origin::api(text, plain)).transpose();
-        let api = api.map_err(|source| origin("api", source))?;
-        let stream_origin = match (&config.stream, &api) {
-            (_, Some(api)) if connector.polls() => api.clone(),
-            (Some(text), _) => {
-                Origin::stream(text, plain).map_err(|source| origin("stream", source))?
-            }
-            (None, _) if connector.polls() => return Err(SourceError::NoApi { name }),
-            (None, _) => return Err(SourceError::NoStream { name }),
-        };
+        let (api, stream_origin) = origins(&name, &config, connector.polls())?;
         let timing = paced(&name, config.timing.timing.clone(), &connector)?;
         let start = config
             .start
@@ -510,62 +497,6 @@ impl Source {
         };
         self.connector.classify_close(ended.code, &what)
     }
-}
-
-/// The keys to subscribe to, with a word where their number may surprise.
-fn agents(name: &str, config: &SourceConfig) -> Result<Vec<Key>, SourceError> {
-    let keys = read_keys(&config.agents, config.agents_file.as_deref())
-        .map_err(|source| SourceError::Keys { name: name.to_owned(), source })?;
-    if keys.is_empty() && config.agents_file.is_some() {
-        tracing::warn!(
-            source = name,
-            "agents file lists nobody: the subscription is for everybody"
-        );
-    }
-    if keys.len() > AGENTS_USUAL_MAX {
-        tracing::warn!(
-            source = name,
-            agents = keys.len(),
-            "many agents: a vendor that cannot take their names in a message closes the \
-             connection; list fewer, or none to subscribe to everybody"
-        );
-    }
-    Ok(keys)
-}
-
-/// What a source that is asked now and then needs: what happens is seen an interval later, and
-/// between two answers nothing is heard.
-fn paced(name: &str, mut timing: Timing, connector: &Generic) -> Result<Timing, SourceError> {
-    let Some(interval_ms) = connector.poll_interval_ms() else { return Ok(timing) };
-    let silence_ms = interval_ms.saturating_add(timing.page_ms.min(timing.connect_ms));
-    if silence_ms >= timing.idle_ms {
-        let (name, idle_ms) = (name.to_owned(), timing.idle_ms);
-        return Err(SourceError::Interval { name, interval_ms, idle_ms });
-    }
-    timing.grace_ms += interval_ms;
-    Ok(timing)
-}
-
-/// The way to the vendor: trust, our own certificate, proxies.
-fn dialer(name: &str, config: &SourceConfig, encrypted: bool) -> Result<Dialer, SourceError> {
-    let proxies = config.proxy.proxies();
-    let proxies = proxies.map_err(|source| SourceError::Proxy { name: name.to_owned(), source })?;
-    if config.proxy.has_literal() {
-        tracing::warn!(
-            "a proxy's password stands in the configuration; use {{ env = … }} or a file"
-        );
-    }
-    let tls = |source| SourceError::Tls { name: name.to_owned(), source };
-    let now = jiff::Timestamp::now();
-    let (certificate, key) = (&config.client_certificate_file, &config.client_key_file);
-    let identity = Identity::read(certificate.as_deref(), key.as_deref(), now);
-    let identity = identity.map_err(|error| tls(error.into()))?;
-    let trust = if encrypted || proxies.are_encrypted() {
-        Tls::with_identity(config.ca_file.as_deref(), identity)
-    } else {
-        Tls::none()
-    };
-    Ok(Dialer::new(trust.map_err(tls)?, proxies))
 }
 
 fn millis(ms: u64) -> Duration {

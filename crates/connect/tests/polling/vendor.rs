@@ -108,8 +108,11 @@ impl Vendor {
             [profile]
             extends = "cxone-poll"
             capabilities = {{ token_needed = false, snapshot_staleness_ms_max = 0 }}
-            poll = {{ interval_ms = 1, limit = 2, request = {{ headers = {{ Authorization = "Bearer x" }} }} }}
-            snapshot = {{ request = {{ headers = {{ Authorization = "Bearer x" }} }} }}
+            poll = {{ interval_ms = 1, limit = 2 }}
+            [profile.poll.request.headers]
+            Authorization = "Bearer x"
+            [profile.snapshot.request.headers]
+            Authorization = "Bearer x"
             "#
         );
         let config: SourceConfig = toml::from_str(&text).unwrap();

@@ -167,6 +167,8 @@ pub(crate) struct DemoArgs {
 pub(crate) enum InitKind {
     /// NICE CXone adherence events
     Cxone,
+    /// NICE CXone agent states, asked for again and again
+    CxonePoll,
     /// The change stream of an etcd server
     Etcd,
 }

@@ -11,6 +11,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Answer, CliError> {
     let mut out = Output::new();
     out.text(match args.kind {
         InitKind::Cxone => config::CXONE,
+        InitKind::CxonePoll => config::CXONE_POLL,
         InitKind::Etcd => config::ETCD,
     })?;
     out.flush()?;

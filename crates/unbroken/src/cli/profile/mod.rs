@@ -27,7 +27,7 @@ fn list() -> Result<Answer, CliError> {
         let text = embedded(name).unwrap_or_default();
         let profile: Option<Profile> = without_with_keys(text);
         let description = profile.map(|profile| profile.description).unwrap_or_default();
-        out.line(&format!("{name:<10}{description}"))?;
+        out.line(&format!("{name:<12}{description}"))?;
     }
     out.flush()?;
     Ok(Answer::Yes)
