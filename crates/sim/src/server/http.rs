@@ -58,11 +58,12 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: String,
     retry_after_s: Option<u64>,
+    header: Option<(&'static str, String)>,
 }
 
 impl Response {
     pub(crate) fn new(status: u16, body: String) -> Self {
-        Self { status, body, retry_after_s: None }
+        Self { status, body, retry_after_s: None, header: None }
     }
 
     /// The client is told when to come again.
@@ -73,6 +74,11 @@ impl Response {
     /// The same for a request that wants the head alone.
     pub(crate) fn without_body(self) -> Self {
         Self { body: String::new(), ..self }
+    }
+
+    /// With one header more.
+    pub(crate) fn with_header(self, name: &'static str, value: &str) -> Self {
+        Self { header: Some((name, value.to_owned())), ..self }
     }
 
     /// Writes it, with the time by the vendor's clock.
@@ -93,6 +99,9 @@ impl Response {
         }
         if let Some(seconds) = self.retry_after_s {
             let _ = write!(head, "\r\nRetry-After: {seconds}");
+        }
+        if let Some((name, value)) = &self.header {
+            let _ = write!(head, "\r\n{name}: {value}");
         }
         head.push_str("\r\n\r\n");
         out.extend_from_slice(head.as_bytes());

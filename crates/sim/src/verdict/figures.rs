@@ -85,7 +85,7 @@ impl Verdict {
     }
 
     /// Keeps a case as an example unless its figure has enough of them.
-    pub(super) fn keep_example(&mut self, example: Example) {
+    pub(crate) fn keep_example(&mut self, example: Example) {
         let kept = self.examples.iter().filter(|kept| kept.figure == example.figure).count();
         if kept < EXAMPLES_MAX {
             self.examples.push(example);

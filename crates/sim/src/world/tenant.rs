@@ -208,6 +208,14 @@ impl World {
         Page { as_of, sequence: self.served_through(as_of), total, rows }
     }
 
+    /// Slot and index of the last event of every agent, as of an event index, but of those who are
+    /// gone.
+    pub(crate) fn last_events(&self, as_of: u64) -> impl Iterator<Item = (u32, u64)> + '_ {
+        let last = self.roster.as_of(as_of);
+        last.map(|(slot, last)| (slot, u64::from(last)))
+            .filter(|(_, last)| !self.events[*last as usize].deleted)
+    }
+
     /// The schedule part of an agent's row.
     pub(crate) fn shift(&self, slot: u32) -> &str {
         &self.roster.agent(slot).shift

@@ -1,0 +1,134 @@
+//! The polled vendor as its user sees it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::fault::PollFault;
+use super::ledger::PollTruth;
+use super::serve::{Shared, lock, serve};
+use super::states::States;
+use crate::SimError;
+use crate::server::wire::Wire;
+use crate::settings::Settings;
+use crate::vendor::Credentials;
+
+/// Between two ticks of the world.
+const TICK_MS: u64 = 5;
+
+/// A running vendor. Dropping it stops it at once.
+pub struct PollVendor {
+    /// Where the paths are, without a trailing slash.
+    pub http_url: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Id and secret of the access key.
+    pub access_key: (String, String),
+    states: Shared,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl PollVendor {
+    /// Opens the listener and lets the world begin. Must be called on a Tokio runtime.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(settings: Settings) -> Result<Self, SimError> {
+        let listen = |source| SimError::Listen { address: settings.bind.to_string(), source };
+        let listener = TcpListener::bind(settings.bind).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let credentials = settings.credentials.clone().unwrap_or_else(Credentials::make);
+        let access_key = (credentials.username.clone(), credentials.password.clone());
+        let states = Arc::new(Mutex::new(States::new(settings, credentials)?));
+        let tasks = vec![
+            tokio::spawn(accept(Arc::clone(&states), listener)),
+            tokio::spawn(live(Arc::clone(&states))),
+        ];
+        Ok(Self { http_url: format!("http://{address}"), address, access_key, states, tasks })
+    }
+
+    /// Puts a fault in force in place of any other, until it was seen and its time is over.
+    pub fn inject(&self, fault: PollFault) {
+        lock(&self.states).begin(fault);
+    }
+
+    /// Whether the published rules are in force, and a poll was answered by them since.
+    pub fn is_calm(&self) -> bool {
+        let states = lock(&self.states);
+        let now_ms = states.clock.now_ms();
+        let recent = states.answered_ms.is_some_and(|at| now_ms.saturating_sub(at) < 500);
+        states.active.is_none() && recent
+    }
+
+    /// How often each fault was seen on the wire.
+    pub fn fired(&self) -> BTreeMap<PollFault, u64> {
+        lock(&self.states).fired.clone()
+    }
+
+    /// The published rules are in force.
+    pub fn stop_faults(&self) {
+        lock(&self.states).active = None;
+    }
+
+    /// Nothing changes any more.
+    pub fn stop_emission(&self) {
+        lock(&self.states).world.stop();
+    }
+
+    /// Changes so far.
+    pub fn events_emitted(&self) -> u64 {
+        lock(&self.states).world.len()
+    }
+
+    /// The truth as of now: a copy, ask rarely.
+    pub fn truth(&self) -> PollTruth {
+        let states = lock(&self.states);
+        PollTruth::of(states.all(), &states.read)
+    }
+}
+
+impl Drop for PollVendor {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl std::fmt::Debug for PollVendor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PollVendor").field("http_url", &self.http_url).finish_non_exhaustive()
+    }
+}
+
+async fn live(states: Shared) {
+    let mut ticks = interval(Duration::from_millis(TICK_MS));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        lock(&states).tick();
+    }
+}
+
+async fn accept(states: Shared, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // Out of descriptors, or the client was gone at once: neither is ours to fail on.
+                let Ok((socket, _)) = accepted else {
+                    tokio::time::sleep(Duration::from_millis(TICK_MS)).await;
+                    continue;
+                };
+                let _ = socket.set_nodelay(true);
+                connections.spawn(serve(Arc::clone(&states), Wire::new(socket)));
+            }
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
