@@ -147,8 +147,20 @@ fn some() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
 }
 
+/// Which vendor is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VendorKind {
+    /// A CXone-shaped notification stream
+    Cxone,
+    /// CXone's agent states, asked for again and again; it has faults of its own
+    CxonePoll,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// Which vendor to simulate
+    #[arg(long = "vendor", value_enum, default_value_t = VendorKind::Cxone)]
+    pub(crate) kind: VendorKind,
     /// How long faults are injected; extended up to threefold until each has fired and recovered
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub(crate) duration: String,

@@ -8,6 +8,10 @@ use tempfile::tempdir;
 /// Runs a demo and returns the object of its last line. On failure everything it said is shown,
 /// with the command that repeats it.
 fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
+    demo_of(&["--numbering", numbering], faults, seed)
+}
+
+fn demo_of(vendor: &[&str], faults: &str, seed: &str) -> Value {
     let dir = tempdir().expect("a temporary directory");
     let args = [
         "demo",
@@ -20,13 +24,12 @@ fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
         "100",
         "--seed",
         seed,
-        "--numbering",
-        numbering,
         "--faults",
         faults,
     ];
     let output = Command::new(env!("CARGO_BIN_EXE_unbroken"))
         .args(args)
+        .args(vendor)
         .arg("--dir")
         .arg(dir.path().join("data"))
         .env("NO_COLOR", "1")
@@ -34,7 +37,8 @@ fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
         .expect("the binary was built for this test");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let stdout = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "unbroken {}\n{said}\n{stdout}", args.join(" "));
+    let typed = [&args[..], vendor].concat().join(" ");
+    assert_eq!(output.status.code(), Some(0), "unbroken {typed}\n{said}\n{stdout}");
     let last = stdout.lines().last().expect("a last line");
     serde_json::from_str(last).expect("the last line is one object")
 }
@@ -105,4 +109,15 @@ fn two_faults_at_once_are_recovered_from() {
     assert_kept(&figures, "tcp-reset,slow-rest");
     let pair = &figures["pairs"]["tcp-reset+slow-rest"];
     assert!(pair["fired"].as_u64() >= Some(1) && pair["recovered"].as_u64() >= Some(1), "{pair}");
+}
+
+#[test]
+fn a_polled_vendor_that_breaks_leaves_every_state_that_it_showed_once() {
+    let faults = "lost-answer,truncated-answer,shifted-pages,late-states,lagging-replica,\
+                  repeated-states,place-stands-still,wrong-total,token-revoked,place-refused";
+    let figures = demo_of(&["--vendor", "cxone-poll"], faults, "18");
+    assert_kept(&figures, faults);
+    let gaps = figures["gaps"].as_array().expect("a list");
+    let causes: Vec<_> = gaps.iter().filter_map(|row| row["cause"].as_str()).collect();
+    assert_eq!(causes, ["refused", "start"], "only a place that is refused leaves a row");
 }

@@ -8,6 +8,7 @@ mod director;
 mod episode;
 mod narrate;
 mod play;
+mod polling;
 mod report;
 mod screen;
 mod session;

@@ -12,13 +12,14 @@ use unbroken_sim::{Fault, Vendor};
 
 use super::director::{Act, Director};
 use super::play::Play;
+use super::polling;
 use super::report::{Ending, Header, print};
 use super::screen::Screen;
 use super::story::Story;
 use super::tally::Tally;
 use super::watch::Watcher;
 use crate::cli::answer::Answer;
-use crate::cli::args::DemoArgs;
+use crate::cli::args::{DemoArgs, VendorKind};
 use crate::cli::error::CliError;
 use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, is_quiet};
 use crate::cli::logging;
@@ -41,6 +42,9 @@ struct Demo {
 }
 
 pub(crate) fn run(args: &DemoArgs) -> Result<Answer, CliError> {
+    if args.kind == VendorKind::CxonePoll {
+        return polling::run(args);
+    }
     let demo = Demo {
         duration: duration("--duration", &args.duration)?,
         vendor: VendorSettings::of(&args.vendor)?,

@@ -11,7 +11,7 @@ use unbroken_core::machine::Timing;
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Reader;
 use unbroken_sim::verdict::judge;
-use unbroken_sim::{Truth, Verdict};
+use unbroken_sim::{PollTruth, Truth, Verdict, judge_poll};
 
 use super::evidence::Witnesses;
 use super::gaps::GapTally;
@@ -40,6 +40,10 @@ impl Judgement {
         timing: &Timing,
         deaths: &[UnixMicros],
     ) -> Result<Self, CliError> {
+        Self::of_witnesses(Self::read(data_dir, deaths)?, data_dir, truth, timing)
+    }
+
+    fn read(data_dir: &Path, deaths: &[UnixMicros]) -> Result<Witnesses, CliError> {
         let reader = Reader::open(journal_dir(data_dir))?;
         let mut witnesses = Witnesses::default();
         let mut deaths = deaths.iter().peekable();
@@ -55,7 +59,22 @@ impl Judgement {
                 witnesses.mark(mark);
             }
         }
-        Self::of_witnesses(witnesses, data_dir, truth, timing)
+        Ok(witnesses)
+    }
+
+    /// Judges what is in `data_dir`, of a vendor that was polled.
+    pub(crate) fn of_polled(
+        data_dir: &Path,
+        truth: &PollTruth,
+        timing: &Timing,
+    ) -> Result<Self, CliError> {
+        let evidence = Self::read(data_dir, &[])?.finish(wall_now());
+        Ok(Self {
+            verdict: judge_poll(truth, &evidence),
+            gaps: GapTally::of(&evidence),
+            checked: Checked::read(&Place { data_dir: data_dir.to_owned() })?,
+            stale_live_ms_bound: timing.audit_ms + timing.grace_ms,
+        })
     }
 
     /// Judges what was collected while the log was written: retention may have taken it since.

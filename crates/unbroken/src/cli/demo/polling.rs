@@ -1,0 +1,344 @@
+//! The demo of a source that is polled: a vendor that is asked again and again, and breaks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use unbroken::render::{Paint, counted, duration_ms, millis};
+use unbroken::{Pipeline, config, pipeline};
+use unbroken_core::machine::Timing;
+use unbroken_sim::{PollFault, PollVendor, Settings};
+
+use super::screen::Screen;
+use super::watch::Watcher;
+use crate::cli::answer::Answer;
+use crate::cli::args::{DemoArgs, NumberingArg, VendorArgs};
+use crate::cli::error::CliError;
+use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json};
+use crate::cli::logging;
+use crate::cli::output::{Output, say};
+use crate::cli::run::{runtime, stop_signal};
+use crate::cli::settings::{duration, fresh_dir};
+use unbroken_connect::generic::nearest;
+
+/// The record's one stream.
+const STREAM: &str = "demo/states";
+/// From one question to the next, in milliseconds: a demo has no time for five seconds.
+const INTERVAL_MS: u64 = 100;
+/// How far before the last place is asked, in milliseconds: more than this vendor is ever late.
+const OVERLAP_MS: u64 = 1_000;
+/// Silence after which a poll is taken for dead: above the interval and the longest answer.
+const IDLE_MS: u64 = 3_000;
+/// How long the first live may take, and each recovery.
+const RECOVERY_MAX: Duration = Duration::from_secs(20);
+/// The stream must have been live for so long before the next fault strikes.
+const SETTLED: Duration = Duration::from_millis(300);
+/// Between two looks at everything.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+struct Demo {
+    duration: Duration,
+    settings: Settings,
+    faults: Vec<PollFault>,
+    dir: PathBuf,
+    json: bool,
+}
+
+/// What became of a fault.
+#[derive(Debug, Default, Clone, Copy)]
+struct Told {
+    fired: u64,
+    recovered: u64,
+    slowest_ms: u64,
+}
+
+type Tally = BTreeMap<PollFault, Told>;
+
+pub(super) fn run(args: &DemoArgs) -> Result<Answer, CliError> {
+    let demo = Demo {
+        duration: duration("--duration", &args.duration)?,
+        settings: settings(&args.vendor),
+        faults: faults(&args.vendor)?,
+        dir: fresh_dir(args.dir.as_deref(), "unbroken-demo")?,
+        json: args.json,
+    };
+    logging::init_if_wanted()?;
+    runtime()?.block_on(perform(demo))
+}
+
+fn settings(args: &VendorArgs) -> Settings {
+    Settings {
+        seed: args.seed,
+        agents: args.agents,
+        rate: f64::from(args.rate),
+        ..Settings::default()
+    }
+}
+
+fn faults(args: &VendorArgs) -> Result<Vec<PollFault>, CliError> {
+    if args.numbering != NumberingArg::Contiguous {
+        return Err(CliError::PolledNumbering);
+    }
+    match args.faults.as_str() {
+        "all" => Ok(PollFault::ALL.to_vec()),
+        "none" => Ok(Vec::new()),
+        list => list.split(',').map(str::trim).map(fault).collect(),
+    }
+}
+
+fn fault(name: &str) -> Result<PollFault, CliError> {
+    name.parse().map_err(|_| CliError::UnknownFault {
+        name: name.to_owned(),
+        nearest: nearest(name, PollFault::ALL.map(PollFault::name)),
+        known: PollFault::ALL.map(PollFault::name).join(", "),
+    })
+}
+
+async fn perform(demo: Demo) -> Result<Answer, CliError> {
+    let vendor = PollVendor::start(demo.settings.clone()).await?;
+    let mut screen = Screen::new();
+    screen.line(&format!(
+        "A made-up contact centre, {}, asked every {INTERVAL_MS} ms for {}, breaks in {} \
+         (seed {}).",
+        counted(u64::from(demo.settings.agents), "agent"),
+        duration_ms(millis(demo.duration)),
+        counted(demo.faults.len() as u64, "way"),
+        demo.settings.seed,
+    ));
+    let began = Instant::now();
+    // What is told on the way is for another kind of story; the record is judged at the end.
+    let (watcher, _) = mpsc::unbounded_channel();
+    let config = config::parse(Path::new("demo"), &configuration(&vendor, &demo.dir))?;
+    let pipeline = Pipeline::start(config, demo.settings.seed, Arc::new(Watcher(watcher)))?;
+    let handle = pipeline.handle();
+    let (stop, stopping) = oneshot::channel::<()>();
+    let running = tokio::spawn(pipeline.until(async move {
+        // Dropped or sent, it says the same.
+        let _ = stopping.await;
+    }));
+    let mut tally: Tally = demo.faults.iter().map(|fault| (*fault, Told::default())).collect();
+    let interrupted = {
+        let stopped = stop_signal()?;
+        tokio::pin!(stopped);
+        tokio::select! {
+            () = &mut stopped => true,
+            () = play(&demo, &vendor, &handle, &mut tally, &mut screen) => false,
+        }
+    };
+    let quiet = fall_silent(&vendor, &handle).await;
+    drop(stop);
+    running.await.map_err(|error| CliError::Task(error.to_string()))??;
+    let truth = vendor.truth();
+    drop(vendor);
+    let dir = demo.dir.clone();
+    let judging =
+        tokio::task::spawn_blocking(move || Judgement::of_polled(&dir, &truth, &timing()));
+    let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
+    screen.clear();
+    let ending = Ending { judgement, tally, quiet, interrupted, elapsed: began.elapsed() };
+    ending.print(&demo, &screen)?;
+    Ok(if ending.is_clean() { Answer::Yes } else { Answer::No })
+}
+
+/// The demo's timers as the source has them: what happens is seen an interval later.
+fn timing() -> Timing {
+    let demo = Timing::demo();
+    Timing { grace_ms: demo.grace_ms + INTERVAL_MS, ..demo }
+}
+
+/// One fault after the other, in an order of the seed's, until time is over and each was seen.
+async fn play(
+    demo: &Demo,
+    vendor: &PollVendor,
+    handle: &pipeline::Handle,
+    tally: &mut Tally,
+    screen: &mut Screen,
+) {
+    let mut rng = fastrand::Rng::with_seed(demo.settings.seed ^ 0x9011);
+    let began = Instant::now();
+    let mut order: Vec<PollFault> = Vec::new();
+    if !until(RECOVERY_MAX, || is_live(handle) && vendor.is_calm()).await {
+        return;
+    }
+    loop {
+        settled(vendor, handle).await;
+        let is_told = tally.values().all(|told| told.recovered > 0);
+        if began.elapsed() >= demo.duration && (is_told || began.elapsed() >= 3 * demo.duration) {
+            return;
+        }
+        if order.is_empty() {
+            order.clone_from(&demo.faults);
+            rng.shuffle(&mut order);
+        }
+        let Some(fault) = order.pop() else {
+            tokio::time::sleep(LOOK_EVERY).await;
+            continue;
+        };
+        let before = vendor.fired().get(&fault).copied().unwrap_or(0);
+        let struck = Instant::now();
+        vendor.inject(fault);
+        let over = || is_live(handle) && vendor.is_calm();
+        let recovered = until(RECOVERY_MAX, over).await;
+        vendor.stop_faults();
+        let fired = vendor.fired().get(&fault).copied().unwrap_or(0) > before;
+        let took_ms = millis(struck.elapsed());
+        let told = tally.entry(fault).or_default();
+        told.fired += u64::from(fired);
+        told.recovered += u64::from(fired && recovered);
+        told.slowest_ms = told.slowest_ms.max(took_ms);
+        let end = if recovered { "live again" } else { "NOT live again" };
+        let at_s = began.elapsed().as_secs_f64();
+        screen.line(&format!("{at_s:>7.1} s  {:<20} {end} after {took_ms} ms", fault.name()));
+    }
+}
+
+/// Live, and left alone, for a moment: what follows shall be the next fault's doing.
+async fn settled(vendor: &PollVendor, handle: &pipeline::Handle) {
+    let mut since = Instant::now();
+    let deadline = Instant::now() + RECOVERY_MAX;
+    while since.elapsed() < SETTLED && Instant::now() < deadline {
+        if !is_live(handle) || !vendor.is_calm() {
+            since = Instant::now();
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn until(limit: Duration, done: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if done() {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_live(handle: &pipeline::Handle) -> bool {
+    handle.board().stream(STREAM).is_some_and(|stream| stream.is_live())
+}
+
+/// Faults stop, then changes; then the pipeline may take [`QUIESCENCE_MAX`] to be live, and has two
+/// audits to find what is wrong. True: it was live at the end, without an open row.
+async fn fall_silent(vendor: &PollVendor, handle: &pipeline::Handle) -> bool {
+    vendor.stop_faults();
+    let audit = Duration::from_millis(timing().audit_ms + timing().grace_ms);
+    tokio::time::sleep(audit).await;
+    vendor.stop_emission();
+    let quiet = || {
+        let stream = handle.board().stream(STREAM);
+        stream.is_some_and(|stream| stream.is_live() && stream.gaps_open == 0)
+    };
+    until(QUIESCENCE_MAX, quiet).await;
+    tokio::time::sleep(2 * audit).await;
+    until(QUIESCENCE_MAX, quiet).await
+}
+
+fn configuration(vendor: &PollVendor, data_dir: &Path) -> String {
+    let (id, secret) = &vendor.access_key;
+    let url = &vendor.http_url;
+    format!(
+        r#"data_dir = {data_dir:?}
+
+[[source]]
+name = "demo"
+api = "{url}"
+timing = {{ preset = "demo", idle_ms = {IDLE_MS} }}
+
+[source.profile]
+extends = "cxone-poll"
+capabilities = {{ snapshot_staleness_ms_max = 0, clock_skew_ms_max = 0 }}
+poll = {{ interval_ms = {INTERVAL_MS}, overlap_ms = {OVERLAP_MS} }}
+
+[source.auth]
+grant = "access_key"
+key_id = "{id}"
+key_secret = "{secret}"
+"#
+    )
+}
+
+struct Ending {
+    judgement: Judgement,
+    tally: Tally,
+    quiet: bool,
+    interrupted: bool,
+    elapsed: Duration,
+}
+
+impl Ending {
+    fn is_clean(&self) -> bool {
+        let is_told =
+            self.tally.values().all(|told| told.fired > 0 && told.recovered == told.fired);
+        self.judgement.is_clean() && is_told && self.quiet && !self.interrupted
+    }
+
+    fn text(&self, paint: Paint) -> String {
+        let bound_ms = self.judgement.stale_live_ms_bound;
+        let mut text = explain(&self.judgement.verdict, bound_ms, paint);
+        for (fault, told) in &self.tally {
+            if told.fired == 0 || told.recovered < told.fired {
+                text.push_str(&format!("✘ {fault} did not both fire and recover\n"));
+            }
+        }
+        text.push_str(&match self.is_clean() {
+            true => paint.good("UNBROKEN: every state that an answer showed is recorded, once.\n"),
+            false => paint.bad("BROKEN\n"),
+        });
+        text
+    }
+
+    fn json(&self, demo: &Demo) -> Value {
+        let mut object = figures_json(&self.judgement.verdict);
+        let faults: BTreeMap<&str, Value> = self
+            .tally
+            .iter()
+            .map(|(fault, told)| {
+                let Told { fired, recovered, slowest_ms } = told;
+                let told = json!({
+                    "fired": fired,
+                    "recovered": recovered,
+                    "recovery_ms_max": slowest_ms,
+                });
+                (fault.name(), told)
+            })
+            .collect();
+        let more = json!({
+            "vendor": "cxone-poll",
+            "faults": faults,
+            "gaps": self.judgement.gaps.to_json(),
+            "stale_live_ms_bound": self.judgement.stale_live_ms_bound,
+            "verified": self.judgement.checked.is_clean(),
+            "quiet": self.quiet,
+            "clean": self.is_clean(),
+            "seed": demo.settings.seed,
+            "agents": demo.settings.agents,
+            "rate": demo.settings.rate,
+            "elapsed_ms": millis(self.elapsed),
+            "dir": demo.dir.display().to_string(),
+        });
+        if let Value::Object(more) = more {
+            object.extend(more);
+        }
+        Value::Object(object)
+    }
+
+    fn print(&self, demo: &Demo, screen: &Screen) -> Result<(), CliError> {
+        let mut out = Output::new();
+        if demo.json {
+            say(&self.text(screen.paint()));
+            out.json(&self.json(demo))?;
+        } else {
+            out.text(&self.text(Paint::of(&std::io::stdout())))?;
+        }
+        out.flush()?;
+        for example in &self.judgement.verdict.examples {
+            say(&format!("{}: {}: {}", example.figure, example.agent, example.reason));
+        }
+        Ok(())
+    }
+}
