@@ -34,6 +34,8 @@ const OVERLAP_MS: u64 = 1_000;
 const IDLE_MS: u64 = 3_000;
 /// How long the first live may take, and each recovery.
 const RECOVERY_MAX: Duration = Duration::from_secs(20);
+/// A short demo goes on for so long at the most until each fault was seen: each takes a second.
+const EXTENDED: Duration = Duration::from_secs(60);
 /// The stream must have been live for so long before the next fault strikes.
 const SETTLED: Duration = Duration::from_millis(300);
 /// Between two looks at everything.
@@ -166,7 +168,8 @@ async fn play(
     loop {
         settled(vendor, handle).await;
         let is_told = tally.values().all(|told| told.recovered > 0);
-        if began.elapsed() >= demo.duration && (is_told || began.elapsed() >= 3 * demo.duration) {
+        let limit = (3 * demo.duration).max(EXTENDED);
+        if began.elapsed() >= demo.duration && (is_told || began.elapsed() >= limit) {
             return;
         }
         if order.is_empty() {
