@@ -166,7 +166,9 @@ fn denied(source: &Source, path: &str, answer: &Answer) -> Option<Step> {
         }
         _ => return None,
     };
-    let what = format!("{path} was answered with HTTP {}", answer.status);
+    let said = source.connector().reason(&|name| answer.header(name));
+    let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+    let what = format!("{path} was answered with HTTP {}{said}", answer.status);
     Some(Step::bad("scope", what, Blame::Configuration, hint))
 }
 

@@ -84,7 +84,8 @@ fn positions(declared: &Capabilities, seen: &Sightings, found: &mut Found) {
         Numbering::Opaque => "\"opaque\"",
         Numbering::None => "\"none\"",
     };
-    if declared.position != Numbering::None && seen.unplaced > 0 {
+    let of_frames = declared.position == Numbering::Opaque && seen.booked;
+    if declared.position != Numbering::None && seen.unplaced > 0 && !of_frames {
         let what = format!("{} of {} events had no position", seen.unplaced, seen.events);
         found.wrong("position", word, what, "declare \"none\", or correct `frames.event`");
     }
@@ -155,7 +156,7 @@ fn replays(declared: &Capabilities, seen: &Sightings, found: &mut Found) {
 
 fn subscriptions(declared: &Capabilities, seen: &Sightings, found: &mut Found) {
     match (declared.ack, seen.ack) {
-        (Ack::WithPosition, Some(None)) => {
+        (Ack::WithPosition, Some(None)) if !seen.ack_booked => {
             let what = "the confirmation named no position".to_owned();
             let advice = "declare \"plain\": a resume must be proved in another way";
             found.wrong("ack", "\"with_position\"", what, advice);

@@ -20,6 +20,10 @@ pub struct Sightings {
     pub fresh_refused: u64,
     /// The subscription was confirmed; with the position, if one came with it.
     pub ack: Option<Option<u64>>,
+    /// An opaque place of a frame as a whole came, and one came with the confirmation.
+    pub booked: bool,
+    /// See `booked`.
+    pub ack_booked: bool,
     /// Keys that the subscription leaves out.
     pub dark: u64,
     /// Events, and how many of them came without a position.
@@ -192,6 +196,12 @@ impl Sightings {
             count(&mut self.epochs, decoded.epoch.is_some());
             count(&mut self.subscriptions, decoded.subscription.is_some());
         }
+        let is_booked =
+            |items: &[Item]| items.iter().any(|item| matches!(item, Item::Bookmark { .. }));
+        self.booked |= is_booked(&decoded.items);
+        let confirmed = decoded.items.iter().position(|item| matches!(item, Item::Ack { .. }));
+        let before = confirmed.and_then(|at| decoded.items.get(..at));
+        self.ack_booked |= before.is_some_and(is_booked);
         for item in &decoded.items {
             match item {
                 Item::Event(event) => self.event(now, event),

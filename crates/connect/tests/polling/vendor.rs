@@ -44,6 +44,8 @@ pub(crate) fn nothing() -> Vec<u8> {
 struct Talk {
     script: VecDeque<Vec<u8>>,
     questions: Vec<String>,
+    /// What is said to who asks for everybody, once the script is over.
+    everybody: Option<Vec<u8>>,
 }
 
 pub(crate) struct Vendor {
@@ -57,7 +59,7 @@ impl Vendor {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let script = script.into_iter().collect();
-        let talk = Arc::new(Mutex::new(Talk { script, questions: Vec::new() }));
+        let talk = Arc::new(Mutex::new(Talk { script, ..Talk::default() }));
         let shared = Arc::clone(&talk);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -70,6 +72,11 @@ impl Vendor {
     /// What it will say next.
     pub(crate) fn say(&self, answers: impl IntoIterator<Item = Vec<u8>>) {
         self.talk.lock().unwrap().script.extend(answers);
+    }
+
+    /// What it says to who asks for everybody, once the script is over.
+    pub(crate) fn show_everybody(&self, page: Vec<u8>) {
+        self.talk.lock().unwrap().everybody = Some(page);
     }
 
     /// Whether everything was asked for.
@@ -108,7 +115,9 @@ impl Vendor {
             [profile]
             extends = "cxone-poll"
             capabilities = {{ token_needed = false, snapshot_staleness_ms_max = 0 }}
-            poll = {{ interval_ms = 1, limit = 2 }}
+            [profile.poll]
+            interval_ms = 1
+            limit = 2
             [profile.poll.request.headers]
             Authorization = "Bearer x"
             [profile.snapshot.request.headers]
@@ -155,8 +164,10 @@ async fn serve(mut stream: TcpStream, talk: Arc<Mutex<Talk>>) {
         let question = String::from_utf8(std::mem::take(&mut head)).unwrap();
         let said = {
             let mut talk = talk.lock().unwrap();
+            let of_all = !question.contains("updatedSince=");
             talk.questions.push(question);
-            talk.script.pop_front().unwrap_or_else(nothing)
+            let next = talk.script.pop_front();
+            next.or_else(|| talk.everybody.clone().filter(|_| of_all)).unwrap_or_else(nothing)
         };
         if said.is_empty() {
             return;
