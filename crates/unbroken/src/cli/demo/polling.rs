@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use unbroken::render::{Paint, counted, duration_ms, millis};
 use unbroken::{Pipeline, config, pipeline};
 use unbroken_core::machine::Timing;
+use unbroken_sim::verdict::Outcome;
 use unbroken_sim::{PollFault, PollVendor, Settings};
 
 use super::screen::Screen;
@@ -277,7 +278,13 @@ impl Ending {
     fn is_clean(&self) -> bool {
         let is_told =
             self.tally.values().all(|told| told.fired > 0 && told.recovered == told.fired);
-        self.judgement.is_clean() && is_told && self.quiet && !self.interrupted
+        let is_whole = self.judgement.is_clean() && self.drift() == 0;
+        is_whole && is_told && self.quiet && !self.interrupted
+    }
+
+    /// What an audit had to find: this vendor shows every change to whoever asks with the overlap.
+    fn drift(&self) -> u64 {
+        self.judgement.gaps.ended_as(Outcome::Drift)
     }
 
     fn text(&self, paint: Paint) -> String {
@@ -287,6 +294,10 @@ impl Ending {
             if told.fired == 0 || told.recovered < told.fired {
                 text.push_str(&format!("✘ {fault} did not both fire and recover\n"));
             }
+        }
+        if self.drift() > 0 {
+            let rows = counted(self.drift(), "row");
+            text.push_str(&format!("✘ {rows} of drift: answers had shown it, or would have\n"));
         }
         text.push_str(&match self.is_clean() {
             true => paint.good("UNBROKEN: every state that an answer showed is recorded, once.\n"),
@@ -312,6 +323,7 @@ impl Ending {
             .collect();
         let more = json!({
             "vendor": "cxone-poll",
+            "drift_rows": self.drift(),
             "faults": faults,
             "gaps": self.judgement.gaps.to_json(),
             "stale_live_ms_bound": self.judgement.stale_live_ms_bound,

@@ -26,6 +26,13 @@ impl GapTally {
         self.rows.values().sum()
     }
 
+    /// Rows that came to this.
+    pub(crate) fn ended_as(&self, outcome: Outcome) -> u64 {
+        let word = outcome_word(outcome);
+        let rows = self.rows.iter().filter(|((_, outcome), _)| *outcome == word);
+        rows.map(|(_, rows)| rows).sum()
+    }
+
     /// Rows for people; `plainly` says a cause in whole words.
     pub(crate) fn table(&self, plainly: impl Fn(&str) -> String) -> String {
         let mut table = Table::new(&["rows", "outcome", "cause"]);
