@@ -263,6 +263,8 @@ fn pages_are_walked_and_a_walk_that_fails_is_begun_again() {
         world.give(Input::HistoryPage { request, page: page(1, None) });
     }
     assert!(world.is_live(), "the stream goes on");
+    let told = |report: &&Report| matches!(report, Report::Alarm { .. });
+    assert_eq!(world.reports.iter().filter(told).count(), 1, "and somebody is told");
     assert_eq!(ids(&world), ["c1", "c2"]);
     assert_eq!(row(&world).outcome, GapOutcome::Summarised);
 }
@@ -297,4 +299,42 @@ fn what_cannot_come_again_is_forgotten() {
     world.now.0 += 2 * REACH_MS;
     outage(&mut world);
     assert_eq!(world.stream_fold().facts.len(), 0);
+}
+
+#[test]
+fn pages_without_an_end_are_left() {
+    let mut world = after_an_outage();
+    let facts = [within(&world, "c1")];
+    let mut asked = 0;
+    while until_asked(&mut world) {
+        asked += 1;
+        assert!(asked <= 3 * WALKS_MAX, "page after page");
+        let (request, _) = world.past.remove(0);
+        let next = Some("again".into());
+        let page = HistoryPage { facts: facts.to_vec(), hits: 1, total: Some(2), next };
+        world.give(Input::HistoryPage { request, page });
+    }
+    assert_eq!(asked, 3 * WALKS_MAX, "each walk ends beyond the total");
+    assert_eq!((ids(&world).len(), row(&world).outcome), (0, GapOutcome::Unproven));
+}
+
+#[test]
+fn an_inquiry_outlives_a_doubt() {
+    let mut world = after_an_outage();
+    assert!(until_asked(&mut world));
+    world.past.clear();
+    world.give(Input::Resync { stream: world::stream(), keys: None });
+    assert!(!world.is_live());
+    // Neither the snapshot nor history is answered until both deadlines have passed.
+    let late = world.now + world.rules.timing.page_ms + 1;
+    while world.now < late {
+        world.pages.clear();
+        world.tick();
+    }
+    assert!(!world.is_live());
+    world.run_to_live();
+    let facts = [within(&world, "c1")];
+    answer(&mut world, &facts, 1);
+    answer(&mut world, &facts, 1);
+    assert_eq!(row(&world).outcome, GapOutcome::Summarised);
 }

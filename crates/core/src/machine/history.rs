@@ -38,6 +38,8 @@ pub(super) struct Inquiry {
     /// The facts of the walk before, if it was whole.
     before: Option<BTreeSet<u128>>,
     walks: u32,
+    /// A failure was told of: the next ones are the same to a person.
+    troubled: bool,
 }
 
 /// One walk over all pages.
@@ -48,11 +50,15 @@ struct Walk {
     total: Option<u64>,
     /// Two pages named different totals.
     torn: bool,
+    /// It cannot end well: more than there is, or a page of nothing that names another.
+    astray: bool,
 }
 
 impl Walk {
     fn add(&mut self, page: HistoryPage, row: &GapClosed) {
         self.hits += page.hits;
+        let bound = page.total.unwrap_or(FACTS_MAX as u64);
+        self.astray |= page.next.is_some() && (page.hits == 0 || self.hits > bound);
         self.torn |= self.total.is_some() && page.total != self.total;
         self.total = self.total.or(page.total);
         let reaches = |fact: &Fact| {
@@ -64,7 +70,7 @@ impl Walk {
     }
 
     fn is_whole(&self) -> bool {
-        !self.torn && self.total.is_none_or(|total| total == self.hits)
+        !self.torn && !self.astray && self.total.is_none_or(|total| total == self.hits)
     }
 }
 
@@ -109,11 +115,13 @@ impl Stream {
     }
 
     pub(super) fn handle_history_timer(&mut self, cx: &mut Cx<'_>) {
-        if !self.is_live() || cx.caps().history.is_none() {
-            return;
+        let Some(again_ms) = cx.caps().history.as_ref().map(|terms| terms.again_ms) else { return };
+        if !self.is_live() {
+            // The inquiry outlives a doubt, and must not be forgotten when that is over.
+            return self.set_timer(cx, Timer::History, again_ms);
         }
         if self.history.as_ref().is_some_and(|inquiry| inquiry.request.is_some()) {
-            return self.retry_history(cx, None);
+            return self.retry_history(cx, None, "the vendor took too long");
         }
         if self.history.is_none() {
             let Some(gap) = self.seen.history_owed.keys().next().copied() else { return };
@@ -125,6 +133,7 @@ impl Stream {
                 walk: Walk::default(),
                 before: None,
                 walks: 0,
+                troubled: false,
             });
         }
         self.ask_history(cx);
@@ -166,6 +175,9 @@ impl Stream {
         inquiry.walk.add(page, &owed.row);
         if inquiry.walk.facts.len() + self.seen.facts.len() > FACTS_MAX {
             return self.forgo_history(cx, "more facts than can be remembered");
+        }
+        if inquiry.walk.astray {
+            inquiry.page = None;
         }
         if inquiry.page.is_some() {
             return self.ask_history(cx);
@@ -219,24 +231,30 @@ impl Stream {
             Class::Fatal => self.forgo_history(cx, failure.what.as_str()),
             // The stream goes on with what it has; a right that is missing is missing only here.
             Class::Reauthorize => match Token::handle_unauthorized(cx, token) {
-                Verdict::Retry => self.retry_history(cx, None),
+                Verdict::Retry => self.retry_history(cx, None, failure.what.as_str()),
                 Verdict::Blocked => self.forgo_history(cx, failure.what.as_str()),
             },
             Class::Retry { after_ms } => {
                 cx.hold(Allowance::Requests, after_ms);
-                self.retry_history(cx, after_ms);
+                self.retry_history(cx, after_ms, failure.what.as_str());
             }
-            Class::Stale { .. } | Class::Closing => self.retry_history(cx, None),
+            Class::Stale { .. } | Class::Closing => {
+                self.retry_history(cx, None, failure.what.as_str());
+            }
         }
     }
 
     /// The walk is begun again later; one that failed says nothing.
-    fn retry_history(&mut self, cx: &mut Cx<'_>, after_ms: Option<u64>) {
+    fn retry_history(&mut self, cx: &mut Cx<'_>, after_ms: Option<u64>, why: &str) {
         let Some(terms) = cx.config.capabilities.history.clone() else { return };
         let Some(inquiry) = &mut self.history else { return };
         inquiry.request = None;
         inquiry.page = None;
         inquiry.walk = Walk::default();
+        let (gap, is_news) = (inquiry.gap.0, !std::mem::replace(&mut inquiry.troubled, true));
+        if is_news {
+            self.alarm(cx, format!("history does not answer about gap {gap} yet: {why}"));
+        }
         self.set_timer(cx, Timer::History, after_ms.unwrap_or(0).max(terms.again_ms));
     }
 
