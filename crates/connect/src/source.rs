@@ -320,9 +320,11 @@ impl Source {
     /// Reads such an answer.
     pub(crate) fn read(&self, what: &Fetch, place: &str, answer: &Answer) -> Result<Page, Failure> {
         let header = |name: &str| answer.header(name);
-        let reply = Reply { body: &answer.body, header: &header };
-        let page =
-            answer.is_success().then(|| self.connector.page_of(what, reply, &self.handle().keys()));
+        let reply = Reply { status: answer.status, body: &answer.body, header: &header };
+        let page = self
+            .connector
+            .is_page(what, answer.status)
+            .then(|| self.connector.page_of(what, reply, &self.handle().keys()));
         if let Some(capture) = &self.capture {
             let names = self.connector.profile().header_names().into_iter();
             let headers = names.filter_map(|name| Some((header(&name)?, name)));

@@ -5,8 +5,9 @@
 use bytes::Bytes;
 use unbroken_connect::generic::{Context, Generic, ProfileError, Reply};
 use unbroken_connect::secret::Secret;
+use unbroken_core::bookmark::Bookmark;
 use unbroken_core::connector::{Class, Failure, Page};
-use unbroken_core::ids::Key;
+use unbroken_core::ids::{Key, Label};
 use unbroken_core::machine::Fetch;
 
 const BASE: &str = r#"
@@ -45,7 +46,7 @@ fn page(profile: &Generic, what: &Fetch, answer: &Answer) -> Result<Page, Failur
         answer.1.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, v)| v.to_owned())
     };
     let body = Bytes::from_static(answer.0.as_bytes());
-    profile.page_of(what, Reply { body: &body, header: &header }, &[])
+    profile.page_of(what, Reply { status: 200, body: &body, header: &header }, &[])
 }
 
 /// Asks until the last page; the requests that were made (a URL where one was named), and the keys.
@@ -236,4 +237,53 @@ fn what_cannot_work_is_refused_with_the_profile() {
     assert_eq!(error.hint().unwrap(), "write `{{ keys | join }}`");
     let pointer = "snapshot.advance = 'next'\nsnapshot.next = 'headr:link'";
     assert!(matches!(refused(pointer), ProfileError::Pointer(_)));
+}
+
+#[test]
+fn a_status_may_say_that_there_is_nobody() {
+    let body = Bytes::from_static(b"<no json>");
+    let read = |profile: &Generic, what: &Fetch, status| {
+        profile.page_of(what, Reply { status, body: &body, header: &|_| None }, &[])
+    };
+    let plain = profile("snapshot = { advance = 'offset', empty = [204, 404] }");
+    for status in [204, 404] {
+        assert_eq!(read(&plain, &Fetch::First, status).unwrap(), Page::default());
+    }
+    assert!(read(&plain, &Fetch::First, 200).is_err(), "any other answer is read");
+    let with_place = |position: &str, tag: &str| {
+        let text = format!(
+            "capabilities = {{ position = '{position}', snapshot = 'positioned' }}\n\
+             [snapshot]\n\
+             advance = 'offset'\ntag = '/at'\nempty = [204]\nempty_tag = '{tag}'\n\
+             [frames.event]\nsequence = '/at'"
+        );
+        Generic::from_toml(BASE, text.parse().unwrap(), false)
+    };
+    let opaque = with_place("opaque", "begin").unwrap();
+    let page = read(&opaque, &Fetch::First, 204).unwrap();
+    assert_eq!((page.bookmark, page.tag), (Bookmark::new(b"begin"), None));
+    let later = Fetch::Next(page_after_rows(&opaque));
+    assert!(read(&opaque, &later, 204).is_err(), "there were rows a moment ago");
+    let numbered = with_place("increasing", "7").unwrap();
+    assert_eq!(read(&numbered, &Fetch::Head, 204).unwrap().tag, Some(7));
+    for (position, tag, says) in [
+        ("increasing", "begin", "a text that is no number"),
+        ("increasing", "-1", "a negative number"),
+        ("opaque", "", "nothing"),
+    ] {
+        let error = with_place(position, tag).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    let error = refused(
+        "capabilities = { position = 'opaque', snapshot = 'positioned' }\n\
+         snapshot = { advance = 'offset', tag = '/at', empty = [204] }",
+    );
+    assert!(matches!(error, ProfileError::NoEmptyTag), "{error}");
+}
+
+/// The name of the page after one that had rows.
+fn page_after_rows(profile: &Generic) -> Label {
+    let body = Bytes::from_static(br#"{"at":"x","rows":[{"id":1},{"id":2}]}"#);
+    let reply = Reply { status: 200, body: &body, header: &|_| None };
+    profile.page_of(&Fetch::First, reply, &[]).unwrap().next.unwrap()
 }

@@ -65,7 +65,7 @@ impl<'a> Replay<'a> {
                     _ if !(200..300).contains(status) => {
                         *self.findings.pages.refused.entry(*status).or_default() += 1;
                     }
-                    Some(body) => self.page(&what, headers, &body),
+                    Some(body) => self.page(&what, *status, headers, &body),
                     None => self.withheld(body),
                 }
             }
@@ -152,11 +152,11 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn page(&mut self, what: &Fetch, headers: &[(String, String)], body: &Bytes) {
+    fn page(&mut self, what: &Fetch, status: u16, headers: &[(String, String)], body: &Bytes) {
         let header = |name: &str| {
             headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone())
         };
-        match self.connector.page_of(what, Reply { body, header: &header }, &[]) {
+        match self.connector.page_of(what, Reply { status, body, header: &header }, &[]) {
             Ok(page) => {
                 let pages = &mut self.findings.pages;
                 match what {

@@ -119,6 +119,15 @@ pub enum ProfileError {
     /// Capabilities promise a position that the snapshot does not hold.
     #[error("profile declares a positioned snapshot, but `snapshot.tag` is missing")]
     NoTag,
+    /// A snapshot without rows has no place of its own.
+    #[error("profile knows an empty snapshot by its status, but `snapshot.empty_tag` is missing")]
+    NoEmptyTag,
+    /// The place of a snapshot without rows is none.
+    #[error("profile has a `snapshot.empty_tag` that is no position, but {found}")]
+    EmptyTag {
+        /// What it is.
+        found: &'static str,
+    },
     /// Capabilities promise a snapshot that the profile cannot ask for.
     #[error("profile declares a snapshot, but `[snapshot]` is missing")]
     NoSnapshot,
@@ -345,7 +354,14 @@ impl Generic {
     /// # Errors
     /// If it is not what the profile says.
     pub fn page(&self, what: &Fetch, body: &Bytes, keys: &[Key]) -> Result<Page, Failure> {
-        self.page_of(what, Reply { body, header: &|_| None }, keys)
+        self.page_of(what, Reply { status: 200, body, header: &|_| None }, keys)
+    }
+
+    /// Whether an answer with this status can be read.
+    pub(crate) fn is_page(&self, what: &Fetch, status: u16) -> bool {
+        let first = !matches!(what, Fetch::Next(_));
+        let tells_nobody = |snapshot: &Snapshot| first && snapshot.empty.page(status).is_some();
+        (200..300).contains(&status) || self.snapshot.as_ref().is_some_and(tells_nobody)
     }
 
     /// Reads the answer to such a request. Where the subscription names `keys` (sorted; none: all),

@@ -4,8 +4,12 @@ use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use unbroken_core::bookmark::Bookmark;
 
+/// When the time of most vendors begins.
+const YEAR_1970: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 /// The place so much earlier, written as the vendor wrote it; `None`: it is no time. A time without
-/// a zone stays one.
+/// a zone stays one. Nothing is moved to before 1970: many a vendor knows no such time, and from
+/// there on it tells all that it has.
 pub(crate) fn earlier(place: &Bookmark, by_ms: u64) -> Option<Bookmark> {
     if by_ms == 0 {
         return Some(place.clone());
@@ -14,11 +18,11 @@ pub(crate) fn earlier(place: &Bookmark, by_ms: u64) -> Option<Bookmark> {
     let by = SignedDuration::from_millis(i64::try_from(by_ms).ok()?);
     let digits = fraction_digits(text);
     let moved = if let Ok(at) = text.parse::<Timestamp>() {
-        let at = at.checked_sub(by).ok()?;
+        let at = at.checked_sub(by).ok()?.max(at.min(Timestamp::UNIX_EPOCH));
         format!("{at:.digits$}")
     } else {
         let at: DateTime = text.parse().ok()?;
-        let at = at.checked_sub(by).ok()?;
+        let at = at.checked_sub(by).ok()?.max(at.min(YEAR_1970));
         format!("{at:.digits$}")
     };
     Bookmark::new(moved.as_bytes())
@@ -48,6 +52,9 @@ mod tests {
             ("2026-11-25T12:00:05+02:00", "2026-11-25T10:00:00Z"),
             ("2026-11-25T10:00:05.250", "2026-11-25T10:00:00.250"),
             ("2026-11-25T10:00:05", "2026-11-25T10:00:00"),
+            ("1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"),
+            ("1970-01-01T00:00:03", "1970-01-01T00:00:00"),
+            ("1969-12-31T23:59:59Z", "1969-12-31T23:59:59Z"),
         ] {
             assert_eq!(moved(text, 5_000).as_deref(), Some(expected), "{text}");
         }

@@ -11,6 +11,7 @@ mod connector;
 mod cursor;
 mod digest;
 mod earlier;
+mod empty;
 mod event;
 mod fields;
 mod items;

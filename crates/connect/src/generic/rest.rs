@@ -11,6 +11,7 @@ use unbroken_core::ids::{Key, Label};
 
 use crate::generic::connector::ProfileError;
 use crate::generic::cursor::Cursor;
+use crate::generic::empty::Empty;
 use crate::generic::items::{Items, NoItems};
 use crate::generic::keeping::Keeping;
 use crate::generic::link_header::next_target;
@@ -28,9 +29,11 @@ use crate::transport::Request;
 /// What stands before the name of a header.
 const HEADER: &str = "header:";
 
-/// An answer's body, and its headers by name.
+/// An answer.
 #[derive(Clone, Copy)]
 pub struct Reply<'a> {
+    /// The status.
+    pub status: u16,
     /// The body.
     pub body: &'a Bytes,
     /// A header's value, by its name in any case.
@@ -140,6 +143,7 @@ pub(crate) struct Snapshot {
     row: Extractor,
     rows: RowSlots,
     partial: bool,
+    pub(crate) empty: Empty,
 }
 
 /// The rows of a page that count, and what paging needs to know of all of them.
@@ -193,6 +197,7 @@ impl Snapshot {
             row,
             rows,
             partial: profile.rows.when.is_some(),
+            empty: Empty::new(profile, capabilities, format)?,
         })
     }
 
@@ -223,6 +228,10 @@ impl Snapshot {
         keys: &[Key],
         keeping: &Keeping,
     ) -> Result<Page, Failure> {
+        // A later page is one of a snapshot that had rows a moment ago.
+        if let Some(page) = self.empty.page(reply.status).filter(|_| cursor.is_none()) {
+            return Ok(page);
+        }
         let found = extract(&self.page, reply.body, "snapshot")?;
         let at = |spot: &Option<Spot>| spot.as_ref().and_then(|spot| spot.of(&found, reply));
         let Rows { rows, count, last_key } = self.rows(reply.body, &found, keys, keeping)?;

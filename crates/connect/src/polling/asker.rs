@@ -83,7 +83,8 @@ impl Asker {
             return Err(refused(&self.connector, &answer, &place));
         }
         let header = |name: &str| answer.header(name);
-        let turn = self.connector.turn(page, Reply { body: &answer.body, header: &header });
+        let reply = Reply { status: answer.status, body: &answer.body, header: &header };
+        let turn = self.connector.turn(page, reply);
         let turn = turn.map_err(|failure| not_understood(failure, &answer.body, &place))?;
         Ok(Got::Page(answer.body, turn))
     }

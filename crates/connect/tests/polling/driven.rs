@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use unbroken_connect::{Log, Source, drive};
 use unbroken_core::fold::Fold;
-use unbroken_core::machine::{Halt, Input, Machine, Now, Report};
+use unbroken_core::machine::{Halt, Input, Machine, Now, Phase, Report};
 use unbroken_core::record::{Append, Body, GapCause, GapClosed, Origin, Record};
 
 use crate::vendor::{Vendor, answer, page, time};
@@ -35,6 +35,7 @@ impl Log for MemoryLog {
 
 struct Running {
     log: MemoryLog,
+    reports: Arc<Mutex<Vec<Report>>>,
     task: JoinHandle<Halt>,
 }
 
@@ -47,9 +48,29 @@ impl Running {
         answers.try_send(Input::Restored { streams, next_offset }).unwrap();
         let log = MemoryLog { held: Arc::new(Mutex::new((records, fold))), answers };
         let machine = Machine::new(source.machine_config(7));
-        let reports = |_: Now, _: Report| {};
-        let task = tokio::spawn(drive(source, machine, log.clone(), inputs, reports));
-        Self { log, task }
+        let reports = Arc::<Mutex<Vec<Report>>>::default();
+        let kept = Arc::clone(&reports);
+        let keep = move |_: Now, report: Report| kept.lock().unwrap().push(report);
+        let task = tokio::spawn(drive(source, machine, log.clone(), inputs, keep));
+        Self { log, reports, task }
+    }
+
+    fn is_live(&self) -> bool {
+        let live = |report: &Report| match report {
+            Report::Phase { phase, .. } => matches!(phase, Phase::Live { .. }),
+            _ => false,
+        };
+        self.reports.lock().unwrap().iter().any(live)
+    }
+
+    async fn until_live(&self) {
+        let live = async {
+            while !self.is_live() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let came = tokio::time::timeout(Duration::from_secs(20), live).await;
+        assert!(came.is_ok(), "{:?}", self.reports.lock().unwrap());
     }
 
     fn bodies(&self) -> Vec<Body> {
@@ -213,5 +234,27 @@ async fn a_place_that_is_refused_leads_to_everybody_s_state_and_a_row() {
     let rows = running.outages();
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!(rows[0].cause, GapCause::Refused);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_tenant_without_agents_is_live_and_its_first_agent_is_an_event() {
+    let vendor = Vendor::start([]).await;
+    let source = vendor.source_with("timing = { preset = 'demo', audit_ms = 20 }");
+    let running = Running::start(source, None);
+    running.until_live().await;
+    let audited = async {
+        while vendor.asked().iter().filter(|(since, _)| since == "-").count() < 4 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), audited).await.unwrap();
+    vendor.say([page(&[(1, "LoggedIn", 35)], 40, 1)]);
+    assert_eq!(running.until_events(1).await, ["1:LoggedIn"]);
+    assert!(running.state("1").contains("LoggedIn"));
+    let asked = vendor.asked();
+    let begin = "1970-01-01T00:00:00.000Z";
+    assert_eq!(asked[..2], [("-".into(), 0), (begin.into(), 0)], "everybody, then from the begin");
+    assert_eq!(running.outages(), []);
     running.stop().await;
 }

@@ -82,6 +82,12 @@ pub struct SnapshotProfile {
     pub snapshot_id: Option<String>,
     /// Pointer to the number of rows of the whole snapshot.
     pub total: Option<String>,
+    /// Statuses that mean: there are no rows. What such an answer holds is not read.
+    #[serde(default)]
+    pub empty: Vec<u16>,
+    /// The position of such a snapshot (needed if snapshots have one): one before everything, from
+    /// which a subscription misses nothing.
+    pub empty_tag: Option<String>,
     /// The rows.
     pub rows: RowFields,
 }
