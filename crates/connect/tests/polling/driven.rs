@@ -240,7 +240,7 @@ async fn a_place_that_is_refused_leads_to_everybody_s_state_and_a_row() {
 #[tokio::test]
 async fn a_tenant_without_agents_is_live_and_its_first_agent_is_an_event() {
     let vendor = Vendor::start([]).await;
-    let source = vendor.source_with("timing = { preset = 'demo', audit_ms = 20 }");
+    let source = vendor.source_with("timing = { audit_ms = 20, grace_ms = 20 }");
     let running = Running::start(source, None);
     running.until_live().await;
     let audited = async {
