@@ -16,12 +16,12 @@ use crate::capture::{Recorder, Redaction, SourceRecorder};
 use crate::config::{Limits, SourceConfig};
 use crate::driver::Joining;
 use crate::generic::{Context, Generic, Reply, TemplateError};
-use crate::polling::{Asker, Pull, refused, status as status_calls_for};
+use crate::polling::{Asker, Pull, Share, refused, status as status_calls_for};
 use crate::secret::Secret;
 pub use crate::source_error::SourceError;
 use crate::source_keys::Keys;
 pub use crate::source_keys::SourceHandle;
-use crate::source_parts::{agents, dialer, origins, paced};
+use crate::source_parts::{agents, dialer, divided, origins, paced};
 use crate::tally::Tally;
 use crate::transport::{
     Answer, Connection, Dialer, Ended, Http, Origin, Socket, SocketLimits, Told, TransportError,
@@ -46,6 +46,7 @@ pub struct Source {
     timing: Timing,
     start: Start,
     budget: Budget,
+    questions: Option<Arc<Share>>,
     limits: Limits,
     keys: Arc<Keys>,
     tally: Arc<Tally>,
@@ -77,6 +78,8 @@ impl Source {
         let plain = config.insecure;
         let (api, stream_origin) = origins(&name, &config, connector.polls())?;
         let timing = paced(&name, config.timing.timing.clone(), &connector)?;
+        let (budget, questions) =
+            divided(&name, config.budget.over(config.timing.budget), &connector)?;
         let start = config
             .start
             .meant(connector.capabilities(), connector.position_format())
@@ -105,7 +108,8 @@ impl Source {
         });
         Ok(Self {
             stream: StreamId::new(format!("{name}/{}", connector.stream_name())),
-            budget: config.budget.over(config.timing.budget),
+            budget,
+            questions,
             timing,
             start,
             limits: config.limits,
@@ -278,7 +282,11 @@ impl Source {
         only: Option<&[Key]>,
         token: Option<&Secret>,
     ) -> Result<Page, Failure> {
-        self.tally.request(self.page(what, only, token).await)
+        let page = self.page(what, only, token).await;
+        if let Some(questions) = &self.questions {
+            questions.obey(&page);
+        }
+        self.tally.request(page)
     }
 
     async fn page(
@@ -388,6 +396,7 @@ impl Source {
             deadline: millis(self.timing.page_ms.min(self.timing.connect_ms)),
             rows_max: self.timing.snapshot_rows_max,
             tally: Arc::clone(&self.tally),
+            share: self.questions.clone().ok_or_else(|| fatal("source is not polled"))?,
         };
         let opened = self.tally.handshake(Pull::open(asker, after, token.cloned()).await);
         if let Some(capture) = &self.capture {

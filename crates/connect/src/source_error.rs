@@ -53,6 +53,23 @@ pub enum SourceError {
         /// When silence counts.
         idle_ms: u64,
     },
+    /// The questions alone are too many.
+    #[error(
+        "source {name} asks every {interval_ms} ms, which is {questions} requests a minute if each \
+         answer is one page, but of {per_minute} a minute only {share} are for questions"
+    )]
+    Questions {
+        /// The source.
+        name: String,
+        /// Between two questions.
+        interval_ms: u64,
+        /// Questions in a minute.
+        questions: u64,
+        /// What the whole source may ask in a minute.
+        per_minute: u32,
+        /// What is left of it for questions.
+        share: u32,
+    },
     /// The profile needs tokens, but there is no way to get one.
     #[error("source {name} needs `[source.auth]`: its profile sends a token")]
     NoAuth {
@@ -126,6 +143,15 @@ impl SourceError {
             Self::Interval { .. } => {
                 Some("raise `timing.idle_ms` of the source, or lower `poll.interval_ms`".into())
             }
+            Self::Questions { questions, share, .. } => Some(match share {
+                0 => format!("set `requests_per_minute` of `[source.budget]` to {}", 2 * questions),
+                share => format!(
+                    "raise `poll.interval_ms` to {}, or `requests_per_minute` of \
+                     `[source.budget]` to {}",
+                    60_000_u32.div_ceil(*share),
+                    2 * questions
+                ),
+            }),
             Self::NoAuth { .. } => Some("add `[source.auth]` with a `grant`".into()),
             Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
             Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),

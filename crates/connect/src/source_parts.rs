@@ -1,10 +1,13 @@
 //! What a source is put together from, each part checked.
 
+use std::sync::Arc;
+
 use unbroken_core::ids::Key;
-use unbroken_core::machine::Timing;
+use unbroken_core::machine::{Budget, Timing};
 
 use crate::config::{SourceConfig, read_keys};
 use crate::generic::Generic;
+use crate::polling::Share;
 use crate::source_error::SourceError;
 use crate::transport::{Dialer, Identity, Origin, Tls};
 
@@ -70,6 +73,29 @@ pub(crate) fn paced(
     }
     timing.grace_ms += interval_ms;
     Ok(timing)
+}
+
+/// What the machine may ask, and what a source that is polled may ask beside it: refused where the
+/// questions alone would be too many, a page each.
+pub(crate) fn divided(
+    name: &str,
+    budget: Budget,
+    connector: &Generic,
+) -> Result<(Budget, Option<Arc<Share>>), SourceError> {
+    const MINUTE_MS: u64 = 60_000;
+    let Some(interval_ms) = connector.poll_interval_ms() else { return Ok((budget, None)) };
+    let (rest, pace) = budget.shared();
+    let questions = MINUTE_MS.div_ceil(interval_ms);
+    if questions > u64::from(pace.per_minute()) {
+        return Err(SourceError::Questions {
+            name: name.to_owned(),
+            interval_ms,
+            questions,
+            per_minute: budget.requests_per_minute,
+            share: pace.per_minute(),
+        });
+    }
+    Ok((rest, Some(Arc::new(Share::new(pace)))))
 }
 
 /// The way to the vendor: trust, our own certificate, proxies.

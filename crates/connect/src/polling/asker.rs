@@ -9,6 +9,7 @@ use unbroken_core::connector::{Class, Failure};
 use unbroken_core::ids::Label;
 
 use crate::generic::{Context, Generic, Reply, Turn};
+use crate::polling::share::Share;
 use crate::secret::Secret;
 use crate::source::{fatal, nonce, not_understood};
 use crate::tally::Tally;
@@ -25,6 +26,7 @@ pub(crate) struct Asker {
     pub(crate) deadline: Duration,
     pub(crate) rows_max: u64,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) share: Arc<Share>,
 }
 
 /// An answer.

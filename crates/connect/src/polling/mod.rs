@@ -7,6 +7,8 @@
 mod asker;
 mod pull;
 mod round;
+mod share;
 
 pub(crate) use asker::{Asker, refused, status};
 pub(crate) use pull::Pull;
+pub(crate) use share::Share;

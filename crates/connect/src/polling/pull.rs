@@ -25,7 +25,7 @@ type Asking = Pin<Box<dyn Future<Output = Result<Got, Failure>> + Send>>;
 
 /// What is waited for.
 enum State {
-    /// The next question's time.
+    /// The next question's time, or the next page's.
     Resting(Pin<Box<Sleep>>),
     /// An answer.
     Asking(Asking),
@@ -81,7 +81,20 @@ impl Pull {
         Ok(pull)
     }
 
+    /// Asks as soon as the budget has room, and not before `at`.
+    fn ask_from(&mut self, at: Instant) {
+        let at = at.max(self.asker.share.ready_at());
+        self.state = State::Resting(Box::pin(sleep_until(at)));
+    }
+
     fn ask(&mut self) {
+        if let Some(refusal) = self.asker.share.refusal() {
+            return self.end(refusal);
+        }
+        self.asker.share.take();
+        if self.page.is_none() {
+            self.begun = Instant::now();
+        }
         let asker = Arc::clone(&self.asker);
         let (after, page) = (self.after.clone(), self.page.clone());
         let token = self.token.clone();
@@ -118,11 +131,8 @@ impl Pull {
                 .end(failure("the pages of an answer do not fit together, again and again"));
         }
         match self.page {
-            Some(_) => self.ask(),
-            None => {
-                let at = self.begun + self.asker.interval();
-                self.state = State::Resting(Box::pin(sleep_until(at)));
-            }
+            Some(_) => self.ask_from(Instant::now()),
+            None => self.ask_from(self.begun + self.asker.interval()),
         }
     }
 
@@ -161,7 +171,6 @@ impl Connection for Pull {
                 State::Resting(_) if !reading => return Poll::Pending,
                 State::Resting(until) => {
                     ready!(until.as_mut().poll(cx));
-                    self.begun = Instant::now();
                     self.ask();
                 }
                 State::Asking(answer) => {

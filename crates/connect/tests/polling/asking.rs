@@ -9,6 +9,7 @@ use unbroken_connect::transport::{Connection, Ended, SocketEvent, Told};
 use unbroken_connect::{Source, SourceConfig};
 use unbroken_core::bookmark::{After, Bookmark};
 use unbroken_core::connector::{Class, Item};
+use unbroken_core::machine::Fetch;
 
 use crate::vendor::{Vendor, answer, nothing, page, time};
 
@@ -225,4 +226,55 @@ fn only_a_socket_needs_a_stream_and_an_interval_must_fit_into_the_silence() {
     assert!(error.hint().unwrap().contains("`poll.interval_ms`"));
     let error = refused("name = 'x'\nprofile = 'cxone-poll'\n");
     assert!(matches!(error, SourceError::NoApi { .. }), "{error}");
+}
+
+#[test]
+fn an_interval_whose_questions_are_too_many_is_refused_with_the_sum() {
+    let begin = "name = 'x'\napi = 'http://127.0.0.1:9'\n\
+                 [auth]\ngrant = 'access_key'\nkey_id = 'A'\nkey_secret = 'B'\n";
+    let fast = "[profile]\nextends = 'cxone-poll'\npoll = { interval_ms = 600 }\n";
+    let error = refused(&format!("{begin}{fast}"));
+    for part in ["every 600 ms", "100 requests a minute", "of 180 a minute only 90"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("`poll.interval_ms` to 667") && hint.contains("to 200"), "{hint}");
+    for cure in ["[budget]\nrequests_per_minute = 200\n", ""] {
+        let interval = if cure.is_empty() { fast.replace("600", "667") } else { fast.to_owned() };
+        Source::new(toml::from_str(&format!("{begin}{interval}{cure}")).unwrap()).unwrap();
+    }
+    let error = refused(&format!("{begin}{fast}[budget]\nrequests_per_minute = 1\n"));
+    assert_eq!(error.hint().unwrap(), "set `requests_per_minute` of `[source.budget]` to 200");
+}
+
+#[tokio::test]
+async fn a_page_that_the_budget_has_no_room_for_waits() {
+    let three = |agent| page(&[(agent, "Dialer", 31), (agent + 1, "Dialer", 31)], 40, 8);
+    let vendor = Vendor::start([three(1), three(3), three(5), three(7)]).await;
+    let text = vendor.source_text(
+        "timing = { idle_ms = 99000 }\nbudget = { requests_per_minute = 4, requests_burst = 4 }",
+        30_000,
+    );
+    let source = Source::new(toml::from_str(&text).unwrap()).unwrap();
+    let mut connection = open(&source, 30).await;
+    for _ in 0..3 {
+        told(&mut *connection).await;
+    }
+    let more = poll_fn(|cx| connection.poll_event(cx, true));
+    assert!(tokio::time::timeout(Duration::from_millis(50), more).await.is_err());
+    assert_eq!(vendor.questions().len(), 3, "one is the handshake, two were left at once");
+}
+
+#[tokio::test]
+async fn who_is_told_to_come_later_on_a_page_asks_no_question_meanwhile() {
+    let later = answer("429 Slow", "Retry-After: 60\r\n", "");
+    let vendor = Vendor::start([nothing(), later]).await;
+    let source = vendor.source();
+    let mut connection = open(&source, 30).await;
+    let refused = source.fetch(&Fetch::First, None, None).await.unwrap_err();
+    assert_eq!(refused.class, Class::Retry { after_ms: Some(60_000) });
+    let failure = source.ended(&ended(&mut *connection).await);
+    assert_eq!(failure.code, Some(429));
+    assert!(matches!(failure.class, Class::Retry { after_ms: Some(1..=60_001) }), "{failure:?}");
+    assert_eq!(vendor.questions().len(), 2);
 }

@@ -10,7 +10,7 @@ use unbroken_core::fold::Fold;
 use unbroken_core::machine::{Halt, Input, Machine, Now, Phase, Report};
 use unbroken_core::record::{Append, Body, GapCause, GapClosed, Origin, Record};
 
-use crate::vendor::{Vendor, answer, page, time};
+use crate::vendor::{Vendor, answer, nothing, page, time};
 
 /// A log in memory: everything is durable at once.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl Log for MemoryLog {
 
 struct Running {
     log: MemoryLog,
-    reports: Arc<Mutex<Vec<Report>>>,
+    reports: Arc<Mutex<Vec<(Now, Report)>>>,
     task: JoinHandle<Halt>,
 }
 
@@ -48,15 +48,15 @@ impl Running {
         answers.try_send(Input::Restored { streams, next_offset }).unwrap();
         let log = MemoryLog { held: Arc::new(Mutex::new((records, fold))), answers };
         let machine = Machine::new(source.machine_config(7));
-        let reports = Arc::<Mutex<Vec<Report>>>::default();
+        let reports = Arc::<Mutex<Vec<(Now, Report)>>>::default();
         let kept = Arc::clone(&reports);
-        let keep = move |_: Now, report: Report| kept.lock().unwrap().push(report);
+        let keep = move |now: Now, report: Report| kept.lock().unwrap().push((now, report));
         let task = tokio::spawn(drive(source, machine, log.clone(), inputs, keep));
         Self { log, reports, task }
     }
 
     fn is_live(&self) -> bool {
-        let live = |report: &Report| match report {
+        let live = |(_, report): &(Now, Report)| match report {
             Report::Phase { phase, .. } => matches!(phase, Phase::Live { .. }),
             _ => false,
         };
@@ -256,5 +256,25 @@ async fn a_tenant_without_agents_is_live_and_its_first_agent_is_an_event() {
     let begin = "1970-01-01T00:00:00.000Z";
     assert_eq!(asked[..2], [("-".into(), 0), (begin.into(), 0)], "everybody, then from the begin");
     assert_eq!(running.outages(), []);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_told_to_come_later_waits_where_everybody_can_see_it() {
+    let later = answer("429 Slow", "Retry-After: 1\r\n", "");
+    let vendor = Vendor::start([everybody(), nothing(), later.clone()]).await;
+    let running = Running::start(vendor.source(), None);
+    running.until_live().await;
+    vendor.say([page(&[(1, "Dialer", 31)], 40, 1)]);
+    assert_eq!(running.until_events(1).await, ["1:Dialer"]);
+    let reports = running.reports.lock().unwrap().clone();
+    let waits = reports.iter().find_map(|(now, report)| match report {
+        Report::Phase { phase: Phase::Waiting { until, why }, .. } => {
+            Some((until.since(now.at), why.to_string()))
+        }
+        _ => None,
+    });
+    let (for_ms, why) = waits.unwrap();
+    assert!(for_ms >= 1_000 && why.contains("HTTP 429"), "{for_ms} ms: {why}");
     running.stop().await;
 }

@@ -106,8 +106,15 @@ impl Vendor {
     }
 
     pub(crate) fn source_with(&self, more: &str) -> Source {
+        let plenty = "budget = { requests_per_minute = 1000000, requests_burst = 1000 }";
+        let config: SourceConfig =
+            toml::from_str(&self.source_text(&format!("{plenty}\n{more}"), 1)).unwrap();
+        Source::new(config).unwrap()
+    }
+
+    pub(crate) fn source_text(&self, more: &str, interval_ms: u64) -> String {
         let port = self.port;
-        let text = format!(
+        format!(
             r#"
             name = "poll"
             api = "http://127.0.0.1:{port}"
@@ -116,16 +123,14 @@ impl Vendor {
             extends = "cxone-poll"
             capabilities = {{ token_needed = false, snapshot_staleness_ms_max = 0 }}
             [profile.poll]
-            interval_ms = 1
+            interval_ms = {interval_ms}
             limit = 2
             [profile.poll.request.headers]
             Authorization = "Bearer x"
             [profile.snapshot.request.headers]
             Authorization = "Bearer x"
             "#
-        );
-        let config: SourceConfig = toml::from_str(&text).unwrap();
-        Source::new(config).unwrap()
+        )
     }
 
     /// With the bearer that the profile sends.
@@ -134,6 +139,7 @@ impl Vendor {
             "name = \"poll\"\napi = \"http://127.0.0.1:{}\"\n\
              auth = {{ grant = \"access_key\", key_id = {{ env = \"A\" }}, \
              key_secret = {{ env = \"B\" }} }}\n\
+             budget = {{ requests_per_minute = 1000000 }}\n\
              [profile]\nextends = \"cxone-poll\"\npoll = {{ interval_ms = 1 }}\n",
             self.port
         )

@@ -60,6 +60,20 @@ impl Budget {
         }
     }
 
+    /// Divides the requests of a source that is polled: what is left for the machine, and the pace
+    /// of its questions, which nobody decides about one by one. They are halves, an odd one is the
+    /// machine's, so both together are within the budget (but each may have one at once).
+    pub fn shared(self) -> (Self, Pace) {
+        let (per_minute, burst) = (self.requests_per_minute / 2, self.requests_burst / 2);
+        let machine = Self {
+            requests_per_minute: self.requests_per_minute - per_minute,
+            requests_burst: self.requests_burst - burst,
+            ..self
+        };
+        let (rate, bucket) = (Rate::new(per_minute, burst), Bucket::default());
+        (machine, Pace { rate, bucket, per_minute })
+    }
+
     fn rate(&self, allowance: Allowance) -> Rate {
         let (per_minute, burst) = match allowance {
             Allowance::Handshakes => (self.handshakes_per_minute, self.handshakes_burst),
@@ -96,7 +110,7 @@ pub(super) enum Urgency {
 }
 
 /// A bucket's figures.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rate {
     /// Between two tokens, rounded up: the budget is never exceeded for a rounding.
     interval_ms: u64,
@@ -130,6 +144,31 @@ impl Bucket {
 
     fn take(&mut self, rate: Rate, now: Millis) {
         self.full_at = self.full_at.max(now) + rate.interval_ms;
+    }
+}
+
+/// How often a source that is polled may be asked its questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    rate: Rate,
+    bucket: Bucket,
+    per_minute: u32,
+}
+
+impl Pace {
+    /// Questions, evenly over a minute.
+    pub fn per_minute(&self) -> u32 {
+        self.per_minute
+    }
+
+    /// The earliest moment at which the next question may be asked.
+    pub fn ready_at(&self) -> Millis {
+        self.bucket.ready_at(self.rate, 0)
+    }
+
+    /// It is asked now.
+    pub fn take(&mut self, now: Millis) {
+        self.bucket.take(self.rate, now);
     }
 }
 
@@ -284,6 +323,23 @@ mod tests {
         assert_eq!(ready(Allowance::Requests), Millis(5_000));
         assert_eq!(ready(Allowance::Handshakes), Millis(0));
         assert_eq!(purse.token_ready_at(&BUDGET), Millis(5_000));
+    }
+
+    #[test]
+    fn questions_and_the_machine_together_stay_within_the_budget() {
+        let (machine, mut pace) = BUDGET.shared();
+        let mut asked = 0;
+        for now in 0..60_000 {
+            while pace.ready_at() <= Millis(now) {
+                pace.take(Millis(now));
+                asked += 1;
+            }
+        }
+        assert_eq!((pace.per_minute(), asked), (3, 2 + 2), "half of the burst, and of a minute");
+        let others = greedy(&machine, Allowance::Requests, Urgency::Recovery).len();
+        let whole = greedy(&BUDGET, Allowance::Requests, Urgency::Recovery).len();
+        assert!(asked + others <= whole, "{asked} and {others} of {whole}");
+        assert_eq!(machine.handshakes_per_minute, BUDGET.handshakes_per_minute);
     }
 
     #[test]

@@ -47,7 +47,7 @@ mod token;
 mod wake;
 
 pub use beginning::{Start, Unsuited};
-pub use budget::{Allowance, Budget};
+pub use budget::{Allowance, Budget, Pace};
 pub use input::{Input, Now};
 #[cfg(feature = "proof")]
 pub use mutant::Mutant;
