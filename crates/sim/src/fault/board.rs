@@ -183,6 +183,18 @@ impl FaultBoard {
         count
     }
 
+    /// Fires from the first call on for so long; `None` when that is over, or the fault not in force.
+    pub(crate) fn fire_for(&mut self, fault: Fault, for_ms: u64) -> Option<()> {
+        let now_ms = self.clock.now_ms();
+        let active = self.active_as(fault)?;
+        let until_ms = *active.until_ms.get_or_insert(now_ms + for_ms);
+        if now_ms >= until_ms {
+            return None;
+        }
+        self.fire(fault);
+        Some(())
+    }
+
     /// The published rule is in force again.
     pub(crate) fn finish(&mut self, fault: Fault) {
         let Some(at) = self.actives.iter().position(|active| active.fault == fault) else { return };

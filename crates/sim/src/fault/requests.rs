@@ -21,37 +21,25 @@ impl State {
             (Fault::ThrottledToken, Call::Token)
             | (Fault::ThrottledRest, Call::Rest)
             | (Fault::ThrottledHandshake, Call::Handshake) => {
-                self.refuse_for(fault, RETRY_AFTER_MS)?;
+                self.faults.fire_for(fault, RETRY_AFTER_MS)?;
                 let told = refusal(429, "too_many_requests", "ask again later");
                 Some(told.retry_after(RETRY_AFTER_S))
             }
             (Fault::Unavailable, Call::Rest | Call::Handshake) => {
-                self.refuse_for(fault, UNAVAILABLE_MS)?;
+                self.faults.fire_for(fault, UNAVAILABLE_MS)?;
                 Some(refusal(503, "unavailable", "try again"))
             }
             (Fault::TokenEndpointDown, Call::Token) => {
-                self.refuse_for(fault, TOKEN_DOWN_MS)?;
+                self.faults.fire_for(fault, TOKEN_DOWN_MS)?;
                 Some(refusal(503, "unavailable", "no token service"))
             }
             (Fault::VendorOutage, _) if !self.is_down() => {
-                self.refuse_for(fault, RETRY_AFTER_MS)?;
+                self.faults.fire_for(fault, RETRY_AFTER_MS)?;
                 let told = refusal(503, "unavailable", "everybody is here at once");
                 Some(told.retry_after(RETRY_AFTER_S))
             }
             _ => None,
         })
-    }
-
-    /// Refuses from the first request on for so long; `None` when that is over.
-    fn refuse_for(&mut self, fault: Fault, for_ms: u64) -> Option<()> {
-        let now_ms = self.clock.now_ms();
-        let active = self.faults.active_as(fault)?;
-        let until_ms = *active.until_ms.get_or_insert(now_ms + for_ms);
-        if now_ms >= until_ms {
-            return None;
-        }
-        self.faults.fire(fault);
-        Some(())
     }
 
     /// Whether every connection is reset as it arrives.

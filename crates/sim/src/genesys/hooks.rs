@@ -49,35 +49,23 @@ impl State {
     pub(super) fn fault_on_request(&mut self, call: Call) -> Option<Response> {
         self.faults.in_force().into_iter().find_map(|fault| match (fault, call) {
             (Fault::ThrottledToken, Call::Token) | (Fault::ThrottledRest, Call::Rest) => {
-                self.refuse_for(fault, RETRY_AFTER_MS)?;
+                self.faults.fire_for(fault, RETRY_AFTER_MS)?;
                 Some(too_many(RETRY_AFTER_S))
             }
             (Fault::Unavailable, Call::Rest | Call::Handshake) => {
-                self.refuse_for(fault, UNAVAILABLE_MS)?;
+                self.faults.fire_for(fault, UNAVAILABLE_MS)?;
                 Some(unavailable())
             }
             (Fault::TokenEndpointDown, Call::Token) => {
-                self.refuse_for(fault, TOKEN_DOWN_MS)?;
+                self.faults.fire_for(fault, TOKEN_DOWN_MS)?;
                 Some(unavailable())
             }
             (Fault::VendorOutage, _) => {
-                self.refuse_for(fault, RETRY_AFTER_MS)?;
+                self.faults.fire_for(fault, RETRY_AFTER_MS)?;
                 Some(unavailable().retry_after(RETRY_AFTER_S))
             }
             _ => None,
         })
-    }
-
-    /// Refuses from the first request on for so long; `None` when that is over.
-    fn refuse_for(&mut self, fault: Fault, for_ms: u64) -> Option<()> {
-        let now_ms = self.clock.now_ms();
-        let active = self.faults.active_as(fault)?;
-        let until_ms = *active.until_ms.get_or_insert(now_ms + for_ms);
-        if now_ms >= until_ms {
-            return None;
-        }
-        self.faults.fire(fault);
-        Some(())
     }
 
     /// A bearer was not accepted.
