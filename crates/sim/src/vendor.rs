@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -10,17 +9,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::cxone::hub::Hub;
+use crate::dialect::Dialect;
+use crate::estate::Share;
 use crate::fault::{Fault, FaultCounts, News, Script, script};
-use crate::server::{listener, tls};
-use crate::settings::Settings;
+use crate::server::tls;
 use crate::truth::Truth;
 use crate::{Load, Numbering, SimError};
 
 /// Between two ticks of the world: short against any heartbeat, long against a batch of events.
 const TICK_MS: u64 = 2;
-/// Between two writes of the ledger's buffer.
+/// Between two writes of the ledger's buffer, and of the state of the open subscriptions.
 const FLUSH_TICKS: u64 = 25;
+const SAVE_TICKS: u64 = 500;
 
 /// What a client needs to get a token. Shown by `Debug` without its secrets.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +54,20 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// Who is there: what a client would be configured with or look up. Empty where nobody has to be
+/// named to be followed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// All users, rising.
+    pub users: Vec<String>,
+    /// Management units, each with its users.
+    pub units: Vec<(String, Vec<String>)>,
+    /// Teams, each with its users.
+    pub teams: Vec<(String, Vec<String>)>,
+    /// Queues.
+    pub queues: Vec<String>,
+}
+
 /// A running vendor. Dropping it stops it at once; [`Vendor::shutdown`] also completes its ledger.
 pub struct Vendor {
     /// Where the HTTP paths are, without a trailing slash.
@@ -62,11 +76,12 @@ pub struct Vendor {
     pub ws_url: String,
     /// Where it listens.
     pub address: SocketAddr,
-    /// For `POST /token`.
+    /// For the token; what counts of it is the dialect's business.
     pub credentials: Credentials,
     /// Certificate of the authority to trust, as PEM; `None` without TLS.
     pub ca_pem: Option<String>,
-    hub: Arc<Hub>,
+    numbering: Numbering,
+    share: Share,
     tasks: Vec<JoinHandle<()>>,
     script: Option<JoinHandle<()>>,
     script_over: watch::Sender<bool>,
@@ -78,34 +93,43 @@ impl Vendor {
     /// # Errors
     /// The address cannot be listened on, the certificate not be made, or the ledger's file not be
     /// created.
-    pub async fn start(settings: Settings) -> Result<Self, SimError> {
-        let (acceptor, ca_pem) = if settings.tls {
+    pub async fn start(dialect: impl Into<Dialect>) -> Result<Self, SimError> {
+        let dialect = dialect.into();
+        let (common, numbering) = (dialect.common(), dialect.numbering());
+        let (acceptor, ca_pem) = if common.tls {
             let (acceptor, pem) = tls::make()?;
             (Some(acceptor), Some(pem))
         } else {
             (None, None)
         };
-        let listen = |source| SimError::Listen { address: settings.bind.to_string(), source };
-        let listener = TcpListener::bind(settings.bind).await.map_err(listen)?;
+        let listen = |source| SimError::Listen { address: common.bind.to_string(), source };
+        let listener = TcpListener::bind(common.bind).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let credentials = settings.credentials.clone().unwrap_or_else(Credentials::make);
-        let secure = if settings.tls { "s" } else { "" };
-        let hub = Arc::new(Hub::new(settings, credentials.clone())?);
-        let tasks = vec![
-            tokio::spawn(listener::accept(Arc::clone(&hub), listener, acceptor)),
-            tokio::spawn(live(Arc::clone(&hub))),
-        ];
+        let credentials = common.credentials.clone().unwrap_or_else(Credentials::make);
+        let secure = if common.tls { "s" } else { "" };
+        let urls = (format!("http{secure}://{address}"), format!("ws{secure}://{address}"));
+        let (share, accepting) =
+            dialect.open(credentials.clone(), urls.clone(), listener, acceptor)?;
+        let tasks = vec![accepting, tokio::spawn(live(share.clone()))];
+        let (http_url, ws_url) = urls;
+        let script_over = watch::channel(false).0;
         Ok(Self {
-            http_url: format!("http{secure}://{address}"),
-            ws_url: format!("ws{secure}://{address}"),
+            http_url,
+            ws_url,
             address,
             credentials,
             ca_pem,
-            hub,
+            numbering,
+            share,
             tasks,
             script: None,
-            script_over: watch::channel(false).0,
+            script_over,
         })
+    }
+
+    /// Who is there.
+    pub fn account(&self) -> Account {
+        self.share.lock().account()
     }
 
     /// Puts a fault in line; it begins when no other is in force and a stream is up.
@@ -124,24 +148,22 @@ impl Vendor {
     /// # Errors
     /// One of them does not apply to this vendor.
     pub fn inject_together(&self, faults: &[Fault]) -> Result<Vec<u64>, SimError> {
-        let settings = &self.hub.settings;
-        let is_out = |fault: &&Fault| !fault.applies_with(settings.numbering, settings.body);
-        if let Some(fault) = faults.iter().find(is_out) {
-            return Err(SimError::NotApplicable { fault: fault.name() });
+        let mut estate = self.share.lock();
+        match faults.iter().find(|fault| !estate.knows(**fault)) {
+            Some(fault) => Err(SimError::NotApplicable { fault: fault.name() }),
+            None => Ok(estate.faults().enqueue(faults)),
         }
-        Ok(self.hub.lock().faults.enqueue(faults))
     }
 
     /// Plays a script in the background, in place of one that may be playing. Faults that do not
     /// apply are left out.
     pub fn play(&mut self, mut script: Script) {
-        let settings = &self.hub.settings;
-        script.faults.retain(|fault| fault.applies_with(settings.numbering, settings.body));
+        script.faults.retain(|fault| self.share.lock().knows(*fault));
         if let Some(playing) = self.script.take() {
             playing.abort();
         }
         self.script_over.send_replace(false);
-        let play = script::play(Arc::clone(&self.hub), script, self.script_over.clone());
+        let play = script::play(self.share.clone(), script, self.script_over.clone());
         self.script = Some(tokio::spawn(play));
     }
 
@@ -154,12 +176,12 @@ impl Vendor {
 
     /// What happens to the faults from now on.
     pub fn told(&self) -> News {
-        News(self.hub.lock().faults.listen())
+        News(self.share.lock().faults().listen())
     }
 
     /// How often each fault came to what so far.
     pub fn fault_counts(&self) -> BTreeMap<Fault, FaultCounts> {
-        self.hub.lock().faults.counts()
+        self.share.lock().faults().counts()
     }
 
     /// Ends the script, the faults in force, and those in line: the published rules are in force.
@@ -168,52 +190,52 @@ impl Vendor {
             playing.abort();
         }
         self.script_over.send_replace(true);
-        let mut state = self.hub.lock();
-        state.faults.clear();
-        state.end_scenarios();
-        drop(state);
-        self.hub.wake();
+        let mut estate = self.share.lock();
+        estate.faults().clear();
+        estate.end_scenarios();
+        drop(estate);
+        self.share.wake();
     }
 
     /// No event is made any more; what was made is still served.
     pub fn stop_emission(&self) {
-        self.hub.lock().world.stop();
+        self.share.lock().stop_emission();
     }
 
     /// The truth ledger as of now. It is a copy, made while everything stands still: ask rarely.
     pub fn truth(&self) -> Truth {
-        self.hub.lock().world.truth()
+        self.share.lock().truth()
     }
 
     /// Events made so far.
     pub fn events_emitted(&self) -> u64 {
-        self.hub.lock().world.len()
+        self.share.lock().event_count()
     }
 
     /// When the newest event was made, in microseconds since 1970.
     pub fn newest_event_us(&self) -> Option<i64> {
-        self.hub.lock().world.events.last().map(|event| event.wall_us)
+        self.share.lock().newest_event_us()
     }
 
     /// Events that are due and not made yet: more than a tick's worth means that the machine is too
     /// slow for the rate.
     pub fn events_behind(&self) -> u64 {
-        self.hub.lock().world.backlog()
+        self.share.lock().backlog()
     }
 
     /// What was asked of it, one entry for each second since it began.
     pub fn load(&self) -> Vec<Load> {
-        self.hub.lock().load.series(self.hub.clock.now_ms())
+        self.share.lock().load()
     }
 
     /// Streams on which events are being served.
     pub fn streams_live(&self) -> usize {
-        self.hub.lock().sessions.values().filter(|session| session.is_live()).count()
+        self.share.lock().live_count()
     }
 
     /// What its positions are worth.
     pub fn numbering(&self) -> Numbering {
-        self.hub.settings.numbering
+        self.numbering
     }
 
     /// Stops everything and completes the ledger's file.
@@ -227,11 +249,11 @@ impl Vendor {
             // An aborted task says so; there is nothing else to learn.
             let _ = task.await;
         }
-        let mut state = self.hub.lock();
-        state.flush();
-        match state.world.recorder.take_failure() {
+        let mut estate = self.share.lock();
+        estate.flush();
+        match estate.recorder().take_failure() {
             Some(failure) => Err(failure),
-            None => Ok(state.world.truth()),
+            None => Ok(estate.truth()),
         }
     }
 }
@@ -241,7 +263,7 @@ impl Drop for Vendor {
         for task in self.tasks.iter().chain(&self.script) {
             task.abort();
         }
-        self.hub.lock().flush();
+        self.share.lock().flush();
     }
 }
 
@@ -252,22 +274,21 @@ impl std::fmt::Debug for Vendor {
 }
 
 /// The world's only task.
-async fn live(hub: Arc<Hub>) {
+async fn live(share: Share) {
     let mut ticks = interval(Duration::from_millis(TICK_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in 0_u64.. {
         ticks.tick().await;
         {
-            let mut state = hub.lock();
-            state.world.tick();
-            state.tick_faults();
+            let mut estate = share.lock();
+            estate.tick();
             if tick % FLUSH_TICKS == 0 {
-                state.world.recorder.flush();
+                estate.recorder().flush();
             }
-            if tick % (FLUSH_TICKS * 20) == 0 {
-                state.flush();
+            if tick % SAVE_TICKS == 0 {
+                estate.flush();
             }
         }
-        hub.wake();
+        share.wake();
     }
 }

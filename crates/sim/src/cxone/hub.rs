@@ -11,6 +11,7 @@ use super::serve;
 use super::session::Session;
 use super::token::Tokens;
 use crate::SimError;
+use crate::estate::{Estate, Share};
 use crate::fault::FaultBoard;
 use crate::load::{Call, Counter};
 use crate::server::house::{Command, House};
@@ -24,7 +25,7 @@ use crate::world::{Clock, World};
 pub(crate) struct Hub {
     pub(crate) settings: Arc<Settings>,
     pub(crate) clock: Clock,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Wakes every stream: there may be events or commands.
     wake: watch::Sender<()>,
 }
@@ -45,7 +46,7 @@ impl Hub {
             clock,
         };
         let (wake, _) = watch::channel(());
-        Ok(Self { settings, clock, state: Mutex::new(state), wake })
+        Ok(Self { settings, clock, state: Arc::new(Mutex::new(state)), wake })
     }
 
     /// The state. A panic elsewhere does not make it unusable: every change to it is small.
@@ -53,17 +54,15 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes every stream.
-    pub(crate) fn wake(&self) {
-        self.wake.send_replace(());
+    /// A share in it, for its handle.
+    pub(crate) fn share(&self) -> Share {
+        // Typed, since the state's own type is to be forgotten here.
+        let estate: Arc<Mutex<dyn Estate>> = Arc::<Mutex<State>>::clone(&self.state);
+        Share::new(estate, self.wake.clone())
     }
 }
 
 impl House for Hub {
-    fn clock(&self) -> Clock {
-        self.clock
-    }
-
     fn latency_ms(&self) -> u64 {
         self.settings.latency_ms
     }
@@ -84,12 +83,6 @@ impl House for Hub {
 
     async fn serve(self: Arc<Self>, wire: Wire) {
         serve::serve(self, wire).await;
-    }
-
-    fn with_faults<R>(&self, look: impl FnOnce(&mut FaultBoard, bool) -> R) -> R {
-        let mut state = self.lock();
-        let is_up = state.sessions.values().any(Session::is_live);
-        look(&mut state.faults, is_up)
     }
 
     fn sleeper(&self) -> watch::Receiver<()> {
@@ -253,14 +246,5 @@ impl State {
     /// How a position is told on this vendor.
     pub(crate) fn place(&self, sequence: Option<u64>) -> Place<'_> {
         self.settings.numbering.is_positioned().then(|| (self.world.epoch_name(), sequence))
-    }
-
-    /// Writes the state of the open subscriptions and hands all to the operating system.
-    pub(crate) fn flush(&mut self) {
-        let open = self.sessions.values().filter_map(|session| session.subscription);
-        for number in open.collect::<Vec<_>>() {
-            self.world.recorder.save_subscription(number);
-        }
-        self.world.recorder.flush();
     }
 }

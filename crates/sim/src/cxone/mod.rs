@@ -60,6 +60,7 @@
 //! begin at 1. Agents and their state stay.
 
 pub(crate) mod delivery;
+mod estate;
 pub(crate) mod hub;
 pub(crate) mod message;
 pub(crate) mod schedules;
@@ -67,3 +68,5 @@ pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod subscribe;
 pub(crate) mod token;
+
+pub(crate) use hub::Hub;

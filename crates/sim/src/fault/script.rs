@@ -1,13 +1,12 @@
 //! When which fault is injected.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::interval;
 
 use super::Fault;
-use crate::server::house::House;
+use crate::estate::Share;
 
 /// Between two looks of a script at the vendor.
 const SCRIPT_MS: u64 = 20;
@@ -71,8 +70,8 @@ impl Script {
 }
 
 /// Plays a script at a vendor until it is over.
-pub(crate) async fn play<H: House>(house: Arc<H>, mut script: Script, over: watch::Sender<bool>) {
-    let clock = house.clock();
+pub(crate) async fn play(share: Share, mut script: Script, over: watch::Sender<bool>) {
+    let clock = share.lock().clock();
     let began_ms = clock.now_ms();
     let mut calm_since_ms = None;
     let mut delay_ms = script.settle_ms + script.delay_ms();
@@ -80,28 +79,28 @@ pub(crate) async fn play<H: House>(house: Arc<H>, mut script: Script, over: watc
     loop {
         looks.tick().await;
         let now_ms = clock.now_ms();
-        let goes_on = house.with_faults(|faults, is_up| {
-            let is_calm = is_up && faults.is_idle();
-            if !is_calm {
-                calm_since_ms = None;
-            }
-            let since_ms = *calm_since_ms.get_or_insert(now_ms.max(faults.ended_ms()));
-            if !is_calm || now_ms < since_ms + delay_ms {
-                return now_ms - began_ms < script.duration_ms_max;
-            }
-            let counts = faults.counts();
-            let has_fired = |fault: &Fault| counts.get(fault).is_some_and(|count| count.fired > 0);
-            let unfired: Vec<_> =
-                script.faults.iter().filter(|fault| !has_fired(fault)).copied().collect();
-            let Some(fault) = script.next(now_ms - began_ms, &unfired) else { return false };
-            faults.enqueue(&[fault]);
+        let mut estate = share.lock();
+        let is_up = estate.live_count() > 0;
+        let faults = estate.faults();
+        let is_calm = is_up && faults.is_idle();
+        if !is_calm {
             calm_since_ms = None;
-            delay_ms = script.settle_ms + script.delay_ms();
-            true
-        });
-        if !goes_on {
+        }
+        let since_ms = *calm_since_ms.get_or_insert(now_ms.max(faults.ended_ms()));
+        if !is_calm || now_ms < since_ms + delay_ms {
+            if now_ms - began_ms < script.duration_ms_max {
+                continue;
+            }
             break;
         }
+        let counts = faults.counts();
+        let has_fired = |fault: &Fault| counts.get(fault).is_some_and(|count| count.fired > 0);
+        let unfired: Vec<_> =
+            script.faults.iter().filter(|fault| !has_fired(fault)).copied().collect();
+        let Some(fault) = script.next(now_ms - began_ms, &unfired) else { break };
+        faults.enqueue(&[fault]);
+        calm_since_ms = None;
+        delay_ms = script.settle_ms + script.delay_ms();
     }
     over.send_replace(true);
 }

@@ -13,6 +13,7 @@ use super::serve;
 use super::token::Tokens;
 use super::topic::Topic;
 use super::world::World;
+use crate::estate::{Estate, Share};
 use crate::fault::FaultBoard;
 use crate::load::{Call, Counter};
 use crate::server::house::{Command, House};
@@ -22,19 +23,19 @@ use crate::world::Clock;
 use crate::{Credentials, SimError};
 
 /// The vendor, shared.
-pub(super) struct Hub {
+pub(crate) struct Hub {
     pub(super) settings: Arc<Settings>,
     pub(super) clock: Clock,
     /// Where it is reached: HTTP and WebSocket, without a trailing slash.
     pub(super) http_url: String,
     pub(super) ws_url: String,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Wakes every stream: there may be events or commands.
     wake: watch::Sender<()>,
 }
 
 impl Hub {
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: Settings,
         credentials: Credentials,
         http_url: String,
@@ -61,7 +62,7 @@ impl Hub {
             clock,
         };
         let (wake, _) = watch::channel(());
-        Ok(Self { settings, clock, http_url, ws_url, state: Mutex::new(state), wake })
+        Ok(Self { settings, clock, http_url, ws_url, state: Arc::new(Mutex::new(state)), wake })
     }
 
     /// The state. A panic elsewhere does not make it unusable: every change to it is small.
@@ -69,17 +70,15 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes every stream.
-    pub(super) fn wake(&self) {
-        self.wake.send_replace(());
+    /// A share in it, for its handle.
+    pub(crate) fn share(&self) -> Share {
+        // Typed, since the state's own type is to be forgotten here.
+        let estate: Arc<Mutex<dyn Estate>> = Arc::<Mutex<State>>::clone(&self.state);
+        Share::new(estate, self.wake.clone())
     }
 }
 
 impl House for Hub {
-    fn clock(&self) -> Clock {
-        self.clock
-    }
-
     fn latency_ms(&self) -> u64 {
         self.settings.vendor.latency_ms
     }
@@ -96,12 +95,6 @@ impl House for Hub {
 
     async fn serve(self: Arc<Self>, wire: Wire) {
         serve::serve(self, wire).await;
-    }
-
-    fn with_faults<R>(&self, look: impl FnOnce(&mut FaultBoard, bool) -> R) -> R {
-        let mut state = self.lock();
-        let is_up = state.live().next().is_some();
-        look(&mut state.faults, is_up)
     }
 
     fn sleeper(&self) -> watch::Receiver<()> {
@@ -288,14 +281,5 @@ impl State {
     pub(super) fn burst(&mut self, count: u64) {
         self.world.burst(count);
         self.cover_new_conversations();
-    }
-
-    /// Writes the state of the open subscriptions and hands all to the operating system.
-    pub(super) fn flush(&mut self) {
-        let open = self.sessions.values().filter_map(|session| session.subscription);
-        for number in open.collect::<Vec<_>>() {
-            self.world.recorder.save_subscription(number);
-        }
-        self.world.recorder.flush();
     }
 }

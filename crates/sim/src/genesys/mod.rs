@@ -67,6 +67,7 @@ mod bulk;
 mod channel;
 mod conversation;
 mod delivery;
+mod estate;
 mod faults;
 mod history;
 mod hooks;
@@ -80,9 +81,8 @@ mod standing;
 mod subscriptions;
 mod token;
 mod topic;
-mod vendor;
 mod wire;
 mod world;
 
+pub(crate) use hub::Hub;
 pub use settings::Settings;
-pub use vendor::{Account, Vendor};

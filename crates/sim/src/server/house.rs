@@ -6,9 +6,7 @@ use bytes::BytesMut;
 use tokio::sync::watch;
 
 use super::wire::Wire;
-use crate::fault::FaultBoard;
 use crate::truth::SubscriptionEnd;
-use crate::world::Clock;
 
 /// Something to do with a stream, from outside of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +23,6 @@ pub(crate) enum Command {
 
 /// A vendor behind its listener. Streams are named by the number of their connection.
 pub(crate) trait House: Send + Sync + Sized + 'static {
-    /// The vendor's clock.
-    fn clock(&self) -> Clock;
-
     /// Delay added to every byte, each way, in milliseconds.
     fn latency_ms(&self) -> u64;
 
@@ -39,9 +34,6 @@ pub(crate) trait House: Send + Sync + Sized + 'static {
 
     /// Serves a connection until it is gone.
     fn serve(self: Arc<Self>, wire: Wire) -> impl Future<Output = ()> + Send;
-
-    /// Looks at the faults; the flag says whether events are being served on any stream.
-    fn with_faults<R>(&self, look: impl FnOnce(&mut FaultBoard, bool) -> R) -> R;
 
     /// Wakes when there may be events or commands.
     fn sleeper(&self) -> watch::Receiver<()>;

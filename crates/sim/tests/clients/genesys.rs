@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
-use unbroken_sim::genesys::{Settings, Vendor};
+use unbroken_sim::Vendor;
+use unbroken_sim::genesys::Settings;
 use unbroken_sim::truth::Truth;
 
 /// Far above what the clients take: only a broken one gets here.

@@ -1,7 +1,8 @@
 //! Adherence by REST, now and in the past.
 
 use serde_json::{Value, json};
-use unbroken_sim::genesys::{Settings, Vendor};
+use unbroken_sim::Vendor;
+use unbroken_sim::genesys::Settings;
 use unbroken_sim::truth::TruthRow;
 
 use crate::client::{Caller, settings, within};

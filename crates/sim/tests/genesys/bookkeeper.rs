@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
-use unbroken_sim::genesys::Vendor;
+use unbroken_sim::Vendor;
 use unbroken_sim::verdict::{Evidence, FinalValue, LedgerRow, Origin, Outcome, Stored};
 
 use crate::client::{Caller, Socket, unit_topics};

@@ -2,7 +2,8 @@
 
 use reqwest::Method;
 use serde_json::json;
-use unbroken_sim::genesys::{Settings, Vendor};
+use unbroken_sim::Vendor;
+use unbroken_sim::genesys::Settings;
 
 use crate::client::{Caller, End, Socket, settings, unit_topics, wishes, within};
 

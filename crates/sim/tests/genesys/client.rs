@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use unbroken_sim::genesys::{Settings, Vendor};
+use unbroken_sim::Vendor;
+use unbroken_sim::genesys::Settings;
 use unbroken_sim::{Fault, FaultNews, News, Stage};
 
 /// Far above anything that the tests wait for: only a broken vendor gets here.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use unbroken_sim::genesys::Vendor;
+use unbroken_sim::Vendor;
 use unbroken_sim::{Fault, Stage};
 
 use crate::client::{Caller, End, Socket, settings, unit_topics, until, within};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use unbroken_sim::genesys::{Settings, Vendor};
+use unbroken_sim::Vendor;
+use unbroken_sim::genesys::Settings;
 use unbroken_sim::verdict::{FactVerdict, StoredFact, judge_facts};
 
 use crate::client::{Caller, settings};

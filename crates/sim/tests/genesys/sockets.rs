@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use unbroken_sim::genesys::Vendor;
+use unbroken_sim::Vendor;
 use unbroken_sim::truth::{SubscriptionEnd, Truth};
 
 use crate::client::{Caller, End, Socket, settings, unit_topics};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use unbroken_sim::genesys::Vendor;
+use unbroken_sim::Vendor;
 use unbroken_sim::truth::Truth;
 use unbroken_sim::verdict::judge;
 use unbroken_sim::{Fault, Stage, Verdict};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unbroken::render::{count, wall};
 use unbroken_core::time::UnixMicros;
-use unbroken_sim::{Credentials, Fault, News, Script, Stage, Truth, genesys};
+use unbroken_sim::{Credentials, Fault, News, Script, Stage, Truth, Vendor, genesys};
 
 use super::answer::Answer;
 use super::args::{SimulateArgs, SimulateKind};
@@ -57,7 +57,7 @@ async fn genesys(
 ) -> Result<Answer, CliError> {
     let told_to_stop = stop_signal()?;
     let seed = settings.vendor.seed;
-    let mut vendor = genesys::Vendor::start(settings).await?;
+    let mut vendor = Vendor::start(settings).await?;
     let account = vendor.account();
     let groups = |name: &'static str, ids: Vec<String>| {
         ids.into_iter().map(move |id| format!("{name}={id}"))
