@@ -1,11 +1,11 @@
 //! A contact-centre vendor that does not exist: real sockets, published rules, faults on request,
 //! and a ledger of the truth.
 //!
-//! [`Vendor`] speaks a CXone-shaped dialect (the rules it obeys are in [`cxone`]) or Genesys Cloud's
-//! ([`genesys`]) over HTTP and WebSocket on one listener. Its agents live through shifts; every event that it ever made is in its [`Truth`], so that what a client
-//! holds afterwards can be judged by [`verdict`] event by event. A [`Fault`] breaks one promise
-//! that real vendors break, once, and is reported as fired only when the client could see it on the
-//! wire.
+//! [`Vendor`] speaks a CXone-shaped dialect ([`cxone`] has the rules that it obeys) or Genesys
+//! Cloud's ([`genesys`]) over HTTP and WebSocket on one listener. Its agents live through shifts;
+//! every event that it ever made is in its [`Truth`], so that what a client holds afterwards can be
+//! judged by [`verdict`] event by event. A [`Fault`] breaks one promise that real vendors break,
+//! once, and is reported as fired only when the client could see it on the wire.
 //!
 //! The wire structs here are written from the rules alone and shared with no client: one misreading
 //! of the dialect must not be able to pass every test.

@@ -183,7 +183,7 @@ impl FaultBoard {
         count
     }
 
-    /// Fires from the first call on for so long; `None` when that is over, or the fault not in force.
+    /// Fires from the first call on for so long; `None` when that is over, or without the fault.
     pub(crate) fn fire_for(&mut self, fault: Fault, for_ms: u64) -> Option<()> {
         let now_ms = self.clock.now_ms();
         let active = self.active_as(fault)?;
