@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod capture;
 pub mod config;
+pub mod discovery;
 pub mod driver;
 pub mod generic;
 mod polling;

@@ -14,6 +14,7 @@ use unbroken_core::machine::{Budget, Config, Fetch, Message, Start, Timing};
 use crate::auth::{Authorizer, Granted};
 use crate::capture::{Recorder, Redaction, SourceRecorder};
 use crate::config::{Limits, SourceConfig};
+use crate::discovery::Places;
 use crate::driver::Joining;
 use crate::generic::{Context, Generic, Reply, TemplateError};
 use crate::polling::{Asker, Pull, Share, refused, status as status_calls_for};
@@ -37,7 +38,7 @@ pub struct Source {
     name: String,
     stream: StreamId,
     connector: Arc<Generic>,
-    api: Option<Origin>,
+    places: Places,
     allowed_hosts: Vec<String>,
     stream_origin: Origin,
     authorizer: Option<Authorizer>,
@@ -76,7 +77,7 @@ impl Source {
             None => connector,
         };
         let plain = config.insecure;
-        let (api, stream_origin) = origins(&name, &config, connector.polls())?;
+        let (places, stream_origin) = origins(&name, &config, &connector)?;
         let timing = paced(&name, config.timing.timing.clone(), &connector)?;
         let (budget, questions) =
             divided(&name, config.budget.over(config.timing.budget), &connector)?;
@@ -84,7 +85,7 @@ impl Source {
             .start
             .meant(connector.capabilities(), connector.position_format())
             .map_err(|source| SourceError::Start { name: name.clone(), source })?;
-        if api.is_none() && connector.reads_pages() {
+        if places.base().is_none() && connector.reads_pages() {
             return Err(SourceError::NoApi { name });
         }
         if config.auth.is_none() && connector.capabilities().token_needed {
@@ -93,11 +94,11 @@ impl Source {
         let authorizer = config
             .auth
             .clone()
-            .map(|auth| Authorizer::new(auth, connector.token().clone(), api.as_ref(), plain))
+            .map(|auth| Authorizer::new(auth, connector.token().clone(), places.base(), plain))
             .transpose()
             .map_err(|source| SourceError::Auth { name: name.clone(), source })?;
         let encrypted = stream_origin.is_encrypted()
-            || api.as_ref().is_some_and(Origin::is_encrypted)
+            || places.are_encrypted()
             || authorizer.as_ref().is_some_and(Authorizer::is_encrypted);
         let dialer = dialer(&name, &config, encrypted)?;
         let http = Http::new(dialer.clone(), config.limits.body_bytes_max);
@@ -115,7 +116,7 @@ impl Source {
             limits: config.limits,
             name,
             connector: Arc::new(connector),
-            api,
+            places,
             allowed_hosts: config.allowed_hosts,
             stream_origin,
             authorizer,
@@ -180,16 +181,24 @@ impl Source {
         &self.dialer
     }
 
-    pub(crate) fn api_origin(&self) -> Option<&Origin> {
-        self.api.as_ref().filter(|_| self.connector.reads_pages())
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    pub(crate) fn api_origin(&self) -> Option<Origin> {
+        self.places.known_api().filter(|_| self.connector.reads_pages())
     }
 
     pub(crate) fn stream_origin(&self) -> &Origin {
         &self.stream_origin
     }
 
-    pub(crate) fn token_origin(&self) -> Option<&Origin> {
-        self.authorizer.as_ref().and_then(Authorizer::origin)
+    pub(crate) fn token_origin(&self) -> Option<Origin> {
+        self.authorizer.as_ref().and_then(|authorizer| self.places.known_token(authorizer))
     }
 
     /// The scope that tokens are asked for.
@@ -264,7 +273,8 @@ impl Source {
     pub async fn authorize(&self) -> Result<Granted, Failure> {
         let authorizer =
             self.authorizer.as_ref().ok_or_else(|| fatal("source has no `[source.auth]`"))?;
-        let granted = authorizer.authorize(&self.http, millis(self.timing.token_ms)).await;
+        let (http, deadline) = (&self.http, millis(self.timing.token_ms));
+        let granted = self.places.authorize(authorizer, http, deadline).await;
         if let (Some(capture), Ok(granted)) = (&self.capture, &granted) {
             capture.know(Some(&granted.token));
         }
@@ -282,7 +292,10 @@ impl Source {
         only: Option<&[Key]>,
         token: Option<&Secret>,
     ) -> Result<Page, Failure> {
-        let page = self.page(what, only, token).await;
+        let page = match self.places.api(&self.http).await {
+            Ok(_) => self.places.visit().judge(self.page(what, only, token).await),
+            Err(failure) => Err(failure),
+        };
         if let Some(questions) = &self.questions {
             questions.obey(&page);
         }
@@ -306,17 +319,19 @@ impl Source {
         only: Option<&[Key]>,
         token: Option<&Secret>,
     ) -> Result<(String, Answer), Failure> {
-        let api = self.api.as_ref().ok_or_else(|| fatal("source has no `api`"))?;
+        let api = self.places.api(&self.http).await?;
         let keys = only.map_or_else(|| self.handle().keys(), Arc::from);
         let nonce = nonce();
         let context = Context { keys: &keys, nonce: &nonce, token, ..Context::default() };
         let mut request = self.connector.fetch(what, context)?;
         let origin = match self.connector.next_url(what) {
-            Some(url) => follow(&url, api, &self.allowed_hosts, &mut request).map_err(|error| {
-                let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-                fatal(&format!("{error}{hint}"))
-            })?,
-            None => api.clone(),
+            Some(url) => {
+                follow(&url, &api, &self.allowed_hosts, &mut request).map_err(|error| {
+                    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                    fatal(&format!("{error}{hint}"))
+                })?
+            }
+            None => api,
         };
         let deadline = millis(self.timing.page_ms);
         let place = format!("{origin}{}", request.path());
@@ -391,7 +406,8 @@ impl Source {
         let asker = Asker {
             connector: Arc::clone(&self.connector),
             http: self.http.clone(),
-            api: self.api.clone().ok_or_else(|| fatal("source has no `api`"))?,
+            api: self.places.api(&self.http).await?,
+            places: self.places.clone(),
             allowed_hosts: self.allowed_hosts.clone(),
             deadline: millis(self.timing.page_ms.min(self.timing.connect_ms)),
             rows_max: self.timing.snapshot_rows_max,

@@ -2,6 +2,7 @@
 
 use crate::auth::AuthError;
 use crate::config::{FieldsError, KeysError, StartError};
+use crate::discovery::DiscoveryError;
 use crate::generic::ProfileError;
 use crate::transport::{OriginError, ProxyError, TlsError};
 
@@ -27,6 +28,15 @@ pub enum SourceError {
         /// Why.
         #[source]
         source: OriginError,
+    },
+    /// The hosts cannot be asked for.
+    #[error("source {name} has an unusable `discovery`")]
+    Discovery {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: DiscoveryError,
     },
     /// The profile asks for pages, but there is nowhere to ask.
     #[error("source {name} needs `api`: its profile reads a snapshot")]
@@ -138,6 +148,7 @@ impl SourceError {
         match self {
             Self::Profile { source, .. } => source.hint(),
             Self::Origin { source, .. } => Some(source.hint()),
+            Self::Discovery { source, .. } => source.hint(),
             Self::NoApi { .. } => Some("add `api = \"https://…\"`".into()),
             Self::NoStream { .. } => Some("add `stream = \"wss://…\"`".into()),
             Self::Interval { .. } => {

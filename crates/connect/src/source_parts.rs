@@ -1,11 +1,13 @@
 //! What a source is put together from, each part checked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use unbroken_core::ids::Key;
 use unbroken_core::machine::{Budget, Timing};
 
 use crate::config::{SourceConfig, read_keys};
+use crate::discovery::{Discovery, DiscoveryError, Places};
 use crate::generic::Generic;
 use crate::polling::Share;
 use crate::source_error::SourceError;
@@ -19,22 +21,40 @@ const AGENTS_USUAL_MAX: usize = 1_500;
 pub(crate) fn origins(
     name: &str,
     config: &SourceConfig,
-    polls: bool,
-) -> Result<(Option<Origin>, Origin), SourceError> {
+    connector: &Generic,
+) -> Result<(Places, Origin), SourceError> {
     let name = name.to_owned();
     let origin = |key, source| SourceError::Origin { name: name.clone(), key, source };
     let plain = config.insecure;
     let api = config.api.as_deref().map(|text| Origin::api(text, plain)).transpose();
     let api = api.map_err(|source| origin("api", source))?;
-    let stream = match (&config.stream, &api) {
-        (_, Some(api)) if polls => api.clone(),
-        (_, None) if polls => return Err(SourceError::NoApi { name }),
+    let discovery = discovery(&name, config, connector)?;
+    let places = Places::new(api, discovery);
+    let stream = match (&config.stream, places.base()) {
+        (_, Some(base)) if connector.polls() => base.clone(),
+        (_, None) if connector.polls() => return Err(SourceError::NoApi { name }),
         (Some(text), _) => {
             Origin::stream(text, plain).map_err(|source| origin("stream", source))?
         }
         (None, _) => return Err(SourceError::NoStream { name }),
     };
-    Ok((api, stream))
+    Ok((places, stream))
+}
+
+/// The service that says where requests go, where the user has named one.
+fn discovery(
+    name: &str,
+    config: &SourceConfig,
+    connector: &Generic,
+) -> Result<Option<Arc<Discovery>>, SourceError> {
+    let wrong = |source| SourceError::Discovery { name: name.to_owned(), source };
+    let Some(choice) = &config.discovery else { return Ok(None) };
+    if config.api.is_some() {
+        return Err(wrong(DiscoveryError::Both));
+    }
+    let deadline = Duration::from_millis(config.timing.timing.token_ms);
+    let made = Discovery::new(choice, connector, config.insecure, deadline);
+    Ok(Some(Arc::new(made.map_err(wrong)?)))
 }
 
 /// The keys to subscribe to, with a word where their number may surprise.

@@ -9,10 +9,11 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use unbroken_connect::generic::{
-    AckFields, Advance, ClassName, ClassifyProfile, ClosingFields, CoverageFields, Encoding,
-    EventFields, FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile,
-    PollProfile, PositionFormat, Profile, RequestProfile, RowFields, Rule, SnapshotProfile,
-    StreamProfile, SubscribeMessages, Template, TemplateError, TimeFormat, TokenProfile,
+    AckFields, Advance, ClassName, ClassifyProfile, ClosingFields, CoverageFields,
+    DiscoveryProfile, Encoding, EventFields, FailureRule, FrameKind, FrameRule, FramesProfile,
+    HeadProfile, MessagesProfile, PollProfile, PositionFormat, Profile, RequestProfile, RowFields,
+    Rule, SnapshotProfile, StreamProfile, SubscribeMessages, Template, TemplateError, TimeFormat,
+    TokenProfile,
 };
 use unbroken_core::connector::{
     Ack, Capabilities, Connections, Coverage, EventBody, Floor, Numbering, Paging, Replay,
@@ -78,6 +79,7 @@ fn every_key_is_documented_and_no_other() {
         ("Profile", keys::<Profile>()),
         ("Capabilities", keys::<Capabilities>()),
         ("Token", keys::<TokenProfile>()),
+        ("Discovery", keys::<DiscoveryProfile>()),
         ("Request", keys::<RequestProfile>()),
         ("Head", keys::<HeadProfile>()),
         ("Snapshot", keys::<SnapshotProfile>()),

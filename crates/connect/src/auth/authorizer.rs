@@ -69,6 +69,17 @@ impl Authorizer {
         self.place.as_ref().is_some_and(|(origin, _)| origin.is_encrypted())
     }
 
+    /// Whether the place is the profile's path at the API's origin, in want of the user's URL.
+    pub(crate) fn follows_api(&self) -> bool {
+        self.place.is_some() && self.config.url().is_none()
+    }
+
+    /// The same at another origin.
+    pub(crate) fn at(&self, origin: Origin) -> Self {
+        let place = self.place.as_ref().map(|(_, path)| (origin, path.clone()));
+        Self { place, ..self.clone() }
+    }
+
     /// Where tokens are asked for, if anywhere.
     pub(crate) fn origin(&self) -> Option<&Origin> {
         self.place.as_ref().map(|(origin, _)| origin)

@@ -12,6 +12,7 @@ use crate::config::profile_choice::ProfileChoice;
 use crate::config::proxy_choice::ProxyChoice;
 use crate::config::start_choice::StartChoice;
 use crate::config::timing_choice::TimingChoice;
+use crate::discovery::DiscoveryChoice;
 
 /// One `[[source]]`. All that a real one needs:
 ///
@@ -49,6 +50,8 @@ pub struct SourceConfig {
     pub profile: ProfileChoice,
     /// Origin of the vendor's HTTP API, such as `https://api.example.com`.
     pub api: Option<String>,
+    /// The vendor's service that says where the API is, in place of `api` and of the token's URL.
+    pub discovery: Option<DiscoveryChoice>,
     /// Hosts, beside that of `api`, to which a page of a snapshot may point for the next one. They
     /// are asked over https, without the token.
     #[serde(default)]

@@ -43,11 +43,12 @@ pub use overlay::{embedded, embedded_names, merge};
 pub use pointer::PointerError;
 pub(crate) use poll::Turn;
 pub use profile::{
-    AckFields, Advance, ClassifyProfile, ClosingFields, CoverageFields, Encoding, EventFields,
-    FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile, PollProfile,
-    PositionFormat, Profile, RequestProfile, RowFields, Rule, Scalar, SnapshotProfile,
+    AckFields, Advance, ClassifyProfile, ClosingFields, CoverageFields, DiscoveryProfile, Encoding,
+    EventFields, FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile,
+    PollProfile, PositionFormat, Profile, RequestProfile, RowFields, Rule, Scalar, SnapshotProfile,
     StreamProfile, SubscribeMessages, TimeFormat, TokenProfile,
 };
+pub(crate) use request::RequestTemplate;
 pub use rest::Reply;
 pub(crate) use shape::{kind, shape};
 pub use template::{Place, Template, TemplateError, Values};

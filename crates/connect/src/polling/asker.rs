@@ -8,6 +8,7 @@ use unbroken_core::bookmark::Bookmark;
 use unbroken_core::connector::{Class, Failure};
 use unbroken_core::ids::Label;
 
+use crate::discovery::Places;
 use crate::generic::{Context, Generic, Reply, Turn};
 use crate::polling::share::Share;
 use crate::secret::Secret;
@@ -21,6 +22,7 @@ pub(crate) struct Asker {
     pub(crate) connector: Arc<Generic>,
     pub(crate) http: Http,
     pub(crate) api: Origin,
+    pub(crate) places: Places,
     pub(crate) allowed_hosts: Vec<String>,
     /// For one page.
     pub(crate) deadline: Duration,
@@ -54,7 +56,8 @@ impl Asker {
         page: Option<&Label>,
         token: Option<&Secret>,
     ) -> Result<Got, Failure> {
-        self.tally.request(self.asked(after, page, token).await)
+        let visit = self.places.visit();
+        self.tally.request(visit.judge(self.asked(after, page, token).await))
     }
 
     async fn asked(

@@ -38,7 +38,7 @@ pub(super) async fn token(source: &Source, ways: &Ways, teller: &mut Teller<'_>)
         return Token { secret: None, missing: None };
     }
     let missing = |why| Token { secret: None, missing: Some(why) };
-    if let Some(obstacle) = ways.obstacle(source.token_origin()) {
+    if let Some(obstacle) = ways.obstacle(source.token_origin().as_ref()) {
         teller.tell(Step::skipped("token", obstacle));
         return missing("there is no token: see above");
     }
@@ -101,7 +101,7 @@ pub(super) async fn pages(
     if source.capabilities().snapshot == SnapshotKind::None {
         return skip(teller, &all, "the profile reads no pages");
     }
-    if let Some(obstacle) = ways.obstacle(source.api_origin()) {
+    if let Some(obstacle) = ways.obstacle(source.api_origin().as_ref()) {
         return skip(teller, &all, &obstacle);
     }
     if let Some(why) = token.missing {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use unbroken_core::connector::Class;
 
 use crate::probe::certificate::Certificate;
 use crate::probe::observe::Teller;
@@ -31,28 +32,67 @@ impl Ways {
     }
 }
 
-/// Goes to every origin of the source, each host and port once.
+/// Hosts and ports that were gone to: encrypted or not, and the step at which the way ended.
+type Been = Vec<(String, u16, bool, Option<&'static str>)>;
+
+/// Goes to every origin of the source, each host and port once. Where a service names the hosts, it
+/// comes first and is asked.
 pub(super) async fn survey(source: &Source, teller: &mut Teller<'_>) -> Ways {
-    let mut ways = Ways::default();
-    let mut been: Vec<(String, u16, bool, Option<&'static str>)> = Vec::new();
-    let origins = [source.token_origin(), source.api_origin(), Some(source.stream_origin())];
-    for origin in origins.into_iter().flatten() {
-        let (host, port) = origin.host_and_port();
-        let encrypted = origin.is_encrypted();
-        let same = been.iter().find(|(h, p, e, _)| (h, *p, *e) == (&host, port, encrypted));
-        let ended = match same {
-            Some((.., ended)) => *ended,
-            None => {
-                let ended = go(source, origin, teller).await;
-                been.push((host, port, encrypted, ended));
-                ended
-            }
-        };
-        if let Some(step) = ended {
-            ways.broken.push((origin.clone(), step));
-        }
+    let (mut ways, mut been) = (Ways::default(), Been::new());
+    if let Some(service) = source.places().service() {
+        visit(source, service, &mut ways, &mut been, teller).await;
+        hosts(source, &ways, service, teller).await;
+    }
+    let stream = Some(source.stream_origin().clone());
+    let origins = [source.token_origin(), source.api_origin(), stream];
+    for origin in origins.iter().flatten() {
+        visit(source, origin, &mut ways, &mut been, teller).await;
     }
     ways
+}
+
+async fn visit(
+    source: &Source,
+    origin: &Origin,
+    ways: &mut Ways,
+    been: &mut Been,
+    teller: &mut Teller<'_>,
+) {
+    let (host, port) = origin.host_and_port();
+    let encrypted = origin.is_encrypted();
+    let same = been.iter().find(|(h, p, e, _)| (h, *p, *e) == (&host, port, encrypted));
+    let ended = match same {
+        Some((.., ended)) => *ended,
+        None => {
+            let ended = go(source, origin, teller).await;
+            been.push((host, port, encrypted, ended));
+            ended
+        }
+    };
+    if let Some(step) = ended {
+        ways.broken.push((origin.clone(), step));
+    }
+}
+
+/// Asks the service for the hosts.
+async fn hosts(source: &Source, ways: &Ways, service: &Origin, teller: &mut Teller<'_>) {
+    teller.begin();
+    if let Some(obstacle) = ways.obstacle(Some(service)) {
+        return teller.tell(Step::skipped("discovery", obstacle));
+    }
+    match source.places().api(source.http()).await {
+        Ok(api) => {
+            let token = source.token_origin().map(|token| format!(", tokens at {token}"));
+            let what = format!("the API is at {api}{}", token.unwrap_or_default());
+            teller.tell(Step::good("discovery", what));
+        }
+        Err(failure) if failure.class == Class::Fatal => {
+            let hint = "compare `[source.discovery]` with what your vendor says of its hosts";
+            let what = failure.what.as_str();
+            teller.tell(Step::bad("discovery", what, Blame::Configuration, hint));
+        }
+        Err(failure) => teller.tell(Step::failed("discovery", &failure)),
+    }
 }
 
 /// The step at which the way ended, if it did.

@@ -34,7 +34,7 @@ async fn told(connection: &mut dyn Connection) -> Told {
     }
 }
 
-async fn ended(connection: &mut dyn Connection) -> Ended {
+pub(crate) async fn ended(connection: &mut dyn Connection) -> Ended {
     loop {
         match next(connection).await {
             SocketEvent::Ended(ended) => return ended,

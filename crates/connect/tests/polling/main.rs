@@ -5,5 +5,6 @@
 
 mod asking;
 mod checking;
+mod discovery;
 mod driven;
 mod vendor;

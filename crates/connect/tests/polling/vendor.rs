@@ -69,6 +69,11 @@ impl Vendor {
         Self { port, talk, task }
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// What it will say next.
     pub(crate) fn say(&self, answers: impl IntoIterator<Item = Vec<u8>>) {
         self.talk.lock().unwrap().script.extend(answers);

@@ -12,7 +12,7 @@ const SOURCE: &str = "data_dir = \"d\"\n[[source]]\nname = \"a\"\nprofile = \"et
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 8] {
+fn sections() -> [(&'static str, String); 9] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -20,6 +20,7 @@ fn sections() -> [(&'static str, String); 8] {
         ("`[log]`", "data_dir = \"d\"\n[log]\n".to_owned()),
         ("`[[source]]`", source("")),
         ("Proxies", source("[source.proxy]\nurl = \"http://p.example\"\n")),
+        ("`[source.discovery]`", source("[source.discovery]\n")),
         ("`[source.fields]`", source("[source.fields]\n")),
         ("`[source.timing]`", source("[source.timing]\n")),
         ("`[source.limits]`", source("[source.limits]\n")),

@@ -1,5 +1,6 @@
 //! What a profile file may say. Every table denies unknown keys.
 
+mod discovery;
 mod failure;
 mod frames;
 mod messages;
@@ -8,6 +9,7 @@ mod root;
 mod snapshot;
 mod value;
 
+pub use discovery::DiscoveryProfile;
 pub use failure::{ClassifyProfile, FailureRule};
 pub use frames::{
     AckFields, ClosingFields, CoverageFields, EventFields, FrameKind, FrameRule, FramesProfile,

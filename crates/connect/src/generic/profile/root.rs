@@ -6,8 +6,8 @@ use serde::Deserialize;
 use unbroken_core::connector::Capabilities;
 
 use crate::generic::profile::{
-    ClassifyProfile, FramesProfile, HeadProfile, MessagesProfile, PollProfile, PositionFormat,
-    SnapshotProfile,
+    ClassifyProfile, DiscoveryProfile, FramesProfile, HeadProfile, MessagesProfile, PollProfile,
+    PositionFormat, SnapshotProfile,
 };
 
 /// A source as data. Paths only: hosts come from the user's configuration. Pointers are JSON
@@ -30,6 +30,8 @@ pub struct Profile {
     /// How tokens are asked for.
     #[serde(default)]
     pub token: TokenProfile,
+    /// How the vendor is asked at which hosts a tenant is served, where the user wants that.
+    pub discovery: Option<DiscoveryProfile>,
     /// How the head is read. Without it a head is the first page of the snapshot without its rows.
     pub head: Option<HeadProfile>,
     /// How a snapshot is read.
