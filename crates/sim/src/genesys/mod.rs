@@ -72,6 +72,7 @@ mod faults;
 mod history;
 mod hooks;
 mod hub;
+pub(crate) mod normal;
 mod refusal;
 mod roster;
 mod serve;

@@ -386,6 +386,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::genesys::normal::normal;
 
     fn world(seed: u64) -> World {
         let mut settings = Settings::default();
@@ -405,6 +406,7 @@ mod tests {
             for two in agent.events.windows(2) {
                 let [one, other] = [two[0], two[1]].map(|at| &world.events[at as usize].body);
                 assert_ne!(one, other);
+                assert_ne!(normal(one).unwrap(), normal(other).unwrap());
                 let times = |body: &Bytes| -> Vec<serde_json::Value> {
                     let body: serde_json::Value = serde_json::from_slice(body).unwrap();
                     ["adherenceChangeTime", "presenceUpdateTime", "activeQueuesModifiedTime"]
@@ -432,6 +434,7 @@ mod tests {
             assert_eq!(row["adherenceState"], body["adherenceState"]);
             assert_eq!(row["user"]["id"], body["user"]["id"]);
             assert!(row.get("adherenceChangeTime").is_none());
+            assert_eq!(normal(world.row(at, now).unwrap()), normal(&last.body));
             compared += 1;
         }
         assert_eq!(compared, 12);

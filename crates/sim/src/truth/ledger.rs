@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::SimError;
+use crate::genesys::normal::normal;
 use crate::settings::{Body, Numbering};
 
 /// One event of the vendor's.
@@ -32,9 +33,12 @@ pub struct TruthEvent {
 }
 
 impl TruthEvent {
-    /// Whether this object is what the event says, as the stream or as the baseline writes it.
+    /// Whether this object is what the event says, as the stream or as the baseline writes it, or,
+    /// where these differ, under names of the client's choice.
     pub(crate) fn is_shown_by(&self, object: &Bytes) -> bool {
-        self.body == object || matches!(&self.row, TruthRow::Other(row) if row == object)
+        let TruthRow::Other(row) = &self.row else { return self.body == object };
+        let is_same = || normal(object).is_some_and(|ours| normal(&self.body) == Some(ours));
+        self.body == object || row == object || is_same()
     }
 }
 

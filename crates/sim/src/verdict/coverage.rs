@@ -1,10 +1,9 @@
 //! Which ledger row speaks of a missing event.
 
-use std::collections::{BTreeSet, HashMap};
-
 use super::epochs::EpochMap;
 use super::input::{Evidence, LedgerRow, Outcome, Stored};
 use super::pairing::{Pairing, is_in_j};
+use super::streams::Streams;
 use crate::truth::{Truth, TruthEvent};
 
 /// A client's frames may have been waiting in its buffers for so long, beyond the latency of the
@@ -16,8 +15,7 @@ pub(super) struct Coverage<'a> {
     truth: &'a Truth,
     epochs: &'a EpochMap,
     rows: Vec<(&'a LedgerRow, i64)>,
-    /// By agent: the streams that the client has records of it from.
-    streams: HashMap<&'a str, BTreeSet<&'a str>>,
+    streams: &'a Streams<'a>,
 }
 
 /// What the ledger says of a missing event.
@@ -37,6 +35,7 @@ impl<'a> Coverage<'a> {
         evidence: &'a Evidence,
         epochs: &'a EpochMap,
         pairing: &Pairing,
+        streams: &'a Streams<'a>,
     ) -> Self {
         // (received, emitted) of the matched events, in order of receipt.
         let mut matched: Vec<(i64, i64)> = evidence
@@ -55,10 +54,6 @@ impl<'a> Coverage<'a> {
             let last = before.checked_sub(1).map_or(i64::MIN, |last| matched[last].1);
             (row, last.min(row.wall_from_us).max(row.wall_from_us - slack_us))
         });
-        let mut streams: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-        for stored in &evidence.stored {
-            streams.entry(&stored.key).or_default().insert(&stored.stream);
-        }
         Self { truth, epochs, rows: rows.collect(), streams }
     }
 
@@ -66,9 +61,8 @@ impl<'a> Coverage<'a> {
     /// it covers nothing; a row of another stream than the agent's speaks of other agents.
     pub(super) fn standing(&self, event: &TruthEvent) -> Standing {
         let mut standing = Standing::Uncovered;
-        let streams = self.streams.get(&*event.agent);
         for (row, from_us) in &self.rows {
-            let is_of_stream = streams.is_none_or(|streams| streams.contains(row.stream.as_str()));
+            let is_of_stream = self.streams.may_speak(&row.stream, &event.agent);
             let is_silent = row.outcome == Outcome::Repaired || !is_of_stream;
             if is_silent || !self.covers(row, *from_us, event) {
                 continue;
@@ -108,7 +102,7 @@ impl<'a> Coverage<'a> {
     pub(super) fn overclaims(&self, stored: &Stored, event: &TruthEvent) -> bool {
         let received_us = stored.received_us;
         self.rows.iter().any(|(row, from_us)| {
-            row.outcome == Outcome::Unrecoverable
+            matches!(row.outcome, Outcome::Unrecoverable | Outcome::Summarised)
                 && row.stream == stored.stream
                 && if event.sequence.is_some() && row.through.is_some() {
                     self.covers(row, *from_us, event)

@@ -41,6 +41,13 @@ pub struct FactVerdict {
     pub unknown: u64,
 }
 
+impl FactVerdict {
+    /// Whether nothing failed.
+    pub fn is_clean(&self) -> bool {
+        self.missing + self.duplicated + self.unknown == 0
+    }
+}
+
 /// Judges the facts that a client holds: every one that was open or ended within one of the
 /// intervals (begin and end, microseconds since 1970), once. Facts beyond them may be held too.
 pub fn judge_facts(truth: &Truth, intervals: &[(i64, i64)], held: &[StoredFact]) -> FactVerdict {

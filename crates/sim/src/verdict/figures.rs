@@ -46,9 +46,13 @@ pub struct Verdict {
     /// Neighbours of one stream and epoch with a lower position; without positions, records of
     /// events that do not stand in the vendor's order for their agent.
     pub out_of_order: u64,
-    /// Keys that differ from the vendor at the end and are not marked stale.
+    /// Keys that differ from the vendor at the end. That one is marked stale excuses it only where
+    /// the baseline does not tell of it ([`Verdict::stale_marked_keys`]): else it could have been
+    /// put right.
     pub stale_keys: u64,
-    /// Keys that differ from the vendor at the end and say so. Reported, not failed.
+    /// Keys that differ from the vendor at the end and say so, of those that no baseline tells of
+    /// (a stream without a snapshot): after a gap nobody can know their state before the stream
+    /// brings their next event. Reported, not failed.
     pub stale_marked_keys: u64,
     /// The longest that a key was wrong while its stream said Live, in milliseconds.
     pub stale_live_ms_max: u64,

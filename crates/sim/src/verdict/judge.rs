@@ -8,7 +8,8 @@ use super::figures::{Example, Verdict};
 use super::input::{Evidence, Outcome, Stored};
 use super::lost::Losses;
 use super::pairing::{Pairing, is_in_j, pair};
-use super::stale::{stale_keys, stale_live_max};
+use super::stale::{StaleLive, stale_keys, stale_live_max};
+use super::streams::Streams;
 use crate::truth::{Truth, TruthEvent};
 
 /// Judges what a client holds by what the vendor did. To be asked after quiescence: the vendor has
@@ -16,16 +17,19 @@ use crate::truth::{Truth, TruthEvent};
 pub fn judge(truth: &Truth, evidence: &Evidence) -> Verdict {
     let epochs = EpochMap::new(truth, evidence);
     let pairing = pair(truth, evidence, &epochs);
-    let coverage = Coverage::new(truth, evidence, &epochs, &pairing);
+    let streams = Streams::new(evidence);
+    let coverage = Coverage::new(truth, evidence, &epochs, &pairing, &streams);
+    let losses = Losses::new(evidence, &pairing, &coverage, &streams);
     let mut verdict = Verdict {
         events_stored: evidence.stored.iter().filter(|stored| is_in_j(stored)).count() as u64,
         gaps_open: evidence.ledger.iter().filter(|row| row.outcome == Outcome::Open).count() as u64,
         ..Verdict::default()
     };
-    judge_missing(&mut verdict, truth, evidence, &pairing, &coverage);
+    judge_missing(&mut verdict, truth, &pairing, &coverage, &losses);
     judge_stored(&mut verdict, truth, evidence, &pairing, &coverage);
     judge_order(&mut verdict, evidence);
-    judge_state(&mut verdict, truth, evidence, &pairing);
+    judge_state(&mut verdict, truth, evidence, &losses);
+    judge_live(&mut verdict, &stale_live_max(truth, evidence, &pairing, &streams));
     for row in evidence.ledger.iter().filter(|row| row.outcome == Outcome::Open) {
         verdict.keep_example(Example {
             figure: "gaps_open",
@@ -41,12 +45,11 @@ pub fn judge(truth: &Truth, evidence: &Evidence) -> Verdict {
 fn judge_missing(
     verdict: &mut Verdict,
     truth: &Truth,
-    evidence: &Evidence,
     pairing: &Pairing,
     coverage: &Coverage<'_>,
+    losses: &Losses<'_>,
 ) {
     let first = truth.first_coverages();
-    let losses = Losses::new(evidence, pairing, coverage);
     let scope = truth.subscribed_agents();
     for (event, stored) in truth.events.iter().zip(&pairing.stored_of) {
         if first.is_before(event) || !scope.contains(&*event.agent) {
@@ -116,9 +119,9 @@ fn judge_order(verdict: &mut Verdict, evidence: &Evidence) {
     }
 }
 
-fn judge_state(verdict: &mut Verdict, truth: &Truth, evidence: &Evidence, pairing: &Pairing) {
-    for key in stale_keys(truth, evidence) {
-        if key.is_marked {
+fn judge_state(verdict: &mut Verdict, truth: &Truth, evidence: &Evidence, losses: &Losses<'_>) {
+    for key in stale_keys(truth, evidence, losses) {
+        if key.is_excused {
             verdict.stale_marked_keys += 1;
             continue;
         }
@@ -131,13 +134,15 @@ fn judge_state(verdict: &mut Verdict, truth: &Truth, evidence: &Evidence, pairin
             reason: key.reason.to_owned(),
         });
     }
-    let worst = stale_live_max(truth, evidence, pairing);
+}
+
+fn judge_live(verdict: &mut Verdict, worst: &StaleLive) {
     verdict.stale_live_ms_max = worst.ms;
     if worst.ms > 0 {
         verdict.keep_example(Example {
             figure: "stale_live_ms_max",
             position: None,
-            agent: worst.agent,
+            agent: worst.agent.clone(),
             at_us: worst.at_us,
             reason: format!("wrong for {} ms while Live", worst.ms),
         });

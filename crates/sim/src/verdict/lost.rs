@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::coverage::Coverage;
 use super::input::Evidence;
 use super::pairing::{Pairing, is_in_j};
+use super::streams::Streams;
 use crate::settings::{Body, Numbering};
 use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthRow, TruthSubscription};
 
@@ -16,12 +17,16 @@ pub(super) struct Losses<'a> {
     stood: BTreeMap<u32, Vec<u64>>,
     /// By agent: its events, rising.
     by_agent: HashMap<&'a str, Vec<usize>>,
-    /// When the client said Live: from, to.
-    live: Vec<(i64, i64)>,
+    streams: &'a Streams<'a>,
 }
 
 impl<'a> Losses<'a> {
-    pub(super) fn new(evidence: &Evidence, pairing: &'a Pairing, coverage: &Coverage<'a>) -> Self {
+    pub(super) fn new(
+        evidence: &Evidence,
+        pairing: &'a Pairing,
+        coverage: &Coverage<'a>,
+        streams: &'a Streams<'a>,
+    ) -> Self {
         let truth = coverage.truth();
         let mut stood: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for (stored, event) in evidence.stored.iter().zip(&pairing.event_of) {
@@ -41,8 +46,7 @@ impl<'a> Losses<'a> {
         for (at, event) in truth.events.iter().enumerate() {
             by_agent.entry(&event.agent).or_default().push(at);
         }
-        let live = evidence.live.iter().map(|live| (live.from_us, live.to_us)).collect();
-        Self { truth, pairing, stood, by_agent, live }
+        Self { truth, pairing, stood, by_agent, streams }
     }
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
@@ -94,6 +98,13 @@ impl<'a> Losses<'a> {
         served.floor <= stood && (!served.exact_head || stood == served.head)
     }
 
+    /// Whether the event is missing and nobody could have known of it.
+    pub(super) fn is_unknowable(&self, event: &TruthEvent) -> bool {
+        let at = usize::try_from(event.index).unwrap_or(usize::MAX);
+        let is_missing = self.pairing.stored_of.get(at).is_some_and(Option::is_none);
+        is_missing && self.is_undetectable(event)
+    }
+
     /// Whether the missing event was dropped on a socket that stayed up, on a stream that is not
     /// contiguous, and the next audit could not show it, because by then the agent had a newer
     /// state that the client holds. A muted stream brings nothing more, so one look shows it. Of a
@@ -124,7 +135,7 @@ impl<'a> Losses<'a> {
             .min();
         let mut audits = self.truth.pages.iter().filter(|page| {
             page.as_of > event.index
-                && (!was_dropped || self.is_live_at(page.served_us))
+                && (!was_dropped || self.streams.is_live_at(agent, page.served_us))
                 && (page.rows > 1 || page.total == 1)
                 && page.covers(agent)
         });
@@ -142,10 +153,6 @@ impl<'a> Losses<'a> {
         shown.is_some_and(|shown| {
             self.truth.events[shown].index > event.index && self.pairing.stored_of[shown].is_some()
         })
-    }
-
-    fn is_live_at(&self, at_us: i64) -> bool {
-        self.live.iter().any(|(from_us, to_us)| (*from_us..*to_us).contains(&at_us))
     }
 }
 

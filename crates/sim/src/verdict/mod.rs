@@ -14,6 +14,7 @@ mod judge;
 mod lost;
 mod pairing;
 mod stale;
+mod streams;
 mod subsequence;
 #[cfg(test)]
 mod tests;

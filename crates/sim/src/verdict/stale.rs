@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 
-use super::input::{Evidence, LiveInterval};
+use super::input::Evidence;
+use super::lost::Losses;
 use super::pairing::{Pairing, body_of};
+use super::streams::Streams;
+use crate::genesys::normal::normal;
 use crate::settings::Body;
 use crate::truth::{FirstCoverages, Truth, TruthEvent, TruthRow};
 
@@ -13,13 +16,15 @@ use crate::truth::{FirstCoverages, Truth, TruthEvent, TruthRow};
 pub(super) struct StaleKey {
     pub(super) agent: String,
     pub(super) at_us: i64,
-    pub(super) is_marked: bool,
+    /// It says so, and no baseline could have put it right.
+    pub(super) is_excused: bool,
     pub(super) reason: &'static str,
 }
 
 /// Keys whose last value is not the vendor's. Where the baseline carries no state, only keys that
-/// the client holds or was told of can be asked for.
-pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence) -> Vec<StaleKey> {
+/// the client holds or was told of can be asked for, and not by an event that passed it by in
+/// silence.
+pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, losses: &Losses<'_>) -> Vec<StaleKey> {
     let first = truth.first_coverages();
     let scope = truth.subscribed_agents();
     let mut last: BTreeMap<&str, &TruthEvent> = BTreeMap::new();
@@ -38,6 +43,7 @@ pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence) -> Vec<StaleKey> {
         let reason = match (theirs, ours) {
             (None, None) => continue,
             (Some(event), Some(body)) if event.is_shown_by(&body) => continue,
+            (Some(event), _) if !is_asked(truth, event) && losses.is_unknowable(event) => continue,
             (Some(event), None) if !is_askable || is_unseen(truth, event, &first) => continue,
             (Some(_), Some(_)) => "another value than the vendor's",
             (Some(_), None) => "the vendor has this agent, the client has not",
@@ -46,7 +52,8 @@ pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence) -> Vec<StaleKey> {
         stale.push(StaleKey {
             agent: key.to_owned(),
             at_us: last.get(key).map_or(0, |event| event.wall_us),
-            is_marked: held.get(key).is_some_and(|value| value.is_marked_stale),
+            is_excused: held.get(key).is_some_and(|value| value.is_marked_stale)
+                && last.get(key).is_some_and(|event| !is_asked(truth, event)),
             reason,
         });
     }
@@ -73,7 +80,12 @@ pub(super) struct StaleLive {
 
 /// For each of the vendor's events: from its emission to the receipt of the first record that shows
 /// it or a later one, as far as that lies in one Live interval.
-pub(super) fn stale_live_max(truth: &Truth, evidence: &Evidence, pairing: &Pairing) -> StaleLive {
+pub(super) fn stale_live_max(
+    truth: &Truth,
+    evidence: &Evidence,
+    pairing: &Pairing,
+    streams: &Streams<'_>,
+) -> StaleLive {
     let shown = shown_by_agent(truth, evidence, pairing);
     let scope = truth.subscribed_agents();
     let mut worst = StaleLive::default();
@@ -81,7 +93,6 @@ pub(super) fn stale_live_max(truth: &Truth, evidence: &Evidence, pairing: &Pairi
     for event in truth.events.iter().filter(|event| scope.contains(&*event.agent)) {
         by_agent.entry(&event.agent).or_default().push(event);
     }
-    let live = joined(&evidence.live);
     let mut agents: Vec<_> = by_agent.into_iter().collect();
     agents.sort_unstable_by_key(|(agent, _)| *agent);
     for (agent, events) in agents {
@@ -90,6 +101,7 @@ pub(super) fn stale_live_max(truth: &Truth, evidence: &Evidence, pairing: &Pairi
         if shown.is_empty() && !events.iter().any(|event| is_asked(truth, event)) {
             continue;
         }
+        let live = streams.live(agent);
         let mut receipts = shown.iter().rev().peekable();
         let mut soonest_us = i64::MAX;
         for event in events.iter().rev() {
@@ -119,6 +131,9 @@ fn shown_by_agent<'a>(
         by_body.entry((&event.agent, value(event.deleted, &event.body))).or_default().push(event);
         if let TruthRow::Other(row) = &event.row {
             by_body.entry((&event.agent, value(event.deleted, row))).or_default().push(event);
+            if let Some(normal) = normal(&event.body).filter(|_| !event.deleted) {
+                by_body.entry((&event.agent, normal)).or_default().push(event);
+            }
         }
     }
     let mut shown: HashMap<&str, Vec<(u64, i64)>> = HashMap::new();
@@ -129,7 +144,8 @@ fn shown_by_agent<'a>(
         let paired = paired.map(|event| &truth.events[event]);
         let event = paired.or_else(|| {
             let body = value(stored.deleted, &body_of(&stored.payload));
-            let candidates = by_body.get(&(stored.key.as_str(), body))?;
+            let of_key = |body: Bytes| by_body.get(&(stored.key.as_str(), body));
+            let candidates = of_key(body.clone()).or_else(|| of_key(normal(&body)?))?;
             candidates.iter().rev().find(|event| event.wall_us <= stored.received_us).copied()
         });
         if let Some(event) = event {
@@ -164,20 +180,6 @@ fn show_absences<'a>(truth: &'a Truth, shown: &mut HashMap<&'a str, Vec<(u64, i6
 /// Removals are all alike, whatever the client keeps of them.
 fn value(deleted: bool, body: &Bytes) -> Bytes {
     if deleted { Bytes::new() } else { body.clone() }
-}
-
-/// The Live intervals in order, touching ones joined.
-fn joined(live: &[LiveInterval]) -> Vec<(i64, i64)> {
-    let mut spans: Vec<_> = live.iter().map(|live| (live.from_us, live.to_us)).collect();
-    spans.sort_unstable();
-    let mut joined: Vec<(i64, i64)> = Vec::new();
-    for (from_us, to_us) in spans {
-        match joined.last_mut() {
-            Some(last) if from_us <= last.1 => last.1 = last.1.max(to_us),
-            _ => joined.push((from_us, to_us)),
-        }
-    }
-    joined
 }
 
 /// The longest part of `[from, to)` within one Live interval, in milliseconds.

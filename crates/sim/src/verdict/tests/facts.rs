@@ -43,6 +43,7 @@ fn what_was_open_or_ended_in_an_interval_must_be_held() {
     assert_eq!(verdict((25, 30), &[20]), clean(1));
     assert_eq!(verdict((30, 90), &[20, 40]), clean(2));
     assert_eq!(verdict((30, 90), &[40]).missing, 1);
+    assert!(verdict((30, 90), &[20, 40]).is_clean() && !verdict((30, 90), &[40]).is_clean());
     assert_eq!(verdict((15, 50), &[]).missing, 3);
 }
 

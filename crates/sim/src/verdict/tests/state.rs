@@ -2,6 +2,7 @@
 
 use super::scene::{Scene, us};
 use crate::settings::{Body, Numbering};
+use crate::truth::TruthRow;
 use crate::verdict::{FinalValue, Origin};
 
 #[test]
@@ -11,9 +12,46 @@ fn a_key_with_another_value_is_stale() {
     let verdict = scene.verdict();
     assert_eq!((verdict.stale_keys, verdict.stale_marked_keys), (1, 0));
     assert_eq!(verdict.examples[0].agent, "a");
+}
+
+#[test]
+fn a_mark_excuses_a_key_only_where_no_baseline_tells_of_it() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.evidence.state[0].payload = Some(scene.truth.events[0].body.clone());
     scene.evidence.state[0].is_marked_stale = true;
     let verdict = scene.verdict();
+    assert_eq!((verdict.stale_keys, verdict.stale_marked_keys), (1, 0));
+    for event in &mut scene.truth.events {
+        event.row = TruthRow::Absent;
+    }
+    let verdict = scene.verdict();
     assert_eq!((verdict.stale_keys, verdict.stale_marked_keys), (0, 1));
+}
+
+#[test]
+fn a_key_whose_last_event_was_dropped_in_silence_and_is_on_no_baseline_is_nobodys_fault() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.forget(4);
+    scene.served(0).confirmed = 4;
+    scene.evidence.state[0].payload = Some(scene.truth.events[2].body.clone());
+    for event in &mut scene.truth.events {
+        event.row = TruthRow::Absent;
+    }
+    assert_eq!(scene.verdict().stale_keys, 1);
+    scene.served(0).dropped.push(4);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.stale_keys, verdict.undetectable), (0, 1));
+}
+
+#[test]
+fn an_agent_is_wrong_while_live_only_on_its_own_stream() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.forget(5);
+    assert_eq!(scene.verdict().stale_live_ms_max, 940);
+    for live in &mut scene.evidence.live {
+        live.stream = "cxone/another".to_owned();
+    }
+    assert_eq!(scene.verdict().stale_live_ms_max, 0);
 }
 
 #[test]

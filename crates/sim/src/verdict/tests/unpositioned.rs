@@ -96,6 +96,29 @@ fn a_row_in_the_baselines_own_form_shows_the_event_and_no_other_does() {
 }
 
 #[test]
+fn adherence_under_names_of_the_clients_choice_shows_the_event_if_it_says_the_same() {
+    let body = r#"{"user":{"id":"a"},"managementUnitId":"u","adherenceState":"InAdherence",
+        "adherenceChangeTime":"t1","routingStatus":"__EMPTY__"}"#;
+    let row = r#"{"user":{"id":"a","selfUri":"/a"},"managementUnit":{"id":"u"},
+        "adherenceState":"InAdherence","timeOfAdherenceChange":"t1"}"#;
+    let mut scene = Scene::clean(Numbering::None);
+    let at = scene.event("a", 70);
+    scene.truth.events[at].body = body.into();
+    scene.truth.events[at].row = TruthRow::Other(row.into());
+    scene.store(at, 71).payload = body.into();
+    scene.end_state();
+    let held = scene.evidence.state.iter().position(|value| value.key == "a").unwrap();
+    let mut stale = |text: String| {
+        scene.evidence.state[held].payload = Some(text.into());
+        scene.verdict().stale_keys
+    };
+    let renamed = row.replace("timeOfAdherenceChange", "adherenceChangeTime");
+    assert_eq!([stale(row.into()), stale(renamed.clone())], [0, 0]);
+    assert_eq!(stale(renamed.replace("t1", "t2")), 1);
+    assert_eq!(stale(renamed.replace("InAdherence", "Unknown")), 1);
+}
+
+#[test]
 fn an_agent_is_judged_from_where_a_subscription_first_covered_it() {
     let mut scene = Scene::clean(Numbering::None);
     scene.served(0).agents = Some(vec!["a".to_owned()]);
