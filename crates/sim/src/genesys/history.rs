@@ -111,7 +111,7 @@ impl State {
 
     /// What had happened by then is shown now.
     fn history_as_of(&mut self) -> i64 {
-        let lag_ms = self.settings.history_lag_ms + self.fault_on_history_lag();
+        let lag_ms = self.fault_on_history_lag();
         self.clock.wall_us() - i64::try_from(lag_ms).unwrap_or(i64::MAX / 2_000) * 1_000
     }
 

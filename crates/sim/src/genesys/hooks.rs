@@ -191,14 +191,14 @@ impl State {
         is_active
     }
 
-    /// How much longer history lags behind, in milliseconds.
+    /// How far history lags behind, in milliseconds.
     pub(super) fn fault_on_history_lag(&mut self) -> u64 {
         let fault = Fault::LateHistory;
         if !self.faults.is_active(fault) {
-            return 0;
+            return self.settings.history_lag_ms;
         }
         self.bend_a_few(fault, u32::MAX);
-        WHILE_MS + 4 * self.settings.history_lag_ms
+        self.settings.history_lag_ms_max()
     }
 
     /// Changes a page of history; returns the total that it tells.

@@ -70,7 +70,18 @@ impl Default for Settings {
     }
 }
 
+/// How much longer analytics lag behind at the worst, in milliseconds, and how many times their
+/// usual lag comes on top.
+const LATE_MS: u64 = 1_500;
+const LATE_TIMES: u64 = 4;
+
 impl Settings {
+    /// How long analytics lag behind while [`crate::Fault::LateHistory`] is in force, in
+    /// milliseconds: never longer. Whoever asks after so long sees what there was.
+    pub fn history_lag_ms_max(&self) -> u64 {
+        LATE_MS + (LATE_TIMES + 1) * self.history_lag_ms
+    }
+
     /// The same with every time divided: `scaled(120)` sends heartbeats each 250 ms, announces a
     /// close half a second ahead, and ends channels after 12 minutes. The token's life and the
     /// rate of requests stay as they are.

@@ -23,6 +23,7 @@
 
 mod fault;
 mod ledger;
+mod play;
 mod serve;
 mod states;
 mod vendor;

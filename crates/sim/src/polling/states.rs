@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::fault::PollFault;
+use super::play::Play;
 use crate::cxone::token::Tokens;
 use crate::server::http::{Request, Response};
 use crate::settings::Settings;
@@ -21,6 +22,10 @@ const BEHIND_US: i64 = 500_000;
 const REPEATED_US: i64 = 5_000_000;
 /// Rows of a page while pages shift.
 const SMALL_PAGE: u64 = 7;
+/// A fault that is played and that nobody sees is given up after so long, in microseconds.
+const UNSEEN_US_MAX: i64 = 3_000_000;
+/// A poll was answered by the rules so recently, in milliseconds: the client is at work.
+const RECENT_MS: u64 = 500;
 /// What a wrong total is off by.
 const TOTAL_OFF: u64 = 7;
 
@@ -42,6 +47,8 @@ pub(crate) struct States {
     pub(crate) world: World,
     pub(crate) tokens: Tokens,
     pub(crate) active: Option<Active>,
+    /// Faults that come by themselves.
+    pub(crate) play: Option<Play>,
     pub(crate) fired: BTreeMap<PollFault, u64>,
     /// When a poll was last answered by the rules.
     pub(crate) answered_ms: Option<u64>,
@@ -73,6 +80,7 @@ impl States {
             world: World::new(Arc::new(settings), clock)?,
             tokens: Tokens::new(credentials, life_ms, scopes),
             active: None,
+            play: None,
             fired: BTreeMap::new(),
             answered_ms: None,
             read: BTreeSet::new(),
@@ -117,7 +125,30 @@ impl States {
         if is_over {
             self.active = None;
         }
+        self.play_on(now_ms);
         self.active.is_none()
+    }
+
+    /// Whether the published rules are in force, and a poll was answered by them a moment ago.
+    pub(crate) fn is_calm(&self) -> bool {
+        let now_ms = self.clock.now_ms();
+        let is_recent = |at: u64| now_ms.saturating_sub(at) < RECENT_MS;
+        self.active.is_none() && self.answered_ms.is_some_and(is_recent)
+    }
+
+    fn play_on(&mut self, now_ms: u64) {
+        let (is_calm, now_us) = (self.is_calm(), self.clock.wall_us());
+        let Some(play) = &mut self.play else { return };
+        if let Some(fault) = is_calm.then(|| play.next(now_ms)).flatten() {
+            return self.begin(fault);
+        }
+        if !is_calm {
+            play.wait(now_ms);
+        }
+        let is_unseen = |active: &mut Active| {
+            active.fired_ms.is_none() && now_us - active.began_us > UNSEEN_US_MAX
+        };
+        self.active.take_if(is_unseen);
     }
 
     /// Answers `GET …/agents/states`.

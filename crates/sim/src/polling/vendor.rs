@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::fault::PollFault;
 use super::ledger::PollTruth;
+use super::play::Play;
 use super::serve::{Shared, lock, serve};
 use super::states::States;
 use crate::SimError;
@@ -57,12 +58,14 @@ impl PollVendor {
         lock(&self.states).begin(fault);
     }
 
+    /// Puts one fault after the other in force, in seeded order, until they are stopped.
+    pub fn play(&self, seed: u64, faults: Vec<PollFault>) {
+        lock(&self.states).play = Some(Play::new(seed, faults));
+    }
+
     /// Whether the published rules are in force, and a poll was answered by them since.
     pub fn is_calm(&self) -> bool {
-        let states = lock(&self.states);
-        let now_ms = states.clock.now_ms();
-        let recent = states.answered_ms.is_some_and(|at| now_ms.saturating_sub(at) < 500);
-        states.active.is_none() && recent
+        lock(&self.states).is_calm()
     }
 
     /// How often each fault was seen on the wire.
@@ -72,7 +75,8 @@ impl PollVendor {
 
     /// The published rules are in force.
     pub fn stop_faults(&self) {
-        lock(&self.states).active = None;
+        let mut states = lock(&self.states);
+        (states.active, states.play) = (None, None);
     }
 
     /// Nothing changes any more.
