@@ -5,6 +5,7 @@
 #   make test           everything: set-up, format, lints, documentation, all tests
 #   make check          format, lints, documentation, dependencies; no tests
 #   make kill N=100     kills a running pipeline N times at random moments and checks the record
+#                       (VENDOR=cxone, genesys or cxone-poll)
 #   make latency N=15   time from the loss of a connection to Live over a long road, for each rung
 #   make etcd           a real etcd, 65,000 changes, some fifty cuts, ten kills: the record is held
 #                       against etcd's own account; some minutes
@@ -71,9 +72,11 @@ model: setup
 	UNBROKEN_MODEL=full cargo test --release -p unbroken-core --features proof --test model --locked \
 	  -- --nocapture
 
-# The test reads how often to kill from the environment; without it, it kills a few times.
+# The test reads how often to kill, and which vendor breaks meanwhile, from the environment; without
+# it, it kills a few times.
 kill: setup
-	UNBROKEN_KILLS=$(N) cargo test --release --locked -p unbroken --test kill -- --nocapture
+	UNBROKEN_KILLS=$(N) UNBROKEN_VENDOR=$(VENDOR) cargo test --release --locked -p unbroken \
+	  --test kill -- --nocapture --exact a_service_killed_again_and_again_keeps_its_record
 
 # Without the environment's number the test goes each way twice and asserts no time.
 latency: setup

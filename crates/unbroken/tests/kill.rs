@@ -1,6 +1,9 @@
 //! A service killed again and again at random moments of a faulty run keeps its record.
 //!
-//! `make kill N=100` is this test with `UNBROKEN_KILLS=100`; `UNBROKEN_SEED` picks another run.
+//! `make kill N=100 VENDOR=cxone-poll` is the first of these tests with `UNBROKEN_KILLS=100` and
+//! `UNBROKEN_VENDOR=cxone-poll`; `UNBROKEN_SEED` picks another run.
+
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 use std::process::{Command, Stdio};
 
@@ -11,14 +14,18 @@ use tempfile::tempdir;
 const KILLS: &str = "5";
 
 fn variable(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    value.unwrap_or_else(|| default.to_owned())
 }
 
-#[test]
-fn a_service_killed_again_and_again_keeps_its_record() {
+/// Kills, and returns the figures of a run that was clean.
+fn kill(vendor: &str) -> Value {
     let dir = tempdir().expect("a temporary directory");
     let (kills, seed) = (variable("UNBROKEN_KILLS", KILLS), variable("UNBROKEN_SEED", "1"));
-    let args = ["kill", "-n", &kills, "--json", "--agents", "60", "--rate", "200", "--seed", &seed];
+    let args = [
+        "kill", "--vendor", vendor, "-n", &kills, "--json", "--agents", "60", "--rate", "200",
+        "--seed", &seed,
+    ];
     // What it says goes on to whoever watches: a hundred kills take minutes.
     let output = Command::new(env!("CARGO_BIN_EXE_unbroken"))
         .args(args)
@@ -34,4 +41,16 @@ fn a_service_killed_again_and_again_keeps_its_record() {
         serde_json::from_str(stdout.lines().last().expect("a line")).expect("one object");
     assert_eq!(figures["kills"].to_string(), kills);
     assert_eq!(figures["verified"], true);
+    assert!(figures["events_stored"].as_u64() > Some(0), "{figures}");
+    figures
+}
+
+#[test]
+fn a_service_killed_again_and_again_keeps_its_record() {
+    kill(&variable("UNBROKEN_VENDOR", "cxone"));
+}
+
+#[test]
+fn a_service_that_polls_and_is_killed_keeps_its_record() {
+    kill("cxone-poll");
 }

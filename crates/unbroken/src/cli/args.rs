@@ -152,6 +152,8 @@ fn some() -> clap::builder::RangedI64ValueParser<u32> {
 pub(crate) enum VendorKind {
     /// A CXone-shaped notification stream
     Cxone,
+    /// Genesys Cloud: channels, adherence, analytics; it has faults of its own
+    Genesys,
     /// CXone's agent states, asked for again and again; it has faults of its own
     CxonePoll,
 }
@@ -515,6 +517,9 @@ pub(crate) struct KillArgs {
     /// How often the service is killed
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
     pub(crate) count: u32,
+    /// Which vendor to simulate
+    #[arg(long = "vendor", value_enum, default_value_t = VendorKind::Cxone)]
+    pub(crate) kind: VendorKind,
     #[command(flatten)]
     pub(crate) vendor: VendorArgs,
     /// Keep the data here; must be empty or new [default: a fresh temporary directory]

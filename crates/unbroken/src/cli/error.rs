@@ -42,8 +42,8 @@ pub(crate) enum CliError {
     FaultDoesNotApply { fault: &'static str, numbering: &'static str },
     #[error("`{0}` is no pair of faults")]
     NotAPair(String),
-    #[error("the polled vendor numbers nothing: --numbering does not apply to it")]
-    PolledNumbering,
+    #[error("this vendor numbers nothing: --numbering does not apply to it")]
+    NoNumbering,
     #[error("pairs of faults are played by `unbroken demo` alone")]
     PairsInDemoOnly,
     #[error("{} is not empty", .0.display())]
@@ -116,7 +116,7 @@ impl CliError {
                 Some("`--faults all` takes those that apply".to_owned())
             }
             Self::NotAPair(_) => Some("write it as `pairs:clean-close+slow-rest`".to_owned()),
-            Self::PolledNumbering => Some("leave --numbering out".to_owned()),
+            Self::NoNumbering => Some("leave --numbering out".to_owned()),
             Self::PairsInDemoOnly => Some("use `all`, `none`, or a list: a,b,c".to_owned()),
             Self::NotEmpty(_) => Some("name a new directory".to_owned()),
             Self::Task(_) => None,

@@ -7,7 +7,7 @@ use unbroken_core::time::UnixMicros;
 use unbroken_sim::{Credentials, Fault, News, Script, Stage, Truth, Vendor, genesys};
 
 use super::answer::Answer;
-use super::args::{SimulateArgs, SimulateKind};
+use super::args::{SimulateArgs, SimulateKind, VendorKind};
 use super::error::CliError;
 use super::output::{Output, say};
 use super::run::{runtime, stop_signal};
@@ -21,8 +21,8 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<Answer, CliError> {
     let limit = args.duration.as_deref().map(|text| duration("--duration", text)).transpose()?;
     match args.kind {
         SimulateKind::Cxone => {
-            let mut vendor = VendorSettings::without_pairs(&args.vendor)?;
-            vendor.settings.bind = args.listen;
+            let mut vendor = VendorSettings::without_pairs(VendorKind::Cxone, &args.vendor)?;
+            vendor.dialect.common_mut().bind = args.listen;
             runtime()?.block_on(cxone(vendor, limit))
         }
         SimulateKind::Genesys => {
@@ -44,7 +44,7 @@ async fn cxone(settings: VendorSettings, limit: Option<Duration>) -> Result<Answ
     print_access(&vendor.http_url, "/token", &vendor.credentials, &[stream])?;
     let news = vendor.told();
     if !settings.faults.is_empty() {
-        vendor.play(script(settings.settings.seed, settings.faults, limit));
+        vendor.play(script(settings.common().seed, settings.faults, limit));
     }
     until_over(told_to_stop, limit, news).await;
     Ok(farewell(&vendor.shutdown().await?))

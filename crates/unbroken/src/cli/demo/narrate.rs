@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use unbroken::render::{count, counted, duration_ms};
-use unbroken_core::ids::GapId;
+use unbroken_core::ids::{GapId, StreamId};
 use unbroken_core::machine::{Report, Rung};
 use unbroken_core::record::GapOutcome;
 
@@ -18,7 +18,7 @@ pub(super) struct Narration {
     asked: Option<u64>,
     duplicates: u64,
     foreign: u64,
-    gaps: BTreeMap<GapId, Option<GapOutcome>>,
+    gaps: BTreeMap<(StreamId, GapId), Option<GapOutcome>>,
 }
 
 impl Narration {
@@ -37,11 +37,11 @@ impl Narration {
             }
             Report::Duplicates { count, .. } => self.duplicates += count,
             Report::Foreign { count, .. } => self.foreign += count,
-            Report::GapOpened { gap, .. } => {
-                self.gaps.insert(*gap, None);
+            Report::GapOpened { stream, gap, .. } => {
+                self.gaps.insert((stream.clone(), *gap), None);
             }
-            Report::GapClosed { gap, outcome, .. } => {
-                self.gaps.insert(*gap, Some(*outcome));
+            Report::GapClosed { stream, gap, outcome } => {
+                self.gaps.insert((stream.clone(), *gap), Some(*outcome));
             }
             Report::Alarm { what, .. } => self.step(format!("alarm: {what}")),
             Report::SchemaChanged { strange, frames, .. } => {
@@ -114,10 +114,11 @@ impl Narration {
         });
     }
 
+    /// What happens to several streams, one after the other, is told once.
     fn step(&mut self, step: String) {
-        match self.steps.last_mut() {
-            Some((last, times)) if *last == step => *times += 1,
-            _ => self.steps.push((step, 1)),
+        match self.steps.iter_mut().find(|(known, _)| *known == step) {
+            Some((_, times)) => *times += 1,
+            None => self.steps.push((step, 1)),
         }
     }
 }

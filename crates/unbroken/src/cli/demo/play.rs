@@ -14,7 +14,6 @@ use super::screen::Screen;
 use super::story::Story;
 use super::watch::Seen;
 use crate::cli::error::CliError;
-use crate::cli::vendor::STREAM;
 
 /// Between two looks at everything.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -25,7 +24,7 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// Two channels bring news; what is older than this has come on both, and is told in order of time.
 const SORTING: Duration = Duration::from_millis(40);
 
-/// The stream must have been live for so long before the next fault strikes: what follows shall be
+/// The streams must have been live for so long before the next fault strikes: what follows shall be
 /// that fault's doing.
 const SETTLED: Duration = Duration::from_millis(250);
 
@@ -107,7 +106,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Whether the stream is live, and has been for a moment.
+    /// Whether every stream is live, and has been for a moment.
     pub(super) fn is_settled(&self) -> bool {
         let settled = i64::try_from(SETTLED.as_micros()).unwrap_or(i64::MAX);
         self.story.live_since().is_some_and(|since| wall_now().0 - since.0 >= settled)
@@ -154,8 +153,9 @@ impl<'a> Play<'a> {
 
     fn show_status(&mut self) {
         let paint = self.screen.paint();
-        let status = self.handle.board().stream(STREAM);
-        let (events, live) = status.map_or((0, false), |s| (s.events, s.is_live()));
+        let status = self.handle.status();
+        let streams = status.sources.iter().flat_map(|source| &source.streams);
+        let (events, live) = (streams.map(|stream| stream.events).sum(), status.is_live());
         let light = if live { paint.good("● live  ") } else { paint.warn("○ doubt ") };
         let (_, fired, recovered) = self.story.tally.totals();
         let text = format!(

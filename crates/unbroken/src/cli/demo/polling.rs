@@ -9,30 +9,23 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use unbroken::render::{Paint, counted, duration_ms, millis};
 use unbroken::{Pipeline, config, pipeline};
-use unbroken_core::machine::Timing;
 use unbroken_sim::verdict::Outcome;
-use unbroken_sim::{PollFault, PollVendor, Settings};
+use unbroken_sim::{PollFault, PollVendor};
 
 use super::screen::Screen;
 use super::watch::Watcher;
 use crate::cli::answer::Answer;
-use crate::cli::args::{DemoArgs, NumberingArg, VendorArgs};
+use crate::cli::args::DemoArgs;
 use crate::cli::error::CliError;
 use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json};
 use crate::cli::logging;
 use crate::cli::output::{Output, say};
 use crate::cli::run::{runtime, stop_signal};
 use crate::cli::settings::{duration, fresh_dir};
-use unbroken_connect::generic::nearest;
+use crate::cli::vendor::{PolledSettings, SecretIn};
 
 /// The record's one stream.
 const STREAM: &str = "demo/states";
-/// From one question to the next, in milliseconds: a demo has no time for five seconds.
-const INTERVAL_MS: u64 = 100;
-/// How far before the last place is asked, in milliseconds: more than this vendor is ever late.
-const OVERLAP_MS: u64 = 1_000;
-/// Silence after which a poll is taken for dead: above the interval and the longest answer.
-const IDLE_MS: u64 = 3_000;
 /// How long the first live may take, and each recovery.
 const RECOVERY_MAX: Duration = Duration::from_secs(20);
 /// A short demo goes on for so long at the most until each fault was seen: each takes a second.
@@ -44,8 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 struct Demo {
     duration: Duration,
-    settings: Settings,
-    faults: Vec<PollFault>,
+    vendor: PolledSettings,
     dir: PathBuf,
     json: bool,
 }
@@ -63,8 +55,7 @@ type Tally = BTreeMap<PollFault, Told>;
 pub(super) fn run(args: &DemoArgs) -> Result<Answer, CliError> {
     let demo = Demo {
         duration: duration("--duration", &args.duration)?,
-        settings: settings(&args.vendor),
-        faults: faults(&args.vendor)?,
+        vendor: PolledSettings::of(&args.vendor)?,
         dir: fresh_dir(args.dir.as_deref(), "unbroken-demo")?,
         json: args.json,
     };
@@ -72,57 +63,31 @@ pub(super) fn run(args: &DemoArgs) -> Result<Answer, CliError> {
     runtime()?.block_on(perform(demo))
 }
 
-fn settings(args: &VendorArgs) -> Settings {
-    Settings {
-        seed: args.seed,
-        agents: args.agents,
-        rate: f64::from(args.rate),
-        ..Settings::default()
-    }
-}
-
-fn faults(args: &VendorArgs) -> Result<Vec<PollFault>, CliError> {
-    if args.numbering != NumberingArg::Contiguous {
-        return Err(CliError::PolledNumbering);
-    }
-    match args.faults.as_str() {
-        "all" => Ok(PollFault::ALL.to_vec()),
-        "none" => Ok(Vec::new()),
-        list => list.split(',').map(str::trim).map(fault).collect(),
-    }
-}
-
-fn fault(name: &str) -> Result<PollFault, CliError> {
-    name.parse().map_err(|_| CliError::UnknownFault {
-        name: name.to_owned(),
-        nearest: nearest(name, PollFault::ALL.map(PollFault::name)),
-        known: PollFault::ALL.map(PollFault::name).join(", "),
-    })
-}
-
 async fn perform(demo: Demo) -> Result<Answer, CliError> {
-    let vendor = PollVendor::start(demo.settings.clone()).await?;
+    let vendor = PollVendor::start(demo.vendor.settings.clone()).await?;
     let mut screen = Screen::new();
     screen.line(&format!(
-        "A made-up contact centre, {}, asked every {INTERVAL_MS} ms for {}, breaks in {} \
-         (seed {}).",
-        counted(u64::from(demo.settings.agents), "agent"),
+        "A made-up contact centre, {}, asked every {} ms for {}, breaks in {} (seed {}).",
+        counted(u64::from(demo.vendor.settings.agents), "agent"),
+        demo.vendor.interval_ms(),
         duration_ms(millis(demo.duration)),
-        counted(demo.faults.len() as u64, "way"),
-        demo.settings.seed,
+        counted(demo.vendor.faults.len() as u64, "way"),
+        demo.vendor.settings.seed,
     ));
     let began = Instant::now();
     // What is told on the way is for another kind of story; the record is judged at the end.
     let (watcher, _) = mpsc::unbounded_channel();
-    let config = config::parse(Path::new("demo"), &configuration(&vendor, &demo.dir))?;
-    let pipeline = Pipeline::start(config, demo.settings.seed, Arc::new(Watcher(watcher)))?;
+    let text = PolledSettings::configuration(&vendor, &demo.dir, &SecretIn::Text);
+    let config = config::parse(Path::new("demo"), &text)?;
+    let pipeline = Pipeline::start(config, demo.vendor.settings.seed, Arc::new(Watcher(watcher)))?;
     let handle = pipeline.handle();
     let (stop, stopping) = oneshot::channel::<()>();
     let running = tokio::spawn(pipeline.until(async move {
         // Dropped or sent, it says the same.
         let _ = stopping.await;
     }));
-    let mut tally: Tally = demo.faults.iter().map(|fault| (*fault, Told::default())).collect();
+    let mut tally: Tally =
+        demo.vendor.faults.iter().map(|fault| (*fault, Told::default())).collect();
     let interrupted = {
         let stopped = stop_signal()?;
         tokio::pin!(stopped);
@@ -137,19 +102,14 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     let truth = vendor.truth();
     drop(vendor);
     let dir = demo.dir.clone();
-    let judging =
-        tokio::task::spawn_blocking(move || Judgement::of_polled(&dir, &truth, &timing()));
+    let judging = tokio::task::spawn_blocking(move || {
+        Judgement::of_polled(&dir, &truth, &PolledSettings::timing(), &[])
+    });
     let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
     screen.clear();
     let ending = Ending { judgement, tally, quiet, interrupted, elapsed: began.elapsed() };
     ending.print(&demo, &screen)?;
     Ok(if ending.is_clean() { Answer::Yes } else { Answer::No })
-}
-
-/// The demo's timers as the source has them: what happens is seen an interval later.
-fn timing() -> Timing {
-    let demo = Timing::demo();
-    Timing { grace_ms: demo.grace_ms + INTERVAL_MS, ..demo }
 }
 
 /// One fault after the other, in an order of the seed's, until time is over and each was seen.
@@ -160,7 +120,7 @@ async fn play(
     tally: &mut Tally,
     screen: &mut Screen,
 ) {
-    let mut rng = fastrand::Rng::with_seed(demo.settings.seed ^ 0x9011);
+    let mut rng = fastrand::Rng::with_seed(demo.vendor.settings.seed ^ 0x9011);
     let began = Instant::now();
     let mut order: Vec<PollFault> = Vec::new();
     if !until(RECOVERY_MAX, || is_live(handle) && vendor.is_calm()).await {
@@ -174,7 +134,7 @@ async fn play(
             return;
         }
         if order.is_empty() {
-            order.clone_from(&demo.faults);
+            order.clone_from(&demo.vendor.faults);
             rng.shuffle(&mut order);
         }
         let Some(fault) = order.pop() else {
@@ -230,7 +190,9 @@ fn is_live(handle: &pipeline::Handle) -> bool {
 /// audits to find what is wrong. True: it was live at the end, without an open row.
 async fn fall_silent(vendor: &PollVendor, handle: &pipeline::Handle) -> bool {
     vendor.stop_faults();
-    let audit = Duration::from_millis(timing().audit_ms + timing().grace_ms);
+    let audit = Duration::from_millis(
+        PolledSettings::timing().audit_ms + PolledSettings::timing().grace_ms,
+    );
     tokio::time::sleep(audit).await;
     vendor.stop_emission();
     let quiet = || {
@@ -240,30 +202,6 @@ async fn fall_silent(vendor: &PollVendor, handle: &pipeline::Handle) -> bool {
     until(QUIESCENCE_MAX, quiet).await;
     tokio::time::sleep(2 * audit).await;
     until(QUIESCENCE_MAX, quiet).await
-}
-
-fn configuration(vendor: &PollVendor, data_dir: &Path) -> String {
-    let (id, secret) = &vendor.access_key;
-    let url = &vendor.http_url;
-    format!(
-        r#"data_dir = {data_dir:?}
-
-[[source]]
-name = "demo"
-api = "{url}"
-timing = {{ preset = "demo", idle_ms = {IDLE_MS} }}
-
-[source.profile]
-extends = "cxone-poll"
-capabilities = {{ snapshot_staleness_ms_max = 0, clock_skew_ms_max = 0 }}
-poll = {{ interval_ms = {INTERVAL_MS}, overlap_ms = {OVERLAP_MS} }}
-
-[source.auth]
-grant = "access_key"
-key_id = "{id}"
-key_secret = "{secret}"
-"#
-    )
 }
 
 struct Ending {
@@ -288,8 +226,7 @@ impl Ending {
     }
 
     fn text(&self, paint: Paint) -> String {
-        let bound_ms = self.judgement.stale_live_ms_bound;
-        let mut text = explain(&self.judgement.verdict, bound_ms, paint);
+        let mut text = explain(&self.judgement, paint);
         for (fault, told) in &self.tally {
             if told.fired == 0 || told.recovered < told.fired {
                 text.push_str(&format!("✘ {fault} did not both fire and recover\n"));
@@ -307,7 +244,7 @@ impl Ending {
     }
 
     fn json(&self, demo: &Demo) -> Value {
-        let mut object = figures_json(&self.judgement.verdict);
+        let mut object = figures_json(&self.judgement);
         let faults: BTreeMap<&str, Value> = self
             .tally
             .iter()
@@ -325,14 +262,11 @@ impl Ending {
             "vendor": "cxone-poll",
             "drift_rows": self.drift(),
             "faults": faults,
-            "gaps": self.judgement.gaps.to_json(),
-            "stale_live_ms_bound": self.judgement.stale_live_ms_bound,
-            "verified": self.judgement.checked.is_clean(),
             "quiet": self.quiet,
             "clean": self.is_clean(),
-            "seed": demo.settings.seed,
-            "agents": demo.settings.agents,
-            "rate": demo.settings.rate,
+            "seed": demo.vendor.settings.seed,
+            "agents": demo.vendor.settings.agents,
+            "rate": demo.vendor.settings.rate,
             "elapsed_ms": millis(self.elapsed),
             "dir": demo.dir.display().to_string(),
         });

@@ -26,7 +26,7 @@ pub(super) struct Header<'a> {
 
 impl Header<'_> {
     pub(super) fn show(&self, screen: &mut Screen) {
-        let VendorSettings { settings, faults, .. } = self.settings;
+        let (settings, faults) = (self.settings.common(), &self.settings.faults);
         let ways = match faults.len() {
             0 => "without a fault".to_owned(),
             n => format!("and breaks in {}", counted(u64::try_from(n).unwrap_or(0), "way")),
@@ -60,10 +60,12 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Every promise kept, every fault fired and recovered, and nobody cut it short.
+    /// Every promise kept, every fault fired and recovered, at rest in time, and nobody cut it
+    /// short.
     pub(super) fn is_clean(&self) -> bool {
         let mut figures = std::iter::once(&self.tally).chain(&self.pairs);
-        self.judgement.is_clean() && figures.all(Tally::is_settled) && !self.interrupted
+        let is_told = figures.all(Tally::is_settled);
+        self.judgement.is_clean() && is_told && self.quiet && !self.interrupted
     }
 
     fn text(&self, paint: Paint) -> String {
@@ -71,8 +73,7 @@ impl Ending {
             "\n{}\n",
             paint.bold("The verdict, from the log on disk held against what the vendor really did")
         );
-        let verdict = &self.judgement.verdict;
-        text.push_str(&explain(verdict, self.judgement.stale_live_ms_bound, paint));
+        text.push_str(&explain(&self.judgement, paint));
         text.push_str(&self.faults_text(paint));
         text.push_str(&self.checks_text(paint));
         if self.judgement.gaps.total() > 0 {
@@ -156,11 +157,17 @@ impl Ending {
             .iter()
             .map(|(figure, value)| format!("{figure} = {}", count(*value)))
             .collect();
+        if self.judgement.history.as_ref().is_some_and(|history| !history.verdict.is_clean()) {
+            reasons.push("facts of history are missing or too many".to_owned());
+        }
         if !self.judgement.checked.is_clean() {
             reasons.push("verify found something".to_owned());
         }
         if let Some(open) = self.pairs.as_ref().map(Tally::outstanding).filter(|o| !o.is_empty()) {
             reasons.push(format!("pairs not told: {}", open.join(", ")));
+        }
+        if !self.quiet {
+            reasons.push("it did not come to rest".to_owned());
         }
         if !self.tally.outstanding().is_empty() {
             reasons.push(format!("not told: {}", self.tally.outstanding().join(", ")));
@@ -170,35 +177,31 @@ impl Ending {
 
     fn look_text(&self) -> String {
         let dir = self.dir.display();
-        let settings = &self.settings.settings;
         format!(
             "\nLook at it yourself:\n  unbroken events --journal {dir} --format table | less\n  \
              unbroken gaps --journal {dir}\n  unbroken verify --journal {dir}\n  \
              sqlite3 {dir}/store.sqlite 'SELECT * FROM adherence_now LIMIT 10'\n\
-             The same story again: --seed {} --numbering {}\n",
-            settings.seed,
-            self.settings.numbering_name(),
+             The same story again: --seed {} {}\n",
+            self.settings.common().seed,
+            self.settings.typed(),
         )
     }
 
     fn json(&self) -> Value {
-        let mut object = figures_json(&self.judgement.verdict);
+        let mut object = figures_json(&self.judgement);
         let (_, _, recovered) = self.tally.totals();
-        let checked = &self.judgement.checked;
         let more = json!({
             "recoveries": recovered,
             "faults": self.tally.to_json(),
             "pairs": self.pairs.as_ref().map(Tally::to_json),
             "pairs_in_all": self.pairs_in_all(),
-            "gaps": self.judgement.gaps.to_json(),
-            "stale_live_ms_bound": self.judgement.stale_live_ms_bound,
-            "verified": checked.is_clean(),
             "quiet": self.quiet,
             "clean": self.is_clean(),
-            "seed": self.settings.settings.seed,
+            "vendor": self.settings.vendor_name(),
+            "seed": self.settings.common().seed,
             "numbering": self.settings.numbering_name(),
-            "agents": self.settings.settings.agents,
-            "rate": self.settings.settings.rate,
+            "agents": self.settings.common().agents,
+            "rate": self.settings.common().rate,
             "events_made": self.emitted,
             "elapsed_ms": millis(self.elapsed),
             "dir": self.dir.display().to_string(),

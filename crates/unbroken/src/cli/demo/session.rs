@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
+use unbroken::pipeline::Handle;
 use unbroken::render::wall_now;
 use unbroken::{Pipeline, config};
+use unbroken_core::ids::StreamId;
 use unbroken_core::machine::Timing;
 use unbroken_sim::{Fault, Vendor};
 
@@ -47,7 +49,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Answer, CliError> {
     }
     let demo = Demo {
         duration: duration("--duration", &args.duration)?,
-        vendor: VendorSettings::of(&args.vendor)?,
+        vendor: VendorSettings::of(args.kind, &args.vendor)?,
         dir: fresh_dir(args.dir.as_deref(), "unbroken-demo")?,
         json: args.json,
     };
@@ -63,11 +65,13 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     let began = Instant::now();
     let began_at = wall_now();
     let (acts, tally, pairs) = programme(&demo.vendor);
-    let mut story = Story::new(began_at, tally, pairs);
     let (watcher, mut seen) = mpsc::unbounded_channel();
     let mut news = vendor.told();
     let pipeline = start_pipeline(&vendor, &demo, Watcher(watcher))?;
     let handle = pipeline.handle();
+    let streams = handle.status().sources.into_iter().flat_map(|source| source.streams);
+    let streams = streams.map(|stream| StreamId::from(stream.stream.as_str()));
+    let mut story = Story::new(began_at, streams, tally, pairs);
     let (stop, stopping) = oneshot::channel::<()>();
     let running = tokio::spawn(pipeline.until(async move {
         // Dropped or sent, it says the same.
@@ -76,22 +80,22 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
 
     let mut play = Play::new(&vendor, &handle, &mut screen, &mut story, &mut seen, &mut news);
     let live = play.wait(FIRST_LIVE_MAX, |play| play.is_settled() || running.is_finished()).await;
-    let director = Director::new(demo.vendor.settings.seed, acts, demo.duration);
+    let director = Director::new(demo.vendor.common().seed, acts, demo.duration);
     let interrupted = live && play.act(director, stop_signal()?).await?;
     if !interrupted {
         play.wait(LAST_RECOVERIES_MAX, |play| play.story.open_in_all() == 0).await;
     }
     drop(play);
     screen.status("The vendor stops breaking, then falls silent; the record comes to rest …");
-    let quiet = fall_silent(&mut vendor, &handle).await;
+    let quiet = fall_silent(&demo, &mut vendor, &handle).await;
     drop(stop);
     screen.status("Reading the log back from disk, and holding it against the truth …");
     let stopped = running.await.map_err(|error| CliError::Task(error.to_string()))?;
     stopped?;
     let emitted = vendor.events_emitted();
     let truth = vendor.shutdown().await?;
-    let (dir, timing) = (demo.dir.clone(), Timing::demo());
-    let judging = tokio::task::spawn_blocking(move || Judgement::of(&dir, &truth, &timing, &[]));
+    let (dir, naming) = (demo.dir.clone(), demo.vendor.naming());
+    let judging = tokio::task::spawn_blocking(move || Judgement::of(&dir, &truth, naming, &[]));
     let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
 
     screen.clear();
@@ -127,26 +131,27 @@ fn programme(vendor: &VendorSettings) -> (Vec<Act>, Tally, Option<Tally>) {
 }
 
 fn start_pipeline(vendor: &Vendor, demo: &Demo, watcher: Watcher) -> Result<Pipeline, CliError> {
-    let text = configuration(vendor, demo.vendor.declared, &demo.dir, &SecretIn::Text);
+    let text = configuration(vendor, &demo.vendor, &demo.dir, &SecretIn::Text);
     let config = config::parse(Path::new("demo"), &text)?;
-    Ok(Pipeline::start(config, demo.vendor.settings.seed, Arc::new(watcher))?)
+    Ok(Pipeline::start(config, demo.vendor.common().seed, Arc::new(watcher))?)
 }
 
 /// Faults stop, then emission; then the pipeline may take [`QUIESCENCE_MAX`] to have it all. True:
 /// it had.
-async fn fall_silent(vendor: &mut Vendor, handle: &unbroken::pipeline::Handle) -> bool {
+async fn fall_silent(demo: &Demo, vendor: &mut Vendor, handle: &Handle) -> bool {
     vendor.stop_faults();
     let calm = Duration::from_millis(Timing::demo().audit_ms);
     tokio::time::sleep(calm).await;
     vendor.stop_emission();
-    let truth = vendor.truth();
+    let newest_us = vendor.newest_event_us();
+    let is_quiet = || is_quiet(&handle.status(), newest_us, demo.vendor.naming(), &demo.dir);
     let deadline = Instant::now() + QUIESCENCE_MAX;
     while Instant::now() < deadline {
-        if is_quiet(&handle.status(), &truth) {
+        if is_quiet() {
             // One more audit: what is wrong in silence shows only there.
             let audit = Timing::demo().audit_ms + Timing::demo().grace_ms;
             tokio::time::sleep(Duration::from_millis(audit)).await;
-            if is_quiet(&handle.status(), &truth) {
+            if is_quiet() {
                 return true;
             }
         }

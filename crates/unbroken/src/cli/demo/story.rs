@@ -1,7 +1,9 @@
 //! Follows the faults and the recovery side by side, and makes a line of each fault that is over.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use unbroken_core::ids::StreamId;
 use unbroken_core::machine::{Phase, Report};
 use unbroken_core::time::UnixMicros;
 use unbroken_sim::{Fault, FaultNews, Stage};
@@ -17,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(12);
 #[derive(Debug)]
 pub(super) struct Story {
     began_at: UnixMicros,
+    /// Which streams there are, and which of them are live.
+    streams: BTreeMap<StreamId, bool>,
+    /// Since when all are.
     live_since: Option<UnixMicros>,
     episodes: Vec<Episode>,
     /// The figures.
@@ -52,9 +57,15 @@ pub(super) struct Line {
 }
 
 impl Story {
-    pub(super) fn new(began_at: UnixMicros, tally: Tally, pairs: Option<Tally>) -> Self {
+    pub(super) fn new(
+        began_at: UnixMicros,
+        streams: impl IntoIterator<Item = StreamId>,
+        tally: Tally,
+        pairs: Option<Tally>,
+    ) -> Self {
         Self {
             began_at,
+            streams: streams.into_iter().map(|stream| (stream, false)).collect(),
             live_since: None,
             episodes: Vec::new(),
             tally,
@@ -106,8 +117,9 @@ impl Story {
         for episode in &mut self.episodes {
             episode.narration.add(report);
         }
-        if let Report::Phase { phase, .. } = report {
-            let live = matches!(phase, Phase::Live { .. });
+        if let Report::Phase { stream, phase } = report {
+            self.streams.insert(stream.clone(), matches!(phase, Phase::Live { .. }));
+            let live = self.streams.values().all(|live| *live);
             if live != self.live_since.is_some() {
                 self.live_since = live.then_some(at);
                 for episode in &mut self.episodes {
@@ -131,7 +143,7 @@ impl Story {
         std::mem::take(&mut self.lines)
     }
 
-    /// Since when the stream is live, if it is.
+    /// Since when all streams are live, if they are.
     pub(super) fn live_since(&self) -> Option<UnixMicros> {
         self.live_since
     }
@@ -225,7 +237,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_one_line_once_it_is_over() {
-        let mut story = Story::new(ms(0), Tally::new(["clean-close".to_owned()]), None);
+        let tally = Tally::new(["clean-close".to_owned()]);
+        let mut story = Story::new(ms(0), ["demo/adherence".into()], tally, None);
         story.reported(ms(5), &phase(Phase::Live { handover: false }));
         story.news(&news(Stage::Injected, 100));
         story.news(&news(Stage::Fired, 110));
@@ -250,8 +263,23 @@ mod tests {
     }
 
     #[test]
+    fn a_source_is_live_when_all_of_its_streams_are() {
+        let streams = ["demo/adherence".into(), "demo/presence".into()];
+        let mut story = Story::new(ms(0), streams, Tally::default(), None);
+        let of = |stream: &str, phase| Report::Phase { stream: stream.into(), phase };
+        let live = Phase::Live { handover: false };
+        story.reported(ms(5), &of("demo/adherence", live.clone()));
+        assert_eq!(story.live_since(), None);
+        story.reported(ms(7), &of("demo/presence", live));
+        assert_eq!(story.live_since(), Some(ms(7)));
+        story.reported(ms(9), &of("demo/adherence", Phase::Connecting));
+        assert_eq!(story.live_since(), None);
+    }
+
+    #[test]
     fn a_pair_has_recovered_when_both_of_its_faults_have() {
-        let mut story = Story::new(ms(0), Tally::default(), Some(Tally::default()));
+        let streams = ["demo/adherence".into()];
+        let mut story = Story::new(ms(0), streams, Tally::default(), Some(Tally::default()));
         story.reported(ms(5), &phase(Phase::Live { handover: false }));
         story.expected(&[Fault::CleanClose, Fault::Duplicates], &[7, 8]);
         let other = |stage, at_ms: i64| FaultNews {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::naming::{Naming, fact};
 use super::places::Places;
 use unbroken::words;
 use unbroken_core::bookmark::Bookmark;
@@ -13,13 +14,15 @@ use unbroken_core::record::{
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_sim::verdict::{
-    self, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored,
+    self, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored, StoredFact,
 };
 
 /// Collects evidence from a log's records in order.
 #[derive(Debug)]
 pub(crate) struct Witnesses {
+    naming: Naming,
     evidence: Evidence,
+    facts: Vec<StoredFact>,
     fold: Fold,
     ledger: BTreeMap<(StreamId, GapId), LedgerRow>,
     live_since: BTreeMap<(StreamId, u64), UnixMicros>,
@@ -32,7 +35,9 @@ pub(crate) struct Witnesses {
 impl Default for Witnesses {
     fn default() -> Self {
         Self {
+            naming: Naming::Plain,
             evidence: Evidence::default(),
+            facts: Vec::new(),
             fold: Fold::new(true),
             ledger: BTreeMap::new(),
             live_since: BTreeMap::new(),
@@ -44,7 +49,24 @@ impl Default for Witnesses {
     }
 }
 
+/// What the witnesses have seen.
+pub(super) struct Testimony {
+    pub(super) evidence: Evidence,
+    /// Facts of the vendor's history, which are none of the events.
+    pub(super) facts: Vec<StoredFact>,
+}
+
 impl Witnesses {
+    /// Of a vendor whose ledger has other names.
+    pub(crate) fn naming(naming: Naming) -> Self {
+        Self { naming, ..Self::default() }
+    }
+
+    /// What the ledger calls their keys.
+    pub(super) fn named(&self) -> Naming {
+        self.naming
+    }
+
     /// The next record of the log.
     pub(crate) fn add(&mut self, offset: u64, record: &Record) {
         self.last_at = self.last_at.max(record.received_at);
@@ -52,6 +74,12 @@ impl Witnesses {
         match &record.body {
             Body::Change(change) => {
                 self.place(record, change.position, change.bookmark.as_ref());
+                if change.origin == Origin::Backfill
+                    && self.naming.has_facts(record.stream.as_str())
+                {
+                    let id = change.event_id.as_ref().map_or("", |id| id.as_str());
+                    return self.facts.push(fact(id));
+                }
                 let stored = self.stored(offset, record, change);
                 self.evidence.stored.push(stored);
             }
@@ -97,22 +125,27 @@ impl Witnesses {
         }
     }
 
+    /// Whether the vendor's history is still to be asked about a row.
+    pub(super) fn owes_history(&self) -> bool {
+        self.fold.streams.values().any(|stream| !stream.history_owed.is_empty())
+    }
+
     /// Everything, with live intervals that are still open ending `now`.
-    pub(crate) fn finish(mut self, now: UnixMicros) -> Evidence {
+    pub(super) fn finish(mut self, now: UnixMicros) -> Testimony {
         for ((stream, _), from) in std::mem::take(&mut self.live_since) {
             self.live(&stream, from, now);
         }
         self.evidence.ledger = self.ledger.into_values().collect();
         self.evidence.epoch_names = self.epoch_names.into_iter().collect();
-        for stream in self.fold.streams.values() {
+        for (id, stream) in &self.fold.streams {
             self.evidence.state.extend(stream.keys.iter().map(|(key, state)| FinalValue {
-                key: key.to_string(),
+                key: self.naming.key(id.as_str(), key.as_str()),
                 payload: state.present.then(|| state.payload.clone()),
                 is_marked_stale: stream.stale_since(state).is_some(),
             }));
         }
         self.places.translate(&mut self.evidence);
-        self.evidence
+        Testimony { evidence: self.evidence, facts: self.facts }
     }
 
     fn place(&mut self, record: &Record, at: Option<Position>, bookmark: Option<&Bookmark>) {
@@ -132,7 +165,7 @@ impl Witnesses {
             epoch: epoch.0,
             epoch_name: self.epoch_names.get(&epoch.0).cloned(),
             sequence: change.position.map(|position| position.sequence),
-            key: change.key.to_string(),
+            key: self.naming.key(record.stream.as_str(), change.key.as_str()),
             ordinal: change.ordinal,
             deleted: change.deleted,
             payload: change.payload.clone(),

@@ -5,5 +5,6 @@
 //! directory, ended by SIGKILL, started again, and at the very end by SIGTERM.
 
 mod session;
+mod vendor;
 
 pub(crate) use session::run;

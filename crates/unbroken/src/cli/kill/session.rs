@@ -10,28 +10,23 @@ use unbroken::render::{Paint, count, millis, wall_now};
 use unbroken::words::cause_plainly_by_name;
 use unbroken_core::machine::Timing;
 use unbroken_core::time::UnixMicros;
-use unbroken_sim::{Script, Vendor};
 
+use super::vendor::{Meant, Running};
 use crate::cli::answer::Answer;
 use crate::cli::args::KillArgs;
 use crate::cli::error::CliError;
-use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json, is_quiet};
+use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json};
 use crate::cli::output::{Output, say};
 use crate::cli::run::runtime;
 use crate::cli::service::Service;
 use crate::cli::settings::{duration, fresh_dir};
-use crate::cli::vendor::{SecretIn, VendorSettings, configuration};
 
 /// How long the last life may take to become live.
 const LAST_LIVE_MAX: Duration = Duration::from_secs(20);
 
-/// Faults are played until they are stopped; no run is longer than this.
-const FAULTS_MS: u64 = 24 * 3_600 * 1_000;
-
 struct Kill {
     count: u32,
     life: (Duration, Duration),
-    vendor: VendorSettings,
     dir: PathBuf,
     json: bool,
 }
@@ -53,47 +48,41 @@ pub(crate) fn run(args: &KillArgs) -> Result<Answer, CliError> {
     let kill = Kill {
         count: args.count,
         life: (life.0.min(life.1), life.1),
-        vendor: VendorSettings::without_pairs(&args.vendor)?,
         dir: fresh_dir(args.dir.as_deref(), "unbroken-kill")?,
         json: args.json,
     };
-    runtime()?.block_on(perform(kill))
+    runtime()?.block_on(perform(kill, Meant::of(args)?))
 }
 
-async fn perform(kill: Kill) -> Result<Answer, CliError> {
+async fn perform(kill: Kill, vendor: Meant) -> Result<Answer, CliError> {
     let began = Instant::now();
-    let mut vendor = kill.vendor.start().await?;
-    let seed = kill.vendor.settings.seed;
-    let (count, dir) = (kill.count, kill.dir.display());
+    let mut vendor = vendor.start().await?;
+    let seed = vendor.seed();
+    let (kills, dir) = (kill.count, kill.dir.display());
     say(&format!(
-        "killing a service {count} times in the middle of a faulty run; seed {seed}, {dir}\n"
+        "killing a service {kills} times in the middle of a faulty run; seed {seed}, {dir}\n"
     ));
     let service = prepare(&kill, &vendor)?;
-    if !kill.vendor.faults.is_empty() {
-        vendor.play(Script::all(seed, kill.vendor.faults.clone(), FAULTS_MS));
-    }
+    vendor.play();
     let mut rng = Rng::with_seed(seed ^ 0x0dea_d000);
     let mut lives = Lives::default();
     for number in 1..=kill.count {
         live_and_die(&kill, &service, &mut rng, &mut lives).await?;
         if number % 10 == 0 {
-            say(&format!("{number} kills, {} events made\n", count_of(&vendor)));
+            say(&format!("{number} kills, {} events made\n", count(vendor.events_emitted())));
         }
     }
     let child = service.start()?;
     last_life(&service, &mut vendor, &mut lives).await;
     lives.stopped_in_time = service.stop(child).await?;
-    let truth = vendor.shutdown().await?;
-    let (data_dir, deaths) = (service.data_dir.clone(), lives.deaths.clone());
-    let judging = tokio::task::spawn_blocking(move || {
-        Judgement::of(&data_dir, &truth, &Timing::demo(), &deaths)
-    });
-    let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
+    let judgement = vendor.judge(&service.data_dir, &lives.deaths).await?;
     let clean = judgement.is_clean()
         && lives.ended_early == 0
+        && lives.quiet
         && lives.stopped_in_time
         && count_u32(&lives.deaths) == kill.count;
-    report(&kill, &lives, &judgement, clean, began.elapsed())?;
+    let ending = Ending { lives, judgement, clean, seed, elapsed: began.elapsed() };
+    report(&kill, &ending)?;
     Ok(if clean { Answer::Yes } else { Answer::No })
 }
 
@@ -111,9 +100,7 @@ async fn live_and_die(
         lives.ended_early += 1;
         return Ok(());
     }
-    let was_live = service.status().await.is_some_and(|status| {
-        status.sources.iter().flat_map(|source| &source.streams).any(|stream| stream.is_live())
-    });
+    let was_live = service.status().await.is_some_and(|status| status.is_live());
     lives.killed_live += u32::from(was_live);
     kill_now(&mut child).await?;
     lives.deaths.push(wall_now());
@@ -126,59 +113,57 @@ async fn kill_now(child: &mut Child) -> Result<(), CliError> {
 }
 
 /// Faults stop, then emission, then the service may take its time to have everything.
-async fn last_life(service: &Service, vendor: &mut Vendor, lives: &mut Lives) {
+async fn last_life(service: &Service, vendor: &mut Running, lives: &mut Lives) {
     let live_by = Instant::now() + LAST_LIVE_MAX;
     vendor.stop_faults();
-    while Instant::now() < live_by && vendor.streams_live() == 0 {
+    while Instant::now() < live_by && !service.status().await.is_some_and(|s| s.is_live()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     tokio::time::sleep(Duration::from_millis(Timing::demo().audit_ms)).await;
     vendor.stop_emission();
-    let truth = vendor.truth();
     let quiet_by = Instant::now() + QUIESCENCE_MAX;
     while Instant::now() < quiet_by && !lives.quiet {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        lives.quiet = service.status().await.is_some_and(|status| is_quiet(&status, &truth));
+        let status = service.status().await;
+        lives.quiet = status.is_some_and(|status| vendor.is_quiet(&status, &service.data_dir));
     }
     let audit = Timing::demo().audit_ms + Timing::demo().grace_ms;
     tokio::time::sleep(Duration::from_millis(audit)).await;
 }
 
 /// Writes the service's configuration. The secret is not in it.
-fn prepare(kill: &Kill, vendor: &Vendor) -> Result<Service, CliError> {
+fn prepare(kill: &Kill, vendor: &Running) -> Result<Service, CliError> {
     let failed = |source| CliError::Io { what: "writing the service's configuration", source };
     std::fs::create_dir_all(&kill.dir).map_err(failed)?;
     let data_dir = kill.dir.join("data");
     let config = kill.dir.join("unbroken.toml");
-    let text =
-        configuration(vendor, kill.vendor.declared, Path::new("data"), &SecretIn::Environment);
-    std::fs::write(&config, text).map_err(failed)?;
-    Ok(Service {
-        config,
-        data_dir,
-        log: kill.dir.join("service.log"),
-        secret: vendor.credentials.client_secret.clone(),
-    })
+    std::fs::write(&config, vendor.configuration(Path::new("data"))).map_err(failed)?;
+    Ok(Service { config, data_dir, log: kill.dir.join("service.log"), secret: vendor.secret() })
 }
 
-fn report(
-    kill: &Kill,
-    lives: &Lives,
-    judgement: &Judgement,
+/// What came of it all.
+struct Ending {
+    lives: Lives,
+    judgement: Judgement,
     clean: bool,
+    seed: u64,
     elapsed: Duration,
-) -> Result<(), CliError> {
+}
+
+fn report(kill: &Kill, ending: &Ending) -> Result<(), CliError> {
+    let Ending { lives, judgement, clean, seed, .. } = ending;
     let paint = Paint::of(&std::io::stderr());
-    let mut text = explain(&judgement.verdict, judgement.stale_live_ms_bound, paint);
+    let mut text = explain(judgement, paint);
     text.push_str(&judgement.gaps.table(cause_plainly_by_name));
     text.push_str(&format!(
-        "{} kills, {} of them while live; {} lives ended early; verify {}; seed {}\n{}\n",
+        "{} kills, {} of them while live; {} lives ended early; {} to rest; verify {}; \
+         seed {seed}\n{}\n",
         lives.deaths.len(),
         lives.killed_live,
         lives.ended_early,
+        if lives.quiet { "came" } else { "did NOT come" },
         if judgement.checked.is_clean() { "clean" } else { "NOT CLEAN" },
-        kill.vendor.settings.seed,
-        if clean { "UNBROKEN" } else { "BROKEN" },
+        if *clean { "UNBROKEN" } else { "BROKEN" },
     ));
     for example in judgement.verdict.examples.iter().filter(|_| !clean) {
         let position = example.position.as_deref().unwrap_or("no position");
@@ -190,35 +175,24 @@ fn report(
     say(&text);
     let mut out = Output::new();
     if kill.json {
-        out.json(&figures(kill, lives, judgement, clean, elapsed))?;
+        out.json(&figures(kill, ending))?;
     }
     out.flush()
 }
 
-fn figures(
-    kill: &Kill,
-    lives: &Lives,
-    judgement: &Judgement,
-    clean: bool,
-    elapsed: Duration,
-) -> Value {
-    let mut object = figures_json(&judgement.verdict);
+fn figures(kill: &Kill, ending: &Ending) -> Value {
+    let Ending { lives, judgement, clean, seed, elapsed } = ending;
+    let mut object = figures_json(judgement);
     let more = json!({
         "kills": lives.deaths.len(), "killed_live": lives.killed_live,
         "ended_early": lives.ended_early, "stopped_in_time": lives.stopped_in_time,
-        "quiet": lives.quiet, "verified": judgement.checked.is_clean(), "clean": clean,
-        "seed": kill.vendor.settings.seed, "elapsed_ms": millis(elapsed),
-        "stale_live_ms_bound": judgement.stale_live_ms_bound,
-        "gaps": judgement.gaps.to_json(), "dir": kill.dir.display().to_string(),
+        "quiet": lives.quiet, "clean": clean, "seed": seed, "elapsed_ms": millis(*elapsed),
+        "dir": kill.dir.display().to_string(),
     });
     if let Value::Object(more) = more {
         object.extend(more);
     }
     Value::Object(object)
-}
-
-fn count_of(vendor: &Vendor) -> String {
-    count(vendor.events_emitted())
 }
 
 fn count_u32(deaths: &[UnixMicros]) -> u32 {

@@ -67,7 +67,7 @@ pub(super) fn tell(look: &Look, number: usize) {
 pub(super) fn print(ending: &Ending) -> Result<(), CliError> {
     let (judgement, trend) = (&ending.judgement, ending.course.trend());
     let paint = Paint::of(&std::io::stderr());
-    let mut text = explain(&judgement.verdict, judgement.stale_live_ms_bound, paint);
+    let mut text = explain(judgement, paint);
     text.push_str(&judgement.gaps.table(cause_plainly_by_name));
     text.push_str(&moments(&ending.course));
     text.push_str(&flatness(&trend, paint));
@@ -77,7 +77,7 @@ pub(super) fn print(ending: &Ending) -> Result<(), CliError> {
         count(ending.fired),
         if judgement.checked.is_clean() { "clean" } else { "NOT CLEAN" },
         Use::of(std::process::id()).map_or(0, |used| mib(used.rss_bytes)),
-        ending.soak.vendor.settings.seed,
+        ending.soak.vendor.common().seed,
         if ending.is_clean() { "UNBROKEN" } else { "BROKEN" },
     ));
     for example in judgement.verdict.examples.iter().filter(|_| !ending.is_clean()) {
@@ -123,25 +123,23 @@ fn flatness(trend: &Trend, paint: Paint) -> String {
 }
 
 fn figures(ending: &Ending, trend: &Trend) -> Value {
-    let mut object = figures_json(&ending.judgement.verdict);
+    let mut object = figures_json(&ending.judgement);
     let at = MOMENTS_MIN.iter().filter_map(|minutes| {
         let look = ending.course.at(minutes * 60_000)?;
         Some(json!({ "minutes": minutes, "events": look.events, "used": used_json(&look.used) }))
     });
     let more = json!({
-        "clean": ending.is_clean(), "seed": ending.soak.vendor.settings.seed,
+        "clean": ending.is_clean(), "seed": ending.soak.vendor.common().seed,
         "duration_ms": millis(ending.soak.duration), "faults_injected": ending.injected,
         "faults_fired": ending.fired, "quiet": ending.quiet,
         "stopped_in_time": ending.stopped_in_time,
-        "verified": ending.judgement.checked.is_clean(),
         "log_oldest_offset": ending.judgement.checked.log.oldest_offset,
         "looks": ending.course.looks.len(), "rss_bytes_max": trend.rss_bytes_max,
         "rss_bytes_bound": RSS_BYTES_BOUND, "bytes_per_event": trend.bytes_per_event,
         "bytes_per_event_bound": FLAT_BYTES_PER_EVENT, "flat": trend.is_flat(),
         "tidy": trend.is_tidy, "at": at.collect::<Vec<_>>(),
         "last": ending.course.looks.last().map(|look| used_json(&look.used)),
-        "stale_live_ms_bound": ending.judgement.stale_live_ms_bound,
-        "gaps": ending.judgement.gaps.to_json(), "dir": ending.soak.dir.display().to_string(),
+        "dir": ending.soak.dir.display().to_string(),
     });
     if let Value::Object(more) = more {
         object.extend(more);

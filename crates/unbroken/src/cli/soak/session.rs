@@ -15,7 +15,7 @@ use super::follower::Follower;
 use super::measure::Use;
 use super::report::{self, Ending};
 use crate::cli::answer::Answer;
-use crate::cli::args::SoakArgs;
+use crate::cli::args::{SoakArgs, VendorKind};
 use crate::cli::error::CliError;
 use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, has_all};
 use crate::cli::output::say;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &SoakArgs) -> Result<Answer, CliError> {
         duration: duration("--duration", &args.duration)?,
         fault_every: duration("--fault-every", &args.fault_every)?,
         look_every: duration("--look-every", &args.look_every)?,
-        vendor: VendorSettings::of(&args.vendor)?,
+        vendor: VendorSettings::of(VendorKind::Cxone, &args.vendor)?,
         dir: fresh_dir(args.dir.as_deref(), "unbroken-soak")?,
         json: args.json,
     };
@@ -60,9 +60,9 @@ async fn perform(soak: Soak) -> Result<Answer, CliError> {
     say(&format!(
         "{} of {} a second with a fault every {} s; seed {}, {}\n",
         counted(soak.duration.as_secs(), "second"),
-        counted(soak.vendor.settings.rate as u64, "event"),
+        counted(soak.vendor.common().rate as u64, "event"),
         soak.fault_every.as_secs_f64(),
-        soak.vendor.settings.seed,
+        soak.vendor.common().seed,
         soak.dir.display(),
     ));
     let service = prepare(&soak, &vendor)?;
@@ -94,7 +94,7 @@ async fn watch(
     pid: u32,
 ) -> Result<(Course, u64), CliError> {
     let began = Instant::now();
-    let mut rng = Rng::with_seed(soak.vendor.settings.seed ^ 0x50a4_0000);
+    let mut rng = Rng::with_seed(soak.vendor.common().seed ^ 0x50a4_0000);
     let (mut round, mut injected, mut course) = (Vec::new(), 0, Course::default());
     let mut faults = every(soak.fault_every);
     let mut looks = every(soak.look_every);
@@ -175,8 +175,7 @@ fn prepare(soak: &Soak, vendor: &Vendor) -> Result<Service, CliError> {
     let failed = |source| CliError::Io { what: "writing the service's configuration", source };
     std::fs::create_dir_all(&soak.dir).map_err(failed)?;
     let config = soak.dir.join("unbroken.toml");
-    let mut text =
-        configuration(vendor, soak.vendor.declared, Path::new("data"), &SecretIn::Environment);
+    let mut text = configuration(vendor, &soak.vendor, Path::new("data"), &SecretIn::Environment);
     text.push_str(&format!(
         "\n[journal]\nretain_bytes_max = {RETAIN_BYTES_MAX}\nsegment_bytes = {SEGMENT_BYTES}\n"
     ));
