@@ -1,5 +1,6 @@
 //! A source: the user's configuration and the profile, ready to speak to the vendor.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -161,6 +162,7 @@ impl Source {
         Config {
             streams: vec![self.stream.clone()],
             capabilities: self.connector.capabilities().clone(),
+            special: BTreeMap::new(),
             timing: self.timing.clone(),
             start: self.start.clone(),
             budget: self.budget,

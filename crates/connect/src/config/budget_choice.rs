@@ -28,6 +28,7 @@ impl BudgetChoice {
             handshakes_burst: or(self.handshakes_burst, base.handshakes_burst),
             requests_per_minute: or(self.requests_per_minute, base.requests_per_minute),
             requests_burst: or(self.requests_burst, base.requests_burst),
+            requests_per_handshake: base.requests_per_handshake,
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct Budget {
     pub requests_per_minute: u32,
     /// Requests at once.
     pub requests_burst: u32,
+    /// Requests that opening a socket takes besides: for vendors where something has to be made and
+    /// asked for over HTTP first.
+    pub requests_per_handshake: u32,
 }
 
 impl Default for Budget {
@@ -34,6 +37,7 @@ impl Default for Budget {
             handshakes_burst: 10,
             requests_per_minute: 180,
             requests_burst: 60,
+            requests_per_handshake: 0,
         }
     }
 }
@@ -47,6 +51,7 @@ impl Budget {
             handshakes_burst: 40,
             requests_per_minute: 3_000,
             requests_burst: 100,
+            requests_per_handshake: 0,
         }
     }
 
@@ -57,6 +62,7 @@ impl Budget {
             handshakes_burst: u32::MAX,
             requests_per_minute: u32::MAX,
             requests_burst: u32::MAX,
+            requests_per_handshake: 0,
         }
     }
 
@@ -195,7 +201,13 @@ impl Purse {
             Urgency::Recovery => 0,
             Urgency::Audit => rate.burst / 2,
         };
-        self.bucket(allowance).ready_at(rate, kept)
+        let ready_at = self.bucket(allowance).ready_at(rate, kept);
+        match u64::from(budget.requests_per_handshake) {
+            beside @ 1.. if allowance == Allowance::Handshakes => {
+                ready_at.max(self.requests.ready_at(budget.rate(Allowance::Requests), beside - 1))
+            }
+            _ => ready_at,
+        }
     }
 
     /// The earliest moment at which an access token may be asked for.
@@ -207,6 +219,11 @@ impl Purse {
     pub(super) fn take(&mut self, budget: &Budget, allowance: Allowance, now: Millis) {
         let rate = budget.rate(allowance);
         self.bucket_mut(allowance).take(rate, now);
+        if allowance == Allowance::Handshakes {
+            for _ in 0..budget.requests_per_handshake {
+                self.requests.take(budget.rate(Allowance::Requests), now);
+            }
+        }
     }
 
     /// The vendor said when to come again (`Retry-After`).

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::backoff::Jitter;
 use crate::connector::Capabilities;
-use crate::ids::{AppendId, ConnId, RequestId};
+use crate::ids::{AppendId, ConnId, RequestId, StreamId};
 use crate::machine::budget::{Allowance, Purse, Urgency};
 use crate::machine::mutant::Mutant;
 use crate::machine::token::Token;
@@ -49,14 +49,30 @@ impl Shared {
 /// One input's surroundings.
 pub(super) struct Cx<'a> {
     pub(super) config: &'a Config,
+    /// Of the stream whose turn it is.
+    caps: &'a Capabilities,
     pub(super) now: Now,
     pub(super) shared: &'a mut Shared,
     pub(super) out: &'a mut VecDeque<Output>,
 }
 
-impl Cx<'_> {
-    pub(super) fn caps(&self) -> &Capabilities {
-        &self.config.capabilities
+impl<'a> Cx<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        now: Now,
+        shared: &'a mut Shared,
+        out: &'a mut VecDeque<Output>,
+    ) -> Self {
+        Self { config, caps: &config.capabilities, now, shared, out }
+    }
+
+    /// It is this stream's turn.
+    pub(super) fn turn_to(&mut self, stream: &StreamId) {
+        self.caps = self.config.capabilities_of(stream);
+    }
+
+    pub(super) fn caps(&self) -> &'a Capabilities {
+        self.caps
     }
 
     pub(super) fn timing(&self) -> &Timing {

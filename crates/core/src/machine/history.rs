@@ -188,7 +188,7 @@ impl Stream {
 
     /// A walk is over.
     fn weigh_history(&mut self, cx: &mut Cx<'_>) {
-        let Some(terms) = cx.config.capabilities.history.clone() else { return };
+        let Some(terms) = cx.caps().history.clone() else { return };
         let Some(inquiry) = &mut self.history else { return };
         inquiry.walks += 1;
         let walk = std::mem::take(&mut inquiry.walk);
@@ -246,7 +246,7 @@ impl Stream {
 
     /// The walk is begun again later; one that failed says nothing.
     fn retry_history(&mut self, cx: &mut Cx<'_>, after_ms: Option<u64>, why: &str) {
-        let Some(terms) = cx.config.capabilities.history.clone() else { return };
+        let Some(terms) = cx.caps().history.clone() else { return };
         let Some(inquiry) = &mut self.history else { return };
         inquiry.request = None;
         inquiry.page = None;

@@ -57,9 +57,9 @@ pub use output::{
 pub use timer::{Timer, TimerTable};
 pub use timing::Timing;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::connector::Capabilities;
+use crate::connector::{Capabilities, Failure};
 use crate::fold::StreamFold;
 use crate::ids::{AppendId, StreamId};
 use crate::position::Position;
@@ -74,6 +74,9 @@ pub struct Config {
     pub streams: Vec<StreamId>,
     /// What the source can do.
     pub capabilities: Capabilities,
+    /// What single streams of it can do, where that is something else: one source may have streams
+    /// of several kinds.
+    pub special: BTreeMap<StreamId, Capabilities>,
     /// Delays and bounds.
     pub timing: Timing,
     /// How its streams begin.
@@ -82,6 +85,13 @@ pub struct Config {
     pub budget: Budget,
     /// Seed of the jitter.
     pub seed: u64,
+}
+
+impl Config {
+    /// What a stream can do.
+    pub fn capabilities_of(&self, stream: &StreamId) -> &Capabilities {
+        self.special.get(stream).unwrap_or(&self.capabilities)
+    }
 }
 
 /// See the module.
@@ -106,7 +116,10 @@ enum Life {
 impl Machine {
     /// A machine that waits for [`Input::Restored`].
     pub fn new(mut config: Config) -> Self {
-        config.start.restrict(&mut config.capabilities);
+        for capabilities in [&mut config.capabilities].into_iter().chain(config.special.values_mut())
+        {
+            config.start.restrict(capabilities);
+        }
         let shared = Shared::new(config.seed);
         let streams = config.streams.iter().cloned().map(Stream::new).collect();
         Self { config, shared, streams, outputs: VecDeque::new(), life: Life::Running }
@@ -117,17 +130,16 @@ impl Machine {
         if self.life == Life::Halted {
             return;
         }
-        let cx =
-            &mut Cx { config: &self.config, now, shared: &mut self.shared, out: &mut self.outputs };
+        let cx = &mut Cx::new(&self.config, now, &mut self.shared, &mut self.outputs);
         match (self.life, input) {
             (_, Input::Appended { append }) => {
                 cx.shared.appended = cx.shared.appended.max(append);
                 self.streams.iter_mut().for_each(|s| s.handle_appended(append));
                 if self.life == Life::Running {
-                    for stream in &mut self.streams {
+                    each(cx, &mut self.streams, |cx, stream| {
                         stream.begin_if_durable(cx);
                         stream.rest_if_durable(cx);
-                    }
+                    });
                 }
             }
             (_, Input::AppendFailed { what }) => {
@@ -136,34 +148,33 @@ impl Machine {
             }
             (Life::Running, Input::Shutdown) => {
                 self.life = Life::Draining;
-                self.streams.iter_mut().for_each(|s| s.handle_shutdown(cx));
+                each(cx, &mut self.streams, |cx, stream| stream.handle_shutdown(cx));
             }
             (Life::Running, Input::Restored { streams, next_offset }) => {
                 restore(cx, &mut self.streams, streams, next_offset);
             }
             (Life::Running, Input::Tick) => {
                 wake_token(cx, &mut self.streams);
-                self.streams.iter_mut().for_each(|s| s.handle_tick(cx));
+                each(cx, &mut self.streams, |cx, stream| stream.handle_tick(cx));
             }
             (Life::Running, Input::TokenReady { version, expires_at }) => {
                 if Token::handle_ready(cx, version, expires_at) {
-                    self.streams.iter_mut().for_each(|s| s.handle_token(cx));
+                    each(cx, &mut self.streams, |cx, stream| stream.handle_token(cx));
                 }
             }
             (Life::Running, Input::TokenRefused { version, failure }) => {
                 if Token::handle_refused(cx, version, &failure) {
-                    self.streams.iter_mut().for_each(|s| s.handle_token_refused(cx, &failure));
+                    refuse_token(cx, &mut self.streams, &failure);
                 }
             }
             (Life::Running, input) => {
                 if let Some(stream) = self.streams.iter_mut().find(|s| s.claims(&input)) {
+                    cx.turn_to(&stream.id);
                     stream.handle_news(cx, input);
                 }
             }
             (Life::Draining | Life::Halted, _) => {}
         }
-        let cx =
-            &mut Cx { config: &self.config, now, shared: &mut self.shared, out: &mut self.outputs };
         self.streams.iter_mut().for_each(|s| s.flush(cx));
         if self.life == Life::Draining && self.shared.appended >= self.shared.last_append {
             self.life = Life::Halted;
@@ -215,13 +226,26 @@ fn restore(
     for (id, fold) in folds {
         cx.shared.last_conn = cx.shared.last_conn.max(fold.last_conn);
         if let Some(stream) = streams.iter_mut().find(|s| s.id == id) {
+            cx.turn_to(&stream.id);
             stream.restore(cx, fold);
         }
     }
-    for stream in streams {
+    each(cx, streams, |cx, stream| {
         stream.begin(cx);
         stream.begin_attempt(cx);
+    });
+}
+
+/// Gives every stream its turn.
+fn each(cx: &mut Cx<'_>, streams: &mut [Stream], mut turn: impl FnMut(&mut Cx<'_>, &mut Stream)) {
+    for stream in streams {
+        cx.turn_to(&stream.id);
+        turn(cx, stream);
     }
+}
+
+fn refuse_token(cx: &mut Cx<'_>, streams: &mut [Stream], failure: &Failure) {
+    each(cx, streams, |cx, stream| stream.handle_token_refused(cx, failure));
 }
 
 fn wake_token(cx: &mut Cx<'_>, streams: &mut [Stream]) {
@@ -231,7 +255,7 @@ fn wake_token(cx: &mut Cx<'_>, streams: &mut [Stream]) {
             Some(version) => {
                 let failure = wake::late("the token request took too long");
                 if Token::handle_refused(cx, version, &failure) {
-                    streams.iter_mut().for_each(|s| s.handle_token_refused(cx, &failure));
+                    refuse_token(cx, streams, &failure);
                 }
             }
             // Nothing will be asked of the vendor before somebody resumes it.

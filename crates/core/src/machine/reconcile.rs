@@ -263,8 +263,8 @@ impl Stream {
             Purpose::Rebase | Purpose::Reconcile | Purpose::Audit => {}
         }
         let next = page.next.clone();
-        let positioned = cx.config.capabilities.snapshot == SnapshotKind::Positioned
-            && cx.config.capabilities.position != Numbering::None
+        let positioned = cx.caps().snapshot == SnapshotKind::Positioned
+            && cx.caps().position != Numbering::None
             && (run.purpose == Purpose::Rebase || !is_opaque(cx));
         let rows_max = cx.config.timing.snapshot_rows_max;
         if let Err(torn) = run.collected.add(page, positioned, rows_max) {
@@ -446,7 +446,7 @@ impl Stream {
             return Verdict::Later;
         };
         let name = &run.collected.epoch;
-        if cx.config.capabilities.epoch_named && name.is_some() {
+        if cx.caps().epoch_named && name.is_some() {
             let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
             if known != name {
                 let untouched = link.first.is_none() && link.new_epoch.is_none();
@@ -498,7 +498,7 @@ impl Stream {
                 false => Verdict::Again("the snapshot is older than the subscription"),
             };
         }
-        let contiguous = cx.config.capabilities.position == Numbering::Contiguous;
+        let contiguous = cx.caps().position == Numbering::Contiguous;
         match (tag, first) {
             (Some(tag), Some(first)) if contiguous && first.saturating_sub(1) <= tag => {
                 return Verdict::Install(Witness::Contiguous);
@@ -512,7 +512,7 @@ impl Stream {
             _ if contiguous && !self.held.is_empty() => return Verdict::Later,
             _ => {}
         }
-        let staleness_ms = cx.config.capabilities.snapshot_staleness_ms_max;
+        let staleness_ms = cx.caps().snapshot_staleness_ms_max;
         let young = link.acked.is_some_and(|acked| run.begun_at >= acked.at + staleness_ms);
         match young {
             true if tag.is_some() && tag == held => Verdict::Install(Witness::HeadUnmoved),

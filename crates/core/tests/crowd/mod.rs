@@ -97,6 +97,7 @@ impl Crowd {
             Machine::new(Config {
                 streams: vec![stream()],
                 capabilities: capabilities(),
+                special: std::collections::BTreeMap::new(),
                 timing: timing.clone(),
                 budget,
                 start: Start::Initial,

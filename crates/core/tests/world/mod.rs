@@ -588,6 +588,7 @@ fn machine(rules: &Rules) -> Machine {
     Machine::new(Config {
         streams: vec![stream()],
         capabilities: rules.caps.clone(),
+        special: std::collections::BTreeMap::new(),
         timing: rules.timing.clone(),
         start: rules.start.clone(),
         budget: rules.budget,
