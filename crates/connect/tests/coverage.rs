@@ -25,7 +25,7 @@ fn items(frame: &'static [u8], wanted: &[&'static str]) -> Vec<Item> {
 
 #[test]
 fn wanted_keys_that_are_not_confirmed_are_counted() {
-    let dark = [Item::Dark { keys: 1 }, Item::Ack { position: Some(10) }];
+    let dark = [Item::Dark { keys: 1, why: None }, Item::Ack { position: Some(10) }];
     assert_eq!(items(COVERED, &["a-1", "a-2", "a-3"]), dark);
     assert_eq!(items(COVERED, &["a-1", "a-3"]), [Item::Ack { position: Some(10) }]);
     assert_eq!(items(COVERED, &[]), [Item::Ack { position: Some(10) }], "none named: all wanted");
@@ -33,7 +33,7 @@ fn wanted_keys_that_are_not_confirmed_are_counted() {
 
 #[test]
 fn refused_keys_are_counted() {
-    let dark = [Item::Dark { keys: 1 }, Item::Ack { position: Some(10) }];
+    let dark = [Item::Dark { keys: 1, why: None }, Item::Ack { position: Some(10) }];
     assert_eq!(items(REFUSED, &["a-1", "a-2"]), dark);
     assert_eq!(items(REFUSED, &[]), dark);
 }

@@ -60,6 +60,7 @@ fn cxone_events_keep_the_vendors_bytes() {
             deleted: false,
             occurred_at: Some(UnixMicros(1_793_954_977_250_000)),
             digest: digest(&[canonical.as_slice(), b"\n"].concat()),
+            identity: digest(&[canonical.as_slice(), b"\n"].concat()),
             payload: Bytes::from_static(payload),
         }
     );
@@ -167,12 +168,14 @@ fn etcd_frames_of_the_real_server_are_understood() {
         deleted: false,
         occurred_at: None,
         digest: digest(payload),
+        identity: digest(payload),
         payload: Bytes::from_static(payload),
     };
     let deletion = Event {
         kind: Some("DELETE".into()),
         deleted: true,
         digest: 0,
+        identity: 0,
         ..event("agents/b", 4, b"")
     };
     assert_eq!(

@@ -267,6 +267,8 @@ pub enum Item {
     Dark {
         /// How many.
         keys: u64,
+        /// Which, and why, where the vendor says so: a few words for a person.
+        why: Option<Label>,
     },
     /// A sign of life that names the head of the stream.
     Heartbeat {
@@ -346,6 +348,9 @@ pub struct HistoryPage {
     pub total: Option<u64>,
     /// What names the following page; `None`: this is the last.
     pub next: Option<Label>,
+    /// The vendor is still at work: there is no page yet, and `next` is to be asked for after so
+    /// many milliseconds.
+    pub later_ms: Option<u64>,
 }
 
 /// A normalised event.
@@ -368,6 +373,9 @@ pub struct Event {
     pub occurred_at: Option<UnixMicros>,
     /// See [`crate::record::Change::digest`].
     pub digest: u128,
+    /// By what an event without a position is known when it is told again: the digest of all that
+    /// the vendor says in it. `digest` leaves out what only one of a vendor's services says.
+    pub identity: u128,
     /// The vendor's bytes of this event.
     pub payload: Bytes,
 }

@@ -16,6 +16,7 @@ fn poor() -> Rules {
         handshakes_burst: 2,
         requests_per_minute: 6,
         requests_burst: 2,
+        requests_per_handshake: 0,
     };
     Rules { budget, ..contiguous() }
 }

@@ -99,7 +99,8 @@ fn answer(world: &mut World, facts: &[Fact], total: u64) {
     assert!(until_asked(world), "history is not asked");
     let (request, _) = world.past.remove(0);
     let hits = facts.len() as u64;
-    let page = HistoryPage { facts: facts.to_vec(), hits, total: Some(total), next: None };
+    let page =
+        HistoryPage { facts: facts.to_vec(), hits, total: Some(total), next: None, later_ms: None };
     world.give(Input::HistoryPage { request, page });
     world.settle();
 }
@@ -219,7 +220,13 @@ fn a_crash_between_facts_and_the_end_of_the_row_doubles_nothing() {
         answer(&mut world, &facts, 3);
         assert!(until_asked(&mut world));
         let (request, _) = world.past.remove(0);
-        let page = HistoryPage { facts: facts.to_vec(), hits: 3, total: Some(3), next: None };
+        let page = HistoryPage {
+            facts: facts.to_vec(),
+            hits: 3,
+            total: Some(3),
+            next: None,
+            later_ms: None,
+        };
         world.give(Input::HistoryPage { request, page });
         let on_their_way = world.log.len() - world.durable;
         world.crash(survivors.min(on_their_way));
@@ -250,6 +257,7 @@ fn pages_are_walked_and_a_walk_that_fails_is_begun_again() {
             hits: 1,
             total: Some(2),
             next,
+            later_ms: None,
         };
         world.give(Input::HistoryPage { request, page: page(0, Some("2".into())) });
         let (request, asked) = world.past.remove(0);
@@ -311,7 +319,8 @@ fn pages_without_an_end_are_left() {
         assert!(asked <= 3 * WALKS_MAX, "page after page");
         let (request, _) = world.past.remove(0);
         let next = Some("again".into());
-        let page = HistoryPage { facts: facts.to_vec(), hits: 1, total: Some(2), next };
+        let page =
+            HistoryPage { facts: facts.to_vec(), hits: 1, total: Some(2), next, later_ms: None };
         world.give(Input::HistoryPage { request, page });
     }
     assert_eq!(asked, 3 * WALKS_MAX, "each walk ends beyond the total");
@@ -337,4 +346,43 @@ fn an_inquiry_outlives_a_doubt() {
     answer(&mut world, &facts, 1);
     answer(&mut world, &facts, 1);
     assert_eq!(row(&world).outcome, GapOutcome::Summarised);
+}
+
+#[test]
+fn an_answer_that_takes_its_time_is_asked_for_again_and_not_begun_anew() {
+    let mut world = after_an_outage();
+    let facts = [within(&world, "c1")];
+    for _ in 0..2 {
+        assert!(until_asked(&mut world));
+        for _ in 0..3 {
+            let (request, _) = world.past.remove(0);
+            let next = Some("job 7".into());
+            let page = HistoryPage { next, later_ms: Some(5_000), ..HistoryPage::default() };
+            let asked_at = world.now;
+            world.give(Input::HistoryPage { request, page });
+            assert!(until_asked(&mut world));
+            assert_eq!(world.past[0].1.page, Some("job 7".into()));
+            assert_eq!(world.now, asked_at + 5_000);
+        }
+        let (request, _) = world.past.remove(0);
+        let page = HistoryPage { facts: facts.to_vec(), hits: 1, ..HistoryPage::default() };
+        world.give(Input::HistoryPage { request, page });
+    }
+    assert_eq!(ids(&world), ["c1"]);
+    assert_eq!(row(&world).outcome, GapOutcome::Summarised);
+}
+
+#[test]
+fn an_answer_that_never_comes_to_an_end_is_given_up() {
+    let mut world = after_an_outage();
+    for _ in 0..2_000 {
+        if !until_asked(&mut world) {
+            assert_eq!(row(&world).outcome, GapOutcome::Unproven);
+            return;
+        }
+        let (request, _) = world.past.remove(0);
+        let page = HistoryPage { later_ms: Some(1), ..HistoryPage::default() };
+        world.give(Input::HistoryPage { request, page });
+    }
+    panic!("it is asked for ever");
 }

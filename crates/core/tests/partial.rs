@@ -30,7 +30,7 @@ fn confirm(world: &mut World, dark: u64) -> ConnId {
     let ack = &mut world.socks.get_mut(&conn).unwrap().queue[0];
     assert!(matches!(ack.items[0], Item::Ack { .. }));
     if dark > 0 {
-        ack.items.insert(0, Item::Dark { keys: dark });
+        ack.items.insert(0, Item::Dark { keys: dark, why: None });
     }
     conn
 }
@@ -112,7 +112,7 @@ fn a_part_that_is_taken_away_later_ends_live() {
     world.emit(1);
     world.settle();
     let conn = world.sole_conn();
-    let decoded = Decoded { items: vec![Item::Dark { keys: 1 }], ..Decoded::default() };
+    let decoded = Decoded { items: vec![Item::Dark { keys: 1, why: None }], ..Decoded::default() };
     world.give(Input::Frame { conn, decoded });
     world.settle();
     assert!(!world.is_live());

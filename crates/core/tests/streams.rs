@@ -110,9 +110,7 @@ fn a_handshake_takes_its_requests_from_the_budget_they_share() {
     let said = tell(&mut machine, 0, Input::Restored { streams: Vec::new(), next_offset: 0 });
     assert_eq!(opened(&said).len(), 1, "one request is left, and the second needs four");
     let waits = |output: &Output| match output {
-        Output::Report(Report::OverBudget { allowance, until, .. }) => {
-            Some((*allowance, until.0))
-        }
+        Output::Report(Report::OverBudget { allowance, until, .. }) => Some((*allowance, until.0)),
         _ => None,
     };
     let waits: Vec<_> = said.iter().filter_map(waits).collect();

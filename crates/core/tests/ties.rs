@@ -33,6 +33,7 @@ fn say(world: &mut World, value: &'static str, at_us: i64) {
         deleted: false,
         occurred_at: Some(UnixMicros(at_us)),
         digest: digest(&payload),
+        identity: digest(&payload),
         payload,
     };
     let decoded = Decoded { items: vec![Item::Event(event)], ..Decoded::default() };
@@ -95,6 +96,7 @@ fn with_positions_times_decide_nothing() {
             deleted: false,
             occurred_at: Some(UnixMicros(at_us)),
             digest: digest(&payload),
+            identity: digest(&payload),
             payload,
         };
         let conn = world.sole_conn();

@@ -20,6 +20,7 @@ pub(crate) struct Joining {
     /// The place from which all parts so far are covered; `None` once a part did not say.
     position: Option<u64>,
     dark: u64,
+    dark_why: Option<Label>,
     surplus: u64,
     waiting: Vec<Decoded>,
     waiting_bytes: usize,
@@ -82,7 +83,10 @@ impl Joining {
         let items = std::mem::take(&mut decoded.items);
         for item in items {
             match item {
-                Item::Dark { keys } => dark = keys,
+                Item::Dark { keys, why } => {
+                    dark = keys;
+                    self.dark_why = self.dark_why.take().or(why);
+                }
                 Item::Ack { position } => {
                     self.position = match (first, self.position, position) {
                         (true, _, position) => position,
@@ -103,7 +107,7 @@ impl Joining {
             return Vec::new();
         }
         let keys = self.dark.saturating_sub(self.surplus);
-        let dark = (keys > 0).then_some(Item::Dark { keys });
+        let dark = (keys > 0).then(|| Item::Dark { keys, why: self.dark_why.take() });
         let ack = Item::Ack { position: self.position };
         decoded.items = dark.into_iter().chain(said).chain([ack]).collect();
         decoded.subscription = self.subscriptions.first().cloned().or(decoded.subscription);
@@ -150,6 +154,7 @@ mod tests {
             deleted: false,
             occurred_at: None,
             digest: 0,
+            identity: 0,
             payload: Bytes::from_static(b"{}"),
         };
         of(vec![Item::Event(event)], subscription)
@@ -198,7 +203,8 @@ mod tests {
 
     #[test]
     fn keys_that_a_part_leaves_out_are_summed() {
-        let dark = |keys| of(vec![Item::Dark { keys }, Item::Ack { position: None }], "s");
+        let dark =
+            |keys| of(vec![Item::Dark { keys, why: None }, Item::Ack { position: None }], "s");
         let mut joining = Joining::new(2, 20);
         assert_eq!(joining.pass(dark(11)), []);
         assert_eq!(joining.pass(dark(12)), [dark(3)]);

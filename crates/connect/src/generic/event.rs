@@ -103,6 +103,7 @@ impl EventSlots {
             deleted,
             occurred_at: self.time.and_then(|(part, format)| value::time(part.of(scene)?, format)),
             digest: if deleted { 0 } else { digest },
+            identity: if deleted { 0 } else { digest },
             payload,
         })
     }

@@ -249,7 +249,7 @@ impl Wire {
             wanted().iter().filter(|key| !covered.contains(*key)).count()
         });
         let keys = refused.max(left_out) as u64;
-        (keys > 0).then_some(Item::Dark { keys })
+        (keys > 0).then_some(Item::Dark { keys, why: None })
     }
 
     fn position(&self, slot: Option<Slot>, found: &Found<'_>) -> Option<u64> {

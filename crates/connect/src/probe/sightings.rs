@@ -206,7 +206,7 @@ impl Sightings {
             match item {
                 Item::Event(event) => self.event(now, event),
                 Item::Ack { position } => self.ack = self.ack.or(Some(*position)),
-                Item::Dark { keys } => self.dark += keys,
+                Item::Dark { keys, .. } => self.dark += keys,
                 Item::Heartbeat { .. } => self.heartbeat(at_ms),
                 Item::Unknown => self.unknown += 1,
                 Item::Poison { reason, .. }

@@ -98,10 +98,14 @@ impl<'a> Cx<'a> {
         self.shared.purse.take(&self.config.budget, allowance, self.now.at);
     }
 
-    /// The vendor said when to come again.
+    /// The vendor said when to come again. Where opening a socket takes requests, it may have been
+    /// one of those that was answered so.
     pub(super) fn hold(&mut self, allowance: Allowance, after_ms: Option<u64>) {
-        if let Some(after_ms) = after_ms {
-            self.shared.purse.hold(allowance, self.now.at + after_ms);
+        let Some(after_ms) = after_ms else { return };
+        let until = self.now.at + after_ms;
+        self.shared.purse.hold(allowance, until);
+        if allowance == Allowance::Handshakes && self.budget().requests_per_handshake > 0 {
+            self.shared.purse.hold(Allowance::Requests, until);
         }
     }
 

@@ -115,7 +115,7 @@ impl Stream {
         let joined = if cx.caps().position == Numbering::None {
             spare.parked.first().is_some_and(|first| {
                 let seen = spare.expected.get(&first.event.key);
-                seen.is_some_and(|seen| seen.contains(&first.event.digest))
+                seen.is_some_and(|seen| seen.contains(&first.event.identity))
             })
         } else if acked.is_some() {
             acked <= held

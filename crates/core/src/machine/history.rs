@@ -26,6 +26,9 @@ use crate::time::UnixMicros;
 /// given up.
 const FACTS_MAX: usize = 500_000;
 
+/// So often a vendor may say that it is still at work: at some seconds each, an hour and more.
+const WAITS_MAX: u32 = 1_000;
+
 /// What is being asked about one row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Inquiry {
@@ -38,6 +41,8 @@ pub(super) struct Inquiry {
     /// The facts of the walk before, if it was whole.
     before: Option<BTreeSet<u128>>,
     walks: u32,
+    /// How often the vendor said that it is still at work, in this walk.
+    waits: u32,
     /// A failure was told of: the next ones are the same to a person.
     troubled: bool,
 }
@@ -133,6 +138,7 @@ impl Stream {
                 walk: Walk::default(),
                 before: None,
                 walks: 0,
+                waits: 0,
                 troubled: false,
             });
         }
@@ -172,6 +178,16 @@ impl Stream {
         cx.shared.token.handle_accepted(inquiry.token);
         inquiry.request = None;
         inquiry.page.clone_from(&page.next);
+        if let Some(later_ms) = page.later_ms {
+            inquiry.waits += 1;
+            return match inquiry.waits > WAITS_MAX {
+                true => {
+                    self.forgo_history(cx, "the vendor does not come to an end with its answer")
+                }
+                false => self.set_timer(cx, Timer::History, later_ms),
+            };
+        }
+        inquiry.waits = 0;
         inquiry.walk.add(page, &owed.row);
         if inquiry.walk.facts.len() + self.seen.facts.len() > FACTS_MAX {
             return self.forgo_history(cx, "more facts than can be remembered");
@@ -250,6 +266,7 @@ impl Stream {
         let Some(inquiry) = &mut self.history else { return };
         inquiry.request = None;
         inquiry.page = None;
+        inquiry.waits = 0;
         inquiry.walk = Walk::default();
         let (gap, is_news) = (inquiry.gap.0, !std::mem::replace(&mut inquiry.troubled, true));
         if is_news {

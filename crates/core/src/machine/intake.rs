@@ -47,7 +47,7 @@ impl Stream {
                     self.handle_event(cx, conn, subscription.as_ref(), epoch.as_ref(), event);
                 }
                 Item::More => {}
-                Item::Dark { keys } => self.handle_dark(cx, conn, keys),
+                Item::Dark { keys, why } => self.handle_dark(cx, conn, keys, why),
                 Item::Heartbeat { position } => {
                     self.handle_heartbeat(cx, conn, subscription.as_ref(), position);
                 }
@@ -261,13 +261,13 @@ impl Stream {
         let Some(link) = &mut self.link else { return };
         let key = &event.event.key;
         if let Some(expected) = link.expected.get_mut(key)
-            && let Some(index) = expected.iter().position(|d| *d == event.event.digest)
+            && let Some(index) = expected.iter().position(|told| *told == event.event.identity)
         {
             expected.remove(index);
-            link.echo.insert(key.clone(), event.event.digest);
+            link.echo.insert(key.clone(), event.event.identity);
             return self.count_duplicate();
         }
-        if link.echo.get(key) == Some(&event.event.digest) {
+        if link.echo.get(key) == Some(&event.event.identity) {
             return self.count_duplicate();
         }
         self.apply(cx, event, None);
@@ -393,7 +393,7 @@ impl Stream {
         let position = at.map(|at| self.position(at));
         let effect = self.effect(cx, &event.event, position);
         let change = self.change(&event, position, effect);
-        let (key, digest) = (change.key.clone(), change.digest);
+        let (key, identity) = (change.key.clone(), event.event.identity);
         let caps = cx.caps();
         let (unique, whole) = (caps.position_unique, caps.position_whole_in_frame);
         if !unique && !whole {
@@ -419,9 +419,9 @@ impl Stream {
                 link.first.get_or_insert(at);
             }
             None => {
-                link.echo.insert(key.clone(), digest);
+                link.echo.insert(key.clone(), identity);
                 if let Some(spare) = &mut self.spare {
-                    spare.expected.entry(key).or_default().push(digest);
+                    spare.expected.entry(key).or_default().push(identity);
                 }
             }
         }

@@ -65,6 +65,8 @@ pub(super) struct Link {
     pub(super) expected: BTreeMap<Key, Vec<u128>>,
     /// How many of the wanted keys it does not cover, as the vendor says.
     pub(super) dark: u64,
+    /// Which those are, and why.
+    pub(super) dark_why: Option<Label>,
     /// What came last on it could not be read, and ends it.
     pub(super) unread: bool,
     /// An event came on it that was not held before.
@@ -155,6 +157,7 @@ impl Link {
             echo: BTreeMap::new(),
             expected: BTreeMap::new(),
             dark: 0,
+            dark_why: None,
             unread: false,
             fruitful: false,
             poisoned_at: None,

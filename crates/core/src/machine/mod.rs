@@ -116,7 +116,8 @@ enum Life {
 impl Machine {
     /// A machine that waits for [`Input::Restored`].
     pub fn new(mut config: Config) -> Self {
-        for capabilities in [&mut config.capabilities].into_iter().chain(config.special.values_mut())
+        for capabilities in
+            [&mut config.capabilities].into_iter().chain(config.special.values_mut())
         {
             config.start.restrict(capabilities);
         }

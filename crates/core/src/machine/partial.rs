@@ -2,16 +2,23 @@
 //! stream is not Live, and an open row of the ledger says so until a confirmation covers all keys.
 
 use crate::fold::OpenGap;
-use crate::ids::ConnId;
+use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
 use crate::machine::stream::Stream;
 use crate::record::{GapCause, GapOpened};
 
 impl Stream {
     /// The vendor says how many of the wanted keys this subscription does not cover.
-    pub(super) fn handle_dark(&mut self, cx: &mut Cx<'_>, conn: ConnId, keys: u64) {
+    pub(super) fn handle_dark(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: ConnId,
+        keys: u64,
+        why: Option<Label>,
+    ) {
         if let Some(link) = self.link_mut(conn).filter(|link| keys > link.dark) {
             link.dark = keys;
+            link.dark_why = why;
             if self.is_first(conn) {
                 self.note_dark(cx);
             }
@@ -24,7 +31,9 @@ impl Stream {
         if keys == 0 {
             return;
         }
-        self.alarm(cx, format!("{keys} of the wanted keys are not in the subscription"));
+        let why = self.link.as_ref().and_then(|link| link.dark_why.as_ref());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        self.alarm(cx, format!("{keys} of the wanted keys are not in the subscription{why}"));
         let open = |gap: &OpenGap| gap.opened.cause == GapCause::Partial;
         if !self.seen.open_gaps.values().any(open) {
             self.write_gap(cx, GapCause::Partial);

@@ -313,6 +313,7 @@ impl World {
             deleted: made.deleted,
             occurred_at: None,
             digest: if made.deleted { 0 } else { digest(&payload) },
+            identity: if made.deleted { 0 } else { digest(&payload) },
             payload: if made.deleted { Bytes::new() } else { payload },
         };
         let epoch = self.epoch_name(made.epoch);
