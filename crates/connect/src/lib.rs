@@ -11,6 +11,7 @@ pub mod config;
 pub mod discovery;
 pub mod driver;
 pub mod generic;
+mod genesys;
 mod polling;
 pub mod probe;
 pub mod secret;
@@ -23,5 +24,6 @@ pub mod transport;
 
 pub use config::SourceConfig;
 pub use driver::{Log, drive};
+pub use genesys::{GenesysConfig, Kind as GenesysTopic, RosterError};
 pub use source::{Source, SourceHandle};
 pub use tally::{Counts, Tally};

@@ -1,16 +1,18 @@
 //! A source: the user's configuration and the profile, ready to speak to the vendor.
 
-use std::collections::BTreeMap;
+mod opening;
+
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::{
-    Ack, Capabilities, Class, Connector, Decoded, Failure, Item, Page, SnapshotBody, SnapshotKind,
+    Ack, Capabilities, Class, Connector, Decoded, Failure, HistoryPage, Item, Page, SnapshotBody,
+    SnapshotKind,
 };
 use unbroken_core::ids::{ConnId, Key, Label, StreamId};
-use unbroken_core::machine::{Budget, Config, Fetch, Message, Start, Timing};
+use unbroken_core::machine::{Budget, Config, Fetch, Message, Past, Start, Timing};
 
 use crate::auth::{Authorizer, Granted};
 use crate::capture::{Recorder, Redaction, SourceRecorder};
@@ -18,28 +20,27 @@ use crate::config::{Limits, SourceConfig};
 use crate::discovery::Places;
 use crate::driver::Joining;
 use crate::generic::{Context, Generic, Reply, TemplateError};
-use crate::polling::{Asker, Pull, Share, refused, status as status_calls_for};
+use crate::genesys::Genesys;
+use crate::polling::{Share, refused};
 use crate::secret::Secret;
 pub use crate::source_error::SourceError;
 use crate::source_keys::Keys;
 pub use crate::source_keys::SourceHandle;
-use crate::source_parts::{agents, dialer, divided, origins, paced};
-use crate::tally::Tally;
-use crate::transport::{
-    Answer, Connection, Dialer, Ended, Http, Origin, Socket, SocketLimits, Told, TransportError,
-    follow,
+use crate::source_parts::{
+    Ground, agents, authorizer, connector, dialer, divided, origins, paced, place_in_region,
 };
-
-/// Frames that may come between a login and its answer, such as greetings.
-const FRAMES_BEFORE_LOGIN_MAX: usize = 64;
+use crate::tally::Tally;
+use crate::transport::{Answer, Dialer, Ended, Http, Origin, Told, follow};
 
 /// A source, ready to speak to the vendor.
 #[derive(Debug)]
 pub struct Source {
     name: String,
-    stream: StreamId,
+    streams: Vec<StreamId>,
     connector: Arc<Generic>,
     places: Places,
+    /// Opens, asks and reads in the profile's place.
+    genesys: Option<Arc<Genesys>>,
     allowed_hosts: Vec<String>,
     stream_origin: Origin,
     authorizer: Option<Authorizer>,
@@ -62,25 +63,16 @@ impl Source {
     ///
     /// # Errors
     /// See [`SourceError`].
-    pub fn new(config: SourceConfig) -> Result<Self, SourceError> {
+    pub fn new(mut config: SourceConfig) -> Result<Self, SourceError> {
         let name = config.name.clone();
         let keys = agents(&name, &config)?;
         let provenance = config.profile.provenance();
         let dropped = config.fields.drop.iter().chain(&config.fields.hash).cloned().collect();
-        let connector = config
-            .profile
-            .connector(!keys.is_empty())
-            .map_err(|source| SourceError::Profile { name: name.clone(), source })?;
-        let rules = config.fields.rules();
-        let rules = rules.map_err(|source| SourceError::Fields { name: name.clone(), source })?;
-        let connector = match rules {
-            Some(rules) => connector.with_fields(rules),
-            None => connector,
-        };
-        let plain = config.insecure;
+        let connector = connector(&name, &config, !keys.is_empty())?;
+        place_in_region(&name, &mut config, connector.native())?;
         let (places, stream_origin) = origins(&name, &config, &connector)?;
-        let timing = paced(&name, config.timing.timing.clone(), &connector)?;
-        let (budget, questions) =
+        let mut timing = paced(&name, config.timing.timing.clone(), &connector)?;
+        let (mut budget, questions) =
             divided(&name, config.budget.over(config.timing.budget), &connector)?;
         let start = config
             .start
@@ -89,34 +81,43 @@ impl Source {
         if places.base().is_none() && connector.reads_pages() {
             return Err(SourceError::NoApi { name });
         }
-        if config.auth.is_none() && connector.capabilities().token_needed {
-            return Err(SourceError::NoAuth { name });
-        }
-        let authorizer = config
-            .auth
-            .clone()
-            .map(|auth| Authorizer::new(auth, connector.token().clone(), places.base(), plain))
-            .transpose()
-            .map_err(|source| SourceError::Auth { name: name.clone(), source })?;
+        let authorizer = authorizer(&name, &config, &connector, places.base())?;
         let encrypted = stream_origin.is_encrypted()
             || places.are_encrypted()
             || authorizer.as_ref().is_some_and(Authorizer::is_encrypted);
         let dialer = dialer(&name, &config, encrypted)?;
         let http = Http::new(dialer.clone(), config.limits.body_bytes_max);
         let keys = Arc::new(Keys {
-            listed: config.agents,
-            file: config.agents_file,
+            listed: config.agents.clone(),
+            file: config.agents_file.clone(),
             now: RwLock::new(keys.into()),
         });
+        let (connector, tally) = (Arc::new(connector), Arc::new(Tally::default()));
+        let ground = Ground {
+            config: &config,
+            connector: &connector,
+            http: &http,
+            dialer: &dialer,
+            api: places.base(),
+            stream_origin: &stream_origin,
+            keys: &keys,
+            tally: &tally,
+        };
+        let genesys = ground.genesys(&mut timing, &mut budget)?;
+        let streams = match &genesys {
+            Some(genesys) => genesys.streams(),
+            None => vec![StreamId::new(format!("{name}/{}", connector.stream_name()))],
+        };
         Ok(Self {
-            stream: StreamId::new(format!("{name}/{}", connector.stream_name())),
+            streams,
+            genesys,
             budget,
             questions,
             timing,
             start,
             limits: config.limits,
             name,
-            connector: Arc::new(connector),
+            connector,
             places,
             allowed_hosts: config.allowed_hosts,
             stream_origin,
@@ -124,7 +125,7 @@ impl Source {
             dialer,
             http,
             keys,
-            tally: Arc::default(),
+            tally,
             provenance,
             dropped,
             capture: None,
@@ -147,9 +148,14 @@ impl Source {
         &self.name
     }
 
-    /// Its stream.
+    /// Its streams; there is one at least.
+    pub fn streams(&self) -> &[StreamId] {
+        &self.streams
+    }
+
+    /// Its first stream: of nearly all sources the only one.
     pub fn stream(&self) -> &StreamId {
-        &self.stream
+        &self.streams[0]
     }
 
     /// The connector.
@@ -160,9 +166,9 @@ impl Source {
     /// What a machine for it is made from.
     pub fn machine_config(&self, seed: u64) -> Config {
         Config {
-            streams: vec![self.stream.clone()],
+            streams: self.streams.clone(),
             capabilities: self.connector.capabilities().clone(),
-            special: BTreeMap::new(),
+            special: self.genesys.as_ref().map(|of| of.capabilities()).unwrap_or_default(),
             timing: self.timing.clone(),
             start: self.start.clone(),
             budget: self.budget,
@@ -208,11 +214,15 @@ impl Source {
         self.authorizer.as_ref().and_then(Authorizer::scope)
     }
 
-    /// Whether a snapshot of its keys' state may be taken at all.
-    pub fn takes_snapshots(&self) -> bool {
-        let mut caps = self.connector.capabilities().clone();
-        self.start.restrict(&mut caps);
-        caps.snapshot != SnapshotKind::None && caps.snapshot_body == SnapshotBody::State
+    /// Streams of which a snapshot of their keys' state may be taken at all.
+    pub fn snapshots(&self) -> Vec<StreamId> {
+        let config = self.machine_config(0);
+        let has_one = |stream: &&StreamId| {
+            let mut caps = config.capabilities_of(stream).clone();
+            self.start.restrict(&mut caps);
+            caps.snapshot != SnapshotKind::None && caps.snapshot_body == SnapshotBody::State
+        };
+        self.streams.iter().filter(has_one).cloned().collect()
     }
 
     /// Its bounds.
@@ -231,8 +241,8 @@ impl Source {
     }
 
     /// Reads a frame of a connection, and captures it where that is asked for.
-    pub(crate) fn hear(&self, conn: ConnId, frame: &Bytes) -> Decoded {
-        let decoded = self.decode(frame);
+    pub(crate) fn hear(&self, stream: &StreamId, conn: ConnId, frame: &Bytes) -> Decoded {
+        let decoded = self.decode_of(stream, frame);
         if let Some(capture) = &self.capture {
             let strange = |item: &Item| {
                 matches!(item, Item::Unknown | Item::Poison { .. } | Item::Withheld { .. })
@@ -242,9 +252,9 @@ impl Source {
         decoded
     }
 
-    /// Reads an answer of a source that is polled.
-    pub(crate) fn hear_told(&self, conn: ConnId, told: Told) -> Decoded {
-        told_as(told, |frame| self.hear(conn, frame))
+    /// Reads what a connection tells beside frames.
+    pub(crate) fn hear_told(&self, stream: &StreamId, conn: ConnId, told: Told) -> Decoded {
+        told_as(told, |frame| self.hear(stream, conn, frame))
     }
 
     /// A message is on its way.
@@ -261,9 +271,16 @@ impl Source {
         }
     }
 
-    /// Reads a frame.
+    /// Reads a frame of the first stream.
     pub fn decode(&self, frame: &Bytes) -> Decoded {
-        let decoded = self.connector.decode_for(frame, || self.handle().keys());
+        self.decode_of(self.stream(), frame)
+    }
+
+    fn decode_of(&self, stream: &StreamId, frame: &Bytes) -> Decoded {
+        let decoded = match &self.genesys {
+            Some(genesys) => genesys.decode(stream, frame),
+            None => self.connector.decode_for(frame, || self.handle().keys()),
+        };
         self.tally.frame(&decoded);
         decoded
     }
@@ -294,6 +311,29 @@ impl Source {
         only: Option<&[Key]>,
         token: Option<&Secret>,
     ) -> Result<Page, Failure> {
+        self.fetch_of(self.stream(), what, only, token).await
+    }
+
+    /// The same of one of its streams.
+    pub(crate) async fn fetch_of(
+        &self,
+        stream: &StreamId,
+        what: &Fetch,
+        only: Option<&[Key]>,
+        token: Option<&Secret>,
+    ) -> Result<Page, Failure> {
+        match &self.genesys {
+            Some(genesys) => genesys.fetch(stream, what, only, token).await,
+            None => self.page_judged(what, only, token).await,
+        }
+    }
+
+    async fn page_judged(
+        &self,
+        what: &Fetch,
+        only: Option<&[Key]>,
+        token: Option<&Secret>,
+    ) -> Result<Page, Failure> {
         let page = match self.places.api(&self.http).await {
             Ok(_) => self.places.visit().judge(self.page(what, only, token).await),
             Err(failure) => Err(failure),
@@ -302,6 +342,19 @@ impl Source {
             questions.obey(&page);
         }
         self.tally.request(page)
+    }
+
+    /// Asks what the vendor's history tells of a part of the past.
+    pub(crate) async fn history_of(
+        &self,
+        stream: &StreamId,
+        what: &Past,
+        token: Option<&Secret>,
+    ) -> Result<HistoryPage, Failure> {
+        match &self.genesys {
+            Some(genesys) => genesys.history(stream, what, token).await,
+            None => Err(fatal("source has no history")),
+        }
     }
 
     async fn page(
@@ -364,104 +417,6 @@ impl Source {
         Err(refused(&self.connector, answer, place))
     }
 
-    /// Opens a socket; `after` is what the subscription will ask for.
-    ///
-    /// # Errors
-    /// The failure as the machine understands it.
-    pub async fn open(
-        &self,
-        after: Option<&After>,
-        token: Option<&Secret>,
-    ) -> Result<Box<dyn Connection>, Failure> {
-        if self.connector.polls() {
-            return Ok(Box::new(self.pull(after, token).await?));
-        }
-        let keys = self.handle().keys();
-        let nonce = nonce();
-        let context =
-            Context { position: after, keys: &keys, nonce: &nonce, token, ..Context::default() };
-        let request = self.connector.handshake(context)?;
-        let limits = SocketLimits {
-            connect: millis(self.timing.connect_ms),
-            write: millis(self.timing.subscribe_ms),
-            frame_bytes_max: self.limits.frame_bytes_max,
-        };
-        let subprotocols = self.connector.subprotocols();
-        let opened =
-            Socket::open(&self.dialer, &self.stream_origin, &request, subprotocols, limits).await;
-        let opened = self.tally.handshake(opened);
-        if let Some(capture) = &self.capture {
-            let refused = opened.as_ref().err().map(ToString::to_string);
-            capture.handshake(request.path(), refused.as_deref().unwrap_or("accepted"));
-        }
-        let mut socket = opened.map_err(|error| self.handshake_failure(&error, request.path()))?;
-        self.login(&mut socket, token).await?;
-        Ok(Box::new(socket))
-    }
-
-    /// Asks for the first time.
-    async fn pull(&self, after: Option<&After>, token: Option<&Secret>) -> Result<Pull, Failure> {
-        let after = match after {
-            Some(After::Bookmark(place)) => Some(place.clone()),
-            Some(After::Sequence(_)) | None => None,
-        };
-        let asker = Asker {
-            connector: Arc::clone(&self.connector),
-            http: self.http.clone(),
-            api: self.places.api(&self.http).await?,
-            places: self.places.clone(),
-            allowed_hosts: self.allowed_hosts.clone(),
-            deadline: millis(self.timing.page_ms.min(self.timing.connect_ms)),
-            rows_max: self.timing.snapshot_rows_max,
-            tally: Arc::clone(&self.tally),
-            share: self.questions.clone().ok_or_else(|| fatal("source is not polled"))?,
-        };
-        let opened = self.tally.handshake(Pull::open(asker, after, token.cloned()).await);
-        if let Some(capture) = &self.capture {
-            let refused = opened.as_ref().err().map(|failure| failure.what.as_str());
-            capture.handshake("/", refused.unwrap_or("accepted"));
-        }
-        opened
-    }
-
-    /// Says who we are, where that is not done in the handshake, and waits for the answer.
-    async fn login(&self, socket: &mut Socket, token: Option<&Secret>) -> Result<(), Failure> {
-        let nonce = nonce();
-        let context = Context { nonce: &nonce, token, ..Context::default() };
-        let text = self.connector.login(context).map_err(|error| fatal(&error.to_string()))?;
-        let Some(text) = text else { return Ok(()) };
-        socket.send(text).map_err(|ended| self.ended(&ended))?;
-        if !self.connector.confirms_login() {
-            return Ok(());
-        }
-        let answer = async {
-            for _ in 0..FRAMES_BEFORE_LOGIN_MAX {
-                let frame = socket.next_frame().await.map_err(|ended| self.ended(&ended))?;
-                match self.connector.login_answer(&frame) {
-                    Some(answer) => return answer,
-                    None => socket.put_back(frame),
-                }
-            }
-            Err(retry("the login was not answered, but other things were said"))
-        };
-        match tokio::time::timeout(millis(self.timing.subscribe_ms), answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(retry("the login was not answered in time")),
-        }
-    }
-
-    fn handshake_failure(&self, error: &TransportError, path: &str) -> Failure {
-        let place = format!("{}{path}", self.stream_origin);
-        let failure = match error {
-            TransportError::Refused { status, retry_after_ms, body } => {
-                status_calls_for(&self.connector, *status, *retry_after_ms, body)
-            }
-            other => return other.failure_at(&place),
-        };
-        let what = format!("{} of {place}", failure.what);
-        Failure { what: Label::new(what), ..failure }
-    }
-
     /// A message's text; `None`: there is none.
     ///
     /// # Errors
@@ -492,6 +447,10 @@ impl Source {
         let keys = self.handle().keys();
         let nonce = nonce();
         let context = Context { keys: &keys, nonce: &nonce, token, ..Context::default() };
+        if self.genesys.is_some() {
+            // The channel is subscribed before its socket is opened.
+            return Ok(Vec::new());
+        }
         self.connector.subscriptions(after, context)
     }
 
@@ -503,6 +462,11 @@ impl Source {
         let nonce = nonce();
         let context = Context { nonce: &nonce, token: Some(token), ..Context::default() };
         self.connector.renewal(context)
+    }
+
+    /// Whether connections ask by themselves, so that a renewed token has to be handed to them.
+    pub(crate) fn asks_by_itself(&self) -> bool {
+        self.connector.polls() || self.genesys.is_some()
     }
 
     /// What joins the confirmations of a subscription that was sent in so many messages.

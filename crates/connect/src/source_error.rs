@@ -4,6 +4,7 @@ use crate::auth::AuthError;
 use crate::config::{FieldsError, KeysError, StartError};
 use crate::discovery::DiscoveryError;
 use crate::generic::ProfileError;
+use crate::genesys::RosterError;
 use crate::transport::{OriginError, ProxyError, TlsError};
 
 /// Why a source cannot be made from its configuration.
@@ -131,6 +132,42 @@ pub enum SourceError {
         #[source]
         source: StartError,
     },
+    /// The source has a section for another connector.
+    #[error("source {name} has `[source.genesys]`, but its profile is another")]
+    NotGenesys {
+        /// The source.
+        name: String,
+    },
+    /// The region is none.
+    #[error("source {name} has an unusable `genesys.region`")]
+    Region {
+        /// The source.
+        name: String,
+    },
+    /// The topics cannot be laid out.
+    #[error("source {name} cannot subscribe to what it shall record")]
+    Roster {
+        /// The source.
+        name: String,
+        /// Why.
+        #[source]
+        source: RosterError,
+    },
+    /// Audits alone would take what recovery needs.
+    #[error(
+        "source {name} asks {requests} times for each audit, every {audit_ms} ms: more than half \
+         of the {per_minute} requests a minute that it may make"
+    )]
+    Audit {
+        /// The source.
+        name: String,
+        /// Requests of one audit of all streams.
+        requests: usize,
+        /// Between two audits.
+        audit_ms: u64,
+        /// `budget.requests_per_minute`.
+        per_minute: u32,
+    },
     /// The keys cannot be read.
     #[error("source {name} cannot read its keys")]
     Keys {
@@ -163,6 +200,16 @@ impl SourceError {
                     2 * questions
                 ),
             }),
+            Self::NotGenesys { .. } => Some("set `profile = \"genesys\"`".into()),
+            Self::Region { .. } => {
+                Some("write it as the hosts end, such as \"mypurecloud.ie\"".into())
+            }
+            Self::Roster { source, .. } => Some(source.hint().into()),
+            Self::Audit { .. } => Some(
+                "raise `timing.audit_ms`: it bounds how long a wrong state may go unnoticed; or \
+                 record by `management_units`"
+                    .into(),
+            ),
             Self::NoAuth { .. } => Some("add `[source.auth]` with a `grant`".into()),
             Self::Auth { source: AuthError::Url(source), .. } => Some(source.hint()),
             Self::Auth { .. } => Some("add `url = \"https://…\"` to `[source.auth]`".into()),

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use unbroken_core::connector::Connector;
 use unbroken_core::ids::Key;
 use unbroken_core::machine::{Budget, Timing};
 
-use crate::config::{SourceConfig, read_keys};
+use crate::auth::Authorizer;
+use crate::config::{Limits, SourceConfig, read_keys};
 use crate::discovery::{Discovery, DiscoveryError, Places};
-use crate::generic::Generic;
+use crate::generic::{Generic, Native};
+use crate::genesys::{Client, Genesys, GenesysConfig, Parts, places};
 use crate::polling::Share;
 use crate::source_error::SourceError;
-use crate::transport::{Dialer, Identity, Origin, Tls};
+use crate::source_keys::{Keys, SourceHandle};
+use crate::tally::Tally;
+use crate::transport::{Dialer, Http, Identity, Origin, SocketLimits, Tls};
 
 /// More agents than this are worth a word: their names no longer fit into 64 KiB, which many
 /// servers take for the largest message.
@@ -116,6 +121,140 @@ pub(crate) fn divided(
         });
     }
     Ok((rest, Some(Arc::new(Share::new(pace)))))
+}
+
+/// A region gives the places that the user has not named.
+pub(crate) fn place_in_region(
+    name: &str,
+    config: &mut SourceConfig,
+    native: Option<Native>,
+) -> Result<(), SourceError> {
+    let name = name.to_owned();
+    let Some(genesys) = &config.genesys else { return Ok(()) };
+    if native != Some(Native::Genesys) {
+        return Err(SourceError::NotGenesys { name });
+    }
+    let Some(region) = &genesys.region else { return Ok(()) };
+    let places = places(region).ok_or(SourceError::Region { name })?;
+    config.api.get_or_insert(places.api);
+    config.stream.get_or_insert(places.stream);
+    if let Some(auth) = &mut config.auth {
+        auth.default_url(places.token);
+    }
+    Ok(())
+}
+
+/// The profile, with what the user says of fields.
+pub(crate) fn connector(
+    name: &str,
+    config: &SourceConfig,
+    keyed: bool,
+) -> Result<Generic, SourceError> {
+    let name = || name.to_owned();
+    let connector = config.profile.connector(keyed);
+    let connector = connector.map_err(|source| SourceError::Profile { name: name(), source })?;
+    let rules = config.fields.rules();
+    let rules = rules.map_err(|source| SourceError::Fields { name: name(), source })?;
+    Ok(match rules {
+        Some(rules) => connector.with_fields(rules),
+        None => connector,
+    })
+}
+
+/// Who asks for tokens.
+pub(crate) fn authorizer(
+    name: &str,
+    config: &SourceConfig,
+    connector: &Generic,
+    api: Option<&Origin>,
+) -> Result<Option<Authorizer>, SourceError> {
+    let name = name.to_owned();
+    let Some(auth) = config.auth.clone() else {
+        return match connector.capabilities().token_needed {
+            true => Err(SourceError::NoAuth { name }),
+            false => Ok(None),
+        };
+    };
+    let authorizer = Authorizer::new(auth, connector.token().clone(), api, config.insecure);
+    authorizer.map(Some).map_err(|source| SourceError::Auth { name, source })
+}
+
+/// What a connector of its own is put together from.
+pub(crate) struct Ground<'a> {
+    pub(crate) config: &'a SourceConfig,
+    pub(crate) connector: &'a Arc<Generic>,
+    pub(crate) http: &'a Http,
+    pub(crate) dialer: &'a Dialer,
+    pub(crate) api: Option<&'a Origin>,
+    pub(crate) stream_origin: &'a Origin,
+    pub(crate) keys: &'a Arc<Keys>,
+    pub(crate) tally: &'a Arc<Tally>,
+}
+
+impl Ground<'_> {
+    /// The connector for Genesys Cloud, if the source has it.
+    pub(crate) fn genesys(
+        &self,
+        timing: &mut Timing,
+        budget: &mut Budget,
+    ) -> Result<Option<Arc<Genesys>>, SourceError> {
+        if self.connector.native() != Some(Native::Genesys) {
+            return Ok(None);
+        }
+        let name = &self.config.name;
+        let api = self.api.ok_or_else(|| SourceError::NoApi { name: name.clone() })?;
+        let client = Client {
+            connector: Arc::clone(self.connector),
+            http: self.http.clone(),
+            api: api.clone(),
+            allowed_hosts: self.config.allowed_hosts.clone(),
+            deadline: Duration::from_millis(timing.page_ms),
+            tally: Arc::clone(self.tally),
+        };
+        let genesys = Genesys::new(Parts {
+            name,
+            config: self.config.genesys.clone().unwrap_or_default(),
+            client,
+            dialer: self.dialer.clone(),
+            stream_origin: self.stream_origin.clone(),
+            limits: socket_limits(timing, self.config.limits),
+            keys: SourceHandle(Arc::clone(self.keys)),
+        });
+        let genesys =
+            genesys.map_err(|source| SourceError::Roster { name: name.clone(), source })?;
+        fit(name, &genesys, timing, budget)?;
+        Ok(Some(Arc::new(genesys)))
+    }
+}
+
+/// What a source needs whose channels are made and filled by requests before a socket is opened.
+fn fit(
+    name: &str,
+    genesys: &Genesys,
+    timing: &mut Timing,
+    budget: &mut Budget,
+) -> Result<(), SourceError> {
+    budget.requests_per_handshake = genesys.requests_per_handshake();
+    budget.requests_burst = budget.requests_burst.max(budget.requests_per_handshake);
+    let (requests, audit_ms) = (genesys.requests_per_audit(), timing.audit_ms.max(1));
+    let per_minute = (requests as u64).saturating_mul(60_000) / audit_ms;
+    if per_minute > u64::from(budget.requests_per_minute) / 2 {
+        let (name, per_minute) = (name.to_owned(), budget.requests_per_minute);
+        return Err(SourceError::Audit { name, requests, audit_ms, per_minute });
+    }
+    let calls_ms = timing.page_ms.saturating_mul(2);
+    timing.connect_ms = timing.connect_ms.saturating_add(calls_ms);
+    timing.handover_ms = timing.handover_ms.saturating_add(calls_ms);
+    Ok(())
+}
+
+/// The bounds of a socket.
+pub(crate) fn socket_limits(timing: &Timing, limits: Limits) -> SocketLimits {
+    SocketLimits {
+        connect: Duration::from_millis(timing.connect_ms),
+        write: Duration::from_millis(timing.subscribe_ms),
+        frame_bytes_max: limits.frame_bytes_max,
+    }
 }
 
 /// The way to the vendor: trust, our own certificate, proxies.

@@ -86,6 +86,16 @@ impl AuthConfig {
         }
     }
 
+    /// Names the URL, unless the user does.
+    pub(crate) fn default_url(&mut self, default: String) {
+        match self {
+            Self::ClientCredentials { url, .. }
+            | Self::Password { url, .. }
+            | Self::AccessKey { url, .. } => drop(url.get_or_insert(default)),
+            Self::Token { .. } => {}
+        }
+    }
+
     /// The scope asked for.
     pub(crate) fn scope(&self) -> Option<&str> {
         match self {

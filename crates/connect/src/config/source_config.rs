@@ -13,6 +13,7 @@ use crate::config::proxy_choice::ProxyChoice;
 use crate::config::start_choice::StartChoice;
 use crate::config::timing_choice::TimingChoice;
 use crate::discovery::DiscoveryChoice;
+use crate::genesys::GenesysConfig;
 
 /// One `[[source]]`. All that a real one needs:
 ///
@@ -79,6 +80,8 @@ pub struct SourceConfig {
     /// Allow `http` and `ws` to other machines: the network can read the token and the events.
     #[serde(default, alias = "allow_plaintext")]
     pub insecure: bool,
+    /// What to subscribe to at Genesys Cloud.
+    pub genesys: Option<GenesysConfig>,
     /// Fields of payloads that are not kept.
     #[serde(default)]
     pub fields: FieldsConfig,

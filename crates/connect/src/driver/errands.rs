@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::task::{AbortHandle, JoinSet};
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Class, Failure};
-use unbroken_core::ids::{ConnId, Key, RequestId, TokenVersion};
-use unbroken_core::machine::{Fetch, Input};
+use unbroken_core::ids::{ConnId, Key, RequestId, StreamId, TokenVersion};
+use unbroken_core::machine::{Fetch, Input, Past};
 use unbroken_core::time::Millis;
 
 use crate::auth::Granted;
@@ -56,6 +56,7 @@ impl Errands {
     pub(crate) fn fetch(
         &mut self,
         request: RequestId,
+        stream: StreamId,
         what: Fetch,
         keys: Option<Vec<Key>>,
         version: Option<TokenVersion>,
@@ -63,7 +64,7 @@ impl Errands {
         let (source, token) = (Arc::clone(&self.source), self.token(version));
         self.tasks.spawn(async move {
             let result = match token {
-                Ok(token) => source.fetch(&what, keys.as_deref(), token.as_ref()).await,
+                Ok(token) => source.fetch_of(&stream, &what, keys.as_deref(), token.as_ref()).await,
                 Err(failure) => Err(failure),
             };
             Brought::Input(match result {
@@ -73,16 +74,37 @@ impl Errands {
         });
     }
 
+    pub(crate) fn ask_history(
+        &mut self,
+        request: RequestId,
+        stream: StreamId,
+        what: Past,
+        version: Option<TokenVersion>,
+    ) {
+        let (source, token) = (Arc::clone(&self.source), self.token(version));
+        self.tasks.spawn(async move {
+            let result = match token {
+                Ok(token) => source.history_of(&stream, &what, token.as_ref()).await,
+                Err(failure) => Err(failure),
+            };
+            Brought::Input(match result {
+                Ok(page) => Input::HistoryPage { request, page },
+                Err(failure) => Input::PageFailed { request, failure },
+            })
+        });
+    }
+
     pub(crate) fn open(
         &mut self,
         conn: ConnId,
+        stream: StreamId,
         after: Option<After>,
         version: Option<TokenVersion>,
     ) {
         let (source, token) = (Arc::clone(&self.source), self.token(version));
         let task = self.tasks.spawn(async move {
             let result = match token {
-                Ok(token) => source.open(after.as_ref(), token.as_ref()).await,
+                Ok(token) => source.open_of(&stream, after.as_ref(), token.as_ref()).await,
                 Err(failure) => Err(failure),
             };
             Brought::Socket(conn, result)
@@ -188,13 +210,13 @@ mod tests {
     async fn the_answer_of_a_handshake_given_up_is_dropped() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut errands = Errands::new(source(listener.local_addr().unwrap().port()));
-        errands.open(ConnId(1), None, None);
+        errands.open(ConnId(1), "x/y".into(), None, None);
         let (stream, _) = listener.accept().await.unwrap();
         errands.give_up(ConnId(1));
         assert!(nothing_comes(&mut errands).await);
         drop(stream);
         drop(listener);
-        errands.open(ConnId(2), None, None);
+        errands.open(ConnId(2), "x/y".into(), None, None);
         let brought = errands.next().await;
         assert!(matches!(brought, Brought::Socket(ConnId(2), Err(_))));
     }
@@ -204,7 +226,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut errands = Errands::new(source(listener.local_addr().unwrap().port()));
         drop(listener);
-        errands.fetch(RequestId(7), Fetch::Head, None, None);
+        errands.fetch(RequestId(7), "x/y".into(), Fetch::Head, None, None);
         let brought = errands.next().await;
         let Brought::Input(Input::PageFailed { request, failure }) = brought else {
             panic!("the request cannot have been answered")
@@ -223,7 +245,7 @@ mod tests {
         }
         assert!(errands.token(Some(TokenVersion(3))).unwrap().is_some());
         assert!(errands.token(Some(TokenVersion(2))).unwrap().is_some());
-        errands.open(ConnId(1), None, Some(TokenVersion(1)));
+        errands.open(ConnId(1), "x/y".into(), None, Some(TokenVersion(1)));
         match errands.next().await {
             Brought::Socket(ConnId(1), Err(failure)) => {
                 assert_eq!(failure.class, Class::Reauthorize);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use unbroken_core::connector::{Class, Decoded, Failure, Item};
-use unbroken_core::ids::{ConnId, Label, TokenVersion};
+use unbroken_core::connector::{Decoded, Failure, Item};
+use unbroken_core::ids::{ConnId, Label, StreamId, TokenVersion};
 use unbroken_core::machine::{CloseHow, Halt, Input, Machine, Message, Now, Output, Report};
 use unbroken_core::record::Append;
 use unbroken_core::time::Millis;
@@ -19,12 +19,19 @@ use crate::source::Source;
 use crate::transport::{Ended, SocketEvent, Sockets};
 
 /// What was said on a socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Talk {
+    stream: StreamId,
     token: Option<TokenVersion>,
     subscribed: bool,
     subscription: Option<Label>,
     joining: Joining,
+}
+
+impl Talk {
+    fn new(stream: StreamId, token: Option<TokenVersion>) -> Self {
+        Self { stream, token, subscribed: false, subscription: None, joining: Joining::default() }
+    }
 }
 
 /// What to do after the machine has been obeyed.
@@ -150,8 +157,8 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         // Events of a batch that lie behind the machine's own close are nobody's.
         let talk = self.talks.get_mut(&conn)?;
         let decoded = match event {
-            SocketEvent::Frame(frame) => self.source.hear(conn, &frame),
-            SocketEvent::Told(told) => self.source.hear_told(conn, told),
+            SocketEvent::Frame(frame) => self.source.hear(&talk.stream, conn, &frame),
+            SocketEvent::Told(told) => self.source.hear_told(&talk.stream, conn, told),
             SocketEvent::Alive => Decoded::default(),
             SocketEvent::Ended(ended) => {
                 self.talks.remove(&conn);
@@ -199,7 +206,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             .into_iter()
             .filter(|conn| self.talks.get(conn).is_some_and(old))
             .collect();
-        let asks = self.source.connector().polls();
+        let asks = self.source.asks_by_itself();
         for conn in stale {
             let text = self.source.renewal(&token).ok().flatten();
             if text.is_none() && !asks {
@@ -239,18 +246,15 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             Output::Authorize { version } => {
                 self.errands.authorize(version, self.clock.now().at);
             }
-            Output::FetchPage { request, what, keys, token, .. } => {
-                self.errands.fetch(request, what, keys, token);
+            Output::FetchPage { request, stream, what, keys, token } => {
+                self.errands.fetch(request, stream, what, keys, token);
             }
-            // Asked only where a connector declares a history.
-            Output::FetchHistory { request, .. } => {
-                let what = Label::from("source has no history");
-                let failure = Failure { class: Class::Fatal, code: None, what };
-                self.echoes.push_back(Input::PageFailed { request, failure });
+            Output::FetchHistory { request, stream, what, token } => {
+                self.errands.ask_history(request, stream, what, token);
             }
-            Output::Open { conn, token, after, .. } => {
-                self.talks.insert(conn, Talk { token, ..Talk::default() });
-                self.errands.open(conn, after, token);
+            Output::Open { conn, stream, token, after } => {
+                self.talks.insert(conn, Talk::new(stream.clone(), token));
+                self.errands.open(conn, stream, after, token);
             }
             Output::Close { conn, how } => self.close(conn, how),
             Output::Send { conn, message } => self.send(conn, message),
@@ -286,14 +290,11 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
 
     fn close(&mut self, conn: ConnId, how: CloseHow) {
         self.errands.give_up(conn);
-        let talk = self.talks.remove(&conn).unwrap_or_default();
+        let talk = self.talks.remove(&conn).filter(|talk| talk.subscribed);
         let Some(socket) = self.sockets.remove(conn) else { return };
         if how == CloseHow::Polite {
-            let farewell = if talk.subscribed {
-                self.render(&Message::Unsubscribe, &talk).unwrap_or_default()
-            } else {
-                Vec::new()
-            };
+            let farewell = talk.map(|talk| self.render(&Message::Unsubscribe, &talk));
+            let farewell = farewell.and_then(Result::ok).unwrap_or_default();
             farewell.iter().for_each(|text| self.source.said(conn, text));
             self.errands.farewell(socket, farewell);
         }

@@ -16,13 +16,13 @@ use unbroken_core::machine::{Fetch, Message};
 use crate::generic::classify::Classifier;
 use crate::generic::cursor::Cursor;
 use crate::generic::digest::Digester;
-use crate::generic::fields::FieldRules;
+use crate::generic::fields::{FieldRules, NotJson};
 use crate::generic::keeping::Keeping;
 use crate::generic::message::Messages;
 use crate::generic::nearest::nearest_key_hint;
 use crate::generic::pointer::PointerError;
 use crate::generic::poll::{Poll, Turn};
-use crate::generic::profile::{PositionFormat, Profile, TokenProfile};
+use crate::generic::profile::{Native, PositionFormat, Profile, TokenProfile};
 use crate::generic::request::RequestTemplate;
 use crate::generic::rest::{Head, Reply, Snapshot};
 use crate::generic::template::{TemplateError, Values};
@@ -254,6 +254,7 @@ impl Generic {
         };
         let snapshot = match (&profile.snapshot, capabilities.snapshot) {
             (_, SnapshotKind::None) => None,
+            _ if profile.native.is_some() => None,
             (None, _) => return Err(ProfileError::NoSnapshot),
             (Some(snapshot), _) => {
                 Some(Snapshot::new(snapshot, &capabilities, format, &variables)?)
@@ -262,7 +263,7 @@ impl Generic {
         let poll = profile.poll.as_ref();
         let poll = poll.map(|poll| Poll::new(&profile, poll, &capabilities)).transpose()?;
         let messages = Messages::new(&profile.messages, &variables)?;
-        if poll.is_none() {
+        if poll.is_none() && profile.native.is_none() {
             check_messages(&capabilities, &messages)?;
         }
         if messages.renews() && capabilities.token_bound {
@@ -291,6 +292,26 @@ impl Generic {
     pub fn with_fields(mut self, rules: FieldRules) -> Self {
         self.keeping.set_rules(rules);
         self
+    }
+
+    /// What is kept of a payload, with its digest.
+    pub(crate) fn keep(&self, payload: Bytes) -> Result<(u128, Bytes), NotJson> {
+        self.keeping.keep(payload)
+    }
+
+    /// The digest of a text that stands for a payload.
+    pub(crate) fn digest_of(&self, text: &[u8]) -> u128 {
+        self.keeping.digest_of(text)
+    }
+
+    /// Bytes that could not be understood, as far as they may be kept.
+    pub(crate) fn poison(&self, bytes: &Bytes, reason: Label) -> Item {
+        self.keeping.poison(bytes, reason)
+    }
+
+    /// The connector of its own that it is for, if there is one.
+    pub fn native(&self) -> Option<Native> {
+        self.profile.native
     }
 
     /// How the vendor writes positions, unless they are opaque.

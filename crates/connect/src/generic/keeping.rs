@@ -39,6 +39,12 @@ impl Keeping {
         Ok((digest, kept))
     }
 
+    /// The digest of a text that stands for a payload.
+    pub(crate) fn digest_of(&self, text: &[u8]) -> u128 {
+        let key = self.rules.as_ref().and_then(FieldRules::key);
+        key.map_or_else(|| record::digest(text), |key| key.digest(text))
+    }
+
     /// Bytes that could not be understood. Where fields are dropped nobody can say where in them
     /// they are, so only the shape is kept.
     pub(crate) fn poison(&self, bytes: &Bytes, reason: Label) -> Item {

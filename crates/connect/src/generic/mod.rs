@@ -45,8 +45,8 @@ pub(crate) use poll::Turn;
 pub use profile::{
     AckFields, Advance, ClassifyProfile, ClosingFields, CoverageFields, DiscoveryProfile, Encoding,
     EventFields, FailureRule, FrameKind, FrameRule, FramesProfile, HeadProfile, MessagesProfile,
-    PollProfile, PositionFormat, Profile, RequestProfile, RowFields, Rule, Scalar, SnapshotProfile,
-    StreamProfile, SubscribeMessages, TimeFormat, TokenProfile,
+    Native, PollProfile, PositionFormat, Profile, RequestProfile, RowFields, Rule, Scalar,
+    SnapshotProfile, StreamProfile, SubscribeMessages, TimeFormat, TokenProfile,
 };
 pub(crate) use request::RequestTemplate;
 pub use rest::Reply;

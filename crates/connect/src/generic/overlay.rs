@@ -2,9 +2,10 @@
 
 use toml::{Table, Value};
 
-const EMBEDDED: [(&str, &str); 3] = [
+const EMBEDDED: [(&str, &str); 4] = [
     ("cxone", include_str!("../../../../profiles/cxone.toml")),
     ("cxone-poll", include_str!("../../../../profiles/cxone-poll.toml")),
+    ("genesys", include_str!("../../../../profiles/genesys.toml")),
     ("etcd", include_str!("../../../../profiles/etcd.toml")),
 ];
 

@@ -107,6 +107,9 @@ pub(super) async fn pages(
     if let Some(why) = token.missing {
         return skip(teller, &all, why);
     }
+    if source.connector().native().is_some() {
+        return own_pages(source, token, seen, teller).await;
+    }
     let positioned = source.capabilities().snapshot == SnapshotKind::Positioned;
     let what = if positioned { Fetch::Head } else { Fetch::First };
     let (path, answer) = match source.ask(&what, None, token.secret()).await {
@@ -141,6 +144,19 @@ pub(super) async fn pages(
     match snapshot(source, token.secret()).await {
         Ok(mut snapshot) => {
             freshen(source, token.secret(), seen.head, &mut snapshot).await;
+            teller.tell(told(source, &snapshot));
+            seen.snapshot = Some(snapshot);
+        }
+        Err(step) => teller.tell(*step),
+    }
+}
+
+/// The same of a source that has a connector of its own.
+async fn own_pages(source: &Source, token: &Token, seen: &mut Sightings, teller: &mut Teller<'_>) {
+    teller.tell(Step::skipped("scope", "the snapshot and the topics will tell"));
+    teller.tell(Step::skipped("head", "the snapshot has no position"));
+    match snapshot(source, token.secret()).await {
+        Ok(snapshot) => {
             teller.tell(told(source, &snapshot));
             seen.snapshot = Some(snapshot);
         }
@@ -206,13 +222,7 @@ async fn snapshot(source: &Source, token: Option<&Secret>) -> Result<SnapshotSee
     let mut seen = SnapshotSeen::default();
     let mut what = Fetch::First;
     loop {
-        let (path, answer) = source
-            .ask(&what, None, token)
-            .await
-            .map_err(|failure| Box::new(Step::failed("snapshot", &failure)))?;
-        let page = source
-            .read(&what, &path, &answer)
-            .map_err(|failure| Box::new(unread("snapshot", &answer, &failure)))?;
+        let page = page(source, &what, token).await?;
         seen.see(&page);
         let rows_max = source.timing().snapshot_rows_max;
         if seen.pages >= PAGES_MAX || seen.rows > rows_max {
@@ -225,6 +235,16 @@ async fn snapshot(source: &Source, token: Option<&Secret>) -> Result<SnapshotSee
             None => return Ok(seen),
         }
     }
+}
+
+async fn page(source: &Source, what: &Fetch, token: Option<&Secret>) -> Result<Page, Box<Step>> {
+    let failed = |failure: Failure| Box::new(Step::failed("snapshot", &failure));
+    if source.connector().native().is_some() {
+        return source.fetch(what, None, token).await.map_err(failed);
+    }
+    let (path, answer) = source.ask(what, None, token).await.map_err(failed)?;
+    let page = source.read(what, &path, &answer);
+    page.map_err(|failure| Box::new(unread("snapshot", &answer, &failure)))
 }
 
 /// Waits for a snapshot that is as new as a head read before it, for as long as is declared.

@@ -292,6 +292,7 @@ mod tests {
             deleted: false,
             occurred_at: Some(UnixMicros(3_000_000)),
             digest: u128::from(sequence),
+            identity: u128::from(sequence),
             payload: Bytes::new(),
         })
     }

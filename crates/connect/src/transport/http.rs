@@ -216,6 +216,9 @@ fn outgoing(origin: &Origin, request: &Request) -> Result<Outgoing, TransportErr
     let method = match request.method {
         Method::Get => hyper::Method::GET,
         Method::Post => hyper::Method::POST,
+        Method::Put => hyper::Method::PUT,
+        Method::Head => hyper::Method::HEAD,
+        Method::Delete => hyper::Method::DELETE,
     };
     let mut outgoing = hyper::Request::builder()
         .method(method)

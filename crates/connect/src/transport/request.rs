@@ -2,13 +2,19 @@
 
 use std::fmt;
 
-/// HTTP methods that a profile may use.
+/// HTTP methods. A profile may use `GET` and `POST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// `GET`.
     Get,
     /// `POST`.
     Post,
+    /// `PUT`.
+    Put,
+    /// `HEAD`.
+    Head,
+    /// `DELETE`.
+    Delete,
 }
 
 /// A header to send.

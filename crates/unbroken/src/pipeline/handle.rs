@@ -39,10 +39,10 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct SourceLine {
     pub(super) name: String,
-    pub(super) stream: StreamId,
+    pub(super) streams: Vec<StreamId>,
     pub(super) keys: SourceHandle,
-    /// It has a snapshot of its keys' state.
-    pub(super) resyncs: bool,
+    /// Streams that have a snapshot of their keys' state.
+    pub(super) snapshots: Vec<StreamId>,
     pub(super) tally: Arc<Tally>,
     pub(super) notes: Arc<Notes>,
     pub(super) inputs: mpsc::Sender<Input>,
@@ -99,28 +99,28 @@ impl Handle {
             source.can_resync(keys)?;
         }
         let keys = keys.map(|keys| keys.iter().map(|key| Key::from(key.as_str())).collect());
-        Ok(self.tell(only, |source| Input::Resync {
-            stream: source.stream.clone(),
-            keys: Option::clone(&keys),
-        }))
+        let asked = |source: &SourceLine, stream: &StreamId| {
+            let has_snapshot = source.snapshots.contains(stream);
+            let keys = Option::clone(&keys);
+            has_snapshot.then(|| Input::Resync { stream: stream.clone(), keys })
+        };
+        Ok(self.tell(only, asked))
     }
 
     /// Unsubscribes, and asks the vendor for nothing until resumed. Returns which sources were
     /// told.
     pub fn pause(&self, only: Option<&str>, by: &str, why: &str) -> Vec<String> {
-        self.tell(only, |source| Input::Pause {
-            stream: source.stream.clone(),
-            by: Label::from(by),
-            why: Label::from(why),
+        let (by, why) = (Label::from(by), Label::from(why));
+        self.tell(only, |_, stream| {
+            Some(Input::Pause { stream: stream.clone(), by: by.clone(), why: why.clone() })
         })
     }
 
     /// Goes on from what is durable. Returns which sources were told.
     pub fn resume(&self, only: Option<&str>, by: &str, why: &str) -> Vec<String> {
-        self.tell(only, |source| Input::Resume {
-            stream: source.stream.clone(),
-            by: Label::from(by),
-            why: Label::from(why),
+        let (by, why) = (Label::from(by), Label::from(why));
+        self.tell(only, |_, stream| {
+            Some(Input::Resume { stream: stream.clone(), by: by.clone(), why: why.clone() })
         })
     }
 
@@ -137,7 +137,7 @@ impl Handle {
                 }
             }
         }
-        self.tell(only, |source| Input::KeysChanged { stream: source.stream.clone() })
+        self.tell(only, |_, stream| Some(Input::KeysChanged { stream: stream.clone() }))
     }
 
     /// The answer to a request on the control socket.
@@ -180,12 +180,18 @@ impl Handle {
     }
 
     /// A queue that is full has a person's word in it already; a source that is gone needs none.
-    fn tell(&self, only: Option<&str>, input: impl Fn(&SourceLine) -> Input) -> Vec<String> {
+    fn tell(
+        &self,
+        only: Option<&str>,
+        input: impl Fn(&SourceLine, &StreamId) -> Option<Input>,
+    ) -> Vec<String> {
+        let is_told = |source: &&SourceLine| {
+            let inputs = source.meant(only).filter_map(|stream| input(source, stream));
+            let told = inputs.map(|input| source.inputs.try_send(input).is_ok());
+            told.fold(false, |before, told| before | told)
+        };
         let meant = self.shared.sources.iter().filter(|source| source.is_meant(only));
-        meant
-            .filter(|source| source.inputs.try_send(input(source)).is_ok())
-            .map(|source| source.name.clone())
-            .collect()
+        meant.filter(is_told).map(|source| source.name.clone()).collect()
     }
 }
 
@@ -193,7 +199,7 @@ impl SourceLine {
     /// Whether a fresh snapshot can be asked for, of these keys.
     fn can_resync(&self, keys: Option<&[String]>) -> Result<(), String> {
         let name = &self.name;
-        if !self.resyncs {
+        if self.snapshots.is_empty() {
             return Err(format!("source {name} takes no snapshot of its keys"));
         }
         let subscribed = self.keys.keys();
@@ -220,6 +226,13 @@ impl SourceLine {
     }
 
     fn is_meant(&self, only: Option<&str>) -> bool {
-        only.is_none_or(|only| only == self.name || only == self.stream.as_str())
+        self.meant(only).next().is_some()
+    }
+
+    /// All of its streams, if it is named itself.
+    fn meant<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a StreamId> {
+        let is_named = only.is_none_or(|only| only == self.name);
+        let streams = self.streams.iter();
+        streams.filter(move |stream| is_named || only == Some(stream.as_str()))
     }
 }

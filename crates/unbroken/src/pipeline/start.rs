@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use unbroken_connect::{Source, drive};
 use unbroken_core::fold::Fold;
+use unbroken_core::ids::StreamId;
 use unbroken_core::machine::{Halt, Input, Machine, Now, Report};
 use unbroken_journal::{CommitHandle, Committer, Gathering, SourceTag};
 
@@ -154,21 +155,25 @@ fn prepare(
 ) -> (Vec<Prepared>, Vec<SourceLine>, Vec<WayBack>) {
     let (mut prepared, mut lines, mut ways) = (Vec::new(), Vec::new(), Vec::new());
     for source in sources {
-        let known = fold.streams.get(source.stream());
-        let gaps = known.map(|stream| stream.open_gaps.keys().copied().collect());
-        let streams = [(source.stream().clone(), gaps.unwrap_or_default())];
+        let known = |id: &StreamId| fold.streams.get(id);
+        let gaps = |id: &StreamId| {
+            known(id).map(|stream| stream.open_gaps.keys().copied().collect()).unwrap_or_default()
+        };
+        let streams: Vec<_> = source.streams().iter().map(|id| (id.clone(), gaps(id))).collect();
         board.add_source(source.name(), &streams, wall_now());
-        if let Some(position) = known.and_then(|stream| stream.position) {
-            board.restored(source.stream(), position);
+        for id in source.streams() {
+            if let Some(position) = known(id).and_then(|stream| stream.position) {
+                board.restored(id, position);
+            }
         }
         let (sender, inputs) = mpsc::channel(INPUTS_WAITING_MAX);
         let (progress, progressing) = watch::channel(Progress::default());
         let notes = Arc::new(Notes::default());
         lines.push(SourceLine {
             name: source.name().to_owned(),
-            stream: source.stream().clone(),
+            streams: source.streams().to_vec(),
             keys: source.handle(),
-            resyncs: source.takes_snapshots(),
+            snapshots: source.snapshots(),
             tally: source.tally(),
             notes: Arc::clone(&notes),
             inputs: sender.clone(),
@@ -181,7 +186,6 @@ fn prepare(
 
 /// What the log holds of a source's streams.
 fn restored(source: &Source, fold: &Fold, next_offset: u64) -> Input {
-    let known = fold.streams.get(source.stream());
-    let streams = known.map(|stream| (source.stream().clone(), stream.clone()));
-    Input::Restored { streams: streams.into_iter().collect(), next_offset }
+    let of = |id: &StreamId| fold.streams.get(id).map(|stream| (id.clone(), stream.clone()));
+    Input::Restored { streams: source.streams().iter().filter_map(of).collect(), next_offset }
 }

@@ -16,6 +16,6 @@ pub use frames::{
 };
 pub use messages::{MessagesProfile, SubscribeMessages};
 pub use poll::PollProfile;
-pub use root::{Profile, StreamProfile, TokenProfile};
+pub use root::{Native, Profile, StreamProfile, TokenProfile};
 pub use snapshot::{Advance, HeadProfile, RequestProfile, RowFields, SnapshotProfile};
 pub use value::{Encoding, PositionFormat, Rule, Scalar, TimeFormat};

@@ -18,6 +18,8 @@ use crate::generic::profile::{
 pub struct Profile {
     /// One line for a person, with the provenance of the profile.
     pub description: String,
+    /// A connector of its own opens, asks and reads; what is said of that here does not count.
+    pub native: Option<Native>,
     /// What the source can do.
     #[serde(default)]
     pub capabilities: Capabilities,
@@ -119,6 +121,14 @@ impl Profile {
         let names = pointers.filter_map(|pointer| pointer.strip_prefix("header:"));
         names.map(|name| name.trim().to_ascii_lowercase()).collect()
     }
+}
+
+/// See [`Profile::native`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Native {
+    /// Genesys Cloud notifications.
+    Genesys,
 }
 
 /// See [`Profile::token`].
