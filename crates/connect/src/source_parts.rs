@@ -130,11 +130,13 @@ pub(crate) fn place_in_region(
     native: Option<Native>,
 ) -> Result<(), SourceError> {
     let name = name.to_owned();
-    let Some(genesys) = &config.genesys else { return Ok(()) };
     if native != Some(Native::Genesys) {
-        return Err(SourceError::NotGenesys { name });
+        return match config.genesys == GenesysConfig::default() {
+            true => Ok(()),
+            false => Err(SourceError::NotGenesys { name }),
+        };
     }
-    let Some(region) = &genesys.region else { return Ok(()) };
+    let Some(region) = &config.genesys.region else { return Ok(()) };
     let places = places(region).ok_or(SourceError::Region { name })?;
     config.api.get_or_insert(places.api);
     config.stream.get_or_insert(places.stream);
@@ -213,7 +215,7 @@ impl Ground<'_> {
         };
         let genesys = Genesys::new(Parts {
             name,
-            config: self.config.genesys.clone().unwrap_or_default(),
+            config: self.config.genesys.clone(),
             client,
             dialer: self.dialer.clone(),
             stream_origin: self.stream_origin.clone(),

@@ -50,6 +50,7 @@ fn answer(world: &mut World, conn: ConnId, states: &[(u8, &str, i64)], place: Op
             deleted: false,
             occurred_at: Some(UnixMicros(at * SECOND_US)),
             digest: digest(&payload),
+            identity: digest(&payload),
             payload,
         })
     };

@@ -81,7 +81,8 @@ pub struct SourceConfig {
     #[serde(default, alias = "allow_plaintext")]
     pub insecure: bool,
     /// What to subscribe to at Genesys Cloud.
-    pub genesys: Option<GenesysConfig>,
+    #[serde(default)]
+    pub genesys: GenesysConfig,
     /// Fields of payloads that are not kept.
     #[serde(default)]
     pub fields: FieldsConfig,

@@ -41,7 +41,8 @@ pub struct GenesysConfig {
     pub history_lag_ms: u64,
     /// Between two answers that have to agree, in milliseconds.
     pub history_again_ms: u64,
-    /// Longest conversation, in milliseconds: one that began so long before a gap may reach into it.
+    /// Longest conversation, in milliseconds: one that began so long before a gap may reach into
+    /// it.
     pub conversation_length_max_ms: u64,
     /// So often a channel may be gone before its time within `evictions_window_ms`; then somebody
     /// else is at work with the same client, and a person has to part the two.
@@ -88,7 +89,7 @@ impl GenesysConfig {
             Kind::Adherence => self.adherence_history,
             Kind::Presence | Kind::RoutingStatus | Kind::Activity => false,
         };
-        is_asked.then(|| History {
+        is_asked.then_some(History {
             lag_ms: self.history_lag_ms,
             reach_ms: match kind {
                 Kind::Conversations => self.conversation_length_max_ms,

@@ -11,8 +11,8 @@ pub(crate) struct Places {
     pub(crate) token: String,
 }
 
-/// The places of a region, such as `mypurecloud.ie` or `usw2.pure.cloud`: the part of the hosts that
-/// is common to all of them. All regions are built alike, so none is listed here.
+/// The places of a region, such as `mypurecloud.ie` or `usw2.pure.cloud`: the part of the hosts
+/// that is common to all of them. All regions are built alike, so none is listed here.
 pub(crate) fn places(region: &str) -> Option<Places> {
     let region = region.trim().to_ascii_lowercase();
     let is_host = region.contains('.')

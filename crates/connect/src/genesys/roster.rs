@@ -1,8 +1,8 @@
 //! Which topics go on which channel.
 //!
 //! A channel takes so many topics; what is more goes on another, which is a stream of its own. The
-//! streams are settled when the source begins. A key stays on its stream while the process runs: one
-//! that changes over would be deleted here and new there.
+//! streams are settled when the source begins. A key stays on its stream while the process runs:
+//! one that changes over would be deleted here and new there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -279,6 +279,7 @@ mod tests {
         handshakes_burst: 3,
         requests_per_minute: 7,
         requests_burst: 4,
+        requests_per_handshake: 0,
     };
 
     /// Takes whenever it may, for a minute: the moments.

@@ -183,6 +183,8 @@ pub(crate) enum InitKind {
     Cxone,
     /// NICE CXone agent states, asked for again and again
     CxonePoll,
+    /// Genesys Cloud: adherence, presence, conversations
+    Genesys,
     /// The change stream of an etcd server
     Etcd,
 }

@@ -12,6 +12,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Answer, CliError> {
     out.text(match args.kind {
         InitKind::Cxone => config::CXONE,
         InitKind::CxonePoll => config::CXONE_POLL,
+        InitKind::Genesys => config::GENESYS,
         InitKind::Etcd => config::ETCD,
     })?;
     out.flush()?;

@@ -9,4 +9,4 @@ mod template;
 pub use error::ConfigError;
 pub use load::{load, parse};
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
-pub use template::{CXONE, CXONE_POLL, ETCD};
+pub use template::{CXONE, CXONE_POLL, ETCD, GENESYS};

@@ -123,7 +123,7 @@ fn what_cannot_be_meant_is_refused() {
 #[test]
 fn init_prints_what_run_accepts() {
     let dir = tempdir().expect("a temporary directory");
-    for kind in ["cxone", "cxone-poll", "etcd"] {
+    for kind in ["cxone", "cxone-poll", "genesys", "etcd"] {
         let output = run(dir.path(), &["init", kind]);
         let text = String::from_utf8(output.stdout).expect("text");
         let path = dir.path().join("unbroken.toml");

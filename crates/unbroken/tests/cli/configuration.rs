@@ -12,7 +12,7 @@ const SOURCE: &str = "data_dir = \"d\"\n[[source]]\nname = \"a\"\nprofile = \"et
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 9] {
+fn sections() -> [(&'static str, String); 10] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -24,6 +24,7 @@ fn sections() -> [(&'static str, String); 9] {
         ("`[source.fields]`", source("[source.fields]\n")),
         ("`[source.timing]`", source("[source.timing]\n")),
         ("`[source.limits]`", source("[source.limits]\n")),
+        ("`[source.genesys]`", source("[source.genesys]\n")),
     ]
 }
 
