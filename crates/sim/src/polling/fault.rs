@@ -37,13 +37,19 @@ pub enum PollFault {
     SilentAnswers,
     /// `updatedSince` is refused: 400, with a reason in the header.
     PlaceRefused,
+    /// Two agents are removed, and two others come: no answer shows those who are gone, and none
+    /// says that they are. Seen with the next answer that shows everybody.
+    AgentsChange,
+    /// The tenant is served at another host, and the old one is gone. Seen when the service is
+    /// asked for it.
+    TenantMoved,
     /// Nobody can connect, and open connections are reset.
     VendorOutage,
 }
 
 impl PollFault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::LostAnswer,
         Self::TruncatedAnswer,
         Self::SlowAnswer,
@@ -59,6 +65,8 @@ impl PollFault {
         Self::LaggingReplica,
         Self::SilentAnswers,
         Self::PlaceRefused,
+        Self::AgentsChange,
+        Self::TenantMoved,
         Self::VendorOutage,
     ];
 
@@ -80,6 +88,8 @@ impl PollFault {
             Self::LaggingReplica => "lagging-replica",
             Self::SilentAnswers => "silent-answers",
             Self::PlaceRefused => "place-refused",
+            Self::AgentsChange => "agents-change",
+            Self::TenantMoved => "tenant-moved",
             Self::VendorOutage => "vendor-outage",
         }
     }
@@ -87,7 +97,7 @@ impl PollFault {
     /// How long it is in force once it was seen, in milliseconds.
     pub(crate) fn window_ms(self) -> u64 {
         match self {
-            Self::PlaceRefused | Self::TokenRevoked => 0,
+            Self::PlaceRefused | Self::TokenRevoked | Self::AgentsChange | Self::TenantMoved => 0,
             Self::LateStates | Self::LaggingReplica => 500,
             Self::Throttled | Self::VendorOutage => 1_000,
             _ => 700,

@@ -15,8 +15,8 @@ pub struct Shown {
     pub wall_us: i64,
     /// Whose.
     pub agent: String,
-    /// The row, byte for byte as on the wire.
-    pub row: Bytes,
+    /// The row, byte for byte as on the wire; `None`: the agent was removed.
+    pub row: Option<Bytes>,
     /// A client has certainly read it in an answer to a poll.
     pub is_read: bool,
 }
@@ -29,7 +29,7 @@ pub struct PollTruth {
 }
 
 impl PollTruth {
-    pub(crate) fn of(all: Vec<(u64, i64, String, Bytes)>, read: &BTreeSet<u64>) -> Self {
+    pub(crate) fn of(all: Vec<(u64, i64, String, Option<Bytes>)>, read: &BTreeSet<u64>) -> Self {
         let states = all.into_iter().map(|(index, wall_us, agent, row)| Shown {
             index,
             wall_us,
@@ -53,15 +53,20 @@ impl PollTruth {
 /// Judges a client of the polled vendor; to be asked after quiescence. A state that the client has
 /// read must be in its record (`lost`), no state may be an event twice or one that never was
 /// (`duplicated`), the states of an agent stand in their order (`out_of_order`), what it holds at
-/// the end is what the vendor has (`stale_keys`), and no row of its ledger is open.
+/// the end is what the vendor has (`stale_keys`), and no row of its ledger is open. That an agent
+/// was removed is told by no answer: it may be an event never, but must be known in the end.
 pub fn judge_poll(truth: &PollTruth, evidence: &Evidence) -> Verdict {
     let mut verdict = Verdict { events_emitted: truth.read_count(), ..Verdict::default() };
     let of_row: HashMap<(&str, &[u8]), usize> = truth
         .states
         .iter()
         .enumerate()
-        .map(|(at, state)| ((state.agent.as_str(), state.row.as_ref()), at))
+        .filter_map(|(at, state)| Some(((state.agent.as_str(), state.row.as_deref()?), at)))
         .collect();
+    let mut removals: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, state) in truth.states.iter().enumerate().filter(|(_, state)| state.row.is_none()) {
+        removals.entry(state.agent.as_str()).or_default().push(at);
+    }
     let mut stored_by: Vec<bool> = vec![false; truth.states.len()];
     let mut last: HashMap<&str, usize> = HashMap::new();
     // When a state of the agent, or a later one, was first held.
@@ -76,7 +81,15 @@ pub fn judge_poll(truth: &PollTruth, evidence: &Evidence) -> Verdict {
             at_us: stored.received_us,
             reason: reason.to_owned(),
         };
-        let Some(at) = of_row.get(&(stored.key.as_str(), stored.payload.as_ref())).copied() else {
+        let before = last.get(stored.key.as_str()).copied();
+        let shown = match stored.deleted {
+            // The first removal behind what the record has of the agent.
+            true => removals.get(stored.key.as_str()).and_then(|all| {
+                all.iter().find(|at| before.is_none_or(|before| **at > before)).copied()
+            }),
+            false => of_row.get(&(stored.key.as_str(), stored.payload.as_ref())).copied(),
+        };
+        let Some(at) = shown else {
             verdict.duplicated += 1;
             verdict.keep_example(example("duplicated", "the vendor never showed this"));
             continue;
@@ -87,7 +100,7 @@ pub fn judge_poll(truth: &PollTruth, evidence: &Evidence) -> Verdict {
         }
         stored_by[at] = true;
         let state = &truth.states[at];
-        let before = last.insert(state.agent.as_str(), at);
+        last.insert(state.agent.as_str(), at);
         if before.is_some_and(|before| before > at) {
             verdict.out_of_order += 1;
             verdict.keep_example(example("out_of_order", "a later state came before it"));
@@ -112,7 +125,7 @@ fn judge_state(verdict: &mut Verdict, truth: &PollTruth, evidence: &Evidence) {
         evidence.state.iter().map(|value| (value.key.as_str(), value.payload.as_ref())).collect();
     let last = truth.last_by_agent();
     for (agent, state) in &last {
-        if held.get(agent).copied().flatten() != Some(&state.row) {
+        if held.get(agent).copied().flatten() != state.row.as_ref() {
             verdict.stale_keys += 1;
             verdict.keep_example(of_state("stale_keys", state, "the client holds another"));
         }
@@ -154,13 +167,13 @@ mod tests {
     use super::*;
     use crate::verdict::{FinalValue, LedgerRow, Stored};
 
-    /// `(agent, row, read)`, one a second.
+    /// `(agent, row, read)`, one a second; without a row the agent is gone.
     fn truth(states: &[(&str, &'static str, bool)]) -> PollTruth {
         let state = |(index, (agent, row, is_read)): (u64, &(&str, &'static str, bool))| Shown {
             index,
             wall_us: index as i64 * 1_000_000,
             agent: (*agent).to_owned(),
-            row: Bytes::from_static(row.as_bytes()),
+            row: (!row.is_empty()).then(|| Bytes::from_static(row.as_bytes())),
             is_read: *is_read,
         };
         PollTruth { states: (0..).zip(states).map(state).collect() }
@@ -174,7 +187,7 @@ mod tests {
             sequence: None,
             key: agent.to_owned(),
             ordinal: 0,
-            deleted: false,
+            deleted: row.is_empty(),
             payload: Bytes::from_static(row.as_bytes()),
             origin,
             is_state: true,
@@ -187,7 +200,7 @@ mod tests {
     fn evidence(stored: Vec<Stored>, state: &[(&str, &'static str)]) -> Evidence {
         let value = |(agent, row): &(&str, &'static str)| FinalValue {
             key: (*agent).to_owned(),
-            payload: Some(Bytes::from_static(row.as_bytes())),
+            payload: (!row.is_empty()).then(|| Bytes::from_static(row.as_bytes())),
             is_marked_stale: false,
         };
         Evidence { stored, state: state.iter().map(value).collect(), ..Evidence::default() }
@@ -234,6 +247,25 @@ mod tests {
         let stored = vec![stored("1", "b", LIVE, 1), stored("1", "a", LIVE, 2)];
         let held = evidence(stored, &[("1", "a")]);
         assert_eq!(failures(&truth, &held), [("out_of_order", 1), ("stale_keys", 1)]);
+    }
+
+    #[test]
+    fn an_agent_that_was_removed_is_gone_in_the_end_and_no_sooner() {
+        let truth = truth(&[("1", "a", true), ("1", "", false), ("2", "b", true)]);
+        let came = || vec![stored("1", "a", LIVE, 0), stored("2", "b", LIVE, 2)];
+        let removed = || stored("1", "", Origin::Snapshot, 3);
+        let whole = [came(), vec![removed()]].concat();
+        assert_eq!(failures(&truth, &evidence(whole.clone(), &[("1", ""), ("2", "b")])), []);
+        let kept = evidence(came(), &[("1", "a"), ("2", "b")]);
+        assert_eq!(failures(&truth, &kept), [("stale_keys", 1)]);
+        let other = [whole.clone(), vec![stored("2", "", Origin::Snapshot, 3)]].concat();
+        let other = evidence(other, &[("2", "")]);
+        assert_eq!(failures(&truth, &other), [("duplicated", 1), ("stale_keys", 1)], "2 was not");
+        let twice = evidence([whole, vec![removed()]].concat(), &[("2", "b")]);
+        assert_eq!(failures(&truth, &twice), [("duplicated", 1)], "it was removed once");
+        let mut late = evidence([came(), vec![removed()]].concat(), &[("2", "b")]);
+        late.live = vec![LiveInterval { stream: "x/states".into(), from_us: 0, to_us: 9_000_000 }];
+        assert_eq!(failures(&truth, &late), [("stale_live_ms_max", 2_000)], "held for two seconds");
     }
 
     #[test]

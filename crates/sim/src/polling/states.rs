@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::fault::PollFault;
 use super::play::Play;
@@ -26,6 +28,8 @@ const SMALL_PAGE: u64 = 7;
 const UNSEEN_US_MAX: i64 = 3_000_000;
 /// A poll was answered by the rules so recently, in milliseconds: the client is at work.
 const RECENT_MS: u64 = 500;
+/// How many agents go, and how many come.
+const AGENTS_CHANGED: usize = 2;
 /// What a wrong total is off by.
 const TOTAL_OFF: u64 = 7;
 
@@ -56,6 +60,12 @@ pub(crate) struct States {
     pub(crate) read: BTreeSet<u64>,
     /// By agent: the newest state that any answer showed.
     newest: BTreeMap<u32, u64>,
+    /// Whose agents these are.
+    pub(crate) tenant_id: String,
+    /// Where they are served; `None` while they are being moved.
+    pub(crate) api: Option<SocketAddr>,
+    /// They are to be moved.
+    pub(crate) moving: Arc<Notify>,
 }
 
 /// An answer, and the states that it shows.
@@ -73,6 +83,7 @@ impl From<Response> for Answer {
 impl States {
     pub(crate) fn new(settings: Settings, credentials: Credentials) -> Result<Self, SimError> {
         let settings = Settings { numbering: Numbering::None, churn_ms: 0, ..settings };
+        let seed = settings.seed;
         let (life_ms, scopes) = (settings.token_life_ms, settings.scopes.clone());
         let clock = Clock::new();
         Ok(Self {
@@ -85,6 +96,9 @@ impl States {
             answered_ms: None,
             read: BTreeSet::new(),
             newest: BTreeMap::new(),
+            tenant_id: format!("00000000-0000-4000-8000-{:012x}", seed & 0xffff_ffff_ffff),
+            api: None,
+            moving: Arc::default(),
         })
     }
 
@@ -97,6 +111,13 @@ impl States {
         let began_us = self.clock.wall_us();
         if matches!(fault, PollFault::TokenRevoked | PollFault::TokenDown) {
             self.tokens.revoke_all();
+        }
+        if fault == PollFault::AgentsChange {
+            self.world.replace_agents(AGENTS_CHANGED);
+        }
+        if fault == PollFault::TenantMoved {
+            self.api = None;
+            self.moving.notify_one();
         }
         self.active =
             Some(Active { fault, began_us, fired_ms: None, count: 0, place_us: began_us });
@@ -173,7 +194,10 @@ impl States {
         let top = if is_poll { self.shift(skip, top) } else { top };
         let rows = self.rows(since_us);
         let now_us = self.clock.wall_us();
-        if rows.is_empty() && is_poll && skip == 0 {
+        if !is_poll && skip == 0 {
+            self.fire(PollFault::AgentsChange);
+        }
+        if rows.is_empty() && skip == 0 {
             return Response::new(204, String::new()).into();
         }
         let first = usize::try_from(skip).unwrap_or(usize::MAX);
@@ -256,7 +280,10 @@ impl States {
             }
             _ => {}
         }
-        let present = self.world.last_events(as_of);
+        // A replica lags in what it says of agents, not in who they are.
+        let here: BTreeSet<u32> =
+            self.world.last_events(self.world.len()).map(|(slot, _)| slot).collect();
+        let present = self.world.last_events(as_of).filter(|(slot, _)| here.contains(slot));
         let late: BTreeMap<u32, u64> = self.world.last_events(late_as_of).collect();
         let mut rows: Vec<(u32, u64)> = present
             .filter_map(|(slot, last)| match slot % 3 {
@@ -313,14 +340,15 @@ impl States {
         id.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(slot)
     }
 
-    /// Every state ever, with its row.
-    pub(crate) fn all(&self) -> Vec<(u64, i64, String, Bytes)> {
+    /// Every state ever, with its row; none where the agent was removed.
+    pub(crate) fn all(&self) -> Vec<(u64, i64, String, Option<Bytes>)> {
         let count = self.world.len();
         (0..count)
             .map(|index| {
                 let event = &self.world.events[index as usize];
                 let agent = self.agent(event.agent).to_string();
-                (index, event.wall_us, agent, Bytes::from(self.row(index)))
+                let row = (!event.deleted).then(|| Bytes::from(self.row(index)));
+                (index, event.wall_us, agent, row)
             })
             .collect()
     }

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::fault::PollFault;
+use super::hosts::{serve_api, serve_discovery};
 use super::ledger::PollTruth;
 use super::play::Play;
-use super::serve::{Shared, lock, serve};
+use super::serve::{Shared, lock};
 use super::states::States;
 use crate::SimError;
-use crate::server::wire::Wire;
 use crate::settings::Settings;
 use crate::vendor::Credentials;
 
@@ -24,9 +24,13 @@ const TICK_MS: u64 = 5;
 
 /// A running vendor. Dropping it stops it at once.
 pub struct PollVendor {
-    /// Where the paths are, without a trailing slash.
+    /// Where the paths are as long as the tenant has not been moved, without a trailing slash.
     pub http_url: String,
-    /// Where it listens.
+    /// Where the service is that says where they are, without a trailing slash.
+    pub discovery_url: String,
+    /// Whom to ask it for.
+    pub tenant_id: String,
+    /// Where the API listens as long as the tenant has not been moved.
     pub address: SocketAddr,
     /// Id and secret of the access key.
     pub access_key: (String, String),
@@ -43,14 +47,21 @@ impl PollVendor {
         let listen = |source| SimError::Listen { address: settings.bind.to_string(), source };
         let listener = TcpListener::bind(settings.bind).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let service = TcpListener::bind((address.ip(), 0)).await.map_err(listen)?;
+        let discovery_url = format!("http://{}", service.local_addr().map_err(listen)?);
         let credentials = settings.credentials.clone().unwrap_or_else(Credentials::make);
         let access_key = (credentials.username.clone(), credentials.password.clone());
-        let states = Arc::new(Mutex::new(States::new(settings, credentials)?));
+        let mut states = States::new(settings, credentials)?;
+        states.api = Some(address);
+        let tenant_id = states.tenant_id.clone();
+        let states = Arc::new(Mutex::new(states));
         let tasks = vec![
-            tokio::spawn(accept(Arc::clone(&states), listener)),
+            tokio::spawn(serve_api(Arc::clone(&states), listener, address)),
+            tokio::spawn(serve_discovery(Arc::clone(&states), service)),
             tokio::spawn(live(Arc::clone(&states))),
         ];
-        Ok(Self { http_url: format!("http://{address}"), address, access_key, states, tasks })
+        let http_url = format!("http://{address}");
+        Ok(Self { http_url, discovery_url, tenant_id, address, access_key, states, tasks })
     }
 
     /// Puts a fault in force in place of any other, until it was seen and its time is over.
@@ -116,23 +127,5 @@ async fn live(states: Shared) {
     loop {
         ticks.tick().await;
         lock(&states).tick();
-    }
-}
-
-async fn accept(states: Shared, listener: TcpListener) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // Out of descriptors, or the client was gone at once: neither is ours to fail on.
-                let Ok((socket, _)) = accepted else {
-                    tokio::time::sleep(Duration::from_millis(TICK_MS)).await;
-                    continue;
-                };
-                let _ = socket.set_nodelay(true);
-                connections.spawn(serve(Arc::clone(&states), Wire::new(socket)));
-            }
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-        }
     }
 }

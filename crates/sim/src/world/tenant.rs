@@ -127,6 +127,17 @@ impl World {
         }
     }
 
+    /// So many agents join, and as many leave: none of them is back at once.
+    pub(crate) fn replace_agents(&mut self, count: usize) {
+        for _ in 0..count {
+            self.join();
+        }
+        for _ in 0..count {
+            let leaver = self.roster.pick(&mut self.rng);
+            self.leave(leaver);
+        }
+    }
+
     /// One of the first agents in the order of ids leaves: every row behind it moves up.
     pub(crate) fn leave_among_first(&mut self, count: usize) {
         let leaver = self.roster.pick_among_first(count, &mut self.rng);

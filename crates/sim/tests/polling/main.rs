@@ -20,7 +20,10 @@ struct Asker {
 
 impl Asker {
     async fn new(rate: f64) -> Self {
-        let settings = Settings { agents: 20, rate, ..Settings::default() };
+        Self::of(Settings { agents: 20, rate, ..Settings::default() }).await
+    }
+
+    async fn of(settings: Settings) -> Self {
         let vendor = PollVendor::start(settings).await.unwrap();
         let client = Client::builder().timeout(PATIENCE).build().unwrap();
         let mut asker = Self { vendor, client, token: String::new() };
@@ -111,6 +114,61 @@ async fn the_ledger_says_what_was_read_once_the_client_has_asked_on() {
     assert_eq!((truth.states.len(), truth.read_count()), (20, 3), "answers to polls count");
 }
 
+#[tokio::test]
+async fn nobody_is_shown_by_a_status() {
+    let settings = Settings { agents: 0, ..Settings::default() };
+    let asker = Asker::of(settings).await;
+    assert_eq!(asker.ask(&[]).await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn who_is_removed_is_in_no_answer_and_none_says_so() {
+    let asker = Asker::new(0.0).await;
+    let before = asker.page(&[]).await;
+    asker.vendor.inject(PollFault::AgentsChange);
+    let since = asker.page(&[("updatedSince", &place(&before))]).await;
+    let after = agents(&asker.page(&[]).await);
+    let before = agents(&before);
+    let gone: Vec<_> = before.iter().filter(|agent| !after.contains(agent)).collect();
+    assert_eq!(gone.len(), 2, "{gone:?}");
+    assert_eq!(after.len(), before.len());
+    assert!(agents(&since).iter().all(|agent| after.contains(agent)));
+    let truth = asker.vendor.truth();
+    let removed = truth.states.iter().filter(|state| state.row.is_none());
+    let removed: Vec<u64> = removed.map(|state| state.agent.parse().unwrap()).collect();
+    assert!(gone.iter().all(|agent| removed.contains(agent)), "{gone:?} of {removed:?}");
+    assert_eq!(asker.vendor.fired().get(&PollFault::AgentsChange), Some(&1));
+}
+
+#[tokio::test]
+async fn the_service_names_the_host_and_another_one_after_a_move() {
+    let asker = Asker::new(0.0).await;
+    let (url, id) = (&asker.vendor.discovery_url, asker.vendor.tenant_id.clone());
+    let url = format!("{url}/.well-known/cxone-configuration");
+    let named = async |tenant: &str| {
+        let asked = asker.client.get(&url).query(&[("tenantId", tenant)]);
+        asked.send().await.unwrap()
+    };
+    assert_eq!(named("somebody").await.status(), 404);
+    let first: Value = named(&id).await.json().await.unwrap();
+    assert_eq!(first["api_endpoint"].as_str(), Some(asker.vendor.http_url.as_str()));
+    asker.vendor.inject(PollFault::TenantMoved);
+    let second: Value = loop {
+        let answer = named(&id).await;
+        if answer.status() == 200 {
+            break answer.json().await.unwrap();
+        }
+        assert_eq!(answer.status(), 503, "while it is being moved");
+    };
+    assert_ne!(second["api_endpoint"], first["api_endpoint"]);
+    assert_eq!(second["tenantId"].as_str(), Some(id.as_str()));
+    assert!(asker.ask(&[]).await.is_err(), "the old host is gone");
+    let api = second["api_endpoint"].as_str().unwrap();
+    let there = asker.client.get(format!("{api}{STATES}")).bearer_auth(&asker.token);
+    assert_eq!(there.send().await.unwrap().status(), 200);
+    assert_eq!(asker.vendor.fired().get(&PollFault::TenantMoved), Some(&1));
+}
+
 /// Asks until the fault was seen, and until it is over.
 async fn see(asker: &Asker, fault: PollFault) -> Vec<Result<u16, ()>> {
     let since = "1970-01-01T00:00:00Z";
@@ -141,7 +199,10 @@ async fn see(asker: &Asker, fault: PollFault) -> Vec<Result<u16, ()>> {
 
 #[tokio::test]
 async fn every_fault_is_seen_on_the_wire_and_ends() {
-    for fault in PollFault::ALL {
+    // These two have tests of their own.
+    let of_polls =
+        |fault: &PollFault| !matches!(fault, PollFault::AgentsChange | PollFault::TenantMoved);
+    for fault in PollFault::ALL.into_iter().filter(of_polls) {
         let mut asker = Asker::new(200.0).await;
         if matches!(fault, PollFault::TokenRevoked | PollFault::TokenDown) {
             asker.page(&[]).await;

@@ -114,10 +114,20 @@ fn two_faults_at_once_are_recovered_from() {
 #[test]
 fn a_polled_vendor_that_breaks_leaves_every_state_that_it_showed_once() {
     let faults = "lost-answer,truncated-answer,shifted-pages,late-states,lagging-replica,\
-                  repeated-states,place-stands-still,wrong-total,token-revoked,place-refused";
+                  repeated-states,place-stands-still,wrong-total,token-revoked,place-refused,\
+                  tenant-moved";
     let figures = demo_of(&["--vendor", "cxone-poll"], faults, "18");
     assert_kept(&figures, faults);
     let gaps = figures["gaps"].as_array().expect("a list");
     let causes: Vec<_> = gaps.iter().filter_map(|row| row["cause"].as_str()).collect();
     assert_eq!(causes, ["refused", "start"], "only a place that is refused leaves a row");
+}
+
+#[test]
+fn agents_who_come_and_go_between_polls_are_found_by_the_audit() {
+    let figures = demo_of(&["--vendor", "cxone-poll"], "agents-change", "20");
+    assert_kept(&figures, "agents-change");
+    let removed = figures["faults"]["agents-change"]["fired"].as_u64();
+    assert!(figures["drift_rows"].as_u64() >= Some(1), "{figures}");
+    assert!(figures["drift_rows"].as_u64() <= removed, "{figures}");
 }

@@ -216,13 +216,19 @@ impl Ending {
     fn is_clean(&self) -> bool {
         let is_told =
             self.tally.values().all(|told| told.fired > 0 && told.recovered == told.fired);
-        let is_whole = self.judgement.is_clean() && self.drift() == 0;
+        let is_whole = self.judgement.is_clean() && self.drift() <= self.drift_max();
         is_whole && is_told && self.quiet && !self.interrupted
     }
 
-    /// What an audit had to find: this vendor shows every change to whoever asks with the overlap.
+    /// What an audit had to find.
     fn drift(&self) -> u64 {
         self.judgement.gaps.ended_as(Outcome::Drift)
+    }
+
+    /// As often agents were removed, which no answer tells: this vendor shows everything else to
+    /// whoever asks with the overlap.
+    fn drift_max(&self) -> u64 {
+        self.tally.get(&PollFault::AgentsChange).map_or(0, |told| told.fired)
     }
 
     fn text(&self, paint: Paint) -> String {
@@ -232,8 +238,8 @@ impl Ending {
                 text.push_str(&format!("✘ {fault} did not both fire and recover\n"));
             }
         }
-        if self.drift() > 0 {
-            let rows = counted(self.drift(), "row");
+        if self.drift() > self.drift_max() {
+            let rows = counted(self.drift() - self.drift_max(), "row");
             text.push_str(&format!("✘ {rows} of drift: answers had shown it, or would have\n"));
         }
         text.push_str(&match self.is_clean() {
@@ -261,6 +267,7 @@ impl Ending {
         let more = json!({
             "vendor": "cxone-poll",
             "drift_rows": self.drift(),
+            "drift_rows_max": self.drift_max(),
             "faults": faults,
             "quiet": self.quiet,
             "clean": self.is_clean(),

@@ -23,7 +23,7 @@ pub(super) enum Meant {
 /// A vendor that runs.
 pub(super) enum Running {
     Pushing(Box<VendorSettings>, Vendor),
-    Polled(PolledSettings, PollVendor),
+    Polled(Box<PolledSettings>, PollVendor),
 }
 
 impl Meant {
@@ -42,7 +42,7 @@ impl Meant {
             }
             Self::Polled(settings) => {
                 let vendor = PollVendor::start(settings.settings.clone()).await?;
-                Running::Polled(settings, vendor)
+                Running::Polled(Box::new(settings), vendor)
             }
         })
     }

@@ -59,17 +59,23 @@ impl PolledSettings {
     /// The configuration of a service that polls it.
     pub(crate) fn configuration(vendor: &PollVendor, data_dir: &Path, secret: &SecretIn) -> String {
         let (id, key_secret) = &vendor.access_key;
-        let (url, secret) = (&vendor.http_url, secret.written(key_secret));
+        let (url, tenant) = (&vendor.discovery_url, &vendor.tenant_id);
+        let secret = secret.written(key_secret);
         format!(
             r#"data_dir = {data_dir:?}
 
 [[source]]
 name = "{SOURCE}"
-api = "{url}"
 timing = {{ preset = "demo", idle_ms = {IDLE_MS} }}
+
+[source.discovery]
+url = "{url}"
+tenant_id = "{tenant}"
+allowed_hosts = ["127.0.0.1"]
 
 [source.profile]
 extends = "cxone-poll"
+discovery = {{ token = "{{{{ auth_endpoint }}}}" }}
 capabilities = {{ snapshot_staleness_ms_max = 0, clock_skew_ms_max = 0 }}
 poll = {{ interval_ms = {INTERVAL_MS}, overlap_ms = {OVERLAP_MS} }}
 
