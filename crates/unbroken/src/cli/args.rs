@@ -112,15 +112,6 @@ pub(crate) enum NumberingArg {
     None,
 }
 
-/// Which vendor is simulated alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SimulateKind {
-    /// A CXone-shaped notification stream
-    Cxone,
-    /// Genesys Cloud: channels, adherence, analytics; its events have no numbers
-    Genesys,
-}
-
 /// The simulated vendor.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VendorArgs {
@@ -477,8 +468,8 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8480")]
     pub(crate) listen: std::net::SocketAddr,
     /// Which vendor to be
-    #[arg(long = "vendor", value_enum, default_value_t = SimulateKind::Cxone)]
-    pub(crate) kind: SimulateKind,
+    #[arg(long = "vendor", value_enum, default_value_t = VendorKind::Cxone)]
+    pub(crate) kind: VendorKind,
     /// Divide this vendor's documented times (30 s, 24 h) by so much; of genesys only
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = some())]
     pub(crate) scale: u32,

@@ -92,3 +92,27 @@ async fn a_cxone_alone_tells_how_to_reach_it() {
     assert_eq!(page["total"], 8);
     assert!(simulator.one("stream").starts_with("ws://"));
 }
+
+#[tokio::test]
+async fn a_polled_vendor_alone_is_found_by_the_service_that_names_it() {
+    let simulator = Simulator::start(&["--vendor", "cxone-poll", "--agents", "8"], "key_secret");
+    let client = reqwest::Client::new();
+    let asked = client
+        .get(format!("{}/.well-known/cxone-configuration", simulator.one("discovery")))
+        .query(&[("tenantId", simulator.one("tenant_id"))])
+        .send();
+    let named: Value = asked.await.expect("an answer").json().await.expect("json");
+    let api = named["api_endpoint"].as_str().expect("a host");
+    assert_eq!(api, simulator.one("api"));
+    let (id, secret) = (simulator.one("key_id"), simulator.one("key_secret"));
+    let asked = client
+        .post(simulator.one("token_url"))
+        .json(&json!({"accessKeyId": id, "accessKeySecret": secret}))
+        .send();
+    let granted: Value = asked.await.expect("an answer").json().await.expect("json");
+    let token = granted["access_token"].as_str().expect("a token");
+    let url = format!("{api}/InContactAPI/services/v28.0/agents/states");
+    let asked = client.get(url).bearer_auth(token).send();
+    let everybody: Value = asked.await.expect("an answer").json().await.expect("json");
+    assert_eq!(everybody["totalRecords"], 8);
+}
