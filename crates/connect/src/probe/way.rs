@@ -22,11 +22,16 @@ const DAYS_LEFT_MIN: i64 = 14;
 #[derive(Debug, Default)]
 pub(super) struct Ways {
     broken: Vec<(Origin, &'static str)>,
+    /// The service that names hosts has named none.
+    unnamed: bool,
 }
 
 impl Ways {
     /// Why nothing can be asked of an origin, if nothing can.
     pub(super) fn obstacle(&self, origin: Option<&Origin>) -> Option<String> {
+        if origin.is_none() && self.unnamed {
+            return Some("the host is not known: see `discovery`".to_owned());
+        }
         let (origin, step) = self.broken.iter().find(|(broken, _)| Some(broken) == origin)?;
         Some(format!("there is no way to {origin}: see `{step}`"))
     }
@@ -41,7 +46,7 @@ pub(super) async fn survey(source: &Source, teller: &mut Teller<'_>) -> Ways {
     let (mut ways, mut been) = (Ways::default(), Been::new());
     if let Some(service) = source.places().service() {
         visit(source, service, &mut ways, &mut been, teller).await;
-        hosts(source, &ways, service, teller).await;
+        ways.unnamed = !hosts(source, &ways, service, teller).await;
     }
     let stream = Some(source.stream_origin().clone());
     let origins = [source.token_origin(), source.api_origin(), stream];
@@ -74,25 +79,30 @@ async fn visit(
     }
 }
 
-/// Asks the service for the hosts.
-async fn hosts(source: &Source, ways: &Ways, service: &Origin, teller: &mut Teller<'_>) {
+/// Asks the service for the hosts; whether it has named them.
+async fn hosts(source: &Source, ways: &Ways, service: &Origin, teller: &mut Teller<'_>) -> bool {
     teller.begin();
     if let Some(obstacle) = ways.obstacle(Some(service)) {
-        return teller.tell(Step::skipped("discovery", obstacle));
+        teller.tell(Step::skipped("discovery", obstacle));
+        return false;
     }
-    match source.places().api(source.http()).await {
+    let failure = match source.places().api(source.http()).await {
         Ok(api) => {
             let token = source.token_origin().map(|token| format!(", tokens at {token}"));
             let what = format!("the API is at {api}{}", token.unwrap_or_default());
             teller.tell(Step::good("discovery", what));
+            return true;
         }
-        Err(failure) if failure.class == Class::Fatal => {
+        Err(failure) => failure,
+    };
+    teller.tell(match failure.class {
+        Class::Fatal => {
             let hint = "compare `[source.discovery]` with what your vendor says of its hosts";
-            let what = failure.what.as_str();
-            teller.tell(Step::bad("discovery", what, Blame::Configuration, hint));
+            Step::bad("discovery", failure.what.as_str(), Blame::Configuration, hint)
         }
-        Err(failure) => teller.tell(Step::failed("discovery", &failure)),
-    }
+        _ => Step::failed("discovery", &failure),
+    });
+    false
 }
 
 /// The step at which the way ended, if it did.

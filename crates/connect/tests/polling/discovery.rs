@@ -183,6 +183,9 @@ async fn a_check_shows_the_hosts_and_what_is_wrong_with_them() {
         let step = steps.iter().find(|step| step.name == "discovery").unwrap();
         assert_eq!(step.is_bad(), !good, "{step:?}");
         assert!(format!("{step:?}").contains(&says), "{step:?}");
+        let token = steps.iter().find(|step| step.name == "token").unwrap();
+        let skipped = token.what == "the host is not known: see `discovery`";
+        assert_eq!(skipped, !good, "{token:?}");
     }
 }
 
