@@ -1,5 +1,5 @@
-//! A client that records the units' adherence and keeps a ledger of what it cannot know, or does
-//! not.
+//! A client that records every kind of event, each as a stream of its own, and keeps a ledger of
+//! what it cannot know, or does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use unbroken_sim::Vendor;
 use unbroken_sim::verdict::{Evidence, FinalValue, LedgerRow, Origin, Outcome, Stored};
 
-use crate::client::{Caller, Socket, unit_topics};
+use crate::client::{Caller, Socket, all_topics, key_of};
 
 /// Between two tries of a client that was refused.
 const AGAIN: Duration = Duration::from_millis(40);
@@ -19,7 +19,8 @@ const AGAIN: Duration = Duration::from_millis(40);
 const SILENCE: Duration = Duration::from_millis(400);
 /// Without an event for so long the subscription is.
 const DEAF_US: i64 = 600_000;
-const STREAM: &str = "genesys/adherence";
+/// The kinds of keys; of the first alone there is a baseline.
+const KINDS: [&str; 5] = ["adherence", "presence", "routing", "activity", "conversation"];
 
 fn now_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64
@@ -30,6 +31,8 @@ pub(crate) struct Bookkeeper {
     /// Whether intervals without cover are written down.
     keeps_ledger: bool,
     state: BTreeMap<String, Bytes>,
+    /// Keys that no event has told of since a gap, and of which there is no baseline.
+    stale: BTreeSet<String>,
     /// By key: the last event on the present socket.
     last: BTreeMap<String, Value>,
     /// The last moment that was covered.
@@ -42,6 +45,7 @@ impl Bookkeeper {
             evidence: Evidence::default(),
             keeps_ledger,
             state: BTreeMap::new(),
+            stale: BTreeSet::new(),
             last: BTreeMap::new(),
             covered_us: None,
         }
@@ -50,9 +54,9 @@ impl Bookkeeper {
     /// Its record, with the state at the end.
     pub(crate) fn hand_in(mut self) -> Evidence {
         let values = self.state.into_iter().map(|(key, payload)| FinalValue {
+            is_marked_stale: self.stale.contains(&key),
             key,
             payload: Some(payload),
-            is_marked_stale: false,
         });
         self.evidence.state = values.collect();
         self.evidence
@@ -150,7 +154,7 @@ impl Bookkeeper {
     async fn make_channel(&mut self, vendor: &Vendor, caller: &Caller) -> Option<String> {
         let made = caller.call(Method::POST, "/api/v2/notifications/channels", None).await;
         let id = made.body["id"].as_str()?.to_owned();
-        let wanted = unit_topics(vendor);
+        let wanted = all_topics(vendor);
         caller.put(&id, &wanted, "?ignoreErrors=true").await;
         let path = format!("/api/v2/notifications/channels/{id}/subscriptions");
         let told = caller.get(&path).await;
@@ -163,7 +167,8 @@ impl Bookkeeper {
     fn take_rows(&mut self, rows: Vec<(String, Bytes)>) {
         let shown: BTreeSet<String> = rows.iter().map(|(key, _)| key.clone()).collect();
         let last = &self.last;
-        self.state.retain(|key, _| shown.contains(key) || last.contains_key(key));
+        self.state
+            .retain(|key, _| !has_baseline(key) || shown.contains(key) || last.contains_key(key));
         for (key, row) in rows {
             if !self.last.contains_key(&key) {
                 self.store(key, row, Origin::Snapshot, false);
@@ -175,20 +180,21 @@ impl Bookkeeper {
     /// One event, unless it repeats the key's last one on this socket.
     fn take(&mut self, message: &Value, text: Bytes) {
         let body = &message["eventBody"];
-        let key = format!("adherence/{}", body["user"]["id"].as_str().unwrap());
+        let key = key_of(message);
         if self.last.insert(key.clone(), body.clone()).as_ref() != Some(body) {
             self.store(key, text, Origin::Live, body["removedFromManagementUnit"] == true);
         }
     }
 
     fn store(&mut self, key: String, payload: Bytes, origin: Origin, deleted: bool) {
+        self.stale.remove(&key);
         if deleted {
             self.state.remove(&key);
         } else {
             self.state.insert(key.clone(), payload.clone());
         }
         self.evidence.stored.push(Stored {
-            stream: STREAM.to_owned(),
+            stream: stream_of(&key),
             epoch: 0,
             epoch_name: None,
             sequence: None,
@@ -210,16 +216,26 @@ impl Bookkeeper {
         if !self.keeps_ledger {
             return;
         }
-        self.evidence.ledger.push(LedgerRow {
-            stream: STREAM.to_owned(),
+        let untold = |key: &&String| !has_baseline(key) && !self.last.contains_key(*key);
+        self.stale.extend(self.state.keys().filter(untold).cloned());
+        self.evidence.ledger.extend(KINDS.map(|kind| LedgerRow {
+            stream: stream_of(kind),
             after: None,
             through: None,
             wall_from_us: covered_us,
             wall_to_us: Some(now_us),
             outcome: Outcome::Unproven,
             cause: "outage".to_owned(),
-        });
+        }));
     }
+}
+
+fn has_baseline(key: &str) -> bool {
+    key.starts_with(KINDS[0])
+}
+
+fn stream_of(key: &str) -> String {
+    format!("genesys/{}", key.split('/').next().unwrap())
 }
 
 /// The rows of all users, by key.

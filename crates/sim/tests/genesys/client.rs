@@ -150,6 +150,29 @@ pub(crate) fn unit_topics(vendor: &Vendor) -> Vec<String> {
     units.iter().map(|(id, _)| topic(id)).collect()
 }
 
+/// Every topic of an account: adherence by unit, all else by user.
+pub(crate) fn all_topics(vendor: &Vendor) -> Vec<String> {
+    const KINDS: [&str; 4] = ["presence", "routingStatus", "activity", "conversations"];
+    let users = vendor.account().users.into_iter();
+    let of_user = |user: String| KINDS.map(|kind| format!("v2.users.{user}.{kind}"));
+    unit_topics(vendor).into_iter().chain(users.flat_map(of_user)).collect()
+}
+
+/// What an event is about, as the ledger names it.
+pub(crate) fn key_of(message: &Value) -> String {
+    let topic = message["topicName"].as_str().unwrap();
+    let body = &message["eventBody"];
+    let id = |id: &Value| id.as_str().unwrap().to_owned();
+    match topic.rsplit('.').next().unwrap() {
+        "adherence" => format!("adherence/{}", id(&body["user"]["id"])),
+        "conversations" => format!("conversation/{}", id(&body["id"])),
+        kind => {
+            let user = topic.split('.').nth(2).unwrap();
+            format!("{}/{user}", if kind == "routingStatus" { "routing" } else { kind })
+        }
+    }
+}
+
 /// How a socket came to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {

@@ -71,6 +71,7 @@ async fn a_client_that_keeps_books_is_clean_under_every_fault() {
     let verdict = verdict_on(Bookkeeper::new(true), faults()).await;
     assert!(verdict.events_stored > 300, "{verdict:?}");
     assert!(verdict.unproven > 0, "outages lose events on this vendor: {verdict:?}");
+    assert!(verdict.stale_marked_keys > 0, "some have no event since the last gap: {verdict:?}");
     let wrong = [
         verdict.lost,
         verdict.duplicated,
