@@ -5,7 +5,7 @@ use std::path::Path;
 use unbroken_sim::{Credentials, Dialect, Vendor, genesys};
 
 use super::SOURCE;
-use super::settings::VendorSettings;
+use super::settings::{SCALE, VendorSettings};
 use crate::cli::args::NumberingArg;
 
 /// The largest frame that the CXone-shaped vendor sends by its rules.
@@ -17,6 +17,10 @@ pub(crate) const SECRET_VARIABLE: &str = "UNBROKEN_SIM_SECRET";
 /// Between two walks through history that have to agree, in milliseconds: what a fault does to a
 /// page it does to one or two of them.
 const HISTORY_AGAIN_MS: u64 = 100;
+
+/// Channels that are gone several times within so many milliseconds are another client's doing: ten
+/// minutes, scaled like the vendor's times.
+const EVICTIONS_WINDOW_MS: u64 = 600_000 / SCALE;
 
 /// Where a configuration takes the simulated vendor's secret from.
 pub(crate) enum SecretIn {
@@ -85,13 +89,16 @@ grant = "client_credentials""#
 }
 
 /// Every kind of topic; the times are the vendor's scaled ones, its history's lag the longest that
-/// a fault makes of it.
+/// a fault makes of it. Its answers are at most 400 ms old.
 fn genesys(vendor: &Vendor, settings: &genesys::Settings) -> String {
     let account = vendor.account();
     let units: Vec<String> = account.units.into_iter().map(|(unit, _)| unit).collect();
     format!(
-        r#"profile = "genesys"
-agents = {agents:?}
+        r#"agents = {agents:?}
+
+[source.profile]
+extends = "genesys"
+capabilities = {{ snapshot_staleness_ms_max = 500, clock_skew_ms_max = 0 }}
 
 [source.genesys]
 topics = ["adherence", "presence", "routing_status", "activity", "conversations"]
@@ -99,6 +106,7 @@ management_units = {units:?}
 channel_life_ms = {life_ms}
 history_lag_ms = {lag_ms}
 history_again_ms = {HISTORY_AGAIN_MS}
+evictions_window_ms = {EVICTIONS_WINDOW_MS}
 conversation_length_max_ms = {day_ms}
 
 [source.auth]
@@ -112,7 +120,7 @@ url = "{api}/oauth/token""#,
     )
 }
 
-/// Its cache is at most 400 ms old.
+/// The cache of this vendor is at most 400 ms old.
 fn capabilities(numbering: NumberingArg) -> &'static str {
     match numbering {
         NumberingArg::Contiguous => {

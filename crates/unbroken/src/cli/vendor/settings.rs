@@ -9,7 +9,7 @@ use crate::cli::judgement::Naming;
 
 /// Genesys Cloud's documented times are divided by so much: heartbeats come each 250 ms, a close is
 /// announced half a second ahead.
-const SCALE: u64 = 120;
+pub(super) const SCALE: u64 = 120;
 
 /// How far that vendor's analytics lag behind, in milliseconds, when no fault makes it longer.
 const HISTORY_LAG_MS: u64 = 250;
