@@ -277,6 +277,43 @@ fn pages_are_walked_and_a_walk_that_fails_is_begun_again() {
     assert_eq!(row(&world).outcome, GapOutcome::Summarised);
 }
 
+/// One walk of two pages that name these totals; each page has one conversation.
+fn answer_in_two(world: &mut World, facts: &[Fact; 2], totals: [u64; 2]) {
+    assert!(until_asked(world), "history is not asked");
+    for (at, next) in [(0, Some("2".into())), (1, None)] {
+        let (request, _) = world.past.remove(0);
+        let (facts, total) = (vec![facts[at].clone()], Some(totals[at]));
+        let page = HistoryPage { facts, hits: 1, total, next, later_ms: None };
+        world.give(Input::HistoryPage { request, page });
+    }
+    world.settle();
+}
+
+#[test]
+fn a_total_that_grows_while_pages_are_read_is_believed_if_all_that_it_counts_was_read() {
+    let mut world = after_an_outage();
+    // What began after the interval is counted and comes at the end; it is no fact of it.
+    let late = UnixMicros(row(&world).wall_to.0 + 1_000_000);
+    let facts = [within(&world, "c1"), fact("c2", late, None)];
+    answer_in_two(&mut world, &facts, [1, 2]);
+    answer_in_two(&mut world, &facts, [1, 2]);
+    assert_eq!(ids(&world), ["c1"]);
+    assert_eq!(row(&world).outcome, GapOutcome::Summarised);
+}
+
+#[test]
+fn a_total_that_shrinks_or_counts_more_than_was_read_is_not_believed() {
+    for totals in [[3, 2], [2, 3], [1, 1]] {
+        let mut world = after_an_outage();
+        let facts = [within(&world, "c1"), within(&world, "c2")];
+        for _ in 0..WALKS_MAX {
+            answer_in_two(&mut world, &facts, totals);
+        }
+        assert_eq!(ids(&world), [""; 0], "{totals:?}");
+        assert_eq!(row(&world).outcome, GapOutcome::Unproven, "{totals:?}");
+    }
+}
+
 #[test]
 fn a_right_that_is_missing_for_history_is_missing_only_there() {
     let mut world = after_an_outage();

@@ -53,7 +53,7 @@ struct Walk {
     facts: BTreeMap<u128, Fact>,
     hits: u64,
     total: Option<u64>,
-    /// Two pages named different totals.
+    /// A page named a smaller total than one before it.
     torn: bool,
     /// It cannot end well: more than there is, or a page of nothing that names another.
     astray: bool,
@@ -64,8 +64,10 @@ impl Walk {
         self.hits += page.hits;
         let bound = page.total.unwrap_or(FACTS_MAX as u64);
         self.astray |= page.next.is_some() && (page.hits == 0 || self.hits > bound);
-        self.torn |= self.total.is_some() && page.total != self.total;
-        self.total = self.total.or(page.total);
+        // A vendor may count what has begun since the interval, and goes on counting while its
+        // pages are read: that comes at the end, and the last total counts what was read.
+        self.torn |= page.total < self.total;
+        self.total = page.total;
         let reaches = |fact: &Fact| {
             fact.began_at <= row.wall_to && fact.ended_at.is_none_or(|ended| ended >= row.wall_from)
         };
