@@ -126,60 +126,62 @@ fn shown_by_agent<'a>(
     evidence: &Evidence,
     pairing: &Pairing,
 ) -> HashMap<&'a str, Vec<(u64, i64)>> {
-    let mut by_body: HashMap<(&str, Bytes), Vec<&TruthEvent>> = HashMap::new();
+    let mut by_value: HashMap<(&str, Bytes), Vec<&TruthEvent>> = HashMap::new();
     for event in &truth.events {
-        by_body.entry((&event.agent, value(event.deleted, &event.body))).or_default().push(event);
+        by_value.entry((&event.agent, value(event.deleted, &event.body))).or_default().push(event);
         if let TruthRow::Other(row) = &event.row {
-            by_body.entry((&event.agent, value(event.deleted, row))).or_default().push(event);
-            if let Some(normal) = normal(&event.body).filter(|_| !event.deleted) {
-                by_body.entry((&event.agent, normal)).or_default().push(event);
-            }
+            by_value.entry((&event.agent, value(event.deleted, row))).or_default().push(event);
         }
     }
     let mut shown: HashMap<&str, Vec<(u64, i64)>> = HashMap::new();
+    let mut held: HashMap<&str, Vec<(i64, Bytes)>> = HashMap::new();
     for (stored, paired) in evidence.stored.iter().zip(&pairing.event_of) {
         if !stored.is_state {
             continue;
         }
+        let said = value(stored.deleted, &body_of(&stored.payload));
         let paired = paired.map(|event| &truth.events[event]);
         let event = paired.or_else(|| {
-            let body = value(stored.deleted, &body_of(&stored.payload));
-            let of_key = |body: Bytes| by_body.get(&(stored.key.as_str(), body));
-            let candidates = of_key(body.clone()).or_else(|| of_key(normal(&body)?))?;
+            let candidates = by_value.get(&(stored.key.as_str(), said.clone()))?;
             candidates.iter().rev().find(|event| event.wall_us <= stored.received_us).copied()
         });
         if let Some(event) = event {
             shown.entry(&event.agent).or_default().push((event.index, stored.received_us));
         }
+        held.entry(&stored.key).or_default().push((stored.received_us, said));
     }
-    show_absences(truth, &mut shown);
+    show_held(truth, held, &mut shown);
     shown.values_mut().for_each(|events| events.sort_unstable());
     shown
 }
 
-/// Whoever holds nothing of an agent shows its removal at the moment it happens: there is no record
-/// to wait for.
-fn show_absences<'a>(truth: &'a Truth, shown: &mut HashMap<&'a str, Vec<(u64, i64)>>) {
-    for event in truth.events.iter().filter(|event| event.deleted) {
-        let of_agent = shown.entry(&event.agent).or_default();
-        let before = of_agent.iter().filter(|(index, _)| *index < event.index);
-        let held = before.max_by_key(|(_, received_us)| *received_us);
-        let holds_nothing = match held {
-            None => true,
-            Some((index, received_us)) => {
-                let last = usize::try_from(*index).ok().and_then(|index| truth.events.get(index));
-                *received_us <= event.wall_us && last.is_some_and(|last| last.deleted)
-            }
+/// Whoever holds what an event says shows it at the moment it happens: there is no record to wait
+/// for. So it is with a removal of what is not held, and with a state that comes back while the one
+/// between went by unseen.
+fn show_held<'a>(
+    truth: &'a Truth,
+    mut held: HashMap<&str, Vec<(i64, Bytes)>>,
+    shown: &mut HashMap<&'a str, Vec<(u64, i64)>>,
+) {
+    held.values_mut().for_each(|values| values.sort_by_key(|(received_us, _)| *received_us));
+    for event in &truth.events {
+        let values = held.get(&*event.agent).map_or(&[][..], Vec::as_slice);
+        let before = values.partition_point(|(received_us, _)| *received_us <= event.wall_us);
+        let now = before.checked_sub(1).and_then(|last| values.get(last));
+        let is_held = match now {
+            Some((_, now)) => *now == value(event.deleted, &event.body),
+            None => event.deleted,
         };
-        if holds_nothing {
-            of_agent.push((event.index, event.wall_us));
+        if is_held {
+            shown.entry(&event.agent).or_default().push((event.index, event.wall_us));
         }
     }
 }
 
-/// Removals are all alike, whatever the client keeps of them.
+/// What is compared: of adherence what it says, of all else the bytes. Removals are all alike,
+/// whatever the client keeps of them.
 fn value(deleted: bool, body: &Bytes) -> Bytes {
-    if deleted { Bytes::new() } else { body.clone() }
+    if deleted { Bytes::new() } else { normal(body).unwrap_or_else(|| body.clone()) }
 }
 
 /// The longest part of `[from, to)` within one Live interval, in milliseconds.

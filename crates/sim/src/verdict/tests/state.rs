@@ -134,3 +134,16 @@ fn an_agent_that_came_and_went_unseen_is_wrong_only_between() {
     scene.removal("c", 300);
     assert_eq!(scene.verdict().stale_live_ms_max, 700);
 }
+
+#[test]
+fn a_state_that_came_back_while_the_one_between_went_by_unseen_is_right_again() {
+    let mut scene = Scene::clean(Numbering::None);
+    for (at_ms, state) in [(100, "Away"), (200, "Busy"), (500, "Away"), (900, "Busy")] {
+        let at = scene.event_with("a", at_ms, state);
+        if at_ms == 100 {
+            scene.store(at, at_ms + 1);
+        }
+    }
+    // Wrong from 200 to 500, and from 900 to the end of the live interval at 1,000.
+    assert_eq!(scene.verdict().stale_live_ms_max, 300);
+}
