@@ -94,6 +94,15 @@ impl PollFault {
         }
     }
 
+    /// Whether a tenant with so many agents can show it: a single one has no pages, and who is gone
+    /// must not be everybody.
+    pub fn applies_to(self, agents: u32) -> bool {
+        match self {
+            Self::ShiftedPages | Self::AgentsChange => agents > 2,
+            _ => true,
+        }
+    }
+
     /// How long it is in force once it was seen, in milliseconds.
     pub(crate) fn window_ms(self) -> u64 {
         match self {

@@ -83,9 +83,11 @@ pub fn judge_poll(truth: &PollTruth, evidence: &Evidence) -> Verdict {
         };
         let before = last.get(stored.key.as_str()).copied();
         let shown = match stored.deleted {
-            // The first removal behind what the record has of the agent.
+            // The last removal by then, behind what the record has of the agent.
             true => removals.get(stored.key.as_str()).and_then(|all| {
-                all.iter().find(|at| before.is_none_or(|before| **at > before)).copied()
+                let by_then = |at: &usize| truth.states[*at].wall_us <= stored.received_us;
+                let last = all.iter().copied().rev().find(by_then);
+                last.filter(|at| before.is_none_or(|before| *at > before))
             }),
             false => of_row.get(&(stored.key.as_str(), stored.payload.as_ref())).copied(),
         };
@@ -114,7 +116,7 @@ pub fn judge_poll(truth: &PollTruth, evidence: &Evidence) -> Verdict {
         }
     }
     judge_state(&mut verdict, truth, evidence);
-    verdict.stale_live_ms_max = stale_live_ms_max(truth, &held, &evidence.live);
+    verdict.stale_live_ms_max = stale_live_ms_max(truth, &removals, &held, &evidence.live);
     let open = evidence.ledger.iter().filter(|row| row.outcome == Outcome::Open);
     verdict.gaps_open = open.count() as u64;
     verdict
@@ -134,17 +136,25 @@ fn judge_state(verdict: &mut Verdict, truth: &PollTruth, evidence: &Evidence) {
     verdict.stale_keys += unknown.count() as u64;
 }
 
-/// The longest that an agent's state was not held while the client said Live, in milliseconds.
+/// The longest that an agent's state was not held while the client said Live, in milliseconds. Of
+/// an agent who is removed before the client has seen him, holding nothing is right again.
 fn stale_live_ms_max(
     truth: &PollTruth,
+    removals: &HashMap<&str, Vec<usize>>,
     held: &BTreeMap<&str, Vec<(usize, i64)>>,
     live: &[LiveInterval],
 ) -> u64 {
     let mut worst_us = 0;
     for (at, state) in truth.states.iter().enumerate() {
-        let receipts = held.get(state.agent.as_str()).map_or(&[][..], Vec::as_slice);
+        let agent = state.agent.as_str();
+        let receipts = held.get(agent).map_or(&[][..], Vec::as_slice);
         let soonest = receipts.iter().filter(|(shown, _)| *shown >= at).map(|(_, us)| *us).min();
-        let until_us = soonest.unwrap_or(i64::MAX);
+        let removed = removals.get(agent).and_then(|all| all.iter().find(|gone| **gone >= at));
+        let removed = removed.map(|gone| truth.states[*gone].wall_us).filter(|gone_us| {
+            let last = receipts.iter().rev().find(|(_, us)| us <= gone_us);
+            last.is_none_or(|(shown, _)| truth.states[*shown].row.is_none())
+        });
+        let until_us = soonest.unwrap_or(i64::MAX).min(removed.unwrap_or(i64::MAX));
         for live in live.iter().filter(|live| live.to_us > state.wall_us) {
             worst_us = worst_us.max(until_us.min(live.to_us) - state.wall_us.max(live.from_us));
         }
@@ -266,6 +276,21 @@ mod tests {
         let mut late = evidence([came(), vec![removed()]].concat(), &[("2", "b")]);
         late.live = vec![LiveInterval { stream: "x/states".into(), from_us: 0, to_us: 9_000_000 }];
         assert_eq!(failures(&truth, &late), [("stale_live_ms_max", 2_000)], "held for two seconds");
+    }
+
+    #[test]
+    fn who_came_and_went_unseen_was_never_wrong_and_the_last_removal_counts() {
+        let states = [("1", "a", false), ("1", "", false), ("1", "b", false), ("1", "", false)];
+        let truth = truth(&states);
+        let mut unseen = evidence(Vec::new(), &[]);
+        let live = LiveInterval { stream: "x/states".into(), from_us: 0, to_us: 99_000_000 };
+        unseen.live = vec![live.clone()];
+        assert_eq!(failures(&truth, &unseen), [("stale_live_ms_max", 1_000)], "while he was there");
+        // Read at once, and found to be gone when it had come and gone a second time.
+        let seen = vec![stored("1", "a", LIVE, 0), stored("1", "", Origin::Snapshot, 4)];
+        let mut seen = evidence(seen, &[("1", "")]);
+        seen.live = vec![live];
+        assert_eq!(failures(&truth, &seen), [("stale_live_ms_max", 3_000)]);
     }
 
     #[test]

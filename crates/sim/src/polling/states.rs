@@ -22,7 +22,7 @@ use crate::{Numbering, SimError};
 const BEHIND_US: i64 = 500_000;
 /// How far before `updatedSince` rows are shown again, in microseconds.
 const REPEATED_US: i64 = 5_000_000;
-/// Rows of a page while pages shift.
+/// Most rows of a page while pages shift; fewer of a small tenant, whose answers must have pages.
 const SMALL_PAGE: u64 = 7;
 /// A fault that is played and that nobody sees is given up after so long, in microseconds.
 const UNSEEN_US_MAX: i64 = 3_000_000;
@@ -241,7 +241,8 @@ impl States {
             self.world.burst(5);
             self.fire(PollFault::ShiftedPages);
         }
-        SMALL_PAGE
+        let agents = self.world.last_events(self.world.len()).count() as u64;
+        (agents / 3).clamp(1, SMALL_PAGE)
     }
 
     fn place(&mut self, now_us: i64) -> i64 {

@@ -38,7 +38,9 @@ impl PolledSettings {
             ..Settings::default()
         };
         let faults = match args.faults.as_str() {
-            "all" => PollFault::ALL.to_vec(),
+            "all" => {
+                PollFault::ALL.into_iter().filter(|fault| fault.applies_to(args.agents)).collect()
+            }
             "none" => Vec::new(),
             list => list.split(',').map(str::trim).map(fault).collect::<Result<_, _>>()?,
         };
