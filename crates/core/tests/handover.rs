@@ -107,11 +107,7 @@ fn changed_keys_are_fetched_after_the_hand_over() {
 
 #[test]
 fn a_flap_inside_a_hand_over_is_kept_whole_without_positions() {
-    let mut rules = contiguous();
-    rules.caps.position = Numbering::None;
-    rules.caps.replay = Replay::None;
-    rules.caps.snapshot = SnapshotKind::Unpositioned;
-    let mut world = live(rules);
+    let mut world = live(without_positions());
     let before = world.changes().len();
     let old = announce_close(&mut world);
     let new = world.sole_conn();
@@ -132,4 +128,67 @@ fn a_flap_inside_a_hand_over_is_kept_whole_without_positions() {
     world.settle();
     assert_eq!(world.changes().len() - before, 3);
     world.assert_state_is_the_vendors();
+}
+
+fn without_positions() -> world::Rules {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    rules
+}
+
+/// A second connection, subscribed.
+fn second(world: &mut World) -> (ConnId, ConnId) {
+    let old = announce_close(world);
+    let new = world.sole_conn();
+    world.accept(new);
+    world.answer(new);
+    world.deliver(new);
+    (old, new)
+}
+
+/// A sign of life.
+fn beat(world: &mut World, conn: ConnId) {
+    world.give(Input::Frame { conn, decoded: Decoded::default() });
+}
+
+#[test]
+fn at_night_a_second_connection_takes_over_without_a_row() {
+    let mut world = live(without_positions());
+    let rows = world.ledger().len();
+    let (old, new) = second(&mut world);
+    while world.socks.contains_key(&old) {
+        world.tick();
+        for conn in [old, new] {
+            if world.socks.contains_key(&conn) {
+                beat(&mut world, conn);
+            }
+        }
+    }
+    assert!(world.is_live());
+    assert_eq!(world.socks.keys().collect::<Vec<_>>(), [&new]);
+    assert_eq!(world.ledger().len(), rows, "nobody has missed anything");
+    let before = world.changes().len();
+    world.emit(0);
+    world.settle();
+    assert_eq!(world.changes().len() - before, 1);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn a_second_connection_that_is_mute_does_not_take_over() {
+    let mut world = live(without_positions());
+    let (old, new) = second(&mut world);
+    let before = world.changes().len();
+    world.emit(0);
+    world.socks.get_mut(&new).unwrap().queue.clear();
+    world.deliver(old);
+    assert_eq!(world.changes().len() - before, 1);
+    while world.socks.contains_key(&new) {
+        world.tick();
+        beat(&mut world, old);
+    }
+    assert!(world.is_live(), "the first goes on");
+    assert!(world.socks.contains_key(&old));
 }

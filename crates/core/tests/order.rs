@@ -133,3 +133,28 @@ fn without_positions_an_outage_is_a_row_by_wall_clock() {
     assert_eq!((row.cause, row.after, row.through), (GapCause::NoReplay, None, None));
     assert!(row.wall_from <= row.wall_to);
 }
+
+#[test]
+fn without_positions_a_flap_across_a_kill_is_kept_whole() {
+    let mut world = live(without_positions());
+    world.emit(1);
+    world.settle();
+    world.emit(1);
+    let between = world.events.len() - 1;
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().queue.clear();
+    world.commit();
+    let before = world.changes().len();
+    world.crash(0);
+    world.run_to_live();
+    // What was held when the process died comes once more, byte for byte: the vendor sends nothing
+    // again, so it is another event.
+    frame(&mut world, between);
+    frame(&mut world, between - 1);
+    assert_eq!(world.changes().len() - before, 2, "B and A behind the A from before the kill");
+    world.commit();
+    world.crash(0);
+    world.run_to_live();
+    frame(&mut world, between - 1);
+    assert_eq!(world.changes().len() - before, 3, "A, and what was between was not heard");
+}

@@ -10,7 +10,7 @@ use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
-use crate::machine::{CloseHow, Output, Phase, Rung};
+use crate::machine::{CloseHow, Message, Output, Phase, Rung};
 use crate::record::{Closer, Turn};
 
 impl Stream {
@@ -161,6 +161,41 @@ impl Stream {
         }
     }
 
+    /// Without positions only an event on both shows a join, and at night there is none: nothing
+    /// has happened since the second was confirmed.
+    fn were_both_quiet(&self, cx: &Cx<'_>) -> bool {
+        let Some(spare) = self.spare.as_ref().filter(|s| s.stage == Stage::Subscribed) else {
+            return false;
+        };
+        cx.caps().position == Numbering::None
+            && spare.expected.is_empty()
+            && spare.parked.is_empty()
+    }
+
+    /// The first delivers in order: once it is heard after the second was confirmed, nothing from
+    /// before is under way on it. If it is dead, silence will end it.
+    fn switch_if_heard(&mut self, cx: &mut Cx<'_>) {
+        let acked = self.spare.as_ref().and_then(|spare| spare.acked);
+        if acked.is_some_and(|acked| self.heard_at > acked.at) {
+            return self.switch(cx);
+        }
+        if let Some(link) = &self.link {
+            cx.emit(Output::Send { conn: link.conn, message: Message::Ping });
+        }
+        self.set_timer(cx, Timer::Handover, cx.timing().ping_ms);
+    }
+
+    /// Without positions: the first has brought events since the second was confirmed, and the
+    /// second none.
+    fn is_spare_mute(&self, cx: &Cx<'_>) -> bool {
+        let Some(spare) = self.spare.as_ref().filter(|s| s.stage == Stage::Subscribed) else {
+            return false;
+        };
+        cx.caps().position == Numbering::None
+            && !spare.expected.is_empty()
+            && spare.parked.is_empty()
+    }
+
     /// The first connection died before the join: the second must prove itself like any other.
     pub(super) fn promote_spare(&mut self, cx: &mut Cx<'_>) {
         let Some(mut spare) = self.spare.take() else { return };
@@ -193,6 +228,13 @@ impl Stream {
     /// again, or what the old connection delivered is no longer expected of the new one.
     pub(super) fn handle_handover_timer(&mut self, cx: &mut Cx<'_>) {
         match &self.spare {
+            Some(_) if self.were_both_quiet(cx) => self.switch_if_heard(cx),
+            Some(_) if self.is_spare_mute(cx) => {
+                self.drop_spare_as(
+                    cx,
+                    "the second connection brings nothing of what the first does",
+                );
+            }
             Some(spare) if spare.stage == Stage::Subscribed => {
                 if let Some(link) = self.link.take() {
                     self.close(cx, link.conn, CloseHow::Polite, "the hand-over has taken too long");
