@@ -158,6 +158,9 @@ fn at_night_a_second_connection_takes_over_without_a_row() {
     let mut world = live(without_positions());
     let rows = world.ledger().len();
     let (old, new) = second(&mut world);
+    // The first answers the ping that follows the confirmation.
+    world.now = world.now + 1;
+    beat(&mut world, old);
     while world.socks.contains_key(&old) {
         world.tick();
         for conn in [old, new] {
@@ -181,6 +184,7 @@ fn a_second_connection_that_is_mute_does_not_take_over() {
     let mut world = live(without_positions());
     let (old, new) = second(&mut world);
     let before = world.changes().len();
+    world.now = world.now + world.rules.timing.grace_ms + 1;
     world.emit(0);
     world.socks.get_mut(&new).unwrap().queue.clear();
     world.deliver(old);
@@ -191,4 +195,25 @@ fn a_second_connection_that_is_mute_does_not_take_over() {
     }
     assert!(world.is_live(), "the first goes on");
     assert!(world.socks.contains_key(&old));
+}
+
+#[test]
+fn a_hand_over_ends_before_the_vendor_closes() {
+    let mut world = live(without_positions());
+    let rows = world.ledger().len();
+    let (old, closes_at) = (world.sole_conn(), world.now + 400);
+    let items = vec![Item::Closing { within_ms: Some(400) }];
+    world.give(Input::Frame { conn: old, decoded: Decoded { items, ..Decoded::default() } });
+    let new = world.sole_conn();
+    world.accept(new);
+    world.answer(new);
+    world.deliver(new);
+    world.now = world.now + 1;
+    beat(&mut world, old);
+    while world.socks.contains_key(&old) {
+        world.tick();
+    }
+    assert!(world.now < closes_at, "{:?}", world.now);
+    assert!(world.is_live());
+    assert_eq!(world.ledger().len(), rows);
 }

@@ -33,6 +33,9 @@ pub struct GenesysConfig {
     /// Life of a channel in milliseconds, where the vendor names no earlier end. Before it is over
     /// a second channel takes over.
     pub channel_life_ms: u64,
+    /// How long the vendor waits after it has said that it will close a socket, in milliseconds:
+    /// up to a minute, says its streaming client.
+    pub closing_notice_ms: u64,
     /// Ask analytics what happened to conversations in a gap.
     pub history: bool,
     /// Ask the historical adherence job what agents did in a gap; needs `management_units`.
@@ -67,6 +70,7 @@ impl Default for GenesysConfig {
             topics_per_request_max: 1_000,
             users_per_request_max: 100,
             channel_life_ms: DAY_MS,
+            closing_notice_ms: MINUTE_MS,
             history: true,
             adherence_history: false,
             history_lag_ms: 5 * MINUTE_MS,

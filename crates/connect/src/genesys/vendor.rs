@@ -32,9 +32,9 @@ const CALLS_BESIDE: usize = 3;
 
 /// A channel is left when this part of its life is over, in percent; the streams of a source leave
 /// one after another, between this …
-const ROTATE_PERCENT: u32 = 85;
+const ROTATE_PERCENT: u32 = 75;
 /// … and so many percent later. What is left is far more than the minute that the vendor gives.
-const STAGGER_PERCENT: u32 = 10;
+const STAGGER_PERCENT: u32 = 15;
 
 /// What it is put together from.
 pub(crate) struct Parts<'a> {
@@ -119,7 +119,14 @@ impl Genesys {
     pub(crate) fn decode(&self, stream: &StreamId, frame: &Bytes) -> Decoded {
         let kind = self.roster().post(stream).map(|post| post.kind);
         let Some(kind) = kind else { return Decoded::default() };
-        event::decode(&self.client.connector, kind, frame, |key| self.is_wanted(kind, key))
+        let is_wanted = |key: &Key| self.is_wanted(kind, key);
+        let mut decoded = event::decode(&self.client.connector, kind, frame, is_wanted);
+        for item in &mut decoded.items {
+            if let Item::Closing { within_ms } = item {
+                within_ms.get_or_insert(self.config.closing_notice_ms);
+            }
+        }
+        decoded
     }
 
     /// Of agents, those that are listed, if any are; conversations are chosen by their topics.

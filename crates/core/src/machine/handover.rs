@@ -13,14 +13,30 @@ use crate::machine::timer::Timer;
 use crate::machine::{CloseHow, Message, Output, Phase, Rung};
 use crate::record::{Closer, Turn};
 
+/// Below this it is not worth waiting once more for a sign of life, in milliseconds.
+const UNHEARD_MS_MIN: u64 = 20;
+
+/// What it means that a second connection has brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hush {
+    /// Nothing has happened since it was confirmed; and the first, which delivers in order, has
+    /// been heard after that: so nothing from before is under way on it.
+    Quiet,
+    /// The first has not been heard since then.
+    Unheard,
+    /// The first has brought events that the second should have brought too.
+    Mute,
+}
+
 impl Stream {
     /// The vendor will close this connection soon.
-    pub(super) fn handle_closing(&mut self, cx: &mut Cx<'_>, conn: ConnId) {
+    pub(super) fn handle_closing(&mut self, cx: &mut Cx<'_>, conn: ConnId, within_ms: Option<u64>) {
         if !self.is_first(conn) {
             return;
         }
         if let Some(link) = &mut self.link {
             link.leaving = true;
+            link.closes_at = within_ms.map(|within_ms| cx.now.at + within_ms).or(link.closes_at);
         }
         self.begin_handover(cx);
     }
@@ -50,14 +66,26 @@ impl Stream {
         let rung = if asked.is_some() { Rung::Resume } else { Rung::Overlap };
         let conn = cx.next_conn();
         self.spare = Some(Link::new(conn, token, rung, asked, after.clone()));
-        self.set_timer(cx, Timer::Handover, cx.timing().handover_ms);
+        self.set_timer(cx, Timer::Handover, self.handover_ms(cx));
         self.set_phase(cx, Phase::Live { handover: true });
         cx.emit(Output::Open { conn, stream: self.id.clone(), token, after });
+    }
+
+    /// How long a hand-over may take: half of what the vendor leaves, where that is less. What it
+    /// closes before the second has taken over is an outage.
+    fn handover_ms(&self, cx: &Cx<'_>) -> u64 {
+        let closes_at = self.link.as_ref().and_then(|link| link.closes_at);
+        let left_ms = closes_at.map_or(u64::MAX, |at| at.since(cx.now.at));
+        cx.timing().handover_ms.min(left_ms / 2)
     }
 
     pub(super) fn handle_spare_ack(&mut self, cx: &mut Cx<'_>, epoch: Option<Label>) {
         if cx.caps().epoch_named && epoch.is_some() && epoch != self.seen.epoch_name {
             self.drop_spare_as(cx, "the second connection is in another epoch");
+        }
+        if let Some(link) = self.link.as_ref().filter(|_| cx.caps().position == Numbering::None) {
+            // If nothing happens until the deadline, the answer shows that nothing was under way.
+            cx.emit(Output::Send { conn: link.conn, message: Message::Ping });
         }
         self.check_join(cx);
     }
@@ -100,7 +128,8 @@ impl Stream {
         if self.is_live() {
             self.set_phase(cx, Phase::Live { handover: false });
             if self.link.as_ref().is_some_and(|link| link.leaving) {
-                self.set_timer(cx, Timer::Handover, cx.timing().backoff_ms_max);
+                let again_ms = cx.timing().backoff_ms_max.min(self.handover_ms(cx));
+                self.set_timer(cx, Timer::Handover, again_ms);
             }
         }
     }
@@ -161,39 +190,43 @@ impl Stream {
         }
     }
 
-    /// Without positions only an event on both shows a join, and at night there is none: nothing
-    /// has happened since the second was confirmed.
-    fn were_both_quiet(&self, cx: &Cx<'_>) -> bool {
-        let Some(spare) = self.spare.as_ref().filter(|s| s.stage == Stage::Subscribed) else {
-            return false;
-        };
-        cx.caps().position == Numbering::None
-            && spare.expected.is_empty()
-            && spare.parked.is_empty()
+    /// Without positions only an event on both shows a join. While the second has brought none:
+    fn hush(&self, cx: &Cx<'_>) -> Option<Hush> {
+        let spare = self.spare.as_ref().filter(|spare| spare.parked.is_empty())?;
+        let acked = spare.acked.filter(|_| cx.caps().position == Numbering::None)?;
+        // What came on the first soon after the confirmation may have been under way before it.
+        let sure_from = acked.at + cx.timing().grace_ms;
+        Some(match spare.expected_at {
+            Some(at) if at > sure_from => Hush::Mute,
+            _ if self.heard_at > acked.at => Hush::Quiet,
+            _ => Hush::Unheard,
+        })
     }
 
-    /// The first delivers in order: once it is heard after the second was confirmed, nothing from
-    /// before is under way on it. If it is dead, silence will end it.
-    fn switch_if_heard(&mut self, cx: &mut Cx<'_>) {
-        let acked = self.spare.as_ref().and_then(|spare| spare.acked);
-        if acked.is_some_and(|acked| self.heard_at > acked.at) {
-            return self.switch(cx);
+    /// The deadline of a hand-over of which the second connection has brought nothing.
+    fn end_hush(&mut self, cx: &mut Cx<'_>, hush: Hush) {
+        let again_ms = self.handover_ms(cx) / 2;
+        match hush {
+            Hush::Quiet => self.switch(cx),
+            Hush::Mute => {
+                self.drop_spare_as(
+                    cx,
+                    "the second connection brings nothing of what the first does",
+                );
+            }
+            Hush::Unheard if again_ms >= UNHEARD_MS_MIN => {
+                self.set_timer(cx, Timer::Handover, again_ms);
+            }
+            Hush::Unheard => self.give_way(cx),
         }
-        if let Some(link) = &self.link {
-            cx.emit(Output::Send { conn: link.conn, message: Message::Ping });
-        }
-        self.set_timer(cx, Timer::Handover, cx.timing().ping_ms);
     }
 
-    /// Without positions: the first has brought events since the second was confirmed, and the
-    /// second none.
-    fn is_spare_mute(&self, cx: &Cx<'_>) -> bool {
-        let Some(spare) = self.spare.as_ref().filter(|s| s.stage == Stage::Subscribed) else {
-            return false;
-        };
-        cx.caps().position == Numbering::None
-            && !spare.expected.is_empty()
-            && spare.parked.is_empty()
+    /// The second connection becomes the first, and has to prove itself.
+    fn give_way(&mut self, cx: &mut Cx<'_>) {
+        if let Some(link) = self.link.take() {
+            self.close(cx, link.conn, CloseHow::Polite, "the hand-over has taken too long");
+        }
+        self.promote_spare(cx);
     }
 
     /// The first connection died before the join: the second must prove itself like any other.
@@ -227,20 +260,11 @@ impl Stream {
     /// The hand-over has taken too long (on a quiet stream no join ever shows), or may be tried
     /// again, or what the old connection delivered is no longer expected of the new one.
     pub(super) fn handle_handover_timer(&mut self, cx: &mut Cx<'_>) {
+        if let Some(hush) = self.hush(cx) {
+            return self.end_hush(cx, hush);
+        }
         match &self.spare {
-            Some(_) if self.were_both_quiet(cx) => self.switch_if_heard(cx),
-            Some(_) if self.is_spare_mute(cx) => {
-                self.drop_spare_as(
-                    cx,
-                    "the second connection brings nothing of what the first does",
-                );
-            }
-            Some(spare) if spare.stage == Stage::Subscribed => {
-                if let Some(link) = self.link.take() {
-                    self.close(cx, link.conn, CloseHow::Polite, "the hand-over has taken too long");
-                }
-                self.promote_spare(cx);
-            }
+            Some(spare) if spare.stage == Stage::Subscribed => self.give_way(cx),
             Some(_) => self.drop_spare_as(cx, "the second connection took too long"),
             None => {
                 if let Some(link) = &mut self.link {

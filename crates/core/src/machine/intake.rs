@@ -53,7 +53,7 @@ impl Stream {
                 }
                 Item::Bookmark { at } => self.handle_bookmark(cx, conn, at),
                 Item::Refusal(failure) => self.handle_refusal(cx, conn, failure),
-                Item::Closing { .. } => self.handle_closing(cx, conn),
+                Item::Closing { within_ms } => self.handle_closing(cx, conn, within_ms),
                 Item::Unknown => self.count_unknown(),
                 Item::Poison { reason, bytes } => self.quarantine(cx, conn, reason, bytes),
                 Item::Withheld { reason, shape, length, digest } => {
@@ -422,6 +422,7 @@ impl Stream {
                 link.echo.insert(key.clone(), identity);
                 if let Some(spare) = &mut self.spare {
                     spare.expected.entry(key).or_default().push(identity);
+                    spare.expected_at = Some(cx.now.at);
                 }
             }
         }

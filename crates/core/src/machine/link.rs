@@ -63,6 +63,8 @@ pub(super) struct Link {
     /// Events that the other socket of a hand-over has delivered and this one will (without
     /// positions), per key in order.
     pub(super) expected: BTreeMap<Key, Vec<u128>>,
+    /// When the last of them came.
+    pub(super) expected_at: Option<Millis>,
     /// How many of the wanted keys it does not cover, as the vendor says.
     pub(super) dark: u64,
     /// Which those are, and why.
@@ -82,6 +84,8 @@ pub(super) struct Link {
     pub(super) paused: bool,
     /// A planned close was announced, or the token or the keys have changed.
     pub(super) leaving: bool,
+    /// When the vendor will close it, where it said so.
+    pub(super) closes_at: Option<Millis>,
     /// A proof or a snapshot has made the stream complete on this socket.
     pub(super) settled: bool,
     /// The head before the handshake: events up to it are history, not live.
@@ -156,6 +160,7 @@ impl Link {
             parked: Vec::new(),
             echo: BTreeMap::new(),
             expected: BTreeMap::new(),
+            expected_at: None,
             dark: 0,
             dark_why: None,
             unread: false,
@@ -165,6 +170,7 @@ impl Link {
             frame_end: None,
             paused: false,
             leaving: false,
+            closes_at: None,
             settled: false,
             replay_until: None,
         }

@@ -40,6 +40,9 @@ impl Machine {
                 if let Some(acked) = &mut link.acked {
                     age(&mut acked.at);
                 }
+                if let Some(at) = &mut link.closes_at {
+                    shift(at);
+                }
                 if let Some(at) = &mut link.poisoned_at {
                     age(at);
                 }

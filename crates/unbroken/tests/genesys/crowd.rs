@@ -1,0 +1,56 @@
+//! More users than a channel takes.
+
+use unbroken_sim::{Fault, Load};
+
+use crate::world::{Wishes, World, settings};
+
+const USERS: u32 = 12_000;
+const CHANNELS: usize = 12;
+
+/// What the vendor was asked for, from one second on.
+fn calls(world: &World, from: usize) -> (u64, u64) {
+    let load = world.vendor.load();
+    let sum = |of: fn(&Load) -> u64| load.iter().skip(from).map(of).sum();
+    (sum(|second| second.rest_calls + second.token_calls), sum(|second| second.handshakes))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twelve_thousand_users_are_twelve_channels_and_one_may_be_taken_away() {
+    let mut vendor = settings(USERS, 500.0);
+    // The documented rate, and a minute that is one.
+    vendor.rate_max = 300;
+    vendor.rate_window_ms = 60_000;
+    let world = World::start(vendor, |_| Wishes {
+        genesys: "topics = [\"adherence\"]".to_owned(),
+        more: "audit_ms = 600000\n\n[source.budget]\nrequests_per_minute = 120\n\
+               requests_burst = 180\nhandshakes_per_minute = 60\nhandshakes_burst = 20"
+            .to_owned(),
+        ..Wishes::default()
+    })
+    .await;
+    world.wait_live().await;
+    assert_eq!(world.live(), (CHANNELS, CHANNELS));
+    let (asked, shaken) = calls(&world, 0);
+    assert_eq!(shaken, CHANNELS as u64);
+    println!("start: {asked} requests and {shaken} handshakes for {USERS} users");
+
+    let from = world.vendor.load().len();
+    let before = world.reports().len();
+    world.vendor.inject(Fault::ChannelEvicted).unwrap();
+    world.wait("the eviction to be seen", |world| world.live().0 == CHANNELS - 1).await;
+    world.wait_live().await;
+    let (asked, shaken) = calls(&world, from);
+    assert_eq!(shaken, 1, "one stream alone has recovered");
+    assert!(world.reports().len() > before);
+    println!("one eviction: {asked} requests and {shaken} handshake until all streams are live");
+
+    let refused = world.handle.status().sources[0].counts.requests.1;
+    assert!(
+        refused <= 1,
+        "but for the channel that was looked for, nothing was refused: {refused}"
+    );
+    let (recorded, truth) = world.end().await;
+    let rows = recorded.losses();
+    assert_eq!(rows.len(), 1, "what the one channel missed is one row: {rows:#?}");
+    drop(truth);
+}
