@@ -6,10 +6,12 @@
 mod world;
 
 use bytes::Bytes;
-use unbroken_core::connector::{Ack, Connections, Decoded, Event, EventBody, Item, Numbering};
+use unbroken_core::connector::{
+    Ack, Class, Connections, Decoded, Event, EventBody, Failure, Item, Numbering,
+};
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::Input;
-use unbroken_core::record::{GapCause, digest};
+use unbroken_core::record::{GapCause, GapOutcome, digest};
 use unbroken_core::time::UnixMicros;
 use world::{World, bookmark, contiguous, key};
 
@@ -176,4 +178,76 @@ fn a_place_that_stands_still_loses_and_repeats_nothing() {
     assert_eq!(texts(&world), ["A", "B", "C", "D"]);
     assert_eq!(again(&mut world, conn).1, 3);
     assert_eq!(outages(&world), 0);
+}
+
+/// Fires timers and answers pages until the stream is live, or is not.
+fn run_until_live(world: &mut World, wanted: bool) {
+    for _ in 0..200 {
+        if world.is_live() == wanted {
+            return;
+        }
+        world.tick();
+        while !world.pages.is_empty() {
+            world.page(world.events.len());
+        }
+    }
+    panic!("it has not come to be {}live", if wanted { "" } else { "not " });
+}
+
+/// A vendor that has changed a key, which no answer tells, and an audit that has seen it once.
+fn in_doubt() -> (World, ConnId) {
+    let (mut world, conn) = polled();
+    run_until_live(&mut world, false);
+    (world, conn)
+}
+
+/// The second look, which finds the difference again, and what follows.
+fn decide(world: &mut World, conn: ConnId) {
+    for _ in 0..200 {
+        if !world.socks.contains_key(&conn) {
+            break;
+        }
+        assert!(!world.is_live());
+        world.tick();
+        while !world.pages.is_empty() {
+            world.page(world.events.len());
+        }
+    }
+    up_again(world);
+    run_until_live(world, true);
+    world.assert_state_is_the_vendors();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.cause, row.outcome), (GapCause::Drift, GapOutcome::Drift));
+}
+
+#[test]
+fn a_doubt_that_an_audit_has_raised_outlives_the_connection() {
+    let (mut world, conn) = in_doubt();
+    let (mut conn, _) = again(&mut world, conn);
+    for _ in 0..3 {
+        assert!(!world.is_live(), "nothing has answered what the audit has asked");
+        (conn, _) = again(&mut world, conn);
+    }
+    decide(&mut world, conn);
+}
+
+#[test]
+fn a_second_look_that_finds_no_answer_is_taken_again() {
+    let (mut world, conn) = in_doubt();
+    let mut failures = 0;
+    for _ in 0..400 {
+        if failures == 40 {
+            break;
+        }
+        world.tick();
+        for (request, _) in std::mem::take(&mut world.pages) {
+            let class = Class::Retry { after_ms: None };
+            let failure = Failure { class, code: Some(503), what: "down".into() };
+            world.give(Input::PageFailed { request, failure });
+            failures += 1;
+        }
+        assert!(!world.is_live());
+    }
+    assert_eq!(failures, 40, "it has given up");
+    decide(&mut world, conn);
 }

@@ -161,7 +161,7 @@ impl Stream {
         self.history = None;
         self.touched.clear();
         self.absent_once.clear();
-        self.audit = Default::default();
+        self.audit.drop_attempt();
     }
 
     /// The token for an attempt: `Ok(None)` where none is needed, `Err` while one is asked for.

@@ -8,7 +8,7 @@ use crate::machine::context::Cx;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
-use crate::machine::{CloseHow, Start};
+use crate::machine::{CloseHow, Phase, Start};
 use crate::position::Position;
 use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
 use crate::snapshot::diff;
@@ -63,6 +63,16 @@ impl Audit {
     pub(super) fn is_recording(&self) -> bool {
         self.stage != Stage::None
     }
+
+    /// The connection is over. What differed on it does not differ less for that.
+    pub(super) fn drop_attempt(&mut self) {
+        *self = Self { differed: std::mem::take(&mut self.differed), ..Self::default() };
+    }
+
+    /// A snapshot has answered what differed.
+    pub(super) fn forget_doubt(&mut self) {
+        self.differed.clear();
+    }
 }
 
 impl Stream {
@@ -98,9 +108,23 @@ impl Stream {
         cx.timing().grace_ms + cx.caps().snapshot_staleness_ms_max
     }
 
+    /// Whether an audit has found a difference that no second look has decided about.
+    pub(super) fn is_in_doubt(&self, cx: &Cx<'_>) -> bool {
+        !self.audit.differed.is_empty() && self.audits_rows(cx)
+    }
+
+    /// The second look, which a reconnect has put off.
+    pub(super) fn look_again(&mut self, cx: &mut Cx<'_>) {
+        self.set_phase(cx, Phase::CatchingUp);
+        if !self.audit.is_running() && !self.timers.is_set(Timer::Audit) {
+            self.begin_row_audit(cx);
+        }
+    }
+
     /// An audit is due.
     pub(super) fn handle_audit_timer(&mut self, cx: &mut Cx<'_>) {
-        if !self.is_live() || self.run.is_some() {
+        let is_due = self.is_live() || self.is_in_doubt(cx) && self.link.is_some();
+        if !is_due || self.run.is_some() || self.audit.is_running() {
             return;
         }
         if self.audits_head(cx) {

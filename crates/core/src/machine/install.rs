@@ -138,6 +138,7 @@ impl Stream {
         self.deletes_expected = false;
         self.resync_owed = false;
         self.keys_owed.clear();
+        self.audit.forget_doubt();
     }
 
     fn finish_install(&mut self, cx: &mut Cx<'_>) {

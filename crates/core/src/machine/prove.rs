@@ -169,6 +169,8 @@ impl Stream {
         } else if self.seen.converging_until.is_some() {
             self.set_phase(cx, Phase::CatchingUp);
             self.set_timer(cx, Timer::Prove, cx.timing().prove_ms);
+        } else if self.is_in_doubt(cx) {
+            self.look_again(cx);
         } else {
             self.go_live(cx);
         }
