@@ -54,3 +54,11 @@ fn a_service_killed_again_and_again_keeps_its_record() {
 fn a_service_that_polls_and_is_killed_keeps_its_record() {
     kill("cxone-poll");
 }
+
+#[test]
+fn a_service_that_records_genesys_and_is_killed_keeps_its_record_and_the_facts_of_its_gaps() {
+    let figures = kill("genesys");
+    let history = &figures["history"];
+    assert!(history["required"].as_u64() > Some(0), "{figures}");
+    assert_eq!(history["missing"], 0, "{figures}");
+}

@@ -102,7 +102,7 @@ impl<'a> Coverage<'a> {
     pub(super) fn overclaims(&self, stored: &Stored, event: &TruthEvent) -> bool {
         let received_us = stored.received_us;
         self.rows.iter().any(|(row, from_us)| {
-            matches!(row.outcome, Outcome::Unrecoverable | Outcome::Summarised)
+            row.outcome == Outcome::Unrecoverable
                 && row.stream == stored.stream
                 && if event.sequence.is_some() && row.through.is_some() {
                     self.covers(row, *from_us, event)

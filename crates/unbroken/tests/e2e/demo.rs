@@ -12,12 +12,16 @@ fn demo(numbering: &str, faults: &str, seed: &str) -> Value {
 }
 
 fn demo_of(vendor: &[&str], faults: &str, seed: &str) -> Value {
+    demo_for("2s", vendor, faults, seed)
+}
+
+fn demo_for(duration: &str, vendor: &[&str], faults: &str, seed: &str) -> Value {
     let dir = tempdir().expect("a temporary directory");
     let args = [
         "demo",
         "--json",
         "--duration",
-        "2s",
+        duration,
         "--agents",
         "40",
         "--rate",
@@ -130,4 +134,18 @@ fn agents_who_come_and_go_between_polls_are_found_by_the_audit() {
     let removed = figures["faults"]["agents-change"]["fired"].as_u64();
     assert!(figures["drift_rows"].as_u64() >= Some(1), "{figures}");
     assert!(figures["drift_rows"].as_u64() <= removed, "{figures}");
+}
+
+#[test]
+fn a_genesys_vendor_that_breaks_is_recorded_with_its_losses_and_the_facts_of_its_history() {
+    let faults = "clean-close,channel-evicted,planned-close,partial-subscribe,lost-history";
+    let figures = demo_for("5s", &["--vendor", "genesys"], faults, "19");
+    assert_kept(&figures, faults);
+    assert_eq!(figures["quiet"], true, "{figures}");
+    let history = &figures["history"];
+    for figure in ["missing", "duplicated", "unknown"] {
+        assert_eq!(history[figure], 0, "{figure} of {figures}");
+    }
+    assert!(history["required"].as_u64() > Some(0), "{figures}");
+    assert!(history["rows_summarised"].as_u64() > Some(0), "{figures}");
 }

@@ -14,6 +14,10 @@ pub(super) const SCALE: u64 = 120;
 /// How far that vendor's analytics lag behind, in milliseconds, when no fault makes it longer.
 const HISTORY_LAG_MS: u64 = 250;
 
+/// How long a channel of that vendor lives, in milliseconds: short enough for each to be handed over
+/// several times in a minute, long enough for not being all that happens.
+const CHANNEL_LIFE_MS: u64 = 20_000;
+
 /// The simulated vendor, as meant.
 #[derive(Debug, Clone)]
 pub(crate) struct VendorSettings {
@@ -105,11 +109,12 @@ fn cxone(args: &VendorArgs) -> Settings {
     }
 }
 
-/// With the times scaled, and the window of its rate of requests with them.
+/// With the times scaled, and the window of its rate of requests with them; channels live shorter.
 fn genesys(args: &VendorArgs) -> genesys::Settings {
     let mut settings = genesys::Settings::default().scaled(SCALE);
     settings.rate_window_ms /= SCALE;
     settings.history_lag_ms = HISTORY_LAG_MS;
+    settings.channel_life_ms = CHANNEL_LIFE_MS;
     let Settings { churn_ms, .. } = Settings::default();
     settings.vendor = Settings {
         seed: args.seed,
