@@ -10,33 +10,47 @@ pub(super) struct Element<T> {
     pub(super) at_us: i64,
 }
 
-/// Clocks that are read in two threads may disagree by so much.
+/// Clocks that are read in two places may disagree by so much.
 const SKEW_US: i64 = 50_000;
 
-fn may_be<T: PartialEq>(sent: &Element<T>, held: &Element<T>) -> bool {
-    sent.value == held.value && held.at_us + SKEW_US >= sent.at_us
+fn may_be<T: PartialEq>(sent: &Element<T>, held: &Element<T>, skew_us: i64) -> bool {
+    sent.value == held.value && held.at_us + skew_us >= sent.at_us
 }
 
 /// Pairs (index into `sent`, index into `held`) of a longest common subsequence, rising in both. Of
 /// several that are as long, the one that pairs what is held with what was sent last before it:
-/// where the same comes again, what is missing is what nobody could have received.
-///
-/// Equal ends are paired off first. Before them the elements that may be the same are few, as
-/// bodies hardly repeat, so the pairs are searched for a longest rising chain (Hunt and Szymanski,
-/// 1977), backwards, since of equal chains that search finds the one with the first places.
+/// where the same comes again, what is missing is what nobody could have received. Clocks are
+/// allowed to disagree only where without that something that is held was never sent.
 pub(super) fn longest_common<T: Copy + Eq + Hash>(
     sent: &[Element<T>],
     held: &[Element<T>],
+) -> Vec<(usize, usize)> {
+    let strict = longest_within(sent, held, 0);
+    if strict.len() == held.len() {
+        return strict;
+    }
+    let lenient = longest_within(sent, held, SKEW_US);
+    if lenient.len() > strict.len() { lenient } else { strict }
+}
+
+/// Equal ends are paired off first. Before them the elements that may be the same are few, as
+/// bodies hardly repeat, so the pairs are searched for a longest rising chain (Hunt and Szymanski,
+/// 1977), backwards, since of equal chains that search finds the one with the first places.
+fn longest_within<T: Copy + Eq + Hash>(
+    sent: &[Element<T>],
+    held: &[Element<T>],
+    skew_us: i64,
 ) -> Vec<(usize, usize)> {
     let back = sent
         .iter()
         .rev()
         .zip(held.iter().rev())
-        .take_while(|(sent, held)| may_be(sent, held))
+        .take_while(|(sent, held)| may_be(sent, held, skew_us))
         .count();
     let (sent_rest, held_rest) = (sent.len() - back, held.len() - back);
     let backwards = |side: &[Element<T>]| side.iter().rev().copied().collect::<Vec<_>>();
-    let chain = rising_chain(&backwards(&sent[..sent_rest]), &backwards(&held[..held_rest]));
+    let chain =
+        rising_chain(&backwards(&sent[..sent_rest]), &backwards(&held[..held_rest]), skew_us);
     let mirrored = |(at, held_at): (usize, usize)| (sent_rest - 1 - at, held_rest - 1 - held_at);
     let mut pairs: Vec<_> = chain.into_iter().rev().map(mirrored).collect();
     pairs.extend((0..back).map(|at| (sent_rest + at, held_rest + at)));
@@ -46,6 +60,7 @@ pub(super) fn longest_common<T: Copy + Eq + Hash>(
 fn rising_chain<T: Copy + Eq + Hash>(
     sent: &[Element<T>],
     held: &[Element<T>],
+    skew_us: i64,
 ) -> Vec<(usize, usize)> {
     let mut places: HashMap<T, Vec<usize>> = HashMap::new();
     for (at, element) in sent.iter().enumerate() {
@@ -58,7 +73,7 @@ fn rising_chain<T: Copy + Eq + Hash>(
     for (held_at, element) in held.iter().enumerate() {
         // Falling, so that one held element cannot follow itself in a chain.
         for sent_at in places.get(&element.value).into_iter().flatten().rev() {
-            if !may_be(&sent[*sent_at], element) {
+            if !may_be(&sent[*sent_at], element, skew_us) {
                 continue;
             }
             let length = ends.partition_point(|link| links[*link].0.0 < *sent_at);
@@ -136,6 +151,17 @@ mod tests {
         // The end is missing, and the begin of what is held again is a gap.
         let pairs = longest_common(&sent, &held[2..4]);
         assert_eq!(pairs, [(4, 0), (5, 1)]);
+    }
+
+    #[test]
+    fn clocks_disagree_only_where_nothing_else_explains_what_is_held() {
+        let mut sent = at("aba", 0);
+        sent[2].at_us = 40_000;
+        // Both could be the second a, by a clock that is 40 ms off.
+        assert_eq!(longest_common(&sent[..], &at("a", 0)), [(0, 0)]);
+        assert_eq!(longest_common(&sent[1..], &at("a", 0)), [(1, 0)]);
+        sent[2].at_us = 60_000;
+        assert_eq!(longest_common(&sent[1..], &at("a", 0)), []);
     }
 
     #[test]

@@ -87,8 +87,8 @@ impl Narration {
             let found = self.gaps.values().filter(|outcome| wanted.contains(outcome)).count();
             u64::try_from(found).unwrap_or(u64::MAX)
         };
-        let lost = rows(&[Some(GapOutcome::Unrecoverable), Some(GapOutcome::Summarised)]);
-        let unproven = rows(&[Some(GapOutcome::Unproven)]);
+        let lost = rows(&[Some(GapOutcome::Unrecoverable)]);
+        let unproven = rows(&[Some(GapOutcome::Unproven), Some(GapOutcome::Summarised)]);
         match (rows(&[None]), lost, unproven) {
             (1.., _, _) => "a gap is still open".to_owned(),
             (0, 1.., _) => format!("{} lost by the vendor, on record", counted(lost, "interval")),

@@ -22,6 +22,9 @@ const HISTORY_AGAIN_MS: u64 = 100;
 /// minutes, scaled like the vendor's times.
 const EVICTIONS_WINDOW_MS: u64 = 600_000 / SCALE;
 
+/// What the default budget has in a minute, it has in one of the vendor's scaled minutes.
+const REQUESTS_PER_MINUTE: u64 = 180 * SCALE;
+
 /// Where a configuration takes the simulated vendor's secret from.
 pub(crate) enum SecretIn {
     /// The text itself, for this process alone.
@@ -108,6 +111,9 @@ history_lag_ms = {lag_ms}
 history_again_ms = {HISTORY_AGAIN_MS}
 evictions_window_ms = {EVICTIONS_WINDOW_MS}
 conversation_length_max_ms = {day_ms}
+
+[source.budget]
+requests_per_minute = {REQUESTS_PER_MINUTE}
 
 [source.auth]
 grant = "client_credentials"
