@@ -126,22 +126,29 @@ pub(super) async fn ask(
     let body = serde_json::to_string(&query).map_err(|error| fatal(error.to_string()))?;
     let answer = client.call(Method::Post, QUERY.to_owned(), Some(body), token).await?;
     let answer: Answer<'_> = read(&answer, "conversations")?;
-    page_of(answer, page, wanted)
+    page_of(answer, page, what, wanted)
 }
 
-fn page_of(answer: Answer<'_>, page: u64, wanted: &Wanted<'_>) -> Result<HistoryPage, Failure> {
+fn page_of(
+    answer: Answer<'_>,
+    page: u64,
+    what: &Past,
+    wanted: &Wanted<'_>,
+) -> Result<HistoryPage, Failure> {
     let hits = answer.conversations.len() as u64;
     let mut facts = Vec::new();
     for conversation in &answer.conversations {
-        take(conversation, wanted, &mut facts)?;
+        take(conversation, what, wanted, &mut facts)?;
     }
     // Whatever the total says: a page that is full may be followed by another.
     let next = (hits >= PAGE_SIZE).then(|| Label::new((page + 1).to_string()));
     Ok(HistoryPage { facts, hits, total: answer.total_hits, next, later_ms: None })
 }
 
+/// The facts of a conversation that reach into the interval: of a day's answer these are few.
 fn take(
     conversation: &Conversation<'_>,
+    what: &Past,
     wanted: &Wanted<'_>,
     facts: &mut Vec<Fact>,
 ) -> Result<(), Failure> {
@@ -157,7 +164,23 @@ fn take(
                 let segment: Segment = serde_json::from_str(raw.get())
                     .map_err(|_| retry("answer is not understood: expected a segment"))?;
                 is_ours |= segment.queue_id.as_ref().is_some_and(|id| wanted.queues.contains(id));
-                found.push(fact(id, participant, session, &segment, raw)?);
+                let began_at = moment(&segment.segment_start)?;
+                let ended_at = segment.segment_end.as_deref().map(moment).transpose()?;
+                if began_at <= what.to && ended_at.is_none_or(|ended| ended >= what.from) {
+                    let payload = payload(id, participant, session, raw)?;
+                    let start = &segment.segment_start;
+                    found.push(Fact {
+                        id: Label::new(format!(
+                            "{id}/{}/{}/{start}",
+                            participant.participant_id, session.session_id
+                        )),
+                        key: id.as_str().into(),
+                        kind: segment.segment_type.as_deref().map(Label::from),
+                        began_at,
+                        ended_at,
+                        payload,
+                    });
+                }
             }
         }
     }
@@ -167,17 +190,12 @@ fn take(
     Ok(())
 }
 
-fn fact(
+fn payload(
     conversation: &str,
     participant: &Participant<'_>,
     session: &Session<'_>,
-    segment: &Segment,
-    raw: &RawValue,
-) -> Result<Fact, Failure> {
-    let at = |text: &str| {
-        let at = text.parse::<jiff::Timestamp>().map(|at| UnixMicros(at.as_microsecond()));
-        at.map_err(|_| retry("answer is not understood: expected a segment's time"))
-    };
+    segment: &RawValue,
+) -> Result<Bytes, Failure> {
     let kept = Kept {
         conversation_id: conversation,
         participant_id: &participant.participant_id,
@@ -186,21 +204,15 @@ fn fact(
         session_id: &session.session_id,
         media_type: session.media_type.as_deref(),
         direction: session.direction.as_deref(),
-        segment: raw,
+        segment,
     };
     let payload = serde_json::to_vec(&kept).map_err(|error| fatal(error.to_string()))?;
-    let id = format!(
-        "{conversation}/{}/{}/{}",
-        participant.participant_id, session.session_id, segment.segment_start
-    );
-    Ok(Fact {
-        id: Label::new(id),
-        key: conversation.into(),
-        kind: segment.segment_type.as_deref().map(Label::from),
-        began_at: at(&segment.segment_start)?,
-        ended_at: segment.segment_end.as_deref().map(at).transpose()?,
-        payload: Bytes::from(payload),
-    })
+    Ok(Bytes::from(payload))
+}
+
+fn moment(text: &str) -> Result<UnixMicros, Failure> {
+    let at = text.parse::<jiff::Timestamp>().map(|at| UnixMicros(at.as_microsecond()));
+    at.map_err(|_| retry("answer is not understood: expected a segment's time"))
 }
 
 /// A moment, to the millisecond, as the vendor writes it.
@@ -230,11 +242,33 @@ mod tests {
            {"segmentStart":"2026-11-26T01:00:05.000Z","segmentType":"interact"}]}]}]}],
         "totalHits":7}"#;
 
+    fn past(from: &str, to: &str) -> Past {
+        let at = |text: &str| moment(&format!("2026-11-26T{text}Z")).unwrap();
+        Past { from: at(from), to: at(to), since: at("00:00:00"), page: None }
+    }
+
     fn read_for(users: &[&str], queues: &[&str]) -> HistoryPage {
+        read_of(&past("01:00:01", "02:00:00"), users, queues)
+    }
+
+    fn read_of(what: &Past, users: &[&str], queues: &[&str]) -> HistoryPage {
         let answer: Answer<'_> = serde_json::from_str(ANSWER).unwrap();
         let users: Vec<Key> = users.iter().map(|user| (*user).into()).collect();
         let queues: Vec<String> = queues.iter().map(|queue| (*queue).to_owned()).collect();
-        page_of(answer, 1, &Wanted { users: &users, queues: &queues }).unwrap()
+        page_of(answer, 1, what, &Wanted { users: &users, queues: &queues }).unwrap()
+    }
+
+    #[test]
+    fn only_what_reaches_into_the_interval_is_taken() {
+        let starts = |what: &Past| -> Vec<i64> {
+            let page = read_of(what, &["u"], &[]);
+            assert_eq!(page.hits, 1);
+            page.facts.iter().map(|fact| fact.began_at.0 / 1_000_000 % 60).collect()
+        };
+        assert_eq!(starts(&past("01:00:01", "01:00:02")), [0]);
+        assert_eq!(starts(&past("01:00:05", "01:00:05")), [0, 5]);
+        assert_eq!(starts(&past("01:00:06", "02:00:00")), [5]);
+        assert_eq!(starts(&past("00:00:00", "00:59:59")), [0; 0]);
     }
 
     #[test]
@@ -265,7 +299,8 @@ mod tests {
         let many = vec![one; usize::try_from(PAGE_SIZE).unwrap()].join(",");
         let text = format!(r#"{{"conversations":[{many}],"totalHits":3}}"#);
         let answer: Answer<'_> = serde_json::from_str(&text).unwrap();
-        let page = page_of(answer, 4, &Wanted { users: &[], queues: &[] }).unwrap();
+        let wanted = Wanted { users: &[], queues: &[] };
+        let page = page_of(answer, 4, &past("01:00:00", "02:00:00"), &wanted).unwrap();
         assert_eq!(page.next, Some("5".into()));
     }
 

@@ -1,5 +1,6 @@
 //! Conversations: who takes part, in which sessions, and the segments of those.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::roster::uuid;
@@ -55,6 +56,8 @@ pub(super) struct Conversation {
     pub(super) segments: Vec<Segment>,
     pub(super) number: u32,
     moved_us: i64,
+    /// What analytics show of it for ever, once it has been asked for.
+    pub(super) told: OnceCell<String>,
 }
 
 impl Conversation {
@@ -81,6 +84,7 @@ impl Conversation {
             segments: Vec::new(),
             number: rng.u32(1_000_000..10_000_000),
             moved_us: now_us,
+            told: OnceCell::new(),
         };
         conversation.open(CUSTOMER, "interact", now_us);
         conversation.open(QUEUE, "interact", now_us);
@@ -119,6 +123,11 @@ impl Conversation {
             }
         }
         "INTERACTING"
+    }
+
+    /// Whether analytics that know what happened by then know all of it.
+    pub(super) fn is_past(&self, as_of_us: i64) -> bool {
+        self.stage == Stage::Over && self.moved_us <= as_of_us
     }
 
     fn turn(&mut self, kind: &'static str, stage: Stage, now_us: i64) {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::conversation::Conversation;
 use super::hub::State;
 use super::refusal::bad_request;
+use super::roster::Roster;
 use super::stamp;
 use super::wire;
 use crate::server::http::{Request, Response};
@@ -96,7 +97,7 @@ impl State {
         let total_told = self.fault_on_history(&mut page, total);
         let of = |at: &usize| &self.world.conversations[*at];
         let rows: Vec<String> =
-            page.iter().map(|at| wire::fact(of(at), &self.world.roster, as_of_us)).collect();
+            page.iter().map(|at| shown(of(at), &self.world.roster, as_of_us)).collect();
         let conversations = page.iter().map(|at| of(at).id.clone()).collect();
         self.world.recorder.history_page(TruthHistoryPage {
             served_us: self.clock.wall_us(),
@@ -139,6 +140,13 @@ impl State {
         }
         matching
     }
+}
+
+/// A conversation as analytics show it. Days of them are asked for again and again, and most of
+/// them are over.
+fn shown(one: &Conversation, roster: &Roster, as_of_us: i64) -> String {
+    let tell = || wire::fact(one, roster, as_of_us);
+    if one.is_past(as_of_us) { one.told.get_or_init(tell).clone() } else { tell() }
 }
 
 /// By what a conversation is ordered; what has not ended comes last.
