@@ -39,8 +39,8 @@ pub struct Verdict {
     pub unproven: u64,
     /// Missing, in a row that says events are missing (also `summarised`).
     pub unrecoverable: u64,
-    /// Stored records inside an `unrecoverable` row: no hiding behind wide rows. (A `summarised` one
-    /// may have been `unproven` before, as of a subscription that left some keys out.)
+    /// Stored records inside an `unrecoverable` row: no hiding behind wide rows. (A `summarised`
+    /// one may have been `unproven` before, as of a subscription that left some keys out.)
     pub overclaimed: u64,
     /// Stored beyond the match (twice, never made, or altered), and history stored twice.
     pub duplicated: u64,

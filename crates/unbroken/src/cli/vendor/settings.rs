@@ -14,8 +14,8 @@ pub(super) const SCALE: u64 = 120;
 /// How far that vendor's analytics lag behind, in milliseconds, when no fault makes it longer.
 const HISTORY_LAG_MS: u64 = 250;
 
-/// How long a channel of that vendor lives, in milliseconds: short enough for each to be handed over
-/// several times in a minute, long enough for not being all that happens.
+/// How long a channel of that vendor lives, in milliseconds: short enough for each to be handed
+/// over several times in a minute, long enough for not being all that happens.
 const CHANNEL_LIFE_MS: u64 = 20_000;
 
 /// The simulated vendor, as meant.
