@@ -2,6 +2,7 @@
 
 mod opening;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -37,6 +38,10 @@ use crate::transport::{Answer, Dialer, Ended, Http, Origin, Told, follow};
 pub struct Source {
     name: String,
     streams: Vec<StreamId>,
+    /// Which of them is looked at by itself.
+    focus: usize,
+    /// What single streams can do, where that differs.
+    special: BTreeMap<StreamId, Capabilities>,
     connector: Arc<Generic>,
     places: Places,
     /// Opens, asks and reads in the profile's place.
@@ -110,6 +115,8 @@ impl Source {
         };
         Ok(Self {
             streams,
+            focus: 0,
+            special: genesys.as_ref().map(|of| of.capabilities()).unwrap_or_default(),
             genesys,
             budget,
             questions,
@@ -153,9 +160,23 @@ impl Source {
         &self.streams
     }
 
-    /// Its first stream: of nearly all sources the only one.
+    /// The stream that is looked at: of nearly all sources the only one, else the first, unless
+    /// another was chosen.
     pub fn stream(&self) -> &StreamId {
-        &self.streams[0]
+        &self.streams[self.focus]
+    }
+
+    /// One stream of each kind: of the others the same can be said.
+    pub fn kinds(&self) -> Vec<StreamId> {
+        match &self.genesys {
+            Some(genesys) => genesys.kinds(),
+            None => self.streams.clone(),
+        }
+    }
+
+    /// Looks at another of its streams.
+    pub fn look_at(&mut self, stream: &StreamId) {
+        self.focus = self.streams.iter().position(|one| one == stream).unwrap_or(self.focus);
     }
 
     /// The connector.
@@ -168,7 +189,7 @@ impl Source {
         Config {
             streams: self.streams.clone(),
             capabilities: self.connector.capabilities().clone(),
-            special: self.genesys.as_ref().map(|of| of.capabilities()).unwrap_or_default(),
+            special: self.special.clone(),
             timing: self.timing.clone(),
             start: self.start.clone(),
             budget: self.budget,
@@ -176,9 +197,9 @@ impl Source {
         }
     }
 
-    /// What it declares.
+    /// What it declares of the stream that is looked at.
     pub(crate) fn capabilities(&self) -> &Capabilities {
-        self.connector.capabilities()
+        self.special.get(self.stream()).unwrap_or(self.connector.capabilities())
     }
 
     pub(crate) fn timing(&self) -> &Timing {

@@ -63,7 +63,7 @@ fn log_other(report: &Report) {
         Report::Foreign { stream, count } => {
             warn!(%stream, count, "frames of another subscription dropped");
         }
-        Report::OverBudget { stream, allowance, until } => {
+        Report::OverBudget { stream, allowance, until, .. } => {
             let budget = words::allowance(*allowance);
             debug!(%stream, budget, until_ms = until.0, "waiting for the source's budget");
         }

@@ -9,6 +9,7 @@ use unbroken_core::machine::Past;
 use unbroken_core::time::UnixMicros;
 
 use crate::genesys::client::{Client, fatal, read, retry};
+use crate::genesys::config::GenesysConfig;
 use crate::genesys::conversation::iso;
 use crate::genesys::topic::is_id;
 use crate::secret::Secret;
@@ -16,12 +17,10 @@ use crate::transport::{Answer, Method};
 
 const JOBS: &str = "/api/v2/workforcemanagement/adherence/historical/bulk";
 
-/// Between two looks at a job that is not done.
-const LOOK_AGAIN_MS: u64 = 5_000;
-
 /// A period's begin is cut where the question begins. Asked from the begin of a day on, a period
 /// that two gaps of a day touch begins at the same moment in both answers.
-const DAY_US: i64 = 86_400_000_000;
+const DAY_US: i64 = 86_400 * SECOND_US;
+const SECOND_US: i64 = 1_000_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,12 +91,12 @@ struct Kept<'a> {
 pub(super) async fn ask(
     client: &Client,
     what: &Past,
-    units: &[String],
+    config: &GenesysConfig,
     is_wanted: impl Fn(&Key) -> bool,
     token: Option<&Secret>,
 ) -> Result<HistoryPage, Failure> {
     let job = match &what.page {
-        None => begin(client, what, units, token).await?,
+        None => begin(client, what, &config.management_units, token).await?,
         Some(id) if is_id(id.as_str()) => {
             let answer = client.find(Method::Get, format!("{JOBS}/jobs/{id}"), token).await?;
             let answer = answer.ok_or_else(|| retry("history: the job is gone"))?;
@@ -115,7 +114,7 @@ pub(super) async fn ask(
         }
         _ => {
             let next = Some(Label::new(job.job.id));
-            let later_ms = Some(LOOK_AGAIN_MS);
+            let later_ms = Some(config.history_look_ms);
             return Ok(HistoryPage { next, later_ms, ..HistoryPage::default() });
         }
     }
@@ -167,7 +166,9 @@ fn take(
         {
             let period: Period = serde_json::from_str(raw.get())
                 .map_err(|_| retry("answer is not understood: expected a period"))?;
-            let at = |offset_s: i64| UnixMicros(start.saturating_add(offset_s * 1_000_000));
+            let at = |offset_s: i64| {
+                UnixMicros(start.saturating_add(offset_s.saturating_mul(SECOND_US)))
+            };
             let began_at = at(period.start_offset_seconds);
             let kept =
                 Kept { user_id: &result.user_id, start_date: &report.start_date, period: raw };
@@ -177,7 +178,8 @@ fn take(
                 key: key.clone(),
                 kind: Some(kind.into()),
                 began_at,
-                ended_at: Some(at(period.end_offset_seconds)),
+                // Offsets are whole seconds: it ended within this one.
+                ended_at: Some(UnixMicros(at(period.end_offset_seconds).0 + SECOND_US - 1)),
                 payload: Bytes::from(payload),
             });
         }

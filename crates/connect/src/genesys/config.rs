@@ -44,6 +44,8 @@ pub struct GenesysConfig {
     pub history_lag_ms: u64,
     /// Between two answers that have to agree, in milliseconds.
     pub history_again_ms: u64,
+    /// Between two looks at a job that is not done, in milliseconds.
+    pub history_look_ms: u64,
     /// Longest conversation, in milliseconds: one that began so long before a gap may reach into
     /// it.
     pub conversation_length_max_ms: u64,
@@ -75,6 +77,7 @@ impl Default for GenesysConfig {
             adherence_history: false,
             history_lag_ms: 5 * MINUTE_MS,
             history_again_ms: MINUTE_MS,
+            history_look_ms: 5_000,
             conversation_length_max_ms: DAY_MS,
             evictions_max: 3,
             evictions_window_ms: 10 * MINUTE_MS,

@@ -79,6 +79,14 @@ impl Genesys {
         self.roster().posts().iter().map(|post| post.stream.clone()).collect()
     }
 
+    /// The first of each kind.
+    pub(crate) fn kinds(&self) -> Vec<StreamId> {
+        let roster = self.roster();
+        let mut posts: Vec<&Post> = roster.posts().iter().collect();
+        posts.dedup_by_key(|post| post.kind);
+        posts.into_iter().map(|post| post.stream.clone()).collect()
+    }
+
     /// What each of them can do.
     pub(crate) fn capabilities(&self) -> BTreeMap<StreamId, Capabilities> {
         let roster = self.roster();
@@ -337,7 +345,7 @@ impl Genesys {
             return conversation::ask(&self.client, what, &wanted, token).await;
         }
         let is_wanted = |key: &Key| self.is_wanted(kind, key);
-        bulk::ask(&self.client, what, &self.config.management_units, is_wanted, token).await
+        bulk::ask(&self.client, what, &self.config, is_wanted, token).await
     }
 
     fn topics(&self, stream: &StreamId) -> Result<Vec<String>, Failure> {

@@ -321,7 +321,9 @@ fn judged(seen: &Sightings, time: Duration) -> Step {
     }
     if seen.dark > 0 {
         let hint = "it will be recorded and never Live: a limit, or a right that is missing";
-        let what = format!("{what}; the subscription leaves out {}", counted(seen.dark, "key"));
+        let why = seen.dark_why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let left_out = counted(seen.dark, "key");
+        let what = format!("{what}; the subscription leaves out {left_out}{why}");
         return Step::bad("frames", what, Blame::Configuration, hint);
     }
     if seen.unknown * UNKNOWN_ONE_IN > seen.events + seen.heartbeats {

@@ -26,6 +26,8 @@ pub struct Sightings {
     pub ack_booked: bool,
     /// Keys that the subscription leaves out.
     pub dark: u64,
+    /// Which, and why, where the vendor says so.
+    pub dark_why: Option<Label>,
     /// Events, and how many of them came without a position.
     pub events: u64,
     /// Events without a position.
@@ -206,7 +208,10 @@ impl Sightings {
             match item {
                 Item::Event(event) => self.event(now, event),
                 Item::Ack { position } => self.ack = self.ack.or(Some(*position)),
-                Item::Dark { keys, .. } => self.dark += keys,
+                Item::Dark { keys, why } => {
+                    self.dark += keys;
+                    self.dark_why = self.dark_why.take().or_else(|| why.clone());
+                }
                 Item::Heartbeat { .. } => self.heartbeat(at_ms),
                 Item::Unknown => self.unknown += 1,
                 Item::Poison { reason, .. }

@@ -90,7 +90,8 @@ impl Stream {
     }
 
     pub(super) fn report_over_budget(&self, cx: &mut Cx<'_>, allowance: Allowance, until: Millis) {
-        cx.report(Report::OverBudget { stream: self.id.clone(), allowance, until });
+        let wait_ms = until.since(cx.now.at);
+        cx.report(Report::OverBudget { stream: self.id.clone(), allowance, until, wait_ms });
     }
 
     /// A refusal was of the position held then. If the last attempt has brought events, from

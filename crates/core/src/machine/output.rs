@@ -339,6 +339,8 @@ pub enum Report {
         allowance: Allowance,
         /// Until when.
         until: Millis,
+        /// That is so many milliseconds from now.
+        wait_ms: u64,
     },
     /// Frames of another subscription were dropped.
     Foreign {

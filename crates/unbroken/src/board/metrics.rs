@@ -110,6 +110,8 @@ where
     each("last_event_age_seconds", help, &|stream| {
         stream.event_at.map(|at| seconds_between(at, now))
     });
+    let help = "1 while it waits because its source's budget is spent: their sum is the queue.";
+    each("over_budget", help, &|stream| flag(stream.waits_for_budget(now)));
     let help = "1 while too many of the vendor's frames are not understood.";
     each("schema_changed", help, &|stream| flag(stream.schema_changed_at.is_some()));
     each("gaps_open", "Ledger rows that are open.", &|stream| Some(stream.gaps_open as f64));

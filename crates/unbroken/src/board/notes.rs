@@ -114,8 +114,10 @@ impl Board {
             }
             Report::Installed { .. } => status.snapshots += 1,
             Report::Duplicates { count, .. } => status.duplicates += count,
-            Report::OverBudget { allowance, .. } => {
+            Report::OverBudget { allowance, wait_ms, .. } => {
                 count(&mut status.over_budget_by, words::allowance(*allowance));
+                let wait_us = i64::try_from(*wait_ms).unwrap_or(i64::MAX).saturating_mul(1_000);
+                status.over_budget_until = Some(UnixMicros(now.0.saturating_add(wait_us)));
             }
             Report::Foreign { count, .. } => status.foreign += count,
             Report::Alarm { what, .. } => status.alarm = Some(what.to_string()),

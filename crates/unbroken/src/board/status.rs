@@ -96,6 +96,10 @@ pub struct StreamStatus {
     /// Times it waited because the source's budget was spent, by budget.
     #[serde(default)]
     pub over_budget_by: BTreeMap<String, u64>,
+    /// Until when it waits because the source's budget is spent; a moment that has passed: it waits
+    /// no more.
+    #[serde(default)]
+    pub over_budget_until: Option<UnixMicros>,
     /// `gaps_opened`, by cause.
     #[serde(default)]
     pub gaps_opened_by: BTreeMap<String, u64>,
@@ -131,6 +135,7 @@ impl StreamStatus {
             quarantined: 0,
             lost_by: BTreeMap::new(),
             over_budget_by: BTreeMap::new(),
+            over_budget_until: None,
             gaps_opened_by: BTreeMap::new(),
             gaps_closed_by: BTreeMap::new(),
         }
@@ -139,6 +144,11 @@ impl StreamStatus {
     /// A person has paused it.
     pub fn is_paused(&self) -> bool {
         self.phase == "paused"
+    }
+
+    /// Whether it waits at this moment because the source's budget is spent.
+    pub fn waits_for_budget(&self, now: UnixMicros) -> bool {
+        self.over_budget_until.is_some_and(|until| until > now)
     }
 
     /// Complete, current, proved.

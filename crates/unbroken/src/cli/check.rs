@@ -32,8 +32,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Answer, CliError> {
     let mut well = true;
     let mut report = Report::new(args.json);
     for config in sources {
-        let source = Source::new(config).map_err(CliError::Source)?;
-        well &= runtime()?.block_on(check(&source, wish, &mut report))?;
+        let mut source = Source::new(config).map_err(CliError::Source)?;
+        for stream in source.kinds() {
+            source.look_at(&stream);
+            well &= runtime()?.block_on(check(&source, wish, &mut report))?;
+        }
     }
     report.finish()?;
     Ok(if well { Answer::Yes } else { Answer::No })

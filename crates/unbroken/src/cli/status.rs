@@ -3,9 +3,9 @@
 use std::io;
 
 use serde_json::{Value, json};
-use unbroken::board::StreamStatus;
+use unbroken::board::{SourceStatus, StreamStatus};
 use unbroken::control::{self, ControlError, Request, Response, Status};
-use unbroken::render::{Paint, Table, count, duration_ms, wall, wall_now};
+use unbroken::render::{Paint, Table, count, counted, duration_ms, wall, wall_now};
 use unbroken_store::StreamRow;
 
 use super::answer::Answer;
@@ -102,12 +102,32 @@ fn render_running(status: &Status, paint: Paint) -> String {
             text.push_str(&format!("\n{} {}: {todo}\n", paint.warn("to do:"), source.name));
         }
     }
+    for source in &status.sources {
+        if let Some(queue) = queue(source) {
+            text.push_str(&format!("\n{queue}\n"));
+        }
+    }
     for stream in status.sources.iter().flat_map(|source| &source.streams) {
         if let Some(todo) = &stream.todo {
             text.push_str(&format!("\n{} {}: {todo}\n", paint.warn("to do:"), stream.stream));
         }
     }
     text
+}
+
+/// How many streams wait because the vendor may not be asked so often, and for how long.
+fn queue(source: &SourceStatus) -> Option<String> {
+    let now = wall_now();
+    let waiting = source.streams.iter().filter(|stream| stream.waits_for_budget(now));
+    let until = waiting.clone().filter_map(|stream| stream.over_budget_until).max()?;
+    let ms = u64::try_from((until.0 - now.0) / 1_000).unwrap_or(0);
+    let (waiting, all) = (waiting.count(), source.streams.len());
+    Some(format!(
+        "{}: {waiting} of {} wait for the budget, {} at the most",
+        source.name,
+        counted(all as u64, "stream"),
+        duration_ms(ms)
+    ))
 }
 
 fn cells(stream: &StreamStatus, stopped: Option<&str>) -> [String; 7] {

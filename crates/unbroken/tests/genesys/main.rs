@@ -8,6 +8,8 @@ mod channels;
 #[cfg(test)]
 mod crowd;
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod record;
 #[cfg(test)]
 mod rotations;

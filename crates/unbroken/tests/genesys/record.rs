@@ -4,15 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use unbroken_core::ids::GapId;
-use unbroken_core::record::{Body, GapCause, GapClosed, Origin};
+use unbroken_core::record::{Body, GapCause, GapClosed, GapOutcome, Origin};
 use unbroken_journal::Reader;
 use unbroken_sim::Truth;
+
+/// A fact of the vendor's history.
+#[derive(Debug)]
+pub(crate) struct Fact {
+    pub(crate) id: String,
+    pub(crate) origin: Origin,
+    pub(crate) began_us: i64,
+}
 
 /// The log, read from its beginning.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     /// Bodies of the events of each key, in order; keys as the vendor's ledger names them.
     pub(crate) events: BTreeMap<String, Vec<Vec<u8>>>,
+    /// Facts, in order.
+    pub(crate) facts: Vec<Fact>,
     /// Rows that are open, with their stream.
     pub(crate) open: Vec<(String, GapCause)>,
     /// The last form of each row that was ended, with its stream.
@@ -33,6 +43,11 @@ impl Recorded {
                         let key = ledger_key(&stream, change.key.as_str());
                         recorded.events.entry(key).or_default().push(change.payload.to_vec());
                     }
+                    Body::Change(change) => recorded.facts.push(Fact {
+                        id: change.event_id.unwrap().to_string(),
+                        origin: change.origin,
+                        began_us: change.occurred_at.unwrap().0,
+                    }),
                     Body::GapOpened(gap) => drop(open.insert((stream, gap.gap), gap.cause)),
                     Body::GapClosed(gap) => {
                         open.remove(&(stream.clone(), gap.gap));
@@ -51,6 +66,12 @@ impl Recorded {
     /// Rows beside those of the first start.
     pub(crate) fn losses(&self) -> Vec<&(String, GapClosed)> {
         self.rows.iter().filter(|(_, row)| row.cause != GapCause::Start).collect()
+    }
+
+    /// Rows of a stream that ended so.
+    pub(crate) fn rows_of(&self, stream: &str, outcome: GapOutcome) -> Vec<&GapClosed> {
+        let of = self.rows.iter().filter(|(one, row)| one == stream && row.outcome == outcome);
+        of.map(|(_, row)| row).collect()
     }
 
     /// Every event of every key since it was first covered is recorded, once and in order. Gives
