@@ -148,6 +148,32 @@ fn second(world: &mut World) -> (ConnId, ConnId) {
     (old, new)
 }
 
+#[test]
+fn what_both_have_brought_is_stored_once_if_the_first_dies_before_the_join() {
+    let mut world = live(without_positions());
+    let before = world.changes().len();
+    let (old, new) = second(&mut world);
+    for key in 0..3 {
+        world.emit(key);
+    }
+    // Of the second channel's first event the first channel knows nothing: no join shows.
+    world.socks.get_mut(&old).unwrap().queue.pop_front();
+    for conn in [old, old, new, new, new] {
+        world.deliver(conn);
+    }
+    assert_eq!(world.changes().len() - before, 2);
+    world.break_sock(old);
+    assert_eq!(world.changes().len() - before, 3);
+    // A moment later the same may come again as news.
+    world.run_to_live();
+    world.now = world.now + world.rules.timing.grace_ms + 1;
+    world.tick();
+    world.emit(1);
+    world.settle();
+    assert_eq!(world.changes().len() - before, 4);
+    world.assert_state_is_the_vendors();
+}
+
 /// A sign of life.
 fn beat(world: &mut World, conn: ConnId) {
     world.give(Input::Frame { conn, decoded: Decoded::default() });

@@ -232,7 +232,6 @@ impl Stream {
     /// The first connection died before the join: the second must prove itself like any other.
     pub(super) fn promote_spare(&mut self, cx: &mut Cx<'_>) {
         let Some(mut spare) = self.spare.take() else { return };
-        self.timers.stop(Timer::Handover);
         self.timers.stop(Timer::Audit);
         self.timers.stop(Timer::Behind);
         self.run = None;
@@ -240,8 +239,9 @@ impl Stream {
         self.outage.rung = Some(spare.rung);
         let parked = std::mem::take(&mut spare.parked);
         let position = spare.acked.and_then(|acked| acked.position);
-        spare.expected.clear();
         self.link = Some(spare);
+        // What the first has brought as well is still known when the second brings it.
+        self.set_timer(cx, Timer::Handover, cx.timing().grace_ms);
         self.hear(cx);
         self.set_phase(cx, Phase::CatchingUp);
         self.note_dark(cx);
