@@ -1,5 +1,7 @@
 //! Which ledger row speaks of a missing event.
 
+use std::collections::HashMap;
+
 use super::epochs::EpochMap;
 use super::input::{Evidence, LedgerRow, Outcome, Stored};
 use super::pairing::{Pairing, is_in_j};
@@ -37,19 +39,19 @@ impl<'a> Coverage<'a> {
         pairing: &Pairing,
         streams: &'a Streams<'a>,
     ) -> Self {
-        // (received, emitted) of the matched events, in order of receipt.
-        let mut matched: Vec<(i64, i64)> = evidence
-            .stored
-            .iter()
-            .zip(&pairing.event_of)
-            .filter(|(stored, _)| is_in_j(stored))
-            .filter_map(|(stored, event)| {
-                event.map(|event| (stored.received_us, truth.events[event].wall_us))
-            })
-            .collect();
-        matched.sort_unstable();
+        // By stream: (received, emitted) of the matched events, in order of receipt. What came on
+        // another socket says nothing of what was under way on this one.
+        let mut matched: HashMap<&str, Vec<(i64, i64)>> = HashMap::new();
+        for (stored, event) in evidence.stored.iter().zip(&pairing.event_of) {
+            if let Some(event) = event.filter(|_| is_in_j(stored)) {
+                let of_stream = matched.entry(&stored.stream).or_default();
+                of_stream.push((stored.received_us, truth.events[event].wall_us));
+            }
+        }
+        matched.values_mut().for_each(|of_stream| of_stream.sort_unstable());
         let slack_us = latency_us(truth) + IN_FLIGHT_US_MAX;
         let rows = evidence.ledger.iter().map(|row| {
+            let matched = matched.get(row.stream.as_str()).map_or(&[][..], Vec::as_slice);
             let before = matched.partition_point(|(received, _)| *received <= row.wall_from_us);
             let last = before.checked_sub(1).map_or(i64::MIN, |last| matched[last].1);
             (row, last.min(row.wall_from_us).max(row.wall_from_us - slack_us))

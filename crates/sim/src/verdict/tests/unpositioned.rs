@@ -35,6 +35,19 @@ fn a_row_reaches_back_to_what_was_under_way_and_not_further() {
 }
 
 #[test]
+fn a_row_reaches_back_by_the_events_of_its_own_stream() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.served(0).confirmed = 2;
+    scene.forget(4);
+    scene.row(None, None, (62, 80), Outcome::Unproven);
+    assert_eq!(scene.verdict().uncovered, 1, "what was made at 60 was there at 61");
+    for stored in scene.evidence.stored.iter_mut().filter(|stored| stored.key == "b") {
+        stored.stream = "cxone/another".to_owned();
+    }
+    assert_eq!(scene.verdict().uncovered, 0, "but not of this stream");
+}
+
+#[test]
 fn bodies_that_come_again_are_matched_once_each() {
     let mut scene = Scene::new(Numbering::None);
     scene.subscribe(0, None);
