@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use tokio::process::Child;
-use unbroken::render::{Paint, count, millis, wall_now};
+use unbroken::render::{Paint, count, millis, wall, wall_now};
 use unbroken::words::cause_plainly_by_name;
 use unbroken_core::machine::Timing;
 use unbroken_core::time::UnixMicros;
@@ -168,8 +168,11 @@ fn report(kill: &Kill, ending: &Ending) -> Result<(), CliError> {
     for example in judgement.verdict.examples.iter().filter(|_| !clean) {
         let position = example.position.as_deref().unwrap_or("no position");
         text.push_str(&format!(
-            "  {}: {position} of {}: {}\n",
-            example.figure, example.agent, example.reason
+            "  {} at {}: {position} of {}: {}\n",
+            example.figure,
+            wall(UnixMicros(example.at_us)),
+            example.agent,
+            example.reason
         ));
     }
     say(&text);
