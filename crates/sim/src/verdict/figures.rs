@@ -31,7 +31,8 @@ pub struct Verdict {
     /// first request accepted after it was withheld, or had read it on an orderly socket.
     pub lost: u64,
     /// Missing, dropped on a socket that stayed up, on a stream that is not contiguous, and
-    /// invisible to the next audit. Reported, not failed.
+    /// invisible to the next audit; without positions also what came behind such a one and said
+    /// what had been said before it. Reported, not failed.
     pub undetectable: u64,
     /// Missing, not undetectable, and in no ledger row.
     pub uncovered: u64,

@@ -10,6 +10,7 @@ use super::lost::Losses;
 use super::pairing::{Pairing, is_in_j, pair};
 use super::stale::{StaleLive, stale_keys, stale_live_max};
 use super::streams::Streams;
+use crate::settings::Numbering;
 use crate::truth::{Truth, TruthEvent};
 
 /// Judges what a client holds by what the vendor did. To be asked after quiescence: the vendor has
@@ -57,6 +58,10 @@ fn judge_missing(
         }
         verdict.events_emitted += 1;
         if stored.is_some() {
+            continue;
+        }
+        if truth.numbering == Numbering::None && losses.is_echo(event) {
+            verdict.undetectable += 1;
             continue;
         }
         if let Some(reason) = losses.lost(event) {

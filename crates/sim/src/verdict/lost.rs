@@ -98,6 +98,24 @@ impl<'a> Losses<'a> {
         served.floor <= stood && (!served.exact_head || stood == served.head)
     }
 
+    /// Whether the missing event says what the client's last record of the agent says, and all
+    /// between them was dropped in silence: it could only be taken for a repetition.
+    pub(super) fn is_echo(&self, event: &TruthEvent) -> bool {
+        let events = self.by_agent.get(event.agent.as_ref()).map_or(&[][..], Vec::as_slice);
+        let before = events.partition_point(|at| self.truth.events[*at].index < event.index);
+        for at in events[..before].iter().rev() {
+            let earlier = &self.truth.events[*at];
+            if self.pairing.stored_of[*at].is_some() {
+                return earlier.body == event.body && earlier.deleted == event.deleted;
+            }
+            let served = &self.truth.subscriptions;
+            if !served.iter().any(|served| served.dropped.contains(&earlier.index)) {
+                return false;
+            }
+        }
+        false
+    }
+
     /// Whether the event is missing and nobody could have known of it.
     pub(super) fn is_unknowable(&self, event: &TruthEvent) -> bool {
         let at = usize::try_from(event.index).unwrap_or(usize::MAX);

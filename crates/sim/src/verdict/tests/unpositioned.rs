@@ -68,6 +68,26 @@ fn bodies_that_come_again_are_matched_once_each() {
 }
 
 #[test]
+fn what_comes_back_behind_a_dropped_event_can_only_be_taken_for_a_repetition() {
+    let mut scene = Scene::new(Numbering::None);
+    scene.subscribe(0, None);
+    let first = scene.event_with("a", 100, "Connected");
+    scene.store(first, 101);
+    scene.event_with("a", 200, "Held");
+    scene.event_with("a", 300, "Connected");
+    for event in &mut scene.truth.events {
+        event.row = TruthRow::Absent;
+    }
+    scene.read_all(0);
+    scene.served(0).dropped.push(1);
+    let verdict = scene.verdict();
+    assert_eq!((verdict.undetectable, verdict.uncovered, verdict.lost), (2, 0, 0));
+    // What was sent and is another state was there to be seen.
+    scene.served(0).dropped.clear();
+    assert_eq!(scene.verdict().uncovered, 2);
+}
+
+#[test]
 fn records_of_an_agent_in_another_order_than_its_events_are_out_of_order() {
     let mut scene = Scene::clean(Numbering::None);
     scene.evidence.stored.swap(0, 2);
