@@ -243,3 +243,25 @@ fn a_hand_over_ends_before_the_vendor_closes() {
     assert!(world.is_live());
     assert_eq!(world.ledger().len(), rows);
 }
+
+#[test]
+fn a_flap_behind_a_hand_over_is_no_echo_of_what_the_first_brought_alone() {
+    let mut world = live(without_positions());
+    let before = world.changes().len();
+    let old = announce_close(&mut world);
+    let new = world.sole_conn();
+    world.accept(new);
+    // The vendor does not serve the second connection yet.
+    world.emit(0);
+    world.deliver(old);
+    let alone = world.events[world.events.len() - 1];
+    world.answer(new);
+    world.deliver(new);
+    world.emit(0);
+    world.settle();
+    assert_eq!(world.socks.keys().collect::<Vec<_>>(), [&new]);
+    assert_eq!(world.changes().len() - before, 2);
+    let decoded = world.frame(&alone);
+    world.give(Input::Frame { conn: new, decoded });
+    assert_eq!(world.changes().len() - before, 3, "A, B, and A again");
+}

@@ -134,11 +134,10 @@ impl Channel {
         (self.life * percent / 100).saturating_sub(self.made_at.elapsed())
     }
 
-    /// Whether it can be used again after its socket was lost.
+    /// Whether it can be used again after its socket was lost, if the vendor still knows it.
     pub(super) fn is_reusable(&self) -> bool {
         self.until(100).as_millis() * 10 > self.life.as_millis()
             && self.is_fruitful.load(Ordering::Relaxed)
-            && !self.is_busy.load(Ordering::Relaxed)
     }
 
     /// Whether the vendor still knows it.

@@ -33,6 +33,8 @@ pub struct GenesysConfig {
     /// Life of a channel in milliseconds, where the vendor names no earlier end. Before it is over
     /// a second channel takes over.
     pub channel_life_ms: u64,
+    /// Between two looks at what a channel holds, in milliseconds.
+    pub channel_look_ms: u64,
     /// How long the vendor waits after it has said that it will close a socket, in milliseconds:
     /// up to a minute, says its streaming client.
     pub closing_notice_ms: u64,
@@ -72,6 +74,7 @@ impl Default for GenesysConfig {
             topics_per_request_max: 1_000,
             users_per_request_max: 100,
             channel_life_ms: DAY_MS,
+            channel_look_ms: 5 * MINUTE_MS,
             closing_notice_ms: MINUTE_MS,
             history: true,
             adherence_history: false,

@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use tokio::time::Sleep;
-use unbroken_core::connector::Item;
+use unbroken_core::connector::{Failure, Item};
 use unbroken_core::ids::StreamId;
+use unbroken_core::record::Closer;
 
 use crate::genesys::channel::Channel;
+use crate::genesys::client::retry;
 use crate::genesys::vendor::Genesys;
 use crate::secret::Secret;
 use crate::transport::{CLOSE_LIMIT, Connection, Ended, Socket, SocketEvent, Told};
@@ -46,9 +48,59 @@ pub(crate) struct Line {
     pub(super) confirms: Option<Vec<Item>>,
     /// When a second channel has to take over.
     pub(super) rotation: Option<Pin<Box<Sleep>>>,
+    /// What the channel shall hold; `None`: it does not hold it all anyway.
+    pub(super) topics: Option<Arc<[String]>>,
+    pub(super) look: Look,
+}
+
+type Looking = Pin<Box<dyn Future<Output = Result<Option<bool>, Failure>> + Send>>;
+
+/// Heartbeats prove no subscription, and where there is no snapshot no audit does: now and then the
+/// vendor is asked what the channel holds.
+pub(super) enum Look {
+    /// Until the next one.
+    Resting(Pin<Box<Sleep>>),
+    /// It is being asked.
+    Asking(Looking),
 }
 
 impl Line {
+    /// Why the channel brings nothing any more, if that has shown itself.
+    fn poll_look(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
+        let topics = Arc::clone(self.topics.as_ref()?);
+        loop {
+            match &mut self.look {
+                Look::Resting(until) => {
+                    if until.as_mut().poll(cx).is_pending() {
+                        return None;
+                    }
+                    let (genesys, channel) = (&self.genesys, self.seat.channel());
+                    let (genesys, channel) = (Arc::clone(genesys), Arc::clone(channel));
+                    let token = self.token.clone();
+                    self.look = Look::Asking(Box::pin(async move {
+                        channel.has(genesys.client(), &topics, token.as_ref()).await
+                    }));
+                    return self.poll_look(cx);
+                }
+                Look::Asking(answer) => {
+                    let Poll::Ready(answer) = answer.as_mut().poll(cx) else { return None };
+                    self.look = self.genesys.rest();
+                    match answer {
+                        Ok(None) => {
+                            self.genesys.note_gone(&self.stream, self.seat.channel());
+                            return Some("channel is gone, although its socket is up");
+                        }
+                        Ok(Some(false)) => {
+                            return Some("channel's subscriptions were changed by somebody else");
+                        }
+                        // What else may be wrong shows itself elsewhere.
+                        Ok(Some(true)) | Err(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
     fn told(items: Vec<Item>) -> Poll<SocketEvent> {
         Poll::Ready(SocketEvent::Told(Told { before: items, frame: None, behind: Vec::new() }))
     }
@@ -65,6 +117,17 @@ impl Connection for Line {
             let left = self.seat.channel().until(100);
             let within_ms = u64::try_from(left.as_millis()).ok();
             return Self::told(vec![Item::Closing { within_ms }]);
+        }
+        if let Some(what) = self.poll_look(cx).filter(|_| reading) {
+            let (failure, what) = (Some(retry(what)), what.to_owned());
+            let by = Closer::Vendor;
+            return Poll::Ready(SocketEvent::Ended(Ended {
+                by,
+                code: None,
+                what,
+                unread: None,
+                failure,
+            }));
         }
         let event = Socket::poll_event(&mut self.socket, cx, reading);
         if let Poll::Ready(SocketEvent::Frame(frame)) = &event {

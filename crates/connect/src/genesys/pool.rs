@@ -17,13 +17,15 @@ impl Pool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A channel whose socket was lost and that may still be there. Others that are not in use are
-    /// forgotten: the vendor lets those go first.
-    pub(super) fn reusable(&self, stream: &StreamId) -> Option<Arc<Channel>> {
+    /// The channel whose socket was lost last. Others that are not in use are forgotten: the vendor
+    /// lets those go first.
+    pub(super) fn idle(&self, stream: &StreamId) -> Option<Arc<Channel>> {
+        let is_idle = |channel: &Arc<Channel>| !channel.is_busy.load(Ordering::Relaxed);
         let mut all = self.lock();
         let channels = all.get_mut(stream)?;
-        channels.retain(|channel| channel.is_busy.load(Ordering::Relaxed) || channel.is_reusable());
-        channels.iter().rev().find(|channel| channel.is_reusable()).cloned()
+        let last = channels.iter().rev().find(|channel| is_idle(channel)).cloned();
+        channels.retain(|one| !is_idle(one) || last.as_ref().is_some_and(|l| Arc::ptr_eq(l, one)));
+        last
     }
 
     /// A new one.

@@ -16,7 +16,7 @@ use crate::genesys::client::{Client, fatal, retry};
 use crate::genesys::config::GenesysConfig;
 use crate::genesys::conversation::{Wanted, queues_of};
 use crate::genesys::evictions::Evictions;
-use crate::genesys::line::{Line, Seat};
+use crate::genesys::line::{Line, Look, Seat};
 use crate::genesys::pool::Pool;
 use crate::genesys::roster::{Post, Roster, RosterError};
 use crate::genesys::topic::Kind;
@@ -175,6 +175,8 @@ impl Genesys {
             token: token.cloned(),
             confirms: Some(confirms),
             rotation: Some(rotation),
+            topics: (missing == 0).then(|| topics.into()),
+            look: self.rest(),
         })
     }
 
@@ -185,10 +187,15 @@ impl Genesys {
         topics: &[String],
         token: Option<&Secret>,
     ) -> Result<Option<(Seat, Subscribed)>, Failure> {
-        let Some(channel) = self.pool.reusable(stream) else { return Ok(None) };
+        let Some(channel) = self.pool.idle(stream) else { return Ok(None) };
         let seat = Seat::take(&channel);
         let has = match channel.is_there(&self.client, token).await? {
+            true if !channel.is_reusable() => {
+                self.pool.forget(stream, &channel);
+                return Ok(None);
+            }
             true => channel.has(&self.client, topics, token).await?,
+            // Also of one that could not be used again: somebody may be taking them away.
             false => None,
         };
         match has {
@@ -269,6 +276,16 @@ impl Genesys {
         channel.until(ROTATE_PERCENT + STAGGER_PERCENT * at / count)
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Until a channel is looked at again.
+    pub(super) fn rest(&self) -> Look {
+        let rest = Duration::from_millis(self.config.channel_look_ms);
+        Look::Resting(Box::pin(tokio::time::sleep(rest)))
+    }
+
     /// Gives a channel up.
     pub(super) async fn release(
         &self,
@@ -282,7 +299,7 @@ impl Genesys {
         }
     }
 
-    fn note_gone(&self, stream: &StreamId, channel: &Arc<Channel>) {
+    pub(super) fn note_gone(&self, stream: &StreamId, channel: &Arc<Channel>) {
         self.pool.forget(stream, channel);
         if channel.is_due() {
             self.evictions().note(stream, Instant::now());

@@ -263,7 +263,8 @@ impl Stream {
         if let Some(expected) = link.expected.get_mut(key)
             && let Some(index) = expected.iter().position(|told| *told == event.event.identity)
         {
-            expected.remove(index);
+            // Both deliver in order: what stands before it came before this one was served.
+            expected.drain(..=index);
             link.echo.insert(key.clone(), event.event.identity);
             return self.count_duplicate();
         }

@@ -1,5 +1,6 @@
 //! Channels that are taken away, and topics that are not had.
 
+use serde_json::Value;
 use unbroken_core::machine::{Blocked, Phase, Report};
 use unbroken_core::record::GapCause;
 use unbroken_sim::Fault;
@@ -51,15 +52,69 @@ async fn two_programs_with_one_client_are_told_and_do_not_fight_for_ever() {
         ..Wishes::default()
     })
     .await;
-    for _ in 0..2 {
-        world.wait_live().await;
+    // An eviction that an audit finds is counted when the next channel is on its way already.
+    for evictions in 1..=3 {
+        world
+            .wait("the stream to be live, or blocked", |world| {
+                world.live().0 == 1 || blocked(world).is_some()
+            })
+            .await;
+        if blocked(&world).is_some() {
+            break;
+        }
         world.vendor.inject(Fault::ChannelEvicted).unwrap();
-        world.wait("an eviction to be seen", |world| world.live().0 == 0).await;
+        let lost = |world: &World| {
+            let is_lost = |report: &&Report| matches!(report, Report::Lost { .. });
+            world.reports().iter().filter(is_lost).count()
+        };
+        world.wait("an eviction to be seen", |world| lost(world) >= evictions).await;
     }
     world.wait("the stream to be blocked", |world| blocked(world).is_some()).await;
     let why = blocked(&world).unwrap();
     assert!(why.contains("another program makes channels with the same OAuth client"), "{why}");
     world.abandon().await;
+}
+
+/// Somebody else with the same client empties every channel.
+async fn empty_channels(world: &World) {
+    let (vendor, http) = (&world.vendor, reqwest::Client::new());
+    let form = [("grant_type", "client_credentials")];
+    let credentials = &vendor.credentials;
+    let asked = http
+        .post(format!("{}/oauth/token", vendor.http_url))
+        .basic_auth(&credentials.client_id, Some(&credentials.client_secret))
+        .form(&form);
+    let token: Value = asked.send().await.unwrap().json().await.unwrap();
+    let token = token["access_token"].as_str().unwrap();
+    let channels = format!("{}/api/v2/notifications/channels", vendor.http_url);
+    let listed = http.get(&channels).bearer_auth(token).send().await.unwrap();
+    let listed: Value = listed.json().await.unwrap();
+    for channel in listed["entities"].as_array().unwrap() {
+        let id = channel["id"].as_str().unwrap();
+        let emptied = http.delete(format!("{channels}/{id}/subscriptions")).bearer_auth(token);
+        assert!(emptied.send().await.unwrap().status().is_success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_holds_nothing_any_more_is_found_although_it_beats() {
+    let world = World::start(settings(10, 50.0), |_| Wishes {
+        genesys: "topics = [\"presence\"]\nchannel_look_ms = 200".to_owned(),
+        ..Wishes::default()
+    })
+    .await;
+    world.wait_live().await;
+    empty_channels(&world).await;
+    let found = |report: &Report| match report {
+        Report::Lost { failure, .. } => failure.what.as_str().contains("changed by somebody else"),
+        _ => false,
+    };
+    world.wait("it to be found", |world| world.reports().iter().any(found)).await;
+    world.wait_live().await;
+    let made = world.vendor.events_emitted();
+    world.wait("events", |world| world.vendor.events_emitted() > made + 50).await;
+    let (recorded, _) = world.end().await;
+    assert_eq!(recorded.losses().len(), 1, "{:?}", recorded.losses());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
