@@ -94,7 +94,8 @@ impl Channel {
             headers: Vec::new(),
             body: None,
         };
-        let origin = socket_origin(made.connect_uri, stream, client, &mut handshake)?;
+        let hosts = &client.allowed_hosts;
+        let origin = socket_origin(made.connect_uri, stream, hosts, &mut handshake)?;
         Ok(Self {
             id: made.id.to_owned(),
             handshake,
@@ -237,7 +238,7 @@ impl Channel {
 fn socket_origin(
     uri: &str,
     stream: &Origin,
-    client: &Client,
+    allowed_hosts: &[String],
     handshake: &mut Request,
 ) -> Result<Origin, Failure> {
     // The rule for addresses that the vendor names knows http alone.
@@ -247,7 +248,7 @@ fn socket_origin(
     let is_socket =
         uri.starts_with("wss://") || (uri.starts_with("ws://") && !stream.is_encrypted());
     let target = match is_socket {
-        true => follow(&plain, &own, &client.allowed_hosts, handshake),
+        true => follow(&plain, &own, allowed_hosts, handshake),
         false => return Err(fatal("channel's `connectUri` is no address of a WebSocket")),
     };
     let target = target.map_err(|error| {
@@ -298,6 +299,44 @@ fn why(missing: &[&str], refused: &[Topic]) -> Option<Label> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn led(uri: &str, stream: &str) -> Result<String, String> {
+        let stream = Origin::stream(stream, false).unwrap();
+        let mut handshake = Request {
+            method: Method::Get,
+            path_and_query: "/".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        };
+        let allowed = ["other.example".to_owned()];
+        let origin = socket_origin(uri, &stream, &allowed, &mut handshake);
+        let led = origin.map(|origin| format!("{origin}{}", handshake.path_and_query));
+        led.map_err(|failure| failure.what.to_string())
+    }
+
+    #[test]
+    fn a_socket_is_opened_where_it_is_configured_or_allowed_and_nowhere_else() {
+        const OWN: &str = "wss://streaming.example";
+        for uri in ["wss://streaming.example/channels/c-1", "wss://other.example/channels/c-1?x=y"]
+        {
+            assert_eq!(led(uri, OWN).unwrap(), uri);
+        }
+        let local = "ws://127.0.0.1:8080/channels/c";
+        assert_eq!(led(local, "ws://127.0.0.1:8080").unwrap(), local);
+        for uri in [
+            "wss://evil.example/channels/secret",
+            "ws://streaming.example/channels/secret",
+            "ws://other.example/channels/secret",
+            "https://streaming.example/channels/secret",
+            "wss://user@streaming.example/channels/secret",
+            "wss://streaming.example.evil.example/channels/secret",
+            "channels/secret",
+        ] {
+            let why = led(uri, OWN).unwrap_err();
+            assert!(!why.contains("secret"), "{why}");
+        }
+        assert!(led("wss://evil.example/", OWN).unwrap_err().contains("allowed_hosts"));
+    }
 
     #[test]
     fn what_is_missing_is_named_with_the_vendor_s_reason() {
