@@ -3,7 +3,7 @@
 mod opening;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -92,11 +92,7 @@ impl Source {
             || authorizer.as_ref().is_some_and(Authorizer::is_encrypted);
         let dialer = dialer(&name, &config, encrypted)?;
         let http = Http::new(dialer.clone(), config.limits.body_bytes_max);
-        let keys = Arc::new(Keys {
-            listed: config.agents.clone(),
-            file: config.agents_file.clone(),
-            now: RwLock::new(keys.into()),
-        });
+        let keys = Arc::new(Keys::new(&config, keys));
         let (connector, tally) = (Arc::new(connector), Arc::new(Tally::default()));
         let ground = Ground {
             config: &config,

@@ -1,17 +1,40 @@
 //! The keys of a source, which may change while it runs.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use unbroken_core::ids::Key;
 
-use crate::config::{KeysError, read_keys};
+use crate::config::{KeysError, SourceConfig, read_keys};
+use crate::genesys::RosterError;
 
-#[derive(Debug)]
+/// Whether keys fit what the source records.
+type Weigh = Box<dyn Fn(&[Key]) -> Result<(), RosterError> + Send + Sync>;
+
 pub(crate) struct Keys {
-    pub(crate) listed: Vec<String>,
-    pub(crate) file: Option<PathBuf>,
-    pub(crate) now: RwLock<Arc<[Key]>>,
+    listed: Vec<String>,
+    file: Option<PathBuf>,
+    now: RwLock<Arc<[Key]>>,
+    /// Set where not every key will do.
+    pub(crate) weigh: OnceLock<Weigh>,
+}
+
+impl Keys {
+    /// As they are configured.
+    pub(crate) fn new(config: &SourceConfig, keys: Vec<Key>) -> Self {
+        Self {
+            listed: config.agents.clone(),
+            file: config.agents_file.clone(),
+            now: RwLock::new(keys.into()),
+            weigh: OnceLock::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// Changes a running source's keys. After a change send `Input::KeysChanged`. What the source can
@@ -23,9 +46,12 @@ impl SourceHandle {
     /// Reads the agents file again; true if the keys are others than before.
     ///
     /// # Errors
-    /// If the file cannot be read; the keys stay as they were.
+    /// If the file cannot be read, or what it lists cannot be recorded; the keys stay as they were.
     pub fn reload_keys(&self) -> Result<bool, KeysError> {
         let fresh = read_keys(&self.0.listed, self.0.file.as_deref())?;
+        if let Some(weigh) = self.0.weigh.get() {
+            weigh(&fresh).map_err(KeysError::Unfit)?;
+        }
         Ok(self.set_keys(fresh))
     }
 

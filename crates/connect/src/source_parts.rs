@@ -225,7 +225,13 @@ impl Ground<'_> {
         let genesys =
             genesys.map_err(|source| SourceError::Roster { name: name.clone(), source })?;
         fit(name, &genesys, timing, budget)?;
-        Ok(Some(Arc::new(genesys)))
+        let genesys = Arc::new(genesys);
+        let weighed = Arc::downgrade(&genesys);
+        // The keys are older than what weighs them: nobody has set it.
+        let _ = self.keys.weigh.set(Box::new(move |keys| {
+            weighed.upgrade().map_or(Ok(()), |genesys| genesys.weigh(keys))
+        }));
+        Ok(Some(genesys))
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod world;
 
-use unbroken_core::connector::{Connections, Decoded, Item, Numbering, Replay, SnapshotKind};
+use unbroken_core::connector::{
+    Class, Connections, Decoded, Failure, Item, Numbering, Replay, SnapshotKind,
+};
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::Input;
 use world::{World, contiguous};
@@ -264,4 +266,47 @@ fn a_flap_behind_a_hand_over_is_no_echo_of_what_the_first_brought_alone() {
     let decoded = world.frame(&alone);
     world.give(Input::Frame { conn: new, decoded });
     assert_eq!(world.changes().len() - before, 3, "A, B, and A again");
+}
+
+#[test]
+fn keys_that_change_during_a_hand_over_are_subscribed_to() {
+    let mut world = live(without_positions());
+    let (_, stale) = second(&mut world);
+    world.give(Input::KeysChanged { stream: world::stream() });
+    assert!(!world.socks.contains_key(&stale), "it knows the keys from before");
+    let fresh = world.sole_conn();
+    assert_ne!(fresh, stale);
+    world.accept(fresh);
+    world.answer(fresh);
+    world.deliver(fresh);
+    world.emit(0);
+    world.settle();
+    assert_eq!(world.socks.keys().collect::<Vec<_>>(), [&fresh]);
+    world.run_to_live();
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn a_second_connection_that_is_refused_is_not_tried_ever_faster() {
+    let mut rules = without_positions();
+    rules.timing.handover_ms = 60_000;
+    let mut world = live(rules);
+    let old = world.sole_conn();
+    let items = vec![Item::Closing { within_ms: Some(5_000) }];
+    world.give(Input::Frame { conn: old, decoded: Decoded { items, ..Decoded::default() } });
+    let begun = world.now;
+    let mut tries = 0;
+    while world.now < begun + 20_000 && world.socks.contains_key(&old) {
+        if let Some(new) = world.socks.keys().copied().find(|conn| *conn != old) {
+            tries += 1;
+            assert!(tries < 200, "it is tried without end");
+            let class = Class::Retry { after_ms: None };
+            let failure = Failure { class, code: Some(503), what: "HTTP 503".into() };
+            world.socks.remove(&new);
+            world.give(Input::Refused { conn: new, failure });
+        }
+        world.tick();
+        beat(&mut world, old);
+    }
+    assert!(world.is_live(), "the first goes on for as long as it is there");
 }

@@ -5,13 +5,23 @@ use std::path::{Path, PathBuf};
 
 use unbroken_core::ids::Key;
 
-/// Why the keys cannot be read.
+use crate::genesys::RosterError;
+
+/// Why the keys cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("agents file {} cannot be read", path.display())]
-pub struct KeysError {
-    path: PathBuf,
-    #[source]
-    source: std::io::Error,
+pub enum KeysError {
+    /// The file cannot be read.
+    #[error("agents file {} cannot be read", path.display())]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The vendor could not be asked for them.
+    #[error("agents cannot be recorded")]
+    Unfit(#[source] RosterError),
 }
 
 /// The listed keys and those of the file (one a line; blank lines and lines that begin with `#` do
@@ -22,7 +32,7 @@ pub struct KeysError {
 pub fn read_keys(listed: &[String], file: Option<&Path>) -> Result<Vec<Key>, KeysError> {
     let text = match file {
         Some(path) => std::fs::read_to_string(path)
-            .map_err(|source| KeysError { path: path.to_owned(), source })?,
+            .map_err(|source| KeysError::Unreadable { path: path.to_owned(), source })?,
         None => String::new(),
     };
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));

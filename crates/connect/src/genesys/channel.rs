@@ -167,7 +167,10 @@ impl Channel {
     ) -> Result<Subscribed, Failure> {
         let path = format!("{CHANNELS}/{}/subscriptions?ignoreErrors=true", self.id);
         let mut refused = Vec::new();
-        for (at, part) in topics.chunks(per_request.max(1)).enumerate() {
+        // Of no topics, too, those that it had are taken away.
+        let parts = topics.len().div_ceil(per_request.max(1)).max(1);
+        for at in 0..parts {
+            let part = topics.chunks(per_request.max(1)).nth(at).unwrap_or_default();
             // The first replaces what was there, the others add to it.
             let method = if at == 0 { Method::Put } else { Method::Post };
             let wishes: Vec<Wish<'_>> = part.iter().map(|id| Wish { id }).collect();

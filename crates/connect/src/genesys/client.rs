@@ -26,7 +26,7 @@ pub(crate) struct Client {
 }
 
 /// The status of what is not there (any more).
-const NOT_FOUND: u16 = 404;
+pub(super) const NOT_FOUND: u16 = 404;
 
 impl Client {
     /// Calls, and gives what was answered with success.

@@ -176,6 +176,19 @@ impl Roster {
         self.left_out.get(&post.kind).copied().filter(|_| is_first).unwrap_or_default()
     }
 
+    /// Whether these agents could be recorded in place of those of now.
+    ///
+    /// # Errors
+    /// See [`RosterError`].
+    pub(super) fn weigh(&self, config: &GenesysConfig, keys: &[Key]) -> Result<(), RosterError> {
+        check(config, keys)?;
+        let is_by_users = |post: &&Post| post.fixed.is_empty();
+        match self.posts.iter().find(is_by_users).filter(|_| keys.is_empty()) {
+            Some(post) => Err(RosterError::Nobody { kind: post.kind.name() }),
+            None => Ok(()),
+        }
+    }
+
     /// Follows a change of the agents: who is gone leaves its place, who is new takes a free one.
     pub(super) fn follow(&mut self, keys: &Arc<[Key]>) {
         if *self.keys == **keys {
@@ -215,6 +228,7 @@ fn check(config: &GenesysConfig, keys: &[Key]) -> Result<(), RosterError> {
         ("topics_per_channel_max", config.topics_per_channel_max),
         ("topics_per_request_max", config.topics_per_request_max),
         ("users_per_request_max", config.users_per_request_max),
+        ("channel_look_ms", usize::try_from(config.channel_look_ms).unwrap_or(usize::MAX)),
     ];
     if let Some((key, _)) = bounds.into_iter().find(|(_, bound)| *bound == 0) {
         return Err(RosterError::Zero { key });
@@ -248,7 +262,8 @@ fn is_by_user(kind: Kind, config: &GenesysConfig) -> bool {
     kind != Kind::Adherence || (config.management_units.is_empty() && config.teams.is_empty())
 }
 
-/// Deals topics out to so many streams, as evenly as it goes.
+/// Deals topics out to so many streams, filling one after another: when an agent comes, at most one
+/// agent of each stream changes over at the next start, and no snapshot lacks many.
 fn deal(
     source: &str,
     kind: Kind,
@@ -263,13 +278,10 @@ fn deal(
     };
     let mut fixed = fixed.into_iter();
     let mut keys = keys.iter().cloned();
-    let mut left = fixed.len() + keys.len();
     (0..channels)
         .map(|at| {
-            let share = left.div_ceil(channels - at).min(topics_max);
-            left -= share;
-            let fixed: Vec<String> = fixed.by_ref().take(share).collect();
-            let keys = keys.by_ref().take(share - fixed.len()).collect();
+            let fixed: Vec<String> = fixed.by_ref().take(topics_max).collect();
+            let keys = keys.by_ref().take(topics_max - fixed.len()).collect();
             Post { stream: StreamId::new(name(at)), kind, fixed, keys }
         })
         .collect()
@@ -288,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn more_topics_than_a_channel_takes_are_dealt_out_evenly() {
+    fn more_topics_than_a_channel_takes_go_on_the_next() {
         let roster = Roster::new("g", &GenesysConfig::default(), &keys(12_000)).unwrap();
         assert_eq!(roster.posts().len(), 12);
         assert_eq!(names(&roster)[..2], ["g/adherence", "g/adherence-2"]);
@@ -297,7 +309,7 @@ mod tests {
         assert_eq!(all.len(), 12_000);
         let roster = Roster::new("g", &GenesysConfig::default(), &keys(1_001)).unwrap();
         let lens: Vec<usize> = roster.posts().iter().map(Post::len).collect();
-        assert_eq!(lens, [501, 500]);
+        assert_eq!(lens, [1_000, 1], "one more moves no more than one");
     }
 
     #[test]
@@ -361,5 +373,19 @@ mod tests {
         assert_eq!(roster.left_out(&second), 0);
         roster.follow(&keys(3));
         assert_eq!((roster.posts()[1].keys().len(), roster.left_out(&first)), (1, 0));
+    }
+
+    #[test]
+    fn agents_that_cannot_be_recorded_are_refused_while_it_runs_too() {
+        let config = GenesysConfig::default();
+        let roster = Roster::new("g", &config, &keys(3)).unwrap();
+        assert_eq!(roster.weigh(&config, &keys(5)), Ok(()));
+        let nobody = Err(RosterError::Nobody { kind: "adherence" });
+        assert_eq!(roster.weigh(&config, &keys(0)), nobody, "a file that was cut short");
+        let strange = Err(RosterError::Id { id: "a&b".into() });
+        assert_eq!(roster.weigh(&config, &["a&b".into()]), strange);
+        let config = GenesysConfig { teams: vec!["t".into()], ..config };
+        let roster = Roster::new("g", &config, &keys(3)).unwrap();
+        assert_eq!(roster.weigh(&config, &keys(0)), Ok(()), "a team stands for its agents");
     }
 }

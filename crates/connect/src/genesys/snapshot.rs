@@ -36,8 +36,13 @@ pub(super) async fn users(
     users_max: usize,
     token: Option<&Secret>,
 ) -> Result<Page, Failure> {
-    let at = place(what)?;
-    let mut parts = keys.chunks(users_max.max(1)).skip(at);
+    // By the last id and not by a number: agents may come and go between two pages.
+    let from = match what {
+        Fetch::Head => return Err(fatal("there is no head")),
+        Fetch::First => 0,
+        Fetch::Next(last) => keys.partition_point(|key| key.as_str() <= last.as_str()),
+    };
+    let mut parts = keys.get(from..).unwrap_or_default().chunks(users_max.max(1));
     let Some(part) = parts.next() else { return Ok(Page::default()) };
     let ids: Vec<String> = part.iter().map(|key| format!("userId={}", key.as_str())).collect();
     let path = format!("{ADHERENCE}?{}", ids.join("&"));
@@ -45,7 +50,8 @@ pub(super) async fn users(
     let rows: Vec<&RawValue> = read(&answer, "rows of adherence")?;
     let is_asked = |key: &Key| part.binary_search(key).is_ok();
     let rows = rows_of(&client.connector, &rows, is_asked)?;
-    let next = parts.next().map(|_| Label::new((at + 1).to_string()));
+    let last = part.last().filter(|_| parts.next().is_some());
+    let next = last.map(|key| Label::from(key.as_str()));
     Ok(Page { rows, next, ..Page::default() })
 }
 

@@ -12,7 +12,7 @@ use unbroken_core::ids::{Key, StreamId};
 use unbroken_core::machine::{Fetch, Past};
 
 use crate::genesys::channel::{Channel, Subscribed};
-use crate::genesys::client::{Client, fatal, retry};
+use crate::genesys::client::{Client, NOT_FOUND, fatal, retry};
 use crate::genesys::config::GenesysConfig;
 use crate::genesys::conversation::{Wanted, queues_of};
 use crate::genesys::evictions::Evictions;
@@ -105,6 +105,14 @@ impl Genesys {
         roster.posts().iter().map(of).collect()
     }
 
+    /// Whether these agents could be recorded in place of those of now.
+    ///
+    /// # Errors
+    /// See [`RosterError`].
+    pub(crate) fn weigh(&self, keys: &[Key]) -> Result<(), RosterError> {
+        self.roster().weigh(&self.config, keys)
+    }
+
     /// Requests that opening a socket takes.
     pub(crate) fn requests_per_handshake(&self) -> u32 {
         let parts = |post: &Post| post.topics().len().div_ceil(self.config.topics_per_request_max);
@@ -153,6 +161,8 @@ impl Genesys {
         token: Option<&Secret>,
     ) -> Result<Line, Failure> {
         self.evictions().weigh(stream, Instant::now())?;
+        let room = self.pool.room(stream, self.config.channels_max);
+        let _room = room.ok_or_else(|| retry("all channels are in use: others hand over"))?;
         let topics = self.topics(stream)?;
         let (seat, subscribed) = match self.known_channel(stream, &topics, token).await? {
             Some(known) => known,
@@ -201,9 +211,7 @@ impl Genesys {
         match has {
             Some(true) => Ok(Some((seat, Subscribed::default()))),
             Some(false) => {
-                let per_request = self.config.topics_per_request_max;
-                let subscribed =
-                    channel.subscribe(&self.client, topics, per_request, token).await?;
+                let subscribed = self.subscribe(stream, &channel, topics, token).await?;
                 Ok(Some((seat, subscribed)))
             }
             None => {
@@ -225,13 +233,29 @@ impl Genesys {
         let channel = Arc::new(made);
         let seat = Seat::take(&channel);
         self.pool.add(stream, &channel);
-        let per_request = self.config.topics_per_request_max;
-        let subscribed = channel.subscribe(&self.client, topics, per_request, token).await?;
+        let subscribed = self.subscribe(stream, &channel, topics, token).await?;
         Ok((seat, subscribed))
     }
 
+    async fn subscribe(
+        &self,
+        stream: &StreamId,
+        channel: &Arc<Channel>,
+        topics: &[String],
+        token: Option<&Secret>,
+    ) -> Result<Subscribed, Failure> {
+        let per_request = self.config.topics_per_request_max;
+        let subscribed = channel.subscribe(&self.client, topics, per_request, token).await;
+        match subscribed {
+            Err(failure) if failure.code == Some(NOT_FOUND) => {
+                self.note_gone(stream, channel);
+                Err(retry("channel is gone before it was used"))
+            }
+            other => other,
+        }
+    }
+
     async fn socket(&self, stream: &StreamId, seat: &Seat) -> Result<Socket, Failure> {
-        const GONE: u16 = 404;
         const UNAUTHORIZED: u16 = 401;
         let channel = seat.channel();
         let opened =
@@ -250,7 +274,7 @@ impl Genesys {
             return Err(error.failure_at(&place));
         };
         match *code {
-            GONE => {
+            NOT_FOUND => {
                 self.note_gone(stream, channel);
                 Err(retry("channel is gone (HTTP 404 at the handshake)"))
             }
@@ -351,13 +375,13 @@ impl Genesys {
         what: &Past,
         token: Option<&Secret>,
     ) -> Result<HistoryPage, Failure> {
-        let (kind, topics) = {
+        let (kind, topics, users) = {
             let roster = self.roster();
             let post = roster.post(stream).ok_or_else(|| fatal("there is no such stream"))?;
-            (post.kind, post.topics())
+            (post.kind, post.topics(), post.keys())
         };
         if kind == Kind::Conversations {
-            let (users, queues) = (self.keys.keys(), queues_of(&topics));
+            let queues = queues_of(&topics);
             let wanted = Wanted { users: &users, queues: &queues };
             return conversation::ask(&self.client, what, &wanted, token).await;
         }

@@ -10,6 +10,7 @@ use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
+use crate::machine::token::Token;
 use crate::machine::{CloseHow, Message, Output, Phase, Rung};
 use crate::record::{Closer, Turn};
 
@@ -31,14 +32,14 @@ enum Hush {
 impl Stream {
     /// The vendor will close this connection soon.
     pub(super) fn handle_closing(&mut self, cx: &mut Cx<'_>, conn: ConnId, within_ms: Option<u64>) {
-        if !self.is_first(conn) {
-            return;
-        }
-        if let Some(link) = &mut self.link {
+        let closes_at = within_ms.map(|within_ms| cx.now.at + within_ms);
+        if let Some(link) = self.link_mut(conn) {
             link.leaving = true;
-            link.closes_at = within_ms.map(|within_ms| cx.now.at + within_ms).or(link.closes_at);
+            link.closes_at = closes_at.or(link.closes_at);
         }
-        self.begin_handover(cx);
+        if self.is_first(conn) {
+            self.begin_handover(cx);
+        }
     }
 
     /// Brings up a second connection, where the vendor allows one. Where not, the vendor's close
@@ -74,9 +75,15 @@ impl Stream {
     /// How long a hand-over may take: half of what the vendor leaves, where that is less. What it
     /// closes before the second has taken over is an outage.
     fn handover_ms(&self, cx: &Cx<'_>) -> u64 {
-        let closes_at = self.link.as_ref().and_then(|link| link.closes_at);
-        let left_ms = closes_at.map_or(u64::MAX, |at| at.since(cx.now.at));
-        cx.timing().handover_ms.min(left_ms / 2)
+        let most_ms = cx.timing().handover_ms;
+        self.half_left_ms(cx).map_or(most_ms, |half_ms| half_ms.min(most_ms))
+    }
+
+    /// Half of the time until the vendor closes the first connection; `None`: it has not said when,
+    /// or nothing is left that would be worth a hurry.
+    fn half_left_ms(&self, cx: &Cx<'_>) -> Option<u64> {
+        let closes_at = self.link.as_ref().and_then(|link| link.closes_at)?;
+        Some(closes_at.since(cx.now.at) / 2).filter(|half_ms| *half_ms >= UNHEARD_MS_MIN)
     }
 
     pub(super) fn handle_spare_ack(&mut self, cx: &mut Cx<'_>, epoch: Option<Label>) {
@@ -103,7 +110,7 @@ impl Stream {
         }
     }
 
-    fn drop_spare_as(&mut self, cx: &mut Cx<'_>, what: &str) {
+    pub(super) fn drop_spare_as(&mut self, cx: &mut Cx<'_>, what: &str) {
         let class = Class::Retry { after_ms: None };
         let failure = Failure { class, code: None, what: Label::from(what) };
         self.drop_spare(cx, Some(CloseHow::Polite), failure);
@@ -117,8 +124,11 @@ impl Stream {
         failure: Failure,
     ) {
         let Some(spare) = self.spare.take() else { return };
-        if let Class::Retry { after_ms } = failure.class {
-            cx.hold(Allowance::Handshakes, after_ms);
+        match failure.class {
+            Class::Retry { after_ms } => cx.hold(Allowance::Handshakes, after_ms),
+            // What the first one carries is as old: the next one needs a new token.
+            Class::Reauthorize => drop(Token::handle_unauthorized(cx, spare.token)),
+            Class::Stale { .. } | Class::Closing | Class::Fatal => {}
         }
         if let Some(how) = close {
             self.close(cx, spare.conn, how, failure.what.as_str());
@@ -128,7 +138,9 @@ impl Stream {
         if self.is_live() {
             self.set_phase(cx, Phase::Live { handover: false });
             if self.link.as_ref().is_some_and(|link| link.leaving) {
-                let again_ms = cx.timing().backoff_ms_max.min(self.handover_ms(cx));
+                let (least_ms, most_ms) = (cx.timing().backoff_ms, cx.timing().backoff_ms_max);
+                let half_ms = self.half_left_ms(cx).unwrap_or(most_ms);
+                let again_ms = half_ms.min(most_ms).max(least_ms);
                 self.set_timer(cx, Timer::Handover, again_ms);
             }
         }

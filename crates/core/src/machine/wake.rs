@@ -166,6 +166,8 @@ impl Stream {
             if let Some(link) = &mut self.link {
                 link.leaving = true;
             }
+            // It was subscribed to the keys from before.
+            self.drop_spare_as(cx, "the keys have changed");
             self.begin_handover(cx);
         } else if self.link.is_some() {
             self.give_up(cx, CloseHow::Polite, late("the keys have changed"));

@@ -1,5 +1,8 @@
 //! More users than a channel takes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use unbroken_core::machine::{Phase, Report};
 use unbroken_sim::{Fault, Load};
 
 use crate::world::{Wishes, World, settings};
@@ -53,4 +56,50 @@ async fn twelve_thousand_users_are_twelve_channels_and_one_may_be_taken_away() {
     let rows = recorded.losses();
     assert_eq!(rows.len(), 1, "what the one channel missed is one row: {rows:#?}");
     drop(truth);
+}
+
+/// Everybody subscribes anew at once, and a second channel for each would be more than there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_agents_do_not_cost_a_channel_of_another_stream() {
+    let mut vendor = settings(240, 200.0);
+    vendor.channels_max = 14;
+    let world = World::start(vendor, |_| Wishes {
+        genesys: "topics = [\"presence\"]\ntopics_per_channel_max = 20\nchannels_max = 14".into(),
+        more: "handover_ms = 300\npage_ms = 100".to_owned(),
+        ..Wishes::default()
+    })
+    .await;
+    world.wait_live().await;
+    assert_eq!(world.live(), (CHANNELS, CHANNELS));
+    // Nothing happens that would end a hand-over early: each takes its whole time.
+    world.vendor.stop_emission();
+    world.handle.reload(None);
+    let handed_over = |world: &World| {
+        let handover = |report: &Report| match report {
+            Report::Phase { stream, phase: Phase::Live { handover: true } } => Some(stream.clone()),
+            _ => None,
+        };
+        world.reports().iter().filter_map(handover).collect::<BTreeSet<_>>().len()
+    };
+    world.wait("every stream to begin a hand-over", |world| handed_over(world) == CHANNELS).await;
+    world
+        .wait("all hand-overs to end", |world| {
+            let ended = |report: &Report| match report {
+                Report::Phase { stream, phase: Phase::Live { handover } } => {
+                    Some((stream.clone(), *handover))
+                }
+                _ => None,
+            };
+            let last: BTreeMap<_, _> = world.reports().iter().filter_map(ended).collect();
+            last.values().all(|handover| !handover) && world.live().0 == CHANNELS
+        })
+        .await;
+    let waited = |report: &Report| match report {
+        Report::Lost { failure, .. } => failure.what.as_str().contains("all channels are in use"),
+        _ => false,
+    };
+    assert!(world.reports().iter().any(waited), "two at a time, and the others wait");
+    let (recorded, truth) = world.end().await;
+    recorded.assert_whole(&truth);
+    assert!(recorded.losses().is_empty(), "{:#?}", recorded.losses());
 }
