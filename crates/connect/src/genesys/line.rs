@@ -67,7 +67,7 @@ pub(super) enum Look {
 impl Line {
     /// Why the channel brings nothing any more, if that has shown itself.
     fn poll_look(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
-        let topics = Arc::clone(self.topics.as_ref()?);
+        let topics = self.topics.as_ref()?;
         loop {
             match &mut self.look {
                 Look::Resting(until) => {
@@ -76,11 +76,10 @@ impl Line {
                     }
                     let (genesys, channel) = (&self.genesys, self.seat.channel());
                     let (genesys, channel) = (Arc::clone(genesys), Arc::clone(channel));
-                    let token = self.token.clone();
+                    let (topics, token) = (Arc::clone(topics), self.token.clone());
                     self.look = Look::Asking(Box::pin(async move {
                         channel.has(genesys.client(), &topics, token.as_ref()).await
                     }));
-                    return self.poll_look(cx);
                 }
                 Look::Asking(answer) => {
                     let Poll::Ready(answer) = answer.as_mut().poll(cx) else { return None };
@@ -118,7 +117,8 @@ impl Connection for Line {
             let within_ms = u64::try_from(left.as_millis()).ok();
             return Self::told(vec![Item::Closing { within_ms }]);
         }
-        if let Some(what) = self.poll_look(cx).filter(|_| reading) {
+        // What it finds is told once: not while nobody listens.
+        if reading && let Some(what) = self.poll_look(cx) {
             let (failure, what) = (Some(retry(what)), what.to_owned());
             let by = Closer::Vendor;
             return Poll::Ready(SocketEvent::Ended(Ended {

@@ -40,6 +40,9 @@ impl Machine {
                 if let Some(acked) = &mut link.acked {
                     age(&mut acked.at);
                 }
+                if let Some(at) = &mut link.expected_at {
+                    age(at);
+                }
                 if let Some(at) = &mut link.closes_at {
                     shift(at);
                 }
