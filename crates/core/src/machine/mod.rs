@@ -19,6 +19,7 @@ mod audit;
 mod beginning;
 mod budget;
 mod context;
+mod effect;
 mod handover;
 mod history;
 mod input;
