@@ -6,6 +6,7 @@ use crate::connector::{Paging, SnapshotBody};
 use crate::ids::Key;
 use crate::machine::Blocked;
 use crate::machine::context::Cx;
+use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
 use crate::record::GapCause;
 use crate::snapshot::{Collected, Diff, diff, is_newer};
@@ -17,9 +18,11 @@ impl Stream {
             return true;
         }
         let Some(run) = &self.run else { return false };
-        let absent = self.absent_keys(&run.collected, run.keys.as_ref());
+        let absent = self.absent_keys(cx, &run.collected, run.keys.as_ref());
         let shifting = cx.caps().paging == Paging::Offset && !run.collected.is_frozen();
-        if shifting && !absent.is_subset(&self.absent_once) {
+        let is_seen_twice =
+            absent.is_subset(&self.absent_once) || cx.mutated(Mutant::ShiftingPagesBelieved);
+        if shifting && !is_seen_twice {
             self.absent_once = absent;
             self.refetch(cx, "keys are missing; a second look decides", None);
             return false;
@@ -30,7 +33,8 @@ impl Stream {
         let implausible = !absent.is_empty()
             && lacks >= timing.mass_delete_min
             && lacks * 100 > of * timing.mass_delete_percent
-            && !self.deletes_expected;
+            && !self.deletes_expected
+            && !cx.mutated(Mutant::MassDeleteApplied);
         if implausible {
             self.open_gap(cx, GapCause::Drift);
             self.block(cx, Blocked::MassDelete { lacks, of });
@@ -42,12 +46,14 @@ impl Stream {
     /// Keys that are held, and that a snapshot which speaks of them lacks.
     pub(super) fn absent_keys(
         &self,
+        cx: &Cx<'_>,
         collected: &Collected,
         keys: Option<&BTreeSet<Key>>,
     ) -> BTreeSet<Key> {
         let Diff { mut absent, .. } = diff(&self.seen.keys, &collected.rows, &self.touched);
         absent.retain(|key| !is_newer(self.touched.get(key), collected.tag));
-        absent.retain(|key| keys.is_none_or(|keys| keys.contains(key)));
+        let scope = keys.filter(|_| !cx.mutated(Mutant::DeletesOutsideScope));
+        absent.retain(|key| scope.is_none_or(|keys| keys.contains(key)));
         absent
     }
 

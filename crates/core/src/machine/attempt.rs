@@ -7,6 +7,7 @@ use crate::ids::{ConnId, Label, TokenVersion};
 use crate::machine::budget::{Allowance, Purse, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
+use crate::machine::mutant::Mutant;
 use crate::machine::number::is_opaque;
 use crate::machine::outage::Outage;
 use crate::machine::plan::Step;
@@ -43,17 +44,20 @@ impl Stream {
     /// Begins an attempt at the highest rung that is left.
     pub(super) fn begin_attempt(&mut self, cx: &mut Cx<'_>) {
         self.drop_attempt();
-        if self.is_paused() {
+        if cx.mutated(Mutant::HeldDropped) {
+            self.held.clear();
+        }
+        if self.is_paused() && !cx.mutated(Mutant::PausedAsksOn) {
             return self.rest_if_durable(cx);
         }
         self.renew_powerless_token(cx);
         self.weigh_progress(cx);
         self.await_bookmark(cx);
-        if self.jump != Jump::None {
+        if self.jump != Jump::None && !cx.mutated(Mutant::JumpUnawaited) {
             let (until, why) = (cx.now.at, Label::from("the journal"));
             return self.set_phase(cx, Phase::Waiting { until, why });
         }
-        let step = self.plan(cx.caps());
+        let step = self.plan(cx);
         if let Some((allowance, until)) = over_budget(cx, &step) {
             return self.wait_for_budget(cx, allowance, until);
         }
@@ -250,7 +254,7 @@ impl Stream {
             return;
         }
         self.write_turn(cx, conn, Turn::Closed, by, failure.what.as_str());
-        self.leave_unread();
+        self.leave_unread(cx);
         self.lose(cx, by, failure);
     }
 
@@ -288,7 +292,7 @@ impl Stream {
         let idle_end = link.stage == Stage::Subscribed && !link.fruitful && link.proof.is_none();
         if idle_end && by == Closer::Vendor && link.rung != Rung::Overlap {
             self.outage.closed_idle += 1;
-            if self.outage.closed_idle >= 2 {
+            if self.outage.closed_idle >= 2 && !cx.mutated(Mutant::IdleClosesUncounted) {
                 self.note_stale(cx, &link, None, "accepted twice and closed without an event");
             }
         }
@@ -297,6 +301,9 @@ impl Stream {
 
     /// Keeps what a socket brought of a numbering that could not be installed.
     pub(super) fn stash_events(&mut self, cx: &mut Cx<'_>, link: &mut Link) {
+        if cx.mutated(Mutant::StashDropped) {
+            return;
+        }
         let Some(new_epoch) = link.new_epoch.clone() else { return };
         let mut events = std::mem::take(&mut link.parked);
         events.extend(self.take_held_of(link.conn));
@@ -436,7 +443,7 @@ impl Stream {
             Rung::Floor => self.outage.floor = floor.filter(|floor| link.asked < Some(*floor)),
             Rung::Rebase => {
                 self.outage.rebase_refusals += 1;
-                if self.outage.rebase_refusals >= 2 {
+                if self.outage.rebase_refusals >= 2 && !cx.mutated(Mutant::RefusalsUncounted) {
                     self.rebase_incapable = REBASE_PROBE_OUTAGES;
                 }
             }
@@ -473,7 +480,8 @@ impl Stream {
         if self.outage.rung != Some(Rung::Resume) {
             self.rebase_incapable = self.rebase_incapable.saturating_sub(1);
         }
-        self.outage = Outage { attempts, asked_again, hole_at, ..Outage::default() };
+        let refused = self.outage.refused && cx.mutated(Mutant::RefusalRemembered);
+        self.outage = Outage { attempts, asked_again, hole_at, refused, ..Outage::default() };
         self.live_since.get_or_insert(cx.now.at);
         self.report_counts(cx);
         self.write_turn(cx, conn, Turn::Live, Closer::Us, "complete and current");

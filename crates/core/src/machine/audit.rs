@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotBody, SnapshotKind};
 use crate::ids::{Key, Label, SnapshotId};
 use crate::machine::context::Cx;
+use crate::machine::mutant::Mutant;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
@@ -172,6 +173,9 @@ impl Stream {
 
     pub(super) fn handle_behind_timer(&mut self, cx: &mut Cx<'_>) {
         let Some(head) = self.audit.behind.take() else { return };
+        if cx.mutated(Mutant::MuteUnnoticed) {
+            return;
+        }
         if self.is_live() && self.held_sequence() < Some(head) && self.held.is_empty() {
             self.handle_mute(cx, "the subscription has gone mute");
         }
@@ -204,15 +208,17 @@ impl Stream {
     /// event dropped behind another one could go unseen for two intervals.
     fn compare(&mut self, cx: &mut Cx<'_>) {
         let Some(run) = self.run.take() else { return self.end_audit(cx) };
+        let is_exact = cx.mutated(Mutant::DriftOfTouchedKeys);
         let found = diff(&self.seen.keys, &run.collected.rows, &self.touched);
         let (unsure, differing): (BTreeSet<Key>, BTreeSet<Key>) = found
             .upserts
             .iter()
             .map(|(key, _)| (*key).clone())
             .chain(found.absent)
-            .filter(|key| !self.touched.contains_key(key))
-            .partition(|key| self.audit.before.contains(key));
-        let again = differing.intersection(&self.audit.differed).next().is_some();
+            .filter(|key| is_exact || !self.touched.contains_key(key))
+            .partition(|key| !is_exact && self.audit.before.contains(key));
+        let again = differing.intersection(&self.audit.differed).next().is_some()
+            || cx.mutated(Mutant::DriftAtFirstSight);
         let follows = std::mem::take(&mut self.audit.follows);
         self.end_audit(cx);
         if differing.is_empty() {

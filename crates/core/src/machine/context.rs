@@ -85,6 +85,13 @@ impl<'a> Cx<'a> {
 
     /// The earliest moment at which the vendor may be asked; now, if that has passed.
     pub(super) fn ready_at(&self, allowance: Allowance, urgency: Urgency) -> Millis {
+        if self.mutated(Mutant::BudgetIgnored) {
+            return self.now.at;
+        }
+        let urgency = match self.mutated(Mutant::AuditSpendsAll) {
+            true => Urgency::Recovery,
+            false => urgency,
+        };
         self.shared.purse.ready_at(self.budget(), allowance, urgency).max(self.now.at)
     }
 
@@ -101,7 +108,9 @@ impl<'a> Cx<'a> {
     /// The vendor said when to come again. Where opening a socket takes requests, it may have been
     /// one of those that was answered so.
     pub(super) fn hold(&mut self, allowance: Allowance, after_ms: Option<u64>) {
-        let Some(after_ms) = after_ms else { return };
+        let Some(after_ms) = after_ms.filter(|_| !self.mutated(Mutant::RetryAfterIgnored)) else {
+            return;
+        };
         let until = self.now.at + after_ms;
         self.shared.purse.hold(allowance, until);
         if allowance == Allowance::Handshakes && self.budget().requests_per_handshake > 0 {

@@ -59,7 +59,12 @@ impl Stream {
         under_way_us > 0 && under_way_us.unsigned_abs() / 1_000 <= under_way_ms_max
     }
 
-    pub(super) fn change(&self, parked: &Parked, position: Option<Position>, effect: Effect) -> Change {
+    pub(super) fn change(
+        &self,
+        parked: &Parked,
+        position: Option<Position>,
+        effect: Effect,
+    ) -> Change {
         let event = &parked.event;
         let replay_until = self.link.as_ref().and_then(|link| link.replay_until);
         let acked = self.link.as_ref().and_then(|link| link.acked).map(|acked| acked.wall);

@@ -8,6 +8,7 @@ use crate::ids::{ConnId, Label};
 use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
+use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::token::Token;
@@ -102,6 +103,9 @@ impl Stream {
         if cx.caps().epoch_named && epoch.is_some() && epoch != self.seen.epoch_name.as_ref() {
             return self.drop_spare_as(cx, "the second connection is in another epoch");
         }
+        if cx.mutated(Mutant::SpareNotHeld) {
+            return self.take_event(cx, event);
+        }
         let held_max = cx.timing().held_max;
         let Some(spare) = &mut self.spare else { return };
         spare.parked.push(event);
@@ -170,7 +174,7 @@ impl Stream {
             let reach = held.map(|held| if contiguous { held.saturating_add(1) } else { held });
             first.is_some() && first <= reach
         };
-        if joined {
+        if joined || cx.mutated(Mutant::ClosedAtConfirmation) {
             self.switch(cx);
         }
     }
@@ -220,6 +224,8 @@ impl Stream {
         let again_ms = self.handover_ms(cx) / 2;
         match hush {
             Hush::Quiet => self.switch(cx),
+            Hush::Mute if cx.mutated(Mutant::HushTakesOver) => self.switch(cx),
+            Hush::Unheard if cx.mutated(Mutant::UnheardTakesOver) => self.switch(cx),
             Hush::Mute => {
                 self.drop_spare_as(
                     cx,
@@ -243,6 +249,9 @@ impl Stream {
 
     /// The first connection died before the join: the second must prove itself like any other.
     pub(super) fn promote_spare(&mut self, cx: &mut Cx<'_>) {
+        if cx.mutated(Mutant::PromotedUnproved) {
+            return self.switch(cx);
+        }
         let Some(mut spare) = self.spare.take() else { return };
         self.timers.stop(Timer::Audit);
         self.timers.stop(Timer::Behind);

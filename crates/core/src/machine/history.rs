@@ -11,6 +11,7 @@ use crate::connector::{Class, Fact, Failure, HistoryPage};
 use crate::ids::{GapId, Label, RequestId, TokenVersion};
 use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
+use crate::machine::mutant::Mutant;
 use crate::machine::output::Past;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
@@ -211,10 +212,12 @@ impl Stream {
         inquiry.walks += 1;
         let walk = std::mem::take(&mut inquiry.walk);
         let facts: BTreeSet<u128> = walk.facts.keys().copied().collect();
-        if walk.is_whole() && inquiry.before.as_ref() == Some(&facts) {
+        let whole = walk.is_whole() || cx.mutated(Mutant::HistoryTotalIgnored);
+        let agreed = inquiry.before.as_ref() == Some(&facts);
+        if whole && (agreed || cx.mutated(Mutant::HistoryAtFirstSight)) {
             return self.summarise(cx, walk);
         }
-        inquiry.before = walk.is_whole().then_some(facts);
+        inquiry.before = whole.then_some(facts);
         match inquiry.walks >= terms.walks_max {
             true => self.forgo_history(cx, "the vendor's answers do not agree"),
             false => self.set_timer(cx, Timer::History, terms.again_ms),
@@ -232,7 +235,11 @@ impl Stream {
             if at > 0 && at.is_multiple_of(unit_items.max(1)) {
                 self.flush(cx);
             }
-            self.write(cx, Body::Change(change_of(fact)));
+            let mut change = change_of(fact);
+            if cx.mutated(Mutant::HistoryTouchesState) {
+                change.effect = Effect::State;
+            }
+            self.write(cx, Body::Change(change));
         }
         if let Some(owed) = self.seen.history_owed.get(&inquiry.gap) {
             let row = GapClosed { outcome: GapOutcome::Summarised, ..owed.row.clone() };

@@ -54,7 +54,8 @@ impl Stream {
             collected.tag = bookmark.and_then(|bookmark| self.number_of_tag(cx, bookmark));
         }
         self.note_place(&collected);
-        let keyed = keys.is_some();
+        let keyed = keys.is_some() && !cx.mutated(Mutant::KeyedSpeaksForAll);
+        let is_fuzzy_marked = !keyed && !cx.mutated(Mutant::NoConvergingMark);
         let gaps = if keyed { Vec::new() } else { self.gaps_to_close() };
         let numbered = cx.caps().position != Numbering::None;
         let at = |sequence: Option<u64>| sequence.filter(|_| numbered).map(|s| self.position(s));
@@ -79,7 +80,7 @@ impl Stream {
             tag,
             rows_are_state,
             keyed,
-            converging_until: head.filter(|head| Some(*head) > tag && !keyed),
+            converging_until: head.filter(|head| Some(*head) > tag && is_fuzzy_marked),
             witness,
         };
         self.write(cx, Body::SnapshotEnd(end));
@@ -213,7 +214,7 @@ impl Stream {
         tag: Option<Position>,
         keys: Option<&BTreeSet<Key>>,
     ) -> Counts {
-        let absent = self.absent_keys(collected, keys);
+        let absent = self.absent_keys(cx, collected, keys);
         let newer = |key: &Key, at: &RowAt| is_newer(self.touched.get(key), at.version);
         let rows: Vec<(&Key, &RowAt)> = match keys {
             // Who asks for a key wants to see what the vendor says, even if nothing has changed.
@@ -360,8 +361,13 @@ impl Stream {
         let opened = &gap.opened;
         // What comes does not end a row for keys of which nothing comes.
         let first = gap.first.filter(|_| opened.cause != GapCause::Partial);
+        let left_out = match (cx.mutated(Mutant::RowTooLong), cx.mutated(Mutant::RowTooShort)) {
+            (true, _) => 0,
+            (_, true) => 2,
+            _ => 1,
+        };
         let before_first =
-            first.map(|first| Position::new(first.epoch, first.sequence.saturating_sub(1)));
+            first.map(|first| Position::new(first.epoch, first.sequence.saturating_sub(left_out)));
         let through = before_first.or(through).map(|through| match opened.after {
             Some(after) if after.epoch == through.epoch => after.max(through),
             _ => through,

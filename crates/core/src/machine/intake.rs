@@ -84,7 +84,9 @@ impl Stream {
     /// Something came on the first socket: it is alive.
     pub(super) fn hear(&mut self, cx: &mut Cx<'_>) {
         self.heard_at = cx.now.at;
-        self.timers.set(Timer::Idle, cx.now.at + cx.config.timing.idle_ms);
+        if !cx.mutated(Mutant::SilenceBelieved) {
+            self.timers.set(Timer::Idle, cx.now.at + cx.config.timing.idle_ms);
+        }
         self.timers.set(Timer::Ping, cx.now.at + cx.config.timing.ping_ms);
     }
 
@@ -96,7 +98,10 @@ impl Stream {
         epoch: Option<&Label>,
         event: Parked,
     ) {
-        let ours = |link: &Link| link.stage == Stage::Subscribed && link.owns(subscription);
+        let ours = |link: &Link| {
+            let owned = link.owns(subscription) || cx.mutated(Mutant::ForeignFramesTaken);
+            link.stage == Stage::Subscribed && owned
+        };
         if !self.link_mut(conn).is_some_and(|link| ours(link)) {
             return self.count_foreign();
         }
@@ -173,11 +178,12 @@ impl Stream {
             return self.drain_held(cx);
         }
         let first_known = link.first.is_some() || link.base.is_some();
-        if contiguous && (held.is_some() || !first_known) {
+        let is_held = !cx.mutated(Mutant::HoleNotHeld);
+        if contiguous && (held.is_some() || !first_known) && is_held {
             return self.hold(cx, event, at);
         }
         let identity = (self.position(at), event.event.key.clone(), event.ordinal);
-        if self.seen.ahead.contains(&identity) {
+        if self.seen.ahead.contains(&identity) && !cx.mutated(Mutant::AheadForgotten) {
             return self.count_duplicate();
         }
         self.apply(cx, event, Some(at));
@@ -220,7 +226,9 @@ impl Stream {
     fn weigh_anchor(&mut self, cx: &mut Cx<'_>) -> bool {
         let Some(link) = &self.link else { return false };
         match (link.anchor, link.anchor_seen) {
-            (Some(anchor), Some(seen)) if anchor.digest == seen => {
+            (Some(anchor), Some(seen))
+                if anchor.digest == seen || cx.mutated(Mutant::CanaryNotCompared) =>
+            {
                 self.handle_proof(cx, Proof::Anchor);
                 self.drain_held(cx);
                 true
@@ -257,7 +265,8 @@ impl Stream {
     fn take_unpositioned(&mut self, cx: &mut Cx<'_>, event: Parked) {
         let Some(link) = &mut self.link else { return };
         let key = &event.event.key;
-        if let Some(expected) = link.expected.get_mut(key)
+        if !cx.mutated(Mutant::ExpectedForgotten)
+            && let Some(expected) = link.expected.get_mut(key)
             && let Some(index) = expected.iter().position(|told| *told == event.event.identity)
         {
             // Both deliver in order: what stands before it came before this one was served.
@@ -265,7 +274,8 @@ impl Stream {
             link.echo.insert(key.clone(), event.event.identity);
             return self.count_duplicate();
         }
-        if link.echo.get(key) == Some(&event.event.identity) {
+        let is_compared = !cx.mutated(Mutant::EchoTaken);
+        if link.echo.get(key) == Some(&event.event.identity) && is_compared {
             return self.count_duplicate();
         }
         self.apply(cx, event, None);
@@ -376,7 +386,8 @@ impl Stream {
                 Rung::Overlap | Rung::Floor => {}
             }
         }
-        if self.outage.hole_at == self.seen.position {
+        let is_second = self.outage.hole_at == self.seen.position;
+        if is_second && !cx.mutated(Mutant::HoleAskedForEver) {
             let poisoned = link.poisoned_at.is_some();
             self.outage.overlap = Some(if poisoned { GapCause::Poison } else { GapCause::Hole });
         }
@@ -406,7 +417,7 @@ impl Stream {
         if let Some(position) = position.filter(|_| unique && booked) {
             self.seen.advance(position);
         }
-        if self.is_touch_recorded() {
+        if self.is_touch_recorded() && !cx.mutated(Mutant::TouchedForgotten) {
             self.touched.insert(key.clone(), at);
         }
         self.end_late(cx);
@@ -487,8 +498,11 @@ impl Stream {
             // an earlier one, or from an earlier life. Of a frame that was split, what it ends
             // with is not whole.
             let end = self.link.as_ref().and_then(|link| link.frame_end);
+            let taken = cx.mutated(Mutant::SplitFrameWhole);
             let is_whole = |at: &Position| {
-                end.is_some_and(|(end, split)| at.sequence < end || at.sequence == end && !split)
+                end.is_some_and(|(end, split)| {
+                    at.sequence < end || at.sequence == end && (!split || taken)
+                })
             };
             if let Some(whole) = self.seen.ahead.last_where(is_whole) {
                 self.seen.advance(whole);

@@ -38,7 +38,7 @@ impl Stream {
             self.timers.stop(timer);
         }
         let token = self.link.as_ref().and_then(|link| link.token);
-        let lower = self.shown_sequence();
+        let lower = self.shown_sequence(cx);
         let mut run = Run::new(Purpose::Reconcile, token, cx.now.at, lower);
         run.keys = Some(keys);
         self.run = Some(run);

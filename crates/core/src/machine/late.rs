@@ -5,12 +5,16 @@
 
 use crate::machine::context::Cx;
 use crate::machine::link::Late;
+use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
 use crate::record::{Body, GapClosed, GapOpened, GapOutcome};
 
 impl Stream {
     /// A late event at `at` was written: the row ends before it, and its rest begins after it.
     pub(super) fn narrow(&mut self, cx: &mut Cx<'_>, at: u64) {
+        if cx.mutated(Mutant::LateRowKept) {
+            return;
+        }
         let Some(late) = self.link.as_mut().and_then(|link| link.late.take()) else { return };
         let Late { floor, tag, row, rest } = late;
         let rest = match (row, rest) {

@@ -4,6 +4,7 @@
 use crate::fold::OpenGap;
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
+use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
 use crate::record::{GapCause, GapOpened};
 
@@ -16,6 +17,9 @@ impl Stream {
         keys: u64,
         why: Option<Label>,
     ) {
+        if cx.mutated(Mutant::PartialGoesLive) {
+            return;
+        }
         if let Some(link) = self.link_mut(conn).filter(|link| keys > link.dark) {
             link.dark = keys;
             link.dark_why = why;

@@ -2,6 +2,8 @@
 
 use crate::connector::{Ack, Capabilities, Numbering, Replay, SnapshotKind};
 use crate::fold::Anchor;
+use crate::machine::context::Cx;
+use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
 
 /// What an attempt begins with.
@@ -34,13 +36,17 @@ fn rebase_is_provable(caps: &Capabilities) -> bool {
 
 impl Stream {
     /// Chooses the rung.
-    pub(super) fn plan(&self, caps: &Capabilities) -> Step {
+    pub(super) fn plan(&self, cx: &Cx<'_>) -> Step {
+        let caps = cx.caps();
         let outage = &self.outage;
         let numbered = caps.position != Numbering::None;
         let opaque = caps.position == Numbering::Opaque;
         let positioned = numbered && caps.snapshot == SnapshotKind::Positioned;
-        let durable = self
-            .durable
+        let from = match cx.mutated(Mutant::ResumeFromSeen) {
+            true => self.seen.position,
+            false => self.durable,
+        };
+        let durable = from
             .filter(|p| numbered && p.epoch == self.seen.epoch && !outage.new_epoch)
             .map(|p| p.sequence)
             .filter(|at| !opaque || self.seen.bookmarks.at(*at).is_some());
@@ -54,7 +60,7 @@ impl Stream {
             Replay::None => false,
         };
         let resume = durable.filter(|_| replays && !outage.refused && free);
-        if let Some(step) = resume.and_then(|durable| self.resume(caps, durable)) {
+        if let Some(step) = resume.and_then(|durable| self.resume(cx, durable)) {
             return step;
         }
         if let Some(asked) =
@@ -64,7 +70,8 @@ impl Stream {
         }
         let rebase = positioned && caps.replay != Replay::None;
         let same_numbering_known = caps.tells_numberings() || self.seen.position.is_none();
-        let refused = outage.rebase_refusals >= 2 || self.rebase_incapable > 0;
+        let counted = !cx.mutated(Mutant::RefusalsUncounted);
+        let refused = outage.rebase_refusals >= 2 && counted || self.rebase_incapable > 0;
         if rebase && free && !refused && rebase_is_provable(caps) && same_numbering_known {
             return Step::Rebase;
         }
@@ -77,8 +84,12 @@ impl Stream {
         }
     }
 
-    fn resume(&self, caps: &Capabilities, durable: u64) -> Option<Step> {
+    fn resume(&self, cx: &Cx<'_>, durable: u64) -> Option<Step> {
+        let caps = cx.caps();
         let plain = Step::Resume { asked: durable, anchor: None };
+        if cx.mutated(Mutant::CanaryUnasked) {
+            return Some(plain);
+        }
         if !needs_anchor(caps) || (self.outage.no_anchor && caps.tells_numberings()) {
             return Some(plain);
         }

@@ -6,6 +6,7 @@ use crate::connector::{Class, Failure, Numbering, Replay};
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
 use crate::machine::link::Stage;
+use crate::machine::mutant::Mutant;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
 use crate::machine::{Blocked, CloseHow};
@@ -104,7 +105,10 @@ impl Stream {
 
     /// The first socket is gone. What could not be read on it hides all that the vendor sends
     /// behind it: when it has come too often at one position, no resume leads past it.
-    pub(super) fn leave_unread(&mut self) {
+    pub(super) fn leave_unread(&mut self, cx: &Cx<'_>) {
+        if cx.mutated(Mutant::UnreadForEver) {
+            return;
+        }
         if !self.link.as_ref().is_some_and(|link| link.unread) {
             return;
         }
@@ -122,6 +126,9 @@ impl Stream {
     /// event has shown where the stream stands; if it comes again as it came, or cannot be asked
     /// for, it goes on the ledger, and no snapshot asked for before it is young enough.
     pub(super) fn doubt_poison(&mut self, cx: &mut Cx<'_>) {
+        if cx.mutated(Mutant::PoisonWithoutRow) {
+            return;
+        }
         let subscribed = self.link.as_ref().filter(|link| link.stage == Stage::Subscribed);
         let poisoned = subscribed.is_some_and(|link| link.poisoned_at.is_some());
         if !poisoned || cx.caps().position == Numbering::Contiguous {

@@ -51,7 +51,8 @@ impl Stream {
         self.adopt_name(cx, name);
         let Some(link) = &self.link else { return false };
         let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
-        if !cx.caps().epoch_named || name.is_none() || known.as_ref() == name {
+        let is_fenced = cx.caps().epoch_named && !cx.mutated(Mutant::EpochFenceOpen);
+        if !is_fenced || name.is_none() || known.as_ref() == name {
             return true;
         }
         let prepared = self.prepared.as_ref().and_then(|p| p.collected.epoch.as_ref());
@@ -87,6 +88,7 @@ impl Stream {
             Rung::Overlap => {
                 link.base = position;
                 if !cx.caps().tells_numberings()
+                    && !cx.mutated(Mutant::HiddenEpochKept)
                     && cx.caps().position != Numbering::None
                     && self.seen.position.is_some()
                 {
@@ -105,6 +107,9 @@ impl Stream {
         let anchored = link.anchor.is_some() && !cx.caps().tells_numberings();
         let contiguous = cx.caps().position == Numbering::Contiguous;
         if position.is_some() && position > asked {
+            if cx.mutated(Mutant::ClampInAckBelieved) {
+                return self.handle_proof(cx, Proof::Ack);
+            }
             return self.handle_clamp(cx);
         }
         // A confirmation from below what was asked for may come from a server that has not got so
@@ -207,6 +212,13 @@ impl Stream {
     /// A resume has gone unproved for too long, or a fuzzy snapshot unconfirmed.
     pub(super) fn handle_prove_timer(&mut self, cx: &mut Cx<'_>) {
         if self.is_live() {
+            return;
+        }
+        let guard = match self.seen.converging_until {
+            Some(_) => Mutant::QuietWhileConverging,
+            None => Mutant::QuietVendorWaits,
+        };
+        if cx.mutated(guard) {
             return;
         }
         if self.link.as_ref().is_some_and(|link| link.proof.is_none() && link.rung == Rung::Rebase)

@@ -7,6 +7,7 @@ use crate::ids::{Key, Label, RequestId, TokenVersion};
 use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{NewEpoch, Stage};
+use crate::machine::mutant::Mutant;
 use crate::machine::number::is_opaque;
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
@@ -119,7 +120,7 @@ impl Stream {
         if matches!(purpose, Purpose::Head | Purpose::Rebase) {
             self.set_phase(cx, Phase::Fetching);
         }
-        self.run = Some(Run::new(purpose, token, cx.now.at, self.shown_sequence()));
+        self.run = Some(Run::new(purpose, token, cx.now.at, self.shown_sequence(cx)));
         self.fetch(cx);
     }
 
@@ -267,17 +268,25 @@ impl Stream {
             && cx.caps().position != Numbering::None
             && (run.purpose == Purpose::Rebase || !is_opaque(cx));
         let rows_max = cx.config.timing.snapshot_rows_max;
-        if let Err(torn) = run.collected.add(page, positioned, rows_max) {
+        let accepted = cx.mutated(Mutant::TornPagesAccepted);
+        if let Err(torn) = run.collected.add(page, positioned, rows_max)
+            && !accepted
+        {
             return self.refetch(cx, &torn.to_string(), None);
         }
         if let Some(next) = next {
             return self.request(cx, Fetch::Next(next));
         }
-        if let Err(torn) = run.collected.finish() {
+        if let Err(torn) = run.collected.finish()
+            && !accepted
+        {
             return self.refetch(cx, &torn.to_string(), None);
         }
         if let Some(keys) = &run.keys {
             run.collected.rows.retain(|key, _| keys.contains(key));
+        }
+        if cx.mutated(Mutant::TagMaximum) {
+            run.collected.tag = run.collected.head;
         }
         run.complete = true;
         self.evaluate(cx);
@@ -327,7 +336,8 @@ impl Stream {
         run.queued = None;
         let (tries, purpose) = (u64::from(run.tries), run.purpose);
         cx.report(Report::SnapshotRefused { stream: self.id.clone(), why: Label::from(why) });
-        if tries <= tries_max {
+        let is_kept = purpose != Purpose::Reconcile || !cx.mutated(Mutant::SocketDroppedForRefetch);
+        if tries <= tries_max && is_kept {
             return self.set_timer(cx, Timer::Refetch, after_ms.unwrap_or(0).max(refetch_ms));
         }
         let class = Class::Retry { after_ms };
@@ -402,9 +412,12 @@ impl Stream {
         let named = cx.caps().epoch_named;
         let other = named && run.collected.epoch != self.seen.epoch_name;
         let tag = run.collected.tag;
-        let lower =
-            if other { self.stashed_sequence(&run.collected.epoch) } else { self.shown_sequence() };
-        if tag < lower {
+        let lower = if other {
+            self.stashed_sequence(&run.collected.epoch)
+        } else {
+            self.shown_sequence(cx)
+        };
+        if tag < lower && !cx.mutated(Mutant::StaleSnapshotAccepted) {
             return self.refetch(cx, "the snapshot is older than what is held", None);
         }
         if !self.deletes_agree(cx) {
@@ -460,7 +473,7 @@ impl Stream {
         let new_epoch = link.new_epoch.is_some();
         let tag = run.collected.tag;
         let lower = if new_epoch { stashed } else { run.lower };
-        if tag.is_some() && tag < lower {
+        if tag.is_some() && tag < lower && !cx.mutated(Mutant::StaleSnapshotAccepted) {
             return Verdict::Again("the snapshot is older than what is held");
         }
         let held = self.seen.position.map(|p| p.sequence);
@@ -489,6 +502,9 @@ impl Stream {
     /// What shows that no event fell between the snapshot and the subscription, strongest first.
     fn weigh_witness(&self, cx: &Cx<'_>, tag: Option<u64>, first: Option<u64>) -> Verdict {
         let (Some(run), Some(link)) = (&self.run, &self.link) else { return Verdict::Later };
+        if cx.mutated(Mutant::NoWitness) {
+            return Verdict::Install(Witness::Assumed);
+        }
         let held = self.held_sequence();
         if let (Some(tag), Some(base)) = (tag, link.base) {
             let resumed = link.acked.is_none_or(|acked| acked.position.is_none());
@@ -545,7 +561,7 @@ impl Stream {
         let fruitless = self.link.as_ref().is_some_and(|link| !link.fruitful);
         if fruitless && !self.is_live() {
             self.outage.mute += 1;
-            if self.outage.mute >= 2 {
+            if self.outage.mute >= 2 && !cx.mutated(Mutant::MuteUncounted) {
                 self.outage.overlap = Some(GapCause::Mute);
                 cx.report(Report::Stale { stream: self.id.clone(), what: Label::from(what) });
             }

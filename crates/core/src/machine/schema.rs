@@ -7,6 +7,7 @@
 use crate::connector::{Item, Numbering};
 use crate::machine::Report;
 use crate::machine::context::Cx;
+use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
 use crate::record::GapCause;
 use crate::time::Millis;
@@ -121,7 +122,8 @@ impl Stream {
     /// the interval is put on the ledger, once for each time that the vendor changes.
     pub(super) fn doubt_schema(&mut self, cx: &mut Cx<'_>) {
         let owed = std::mem::take(&mut self.schema.owed);
-        if owed && cx.caps().position != Numbering::Contiguous && self.is_live() {
+        let written = owed && !cx.mutated(Mutant::SchemaChangeUnnoticed);
+        if written && cx.caps().position != Numbering::Contiguous && self.is_live() {
             self.begin_reconcile(cx, Some(GapCause::Poison));
         }
     }

@@ -9,6 +9,7 @@ use crate::machine::audit::{Audit, Clean};
 use crate::machine::context::Cx;
 use crate::machine::history::Inquiry;
 use crate::machine::link::{Link, NewEpoch, Parked};
+use crate::machine::mutant::Mutant;
 use crate::machine::outage::Outage;
 use crate::machine::reconcile::{Prepared, Run};
 use crate::machine::schema::Schema;
@@ -30,6 +31,11 @@ pub(super) enum Jump {
     Unwritten,
     /// It is in this unit, which is not durable yet.
     Written(AppendId),
+}
+
+/// Whether a record is one of the ledger's.
+fn is_row(record: &Record) -> bool {
+    matches!(record.body, Body::GapOpened(_) | Body::GapClosed(_) | Body::HistoryOwed(_))
 }
 
 /// One subscription of a source.
@@ -143,6 +149,12 @@ impl Stream {
         for state in fold.keys.values_mut() {
             state.payload = bytes::Bytes::new();
         }
+        if cx.mutated(Mutant::KeysNotRebuilt) {
+            fold.keys = Default::default();
+        }
+        if cx.mutated(Mutant::ConvergingForgotten) {
+            fold.converging_until = None;
+        }
         self.durable = fold.position;
         self.heard_at = cx.now.at;
         self.marked = fold.position;
@@ -163,7 +175,10 @@ impl Stream {
 
     /// The position that state shows: a snapshot may have taken it beyond the position held. A
     /// snapshot from below would travel back in time.
-    pub(super) fn shown_sequence(&self) -> Option<u64> {
+    pub(super) fn shown_sequence(&self, cx: &Cx<'_>) -> Option<u64> {
+        if cx.mutated(Mutant::TagAgainstDurable) {
+            return self.durable.map(|p| p.sequence);
+        }
         let seen = &self.seen;
         let shown = [seen.position, seen.snapshot_tag, seen.converging_until, seen.keyed_tag];
         shown.into_iter().flatten().filter(|p| p.epoch == seen.epoch).map(|p| p.sequence).max()
@@ -213,6 +228,18 @@ impl Stream {
             return;
         }
         let records = std::mem::take(&mut self.unit);
+        if cx.mutated(Mutant::PositionAlone) {
+            self.append(cx, Vec::new());
+        }
+        if cx.mutated(Mutant::LedgerAfterRecords) {
+            let (rows, others) = records.into_iter().partition(is_row);
+            self.append(cx, others);
+            return self.append(cx, rows);
+        }
+        self.append(cx, records);
+    }
+
+    fn append(&mut self, cx: &mut Cx<'_>, records: Vec<Record>) {
         cx.shared.last_append = cx.shared.last_append.next();
         let id = cx.shared.last_append;
         if self.jump == Jump::Unwritten {
@@ -262,7 +289,8 @@ impl Stream {
     pub(super) fn write_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
         let after = self.seen.position;
         let gap = self.seen.last_gap.next();
-        let wall_from = self.seen.covered_at.unwrap_or(cx.now.wall);
+        let covered_at = self.seen.covered_at.filter(|_| !cx.mutated(Mutant::RowFromTheReturn));
+        let wall_from = covered_at.unwrap_or(cx.now.wall);
         let skew = i64::try_from(cx.caps().clock_skew_ms_max).unwrap_or(i64::MAX);
         let wall_from = UnixMicros(wall_from.0.saturating_sub(skew.saturating_mul(1_000)));
         self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));

@@ -5,6 +5,7 @@ use crate::ids::TokenVersion;
 use crate::machine::Output;
 use crate::machine::budget::Allowance;
 use crate::machine::context::{Cx, Shared};
+use crate::machine::mutant::Mutant;
 use crate::machine::timer::{Timer, TimerTable};
 use crate::time::Millis;
 
@@ -153,9 +154,10 @@ impl Token {
 
     /// The vendor refused a version.
     pub(super) fn handle_unauthorized(cx: &mut Cx<'_>, version: Option<TokenVersion>) -> Verdict {
+        let blamed = cx.mutated(Mutant::OldTokenBlamed);
         let token = &mut cx.shared.token;
         let current = token.granted.map(|g| g.version);
-        if version.is_none() || current != version {
+        if version.is_none() || current != version && !blamed {
             return if version.is_none() { Verdict::Blocked } else { Verdict::Retry };
         }
         if token.after_refusal && !token.accepted {
