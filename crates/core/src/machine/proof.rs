@@ -19,6 +19,11 @@ impl Machine {
         self
     }
 
+    /// The guard that is taken out.
+    pub fn mutant(&self) -> Option<Mutant> {
+        self.shared.mutant
+    }
+
     /// Shifts every moment so that `now` becomes `to`, and forgets what only tells histories apart.
     pub fn normalise(&mut self, now: Millis, to: Millis) {
         let shift = |at: &mut Millis| *at = Millis(to.0 + at.0.saturating_sub(now.0));

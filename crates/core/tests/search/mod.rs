@@ -70,7 +70,7 @@ fn tell(rules: &Rules, budget: Budget, mutant: Option<Mutant>, path: &[Act]) -> 
     let mut told = Vec::new();
     for act in path {
         node.world.keep_reports = true;
-        node.act(*act, mutant);
+        node.act(*act);
         let reports = std::mem::take(&mut node.world.reports);
         node.normalise();
         told.push(format!("{act:?}  {}", summary(&reports)));
@@ -96,7 +96,7 @@ pub fn search(rules: &Rules, budget: Budget, mutant: Option<Mutant>) -> Outcome 
             continue;
         };
         let mut next = node.clone();
-        next.act(act, mutant);
+        next.act(act);
         path.push(act);
         if let Err(invariant) = next.check() {
             let path = tell(rules, budget, mutant, &path);
@@ -172,7 +172,7 @@ impl Node {
         acts
     }
 
-    fn act(&mut self, act: Act, mutant: Option<Mutant>) {
+    fn act(&mut self, act: Act) {
         let world = &mut self.world;
         let waiting = |world: &World, ready: fn(&crate::world::Sock) -> bool| {
             *world.socks.iter().find(|(_, sock)| ready(sock)).unwrap().0
@@ -205,7 +205,6 @@ impl Node {
             Act::Crash { survivors } => {
                 self.budget.crashes -= 1;
                 world.crash(survivors);
-                world.machine = world.machine.clone().with_mutant(mutant);
             }
             Act::Timer => world.tick(),
         }

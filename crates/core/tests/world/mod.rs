@@ -240,14 +240,16 @@ impl World {
         self.pages.clear();
         self.past.clear();
         self.received.clear();
-        self.machine = machine(&self.rules);
+        let machine = machine(&self.rules);
+        #[cfg(feature = "proof")]
+        let machine = machine.with_mutant(self.machine.mutant());
+        self.machine = machine;
         self.restore();
     }
 
     fn restore(&mut self) {
-        let fold = self.fold(self.durable);
         let next_offset = self.records().len() as u64;
-        let streams = fold.streams.into_iter().collect();
+        let streams = self.fold(self.durable).streams.into_iter().collect();
         self.give(Input::Restored { streams, next_offset });
     }
 
