@@ -13,22 +13,26 @@
 #   make storm          how often a vendor in trouble is asked, second by second, and the budget
 #   make soak MINUTES=30  memory of a service that records 5,000 events/s, a fault every 5 s
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
+#   make fuzz N=300     fuzzes every decoder N seconds each (TARGET=frame: only that one)
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill latency etcd storm soak model bench bench-setup clients-setup \
+.PHONY: help demo test check kill latency etcd storm soak model fuzz bench bench-setup clients-setup \
   smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
 export CARGO_TARGET_DIR ?= $(UNBROKEN_CACHE)/target
 CARGO_DENY := $(UNBROKEN_CACHE)/tools/bin/cargo-deny
+CARGO_FUZZ := $(UNBROKEN_CACHE)/tools/bin/cargo-fuzz
 
 BENCH_NODE := $(UNBROKEN_CACHE)/bench/node
 CLIENTS := $(UNBROKEN_CACHE)/clients
+
+FUZZ_TARGETS := $(sort $(notdir $(wildcard crates/fuzz/corpus/*)))
 
 ARGS ?=
 SIZE ?= full
@@ -139,6 +143,19 @@ soak: setup
 	UNBROKEN_SOAK_MINUTES=$(MINUTES) \
 	  cargo test --release --locked -p unbroken --test soak -- --nocapture
 
+# libFuzzer needs a compiler that takes unstable options: RUSTC_BOOTSTRAP lets the stable one do so.
+# What is found new goes on from run to run in the cache; the corpus in the repository stays small.
+fuzz: setup $(CARGO_FUZZ)
+	@$(call install-missing,c++:g++)
+	@for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
+	  grown=$(UNBROKEN_CACHE)/fuzz/$$target; mkdir -p $$grown; echo "fuzz: $$target"; \
+	  RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ) run --fuzz-dir crates/fuzz --features libfuzzer \
+	    --target-dir $(UNBROKEN_CACHE)/fuzz/build $$target $$grown crates/fuzz/corpus/$$target -- \
+	    -max_total_time=$(if $(filter file,$(origin N)),300,$(N)) -timeout=10 -max_len=16384 \
+	    -print_final_stats=1 -print_funcs=0 2>&1 \
+	    | grep -E "^(stat::(number|average|peak)|Done|SUMMARY)|panicked at|^error"; \
+	done
+
 format:
 	cargo fmt --all --check
 
@@ -150,6 +167,10 @@ docs:
 
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) --workspace --locked check bans licenses sources
+
+$(CARGO_FUZZ):
+	@echo "setup: installing cargo-fuzz into $(UNBROKEN_CACHE)/tools (once, a minute)"
+	cargo install --locked cargo-fuzz --root $(UNBROKEN_CACHE)/tools
 
 $(CARGO_DENY):
 	@echo "setup: installing cargo-deny into $(UNBROKEN_CACHE)/tools (once, a few minutes)"

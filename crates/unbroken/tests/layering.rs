@@ -22,6 +22,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unbroken-sim", &[]),
     // The contest watches the real binary from outside: what it knows is how to read the log.
     ("unbroken-bench", &["unbroken-core", "unbroken-journal"]),
+    // What must hold of the decoders; nobody may know it.
+    ("unbroken-fuzz", &["unbroken-core", "unbroken-connect", "unbroken-journal"]),
     (
         "unbroken",
         &[

@@ -14,7 +14,8 @@ use unbroken_core::time::UnixMicros;
 use crate::codec::take::{Malformed, Take};
 use crate::codec::{body, put};
 
-pub(crate) fn encode(out: &mut Vec<u8>, fold: &Fold) {
+/// Appends the fold to `out`, in the newest format.
+pub fn encode(out: &mut Vec<u8>, fold: &Fold) {
     out.push(u8::from(fold.keep_payloads));
     put::varint(out, fold.streams.len() as u64);
     for (id, stream) in &fold.streams {
@@ -32,7 +33,11 @@ const FORMAT_OF_DIRECTIVES: u32 = 4;
 /// Images have what is owed by the vendor's history since this format.
 const FORMAT_OF_HISTORY: u32 = 5;
 
-pub(crate) fn decode(bytes: Bytes, format: u32) -> Result<Fold, Malformed> {
+/// Reads what [`encode`] of that format wrote.
+///
+/// # Errors
+/// [`Malformed`] names what was expected, and where.
+pub fn decode(bytes: Bytes, format: u32) -> Result<Fold, Malformed> {
     let mut take = Take::new(bytes);
     let keep_payloads = take.flag("keep payloads")?;
     let mut streams = BTreeMap::new();

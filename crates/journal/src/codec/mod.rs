@@ -14,5 +14,6 @@ pub(crate) mod record;
 pub(crate) mod take;
 pub(crate) mod words;
 
-pub use record::{decode_records, encode_records};
+pub use fold::{decode as decode_fold, encode as encode_fold};
+pub use record::{Encoded, decode_records, encode_records};
 pub use take::Malformed;

@@ -62,9 +62,12 @@ impl TextFile {
     }
 
     /// The lines that end up in the product: of a file under `src` those before its tests, of any
-    /// other none. Files that are declared as tests (`#[cfg(test)] mod x;`) have none either.
+    /// other none. The fuzzer's checks are all tests. Files that are declared as tests
+    /// (`#[cfg(test)] mod x;`) have none either.
     pub(crate) fn product_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        let product = self.path.contains("/src/") && !test_modules().contains(&self.path);
+        let product = self.path.contains("/src/")
+            && !self.path.starts_with("crates/fuzz/")
+            && !test_modules().contains(&self.path);
         let end = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
         let lines = self.text.get(..end).unwrap_or_default().lines();
         (1..).zip(lines).filter(move |_| product)
@@ -133,6 +136,8 @@ pub(crate) fn is_target(path: &str) -> bool {
     let parts: Vec<&str> = inside.1.split('/').collect();
     match parts.as_slice() {
         ["build.rs"] | ["src", "lib.rs" | "main.rs"] | ["src", "bin", _] => true,
+        // What the fuzzer runs.
+        ["targets", _] => true,
         ["tests" | "examples" | "benches", file] => file.ends_with(".rs"),
         ["tests" | "examples" | "benches", _, "main.rs"] | ["src", "bin", _, "main.rs"] => true,
         _ => false,
