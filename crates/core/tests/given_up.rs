@@ -2,7 +2,9 @@
 
 mod world;
 
-use unbroken_core::connector::Numbering;
+use unbroken_core::connector::{Class, Decoded, Failure, Item, Numbering};
+use unbroken_core::ids::Label;
+use unbroken_core::machine::Input;
 use unbroken_core::record::GapCause;
 use world::{World, contiguous};
 
@@ -74,5 +76,30 @@ fn a_late_event_is_no_place_to_resume_from() {
     world.settle();
     assert!(world.asked.last() >= Some(&Some(4)), "4 is given up: {:?}", world.asked);
     assert_eq!(world.sequences(), [2, 6]);
+    world.assert_state_is_the_vendors();
+}
+
+/// A vendor that wants a position with each subscription, and refuses all that it is given, those
+/// of a moment ago too: for hours.
+#[test]
+fn a_vendor_that_refuses_its_own_positions_for_hours_is_still_asked() {
+    let mut rules = contiguous();
+    rules.caps.subscribe_without_position = false;
+    let mut world = World::new(rules);
+    let mut refused = 0;
+    while refused < 1_000 {
+        let asking = world.socks.iter().find(|(_, sock)| sock.asked.is_some());
+        if let Some(conn) = asking.map(|(conn, _)| *conn) {
+            let class = Class::Stale { floor: None };
+            let failure = Failure { class, code: None, what: Label::from("stale") };
+            let decoded = Decoded { items: vec![Item::Refusal(failure)], ..Decoded::default() };
+            world.give(Input::Frame { conn, decoded });
+            refused += 1;
+        } else if !world.step() {
+            world.tick();
+        }
+    }
+    world.emit(0);
+    world.run_to_live();
     world.assert_state_is_the_vendors();
 }

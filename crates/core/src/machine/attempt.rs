@@ -291,7 +291,7 @@ impl Stream {
         }
         let idle_end = link.stage == Stage::Subscribed && !link.fruitful && link.proof.is_none();
         if idle_end && by == Closer::Vendor && link.rung != Rung::Overlap {
-            self.outage.closed_idle += 1;
+            self.outage.closed_idle = self.outage.closed_idle.saturating_add(1);
             if self.outage.closed_idle >= 2 && !cx.mutated(Mutant::IdleClosesUncounted) {
                 self.note_stale(cx, &link, None, "accepted twice and closed without an event");
             }
@@ -442,7 +442,7 @@ impl Stream {
             }
             Rung::Floor => self.outage.floor = floor.filter(|floor| link.asked < Some(*floor)),
             Rung::Rebase => {
-                self.outage.rebase_refusals += 1;
+                self.outage.rebase_refusals = self.outage.rebase_refusals.saturating_add(1);
                 if self.outage.rebase_refusals >= 2 && !cx.mutated(Mutant::RefusalsUncounted) {
                     self.rebase_incapable = REBASE_PROBE_OUTAGES;
                 }

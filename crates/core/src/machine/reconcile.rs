@@ -560,7 +560,7 @@ impl Stream {
     pub(super) fn handle_mute(&mut self, cx: &mut Cx<'_>, what: &str) {
         let fruitless = self.link.as_ref().is_some_and(|link| !link.fruitful);
         if fruitless && !self.is_live() {
-            self.outage.mute += 1;
+            self.outage.mute = self.outage.mute.saturating_add(1);
             if self.outage.mute >= 2 && !cx.mutated(Mutant::MuteUncounted) {
                 self.outage.overlap = Some(GapCause::Mute);
                 cx.report(Report::Stale { stream: self.id.clone(), what: Label::from(what) });
