@@ -8,6 +8,7 @@ use unbroken_core::connector::{Ack, Numbering, Replay, SnapshotKind};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::{Blocked, Phase, Report, Start};
 use unbroken_core::record::{Body, GapCause, GapOutcome};
+use unbroken_core::time::Millis;
 use world::{OnOld, Rules, World, bookmark, contiguous, key, stream};
 
 fn from(sequence: u64) -> Start {
@@ -287,4 +288,15 @@ fn initial_takes_a_snapshot_at_the_first_start() {
     };
     assert_eq!(snapshots(&world_of(SnapshotKind::Positioned)), 1);
     assert_eq!(snapshots(&world_of(SnapshotKind::None)), 0);
+}
+
+#[test]
+fn the_first_row_ends_when_coverage_began_and_does_not_begin_later() {
+    let mut world = World::new(contiguous());
+    world.emit(0);
+    world.run_to_live();
+    assert!(world.now > Millis(0), "the wait for a proof took its time");
+    let row = world.ledger().pop().unwrap();
+    assert_eq!((row.cause, row.wall_to.0), (GapCause::Start, 0));
+    assert!(row.wall_from <= row.wall_to, "{row:?}");
 }

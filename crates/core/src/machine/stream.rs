@@ -290,7 +290,9 @@ impl Stream {
         let after = self.seen.position;
         let gap = self.seen.last_gap.next();
         let covered_at = self.seen.covered_at.filter(|_| !cx.mutated(Mutant::RowFromTheReturn));
-        let wall_from = covered_at.unwrap_or(cx.now.wall);
+        // Coverage begins with a confirmation; what is written down of it may come later.
+        let acked_at = self.link.as_ref().and_then(|link| link.acked).map(|acked| acked.wall);
+        let wall_from = covered_at.or(acked_at).unwrap_or(cx.now.wall);
         let skew = i64::try_from(cx.caps().clock_skew_ms_max).unwrap_or(i64::MAX);
         let wall_from = UnixMicros(wall_from.0.saturating_sub(skew.saturating_mul(1_000)));
         self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
