@@ -25,6 +25,7 @@ mod rebuild;
 mod repair;
 mod resync;
 mod run;
+mod screen;
 mod service;
 mod settings;
 mod simulate;

@@ -10,7 +10,6 @@ mod narrate;
 mod play;
 mod polling;
 mod report;
-mod screen;
 mod session;
 mod story;
 mod tally;

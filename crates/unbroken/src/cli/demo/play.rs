@@ -10,10 +10,10 @@ use unbroken_core::time::UnixMicros;
 use unbroken_sim::{FaultNews, News, Vendor};
 
 use super::director::{Act, Cue, Director, Scene};
-use super::screen::Screen;
 use super::story::Story;
 use super::watch::Seen;
 use crate::cli::error::CliError;
+use crate::cli::screen::Screen;
 
 /// Between two looks at everything.
 const LOOK_EVERY: Duration = Duration::from_millis(25);

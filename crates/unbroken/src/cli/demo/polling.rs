@@ -12,7 +12,6 @@ use unbroken::{Pipeline, config, pipeline};
 use unbroken_sim::verdict::Outcome;
 use unbroken_sim::{PollFault, PollVendor};
 
-use super::screen::Screen;
 use super::watch::Watcher;
 use crate::cli::answer::Answer;
 use crate::cli::args::DemoArgs;
@@ -21,6 +20,7 @@ use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json};
 use crate::cli::logging;
 use crate::cli::output::{Output, say};
 use crate::cli::run::{runtime, stop_signal};
+use crate::cli::screen::Screen;
 use crate::cli::settings::{duration, fresh_dir};
 use crate::cli::vendor::{PolledSettings, SecretIn};
 

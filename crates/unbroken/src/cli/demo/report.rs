@@ -10,11 +10,11 @@ use unbroken::render::{Paint, count, counted, duration_ms, millis};
 use unbroken::words::cause_plainly_by_name;
 use unbroken_core::time::UnixMicros;
 
-use super::screen::Screen;
 use super::tally::Tally;
 use crate::cli::error::CliError;
 use crate::cli::judgement::{Judgement, explain, figures_json};
 use crate::cli::output::{Output, say};
+use crate::cli::screen::Screen;
 use crate::cli::vendor::VendorSettings;
 
 /// Two lines that say what is about to happen.

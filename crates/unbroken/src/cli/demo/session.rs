@@ -16,7 +16,6 @@ use super::director::{Act, Director};
 use super::play::Play;
 use super::polling;
 use super::report::{Ending, Header, print};
-use super::screen::Screen;
 use super::story::Story;
 use super::tally::Tally;
 use super::watch::Watcher;
@@ -26,6 +25,7 @@ use crate::cli::error::CliError;
 use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, is_quiet};
 use crate::cli::logging;
 use crate::cli::run::{runtime, stop_signal};
+use crate::cli::screen::Screen;
 use crate::cli::settings::{duration, fresh_dir};
 use crate::cli::vendor::{SecretIn, VendorSettings, configuration};
 

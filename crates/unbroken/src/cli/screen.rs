@@ -6,26 +6,26 @@ use unbroken::render::Paint;
 
 /// See the module. Writes to stderr: the story is not data.
 #[derive(Debug)]
-pub(super) struct Screen {
+pub(crate) struct Screen {
     moving: bool,
     shown: bool,
     paint: Paint,
 }
 
 impl Screen {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let stderr = io::stderr();
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self { moving: stderr.is_terminal() && !dumb, shown: false, paint: Paint::of(&stderr) }
     }
 
     /// How to colour.
-    pub(super) fn paint(&self) -> Paint {
+    pub(crate) fn paint(&self) -> Paint {
         self.paint
     }
 
     /// A line that stays.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let mut text = self.erased();
         text.push_str(line);
         text.push('\n');
@@ -33,7 +33,7 @@ impl Screen {
     }
 
     /// The line that moves; nothing where lines cannot move.
-    pub(super) fn status(&mut self, status: &str) {
+    pub(crate) fn status(&mut self, status: &str) {
         if !self.moving {
             return;
         }
@@ -44,7 +44,7 @@ impl Screen {
     }
 
     /// Takes the moving line away.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         let text = self.erased();
         self.write(&text);
     }
