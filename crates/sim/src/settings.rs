@@ -71,6 +71,9 @@ pub struct Settings {
     pub seed: u64,
     /// Agents at the start.
     pub agents: u32,
+    /// Whose ids are known before they join, so that a client which names agents can name them too:
+    /// who joins for the first time is one of these while there are any.
+    pub agents_to_come: u32,
     /// Events per second over all agents.
     pub rate: f64,
     /// What positions are worth.
@@ -124,6 +127,7 @@ impl Default for Settings {
         Self {
             seed: 1,
             agents: 250,
+            agents_to_come: 0,
             rate: 500.0,
             numbering: Numbering::Contiguous,
             body: Body::State,

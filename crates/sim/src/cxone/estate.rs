@@ -71,7 +71,6 @@ impl Estate for State {
     }
 
     fn account(&self) -> Account {
-        // Whoever names no agent is served all.
-        Account::default()
+        Account { users: self.world.roster.ids(), ..Account::default() }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Roster {
     present: Vec<u32>,
     /// Slots of those who left and may come back.
     gone: Vec<u32>,
+    /// Ids of those who have not joined yet.
+    to_come: Vec<String>,
 }
 
 impl Roster {
@@ -66,12 +68,7 @@ impl Roster {
             self.make_present(slot);
             return slot;
         }
-        let id = loop {
-            let id = format!("agent-{:06}", rng.u32(0..1_000_000));
-            if self.place_in_order(&id).is_err() {
-                break id;
-            }
-        };
+        let id = self.to_come.pop().unwrap_or_else(|| self.new_id(rng));
         let slot = u32::try_from(self.agents.len()).unwrap_or(u32::MAX);
         let at = self.place_in_order(&id).unwrap_or_else(|at| at);
         self.order.insert(at, slot);
@@ -84,6 +81,31 @@ impl Roster {
         });
         self.make_present(slot);
         slot
+    }
+
+    /// So many more ids are given out before those they are for join.
+    pub(super) fn expect(&mut self, count: u32, rng: &mut fastrand::Rng) {
+        for _ in 0..count {
+            let id = self.new_id(rng);
+            self.to_come.push(id);
+        }
+    }
+
+    /// Ids of all who work here, did, or will, rising.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let known = self.order.iter().map(|slot| self.agent(*slot).id.to_string());
+        let mut ids: Vec<String> = known.chain(self.to_come.iter().cloned()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn new_id(&self, rng: &mut fastrand::Rng) -> String {
+        loop {
+            let id = format!("agent-{:06}", rng.u32(0..1_000_000));
+            if self.place_in_order(&id).is_err() && !self.to_come.contains(&id) {
+                return id;
+            }
+        }
     }
 
     pub(super) fn leave(&mut self, slot: u32) {

@@ -69,6 +69,7 @@ impl World {
         for _ in 0..world.settings.agents {
             world.join();
         }
+        world.roster.expect(world.settings.agents_to_come, &mut world.rng);
         world.purge();
         Ok(world)
     }
@@ -318,6 +319,20 @@ mod tests {
     fn world(numbering: Numbering) -> World {
         let settings = Settings { numbering, agents: 20, ..Settings::default() };
         World::new(Arc::new(settings), Clock::new()).unwrap()
+    }
+
+    #[test]
+    fn who_joins_is_one_of_those_who_were_named_before() {
+        let settings = Settings { agents: 5, agents_to_come: 3, ..Settings::default() };
+        let mut world = World::new(Arc::new(settings), Clock::new()).unwrap();
+        let named = world.roster.ids();
+        assert_eq!(named.len(), 8);
+        for _ in 0..3 {
+            world.join();
+        }
+        assert_eq!(world.roster.ids(), named);
+        world.join();
+        assert_eq!(world.roster.ids().len(), 9);
     }
 
     #[test]
