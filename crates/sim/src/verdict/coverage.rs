@@ -18,11 +18,13 @@ pub(super) struct Coverage<'a> {
     epochs: &'a EpochMap,
     rows: Vec<(&'a LedgerRow, i64)>,
     streams: &'a Streams<'a>,
+    /// A record may have reached the client so much earlier than it says.
+    told_late_us: i64,
 }
 
 /// What the ledger says of a missing event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// In no row that admits a loss.
     Uncovered,
     /// Events may be missing.
@@ -56,7 +58,7 @@ impl<'a> Coverage<'a> {
             let last = before.checked_sub(1).map_or(i64::MIN, |last| matched[last].1);
             (row, last.min(row.wall_from_us).max(row.wall_from_us - slack_us))
         });
-        Self { truth, epochs, rows: rows.collect(), streams }
+        Self { truth, epochs, rows: rows.collect(), streams, told_late_us: evidence.told_late_us }
     }
 
     /// The most definite thing that the ledger says. A `repaired` row says nothing is missing, so
@@ -109,7 +111,7 @@ impl<'a> Coverage<'a> {
                 && if event.sequence.is_some() && row.through.is_some() {
                     self.covers(row, *from_us, event)
                 } else {
-                    received_us > row.wall_from_us
+                    received_us - self.told_late_us > row.wall_from_us
                         && row.wall_to_us.is_none_or(|to_us| received_us < to_us)
                         && self.is_above(row, event)
                 }

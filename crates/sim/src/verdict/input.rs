@@ -130,4 +130,8 @@ pub struct Evidence {
     /// The vendor's names of its epochs, where it knows them: (its number, the vendor's name).
     /// Names in [`Evidence::stored`] count too.
     pub epoch_names: Vec<(u32, String)>,
+    /// How much later than it reached the client a record may be dated, in microseconds: where its
+    /// time is that of the moment at which the client told of it. The bounds of the ledger's rows
+    /// are the client's own times.
+    pub told_late_us: i64,
 }

@@ -13,9 +13,39 @@ use super::streams::Streams;
 use crate::settings::Numbering;
 use crate::truth::{Truth, TruthEvent};
 
+/// A verdict, and which of the vendor's events it is about.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    /// Indices of the events that the client should have.
+    pub(crate) due: Vec<usize>,
+    /// Those of them that are missing.
+    pub(crate) missing: Vec<Missing>,
+    /// By the index of the event: the place of its record in the evidence, if there is one.
+    pub(crate) stored_of: Vec<Option<usize>>,
+    /// Places in the evidence of records beyond the match.
+    pub(crate) extra: Vec<usize>,
+}
+
+/// An event that the client should have and has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// Its index.
+    pub(crate) event: usize,
+    /// It could have been had.
+    pub(crate) is_lost: bool,
+    /// What the client says of it; `None`: nobody could have known of it.
+    pub(crate) standing: Option<Standing>,
+}
+
 /// Judges what a client holds by what the vendor did. To be asked after quiescence: the vendor has
 /// stopped making events, and the client has had time to read them all.
 pub fn judge(truth: &Truth, evidence: &Evidence) -> Verdict {
+    judge_closely(truth, evidence).verdict
+}
+
+/// As [`judge`], event by event.
+pub(crate) fn judge_closely(truth: &Truth, evidence: &Evidence) -> Judged {
     let epochs = EpochMap::new(truth, evidence);
     let pairing = pair(truth, evidence, &epochs);
     let streams = Streams::new(evidence);
@@ -26,7 +56,7 @@ pub fn judge(truth: &Truth, evidence: &Evidence) -> Verdict {
         gaps_open: evidence.ledger.iter().filter(|row| row.outcome == Outcome::Open).count() as u64,
         ..Verdict::default()
     };
-    judge_missing(&mut verdict, truth, &pairing, &coverage, &losses);
+    let (due, missing) = judge_missing(&mut verdict, truth, &pairing, &coverage, &losses);
     judge_stored(&mut verdict, truth, evidence, &pairing, &coverage);
     judge_order(&mut verdict, evidence);
     judge_state(&mut verdict, truth, evidence, &losses);
@@ -40,7 +70,8 @@ pub fn judge(truth: &Truth, evidence: &Evidence) -> Verdict {
             reason: format!("opened for '{}' and never closed", row.cause),
         });
     }
-    verdict
+    let extra = pairing.extra.iter().map(|(at, _)| *at).collect();
+    Judged { verdict, due, missing, stored_of: pairing.stored_of, extra }
 }
 
 fn judge_missing(
@@ -49,39 +80,53 @@ fn judge_missing(
     pairing: &Pairing,
     coverage: &Coverage<'_>,
     losses: &Losses<'_>,
-) {
+) -> (Vec<usize>, Vec<Missing>) {
     let first = truth.first_coverages();
     let scope = truth.subscribed_agents();
-    for (event, stored) in truth.events.iter().zip(&pairing.stored_of) {
+    let (mut due, mut all) = (Vec::new(), Vec::new());
+    for (at, (event, stored)) in truth.events.iter().zip(&pairing.stored_of).enumerate() {
         if first.is_before(event) || !scope.contains(&*event.agent) {
             continue;
         }
         verdict.events_emitted += 1;
+        due.push(at);
         if stored.is_some() {
             continue;
         }
-        if truth.numbering == Numbering::None && losses.is_echo(event) {
-            verdict.undetectable += 1;
-            continue;
-        }
-        if let Some(reason) = losses.lost(event) {
-            verdict.lost += 1;
-            verdict.keep_example(of_event("lost", truth, event, reason));
-        }
-        if losses.is_undetectable(event) {
-            verdict.undetectable += 1;
-            continue;
-        }
-        match coverage.standing(event) {
-            Standing::Uncovered => {
+        let missing = missing(verdict, truth, at, coverage, losses);
+        match missing.standing {
+            None => verdict.undetectable += 1,
+            Some(Standing::Uncovered) => {
                 verdict.uncovered += 1;
                 let reason = "missing and in no ledger row that admits it";
                 verdict.keep_example(of_event("uncovered", truth, event, reason));
             }
-            Standing::Unproven => verdict.unproven += 1,
-            Standing::Unrecoverable => verdict.unrecoverable += 1,
+            Some(Standing::Unproven) => verdict.unproven += 1,
+            Some(Standing::Unrecoverable) => verdict.unrecoverable += 1,
         }
+        all.push(missing);
     }
+    (due, all)
+}
+
+fn missing(
+    verdict: &mut Verdict,
+    truth: &Truth,
+    at: usize,
+    coverage: &Coverage<'_>,
+    losses: &Losses<'_>,
+) -> Missing {
+    let event = &truth.events[at];
+    if truth.numbering == Numbering::None && losses.is_echo(event) {
+        return Missing { event: at, is_lost: false, standing: None };
+    }
+    let lost = losses.lost(event);
+    if let Some(reason) = lost {
+        verdict.lost += 1;
+        verdict.keep_example(of_event("lost", truth, event, reason));
+    }
+    let standing = (!losses.is_undetectable(event)).then(|| coverage.standing(event));
+    Missing { event: at, is_lost: lost.is_some(), standing }
 }
 
 fn judge_stored(

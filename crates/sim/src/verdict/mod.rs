@@ -19,7 +19,12 @@ mod subsequence;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use coverage::Standing;
 pub use facts::{FactVerdict, StoredFact, judge_facts};
 pub use figures::{Example, Verdict};
 pub use input::{Evidence, FinalValue, LedgerRow, LiveInterval, Origin, Outcome, Place, Stored};
+#[cfg(test)]
+pub(crate) use judge::Missing;
 pub use judge::judge;
+pub(crate) use judge::{Judged, judge_closely};
+pub(crate) use pairing::body_of;

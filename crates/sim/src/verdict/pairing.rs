@@ -30,7 +30,7 @@ pub(super) fn is_in_j(stored: &Stored) -> bool {
 }
 
 /// The vendor's object in a stored payload, which may be a whole frame or row around it.
-pub(super) fn body_of(payload: &Bytes) -> Bytes {
+pub(crate) fn body_of(payload: &Bytes) -> Bytes {
     #[derive(Deserialize)]
     struct Around<'a> {
         #[serde(borrow, alias = "eventBody")]
