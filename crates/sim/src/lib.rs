@@ -10,6 +10,7 @@
 //! The wire structs here are written from the rules alone and shared with no client: one misreading
 //! of the dialect must not be able to pass every test.
 
+pub mod conformance;
 pub mod cxone;
 mod dialect;
 mod error;

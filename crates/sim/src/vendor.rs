@@ -57,8 +57,8 @@ impl std::fmt::Debug for Credentials {
 /// Who is there: what a client would be configured with or look up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// All users, rising, with those who are known to join later. A CXone-shaped vendor serves all of
-    /// them to whoever names none, and has none of the rest.
+    /// All users, rising, with those who are known to join later. A CXone-shaped vendor serves all
+    /// of them to whoever names none, and has none of the rest.
     pub users: Vec<String>,
     /// Management units, each with its users.
     pub units: Vec<(String, Vec<String>)>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use unbroken::render::RECORD_KINDS;
 
+use super::conformance::ConformanceArgs;
 use super::profile::ProfileArgs;
 
 /// Turns an unreliable event feed into an unbroken record.
@@ -76,6 +77,15 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     /// Run the simulated vendor alone, for testing any client
     Simulate(SimulateArgs),
+    /// Test any client's reconnect logic: what it loses, doubles and passes over in silence
+    ///
+    /// For each scenario a simulated vendor is started, breaks in its own way, and the client, a
+    /// command in any language, is told of it by environment variables. It prints one JSON object
+    /// for each event it accepts; what it should have printed is in the vendor's ledger. The guide
+    /// docs/guides/conformance.md has the protocol and two small clients.
+    ///
+    /// Exit code 0: clean in every scenario; 1: there are findings; 2: it could not be played.
+    Conformance(ConformanceArgs),
     /// Print the completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write one page for each command

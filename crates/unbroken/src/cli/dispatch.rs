@@ -12,8 +12,8 @@ use super::args::{Arguments, Command};
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
-    check, completions, control, demo, events, export, gaps, init, kill, man, pause, position,
-    profile, rebuild, repair, resync, run, simulate, soak, state, status, verify,
+    check, completions, conformance, control, demo, events, export, gaps, init, kill, man, pause,
+    position, profile, rebuild, repair, resync, run, simulate, soak, state, status, verify,
 };
 
 /// Runs the command that was typed.
@@ -51,6 +51,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Repair(args) => repair::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Kill(args) => kill::run(&args),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::conformance::SuiteError;
 use unbroken::config::ConfigError;
 use unbroken::control::ControlError;
 use unbroken_core::directive::CannotSet;
@@ -46,6 +47,8 @@ pub(crate) enum CliError {
     NoNumbering,
     #[error("pairs of faults are played by `unbroken demo` alone")]
     PairsInDemoOnly,
+    #[error(transparent)]
+    Conformance(#[from] SuiteError),
     #[error("{} is not empty", .0.display())]
     NotEmpty(PathBuf),
     #[error("a task of the demo failed: {0}")]
@@ -118,6 +121,7 @@ impl CliError {
             Self::NotAPair(_) => Some("write it as `pairs:clean-close+slow-rest`".to_owned()),
             Self::NoNumbering => Some("leave --numbering out".to_owned()),
             Self::PairsInDemoOnly => Some("use `all`, `none`, or a list: a,b,c".to_owned()),
+            Self::Conformance(error) => error.hint(),
             Self::NotEmpty(_) => Some("name a new directory".to_owned()),
             Self::Task(_) => None,
             Self::Cursor(_) => Some(

@@ -4,6 +4,7 @@ mod answer;
 mod args;
 mod check;
 mod completions;
+mod conformance;
 mod control;
 mod demo;
 mod dispatch;

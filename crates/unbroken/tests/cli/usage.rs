@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "demo",
     "init",
     "check",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 23] = [
     "control",
     "profile",
     "simulate",
+    "conformance",
     "completions",
     "man",
     "kill",
@@ -48,6 +49,15 @@ fn every_command_has_help() {
     for command in ["get", "set", "reset"] {
         let name = format!("help_position_{command}");
         check(&name, dir.path(), &["position", command, "--help"]);
+    }
+}
+
+#[test]
+fn every_scenario_of_the_conformance_suite_is_listed() {
+    let dir = tempdir().expect("a temporary directory");
+    for vendor in ["cxone", "genesys"] {
+        let name = format!("conformance_list_{vendor}");
+        check(&name, dir.path(), &["conformance", "--list", "--vendor", vendor]);
     }
 }
 

@@ -1,0 +1,5 @@
+//! `unbroken conformance` with an honest client and with some that are each wrong in one way.
+#![cfg(test)]
+
+mod clients;
+mod refusals;
