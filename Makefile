@@ -15,13 +15,14 @@
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
 #   make fuzz N=300     fuzzes every decoder N seconds each (TARGET=frame: only that one)
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
+#   make baselines-setup  installs what the clients of `bench/clients` need (Node, Python, PHP)
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill latency etcd storm soak model fuzz bench bench-setup clients-setup \
-  smoke setup format lint docs deny tests
+  baselines-setup smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -31,6 +32,7 @@ CARGO_FUZZ := $(UNBROKEN_CACHE)/tools/bin/cargo-fuzz
 
 BENCH_NODE := $(UNBROKEN_CACHE)/bench/node
 CLIENTS := $(UNBROKEN_CACHE)/clients
+BASELINES := $(UNBROKEN_CACHE)/baselines
 
 FUZZ_TARGETS := $(sort $(notdir $(wildcard crates/fuzz/corpus/*)))
 
@@ -39,11 +41,11 @@ SIZE ?= full
 N ?= 20
 MINUTES ?= 30
 
-# Installs what gives each of these commands (command:Debian's name), if one is missing.
+# Installs what gives each of these commands or files (command:Debian's name), if one is missing.
 define install-missing
 missing=(); \
 for pair in $(1); do \
-  command -v "$${pair%%:*}" >/dev/null || missing+=("$${pair#*:}"); \
+  command -v "$${pair%%:*}" >/dev/null || [ -e "$${pair%%:*}" ] || missing+=("$${pair#*:}"); \
 done; \
 if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
 if ! command -v apt-get >/dev/null; then \
@@ -67,7 +69,7 @@ test: setup format lint docs tests smoke
 
 check: format lint docs deny
 
-tests: clients-setup
+tests: clients-setup baselines-setup
 	cargo test --workspace --locked
 	cargo test -p unbroken-core --features proof --test model --locked -- --nocapture
 
@@ -130,6 +132,23 @@ clients-setup: setup
 	  echo "setup: installing the vendors' Python clients into $(CLIENTS)/python (once)"; \
 	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
 	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
+	fi
+
+# The clients of `bench/clients`, each in a folder of its own with what it needs.
+baselines-setup: setup
+	@$(call install-missing,node:nodejs npm:npm python3:python3 pip3:python3-pip php:php-cli \
+	  /usr/share/php/GuzzleHttp/autoload.php:php-guzzlehttp-guzzle)
+	@mkdir -p $(BASELINES)
+	@cp -r bench/clients/*/ $(BASELINES)
+	@cd $(BASELINES) && for client in */package-lock.json; do ( \
+	  cd "$$(dirname "$$client")" && if ! cmp -s package-lock.json .installed; then \
+	    echo "setup: installing what $$(dirname "$$client") needs into $$PWD (once)"; \
+	    npm ci --no-audit --no-fund --loglevel=error >/dev/null && cp package-lock.json .installed; \
+	  fi ) || exit 1; done
+	@cd $(BASELINES)/python && if ! cmp -s requirements.txt .installed; then \
+	  echo "setup: installing what python needs into $$PWD (once)"; \
+	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
+	    --target . -r requirements.txt && cp requirements.txt .installed; \
 	fi
 
 # In virtual time with the production budget, then over real sockets.
