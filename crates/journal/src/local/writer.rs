@@ -1,5 +1,6 @@
 //! The one writer: a batch is written, synced, and only then told to anybody.
 
+use std::io;
 use std::sync::Arc;
 
 use unbroken_core::fold::Fold;
@@ -14,7 +15,7 @@ use crate::local::image;
 use crate::local::imaging::{Imaging, Work};
 use crate::local::open::{ImagePolicy, Options};
 use crate::local::place::{Hash, Place};
-use crate::local::published::Published;
+use crate::local::published::{self, Published};
 use crate::local::recover::Recovered;
 use crate::local::retain::Consumers;
 use crate::local::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
@@ -254,6 +255,9 @@ pub(crate) fn start(
     if recovered.torn.is_some() {
         file.set_len(place.position).map_err(fail("cut"))?;
     }
+    if published::read(&home)?.is_none_or(|published| published.number < place.number) {
+        write_again(file.as_ref(), &place).map_err(fail("write"))?;
+    }
     file.sync_data().map_err(fail("sync"))?;
     let allocated = file.len().map_err(fail("stat"))?;
     let published = Published::create(&home, &place)?;
@@ -277,6 +281,19 @@ pub(crate) fn start(
         stopped: false,
     };
     Ok((writer, shared))
+}
+
+/// The newest batch once more, of which it is not known that its sync succeeded. After a sync that
+/// failed the system calls clean what it could not write: it can be read, and a further sync passes
+/// it over, until the power goes. All batches before it are durable, or it would not be there.
+fn write_again(file: &dyn DiskFile, place: &Place) -> io::Result<()> {
+    if place.newest == 0 {
+        return Ok(());
+    }
+    let len = usize::try_from(place.position - place.newest).map_err(io::Error::other)?;
+    let mut batch = vec![0; len];
+    let read = file.read_at(place.newest, &mut batch)?;
+    file.write_at(place.newest, batch.get(..read).unwrap_or_default())
 }
 
 pub(crate) fn create_first_segment(

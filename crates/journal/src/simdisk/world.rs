@@ -46,11 +46,15 @@ struct Faults {
     is_off: bool,
     create: Option<&'static str>,
     capacity: Option<u64>,
+    /// Any operation that changes something, and what is said of it.
+    operation: (Option<u64>, Option<io::ErrorKind>),
+    read: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     operations: u64,
+    reads: u64,
     writes: u64,
     syncs: u64,
 }
@@ -110,6 +114,18 @@ impl SimDisk {
         self.held().faults.power = Some(n);
     }
 
+    /// The n-th operation from now on (0: the next) that changes something fails, and this is said
+    /// of it. A write then writes a part; of a sync, what it should have written is forgotten;
+    /// anything else does nothing.
+    pub fn fail_operation(&self, n: u64, kind: io::ErrorKind) {
+        self.held().faults.operation = (Some(n), Some(kind));
+    }
+
+    /// The n-th look from now on at a file, its length or a directory fails.
+    pub fn fail_read(&self, n: u64) {
+        self.held().faults.read = Some(n);
+    }
+
     /// No more than so many bytes of files. `None`: no limit.
     pub fn limit_bytes(&self, capacity: Option<u64>) {
         self.held().faults.capacity = capacity;
@@ -144,6 +160,11 @@ impl SimDisk {
     /// Operations so far: reads are not counted.
     pub fn operations(&self) -> u64 {
         self.held().counts.operations
+    }
+
+    /// Looks so far at a file, its length or a directory.
+    pub fn reads(&self) -> u64 {
+        self.held().counts.reads
     }
 
     /// Writes so far.
@@ -189,18 +210,40 @@ impl SimDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One operation that changes something. The power may go after it was begun.
-    fn operate<T>(&self, operation: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
+    /// A look that changes nothing.
+    fn look(&self) -> io::Result<MutexGuard<'_, World>> {
+        let mut world = self.held();
+        world.powered()?;
+        world.counts.reads += 1;
+        if strikes(&mut world.faults.read) {
+            return Err(io::Error::other("read error"));
+        }
+        Ok(world)
+    }
+
+    /// An operation that does nothing if it fails.
+    fn change<T>(&self, operation: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
+        self.operate(|world, failure| failure.map_or_else(|| operation(world), Err))
+    }
+
+    /// One operation that changes something; it is told if it has to fail. The power may go after
+    /// it was begun.
+    fn operate<T>(
+        &self,
+        operation: impl FnOnce(&mut World, Option<io::Error>) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut world = self.held();
         world.powered()?;
         world.counts.operations += 1;
+        let (countdown, kind) = &mut world.faults.operation;
+        let failure = strikes(countdown).then(|| kind.unwrap_or(io::ErrorKind::Other).into());
         if strikes(&mut world.faults.power) {
             world.faults.is_off = true;
             // Begun, never answered. A sync that is cut is none: `operation` is told.
-            let _ = operation(&mut world);
+            let _ = operation(&mut world, failure);
             return Err(power_is_off());
         }
-        operation(&mut world)
+        operation(&mut world, failure)
     }
 
     fn open_inode(&self, world: &World, inode: Inode) -> Box<dyn DiskFile> {
@@ -270,7 +313,7 @@ impl Disk for SimDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.operate(|world| {
+        self.change(|world| {
             if world.faults.create.is_some_and(|part| path.to_string_lossy().contains(part)) {
                 return Err(io::Error::other("simulated failure"));
             }
@@ -283,14 +326,13 @@ impl Disk for SimDisk {
     }
 
     fn open(&self, path: &Path, _write: bool) -> io::Result<Box<dyn DiskFile>> {
-        let world = self.held();
-        world.powered()?;
+        let world = self.look()?;
         let inode = *world.names.get(path).ok_or_else(not_found)?;
         Ok(self.open_inode(&world, inode))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.operate(|world| {
+        self.change(|world| {
             let inode = *world.names.get(from).ok_or_else(not_found)?;
             world.naming(Naming::Rename(from.to_path_buf(), to.to_path_buf(), inode));
             Ok(())
@@ -298,7 +340,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.operate(|world| {
+        self.change(|world| {
             world.names.get(path).ok_or_else(not_found)?;
             world.naming(Naming::Remove(path.to_path_buf()));
             Ok(())
@@ -306,13 +348,11 @@ impl Disk for SimDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let world = self.held();
-        world.powered()?;
-        Ok(world.list(dir))
+        Ok(self.look()?.list(dir))
     }
 
     fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
-        self.operate(|world| {
+        self.change(|world| {
             world.powered()?;
             world.unsynced.clear();
             world.durable_names = world.names.clone();
@@ -366,8 +406,7 @@ impl SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut world = self.disk.held();
-        world.powered()?;
+        let mut world = self.disk.look()?;
         let seen = &self.contents(&mut world)?.seen;
         let rest = seen.get(position as usize..).unwrap_or_default();
         let len = rest.len().min(buffer.len());
@@ -378,21 +417,22 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
-        self.disk.operate(|world| {
+        self.disk.operate(|world, failure| {
             world.counts.writes += 1;
-            let fails = strikes(&mut world.faults.write);
+            let error = || io::Error::other("write error");
+            let failure = failure.or(strikes(&mut world.faults.write).then(error));
             let len = self.contents(world)?.seen.len() as u64;
             let growth = (position + bytes.len() as u64).saturating_sub(len);
             let capacity = world.faults.capacity.unwrap_or(u64::MAX);
             let missing = (world.used() + growth).saturating_sub(capacity).min(growth);
             let mut part = bytes.len() - missing as usize;
-            if fails {
+            if failure.is_some() {
                 part /= 2;
             }
             let file = self.contents(world)?;
             file.write(position as usize, bytes.get(..part).unwrap_or_default());
-            if fails {
-                return Err(io::Error::other("write error"));
+            if let Some(failure) = failure {
+                return Err(failure);
             }
             if missing > 0 {
                 return Err(io::ErrorKind::StorageFull.into());
@@ -402,15 +442,16 @@ impl DiskFile for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk.operate(|world| {
+        self.disk.operate(|world, failure| {
             world.powered()?;
             world.counts.syncs += 1;
-            let fails = strikes(&mut world.faults.sync);
+            let error = || io::Error::other("sync error");
+            let failure = failure.or(strikes(&mut world.faults.sync).then(error));
             let lies = strikes(&mut world.faults.lying_sync);
             let file = self.contents(world)?;
-            if fails {
+            if let Some(failure) = failure {
                 file.fail_sync();
-                return Err(io::Error::other("sync error"));
+                return Err(failure);
             }
             if !lies {
                 file.sync();
@@ -420,13 +461,12 @@ impl DiskFile for SimFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        let mut world = self.disk.held();
-        world.powered()?;
+        let mut world = self.disk.look()?;
         Ok(self.contents(&mut world)?.seen.len() as u64)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.disk.operate(|world| {
+        self.disk.change(|world| {
             self.contents(world)?.set_len(len as usize);
             Ok(())
         })

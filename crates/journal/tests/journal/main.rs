@@ -15,5 +15,6 @@ mod older_formats;
 mod opening;
 mod repairing;
 mod retention;
+mod single_faults;
 mod verifying;
 mod workload;
