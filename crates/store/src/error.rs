@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use crate::LogError;
 
 /// Why the store could not do what was asked. No variant carries a payload.
@@ -114,6 +116,11 @@ impl StoreError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Open { source, .. } | Self::Write { source, .. } | Self::Read { source, .. }
+                if is_damage(source) =>
+            {
+                Some("the file is damaged: make it again from the log with `unbroken rebuild`")
+            }
             Self::Open { .. } | Self::File { .. } => {
                 Some("check that the directory exists, is writable and has space")
             }
@@ -136,5 +143,31 @@ impl StoreError {
             Self::Write { .. } => Some("check the space on the disk; nothing is lost from the log"),
             Self::Hole { .. } | Self::Read { .. } => None,
         }
+    }
+}
+
+/// SQLite cannot make sense of the file, or we cannot of what it read: a table or column that we
+/// made is gone, a row contradicts another. The disk, and other processes, are no part of it.
+fn is_damage(source: &rusqlite::Error) -> bool {
+    match source {
+        rusqlite::Error::SqliteFailure(failure, _) => !matches!(
+            failure.code,
+            ErrorCode::CannotOpen
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::NoLargeFileSupport
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::OutOfMemory
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure
+        ),
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => true,
+        _ => false,
     }
 }

@@ -40,6 +40,12 @@ pub enum Finding {
         /// The image's offset.
         image: u64,
     },
+    /// SQLite finds that the file itself is damaged: pages, indices, the form of rows.
+    #[error("file: is damaged: {what}")]
+    Damaged {
+        /// The first thing that SQLite says of it. It names tables and pages, no values.
+        what: String,
+    },
     /// A row that the log calls for is not there.
     #[error("{table}: row of offset {offset} is missing")]
     RowMissing {

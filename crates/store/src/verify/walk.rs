@@ -20,7 +20,7 @@ use crate::{Log, LogExtent, StoreError};
 
 /// Compares the store at `path` with the log: every event, quarantined frame and connection turn
 /// has its row, and no other row is there; state is the fold of the log, key by key; so are the
-/// streams' rows and the gap ledger. The service may be running meanwhile.
+/// streams' rows and the gap ledger, and the file is whole. The service may be running meanwhile.
 ///
 /// # Errors
 /// If the file or the log cannot be read. That they disagree is no error but a [`Finding`].
@@ -41,8 +41,20 @@ pub fn verify_store(path: &Path, log: &impl Log) -> Result<Verification, StoreEr
         return Ok(report);
     }
     Walk::begin(&reader, &checkpoint, &extent, log)?.run(log, &mut report)?;
+    if let Some(what) = damage(&reader)? {
+        report.found(Finding::Damaged { what });
+    }
     tx.commit().map_err(failed)?;
     Ok(report)
+}
+
+/// What the comparison does not read: indices, and pages of tables that list what it has seen.
+fn damage(reader: &StoreReader) -> Result<Option<String>, StoreError> {
+    let said = reader
+        .connection()
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))
+        .map_err(|source| StoreError::Read { what: "file", source })?;
+    Ok((said != "ok").then_some(said))
 }
 
 fn misfit(store: &Checkpoint, log: &LogExtent) -> Option<Finding> {

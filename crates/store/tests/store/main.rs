@@ -5,6 +5,7 @@ mod feeder;
 mod fold_equality;
 mod reader;
 mod rebuild;
+mod replay;
 mod verify;
 mod views;
 mod world;
