@@ -11,7 +11,8 @@
 #                       against etcd's own account; some minutes
 #   make bench          speed and memory against other ways to store the same events (SIZE=full, quick)
 #   make storm          how often a vendor in trouble is asked, second by second, and the budget
-#   make soak MINUTES=30  memory of a service that records 5,000 events/s, a fault every 5 s
+#   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
+#                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
 #   make fuzz N=300     fuzzes every decoder N seconds each (TARGET=frame: only that one)
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
@@ -159,7 +160,7 @@ storm: setup
 
 # Without the environment's number the test takes seconds and asserts no slope.
 soak: setup
-	UNBROKEN_SOAK_MINUTES=$(MINUTES) \
+	UNBROKEN_SOAK_MINUTES=$(MINUTES) UNBROKEN_VENDOR=$(VENDOR) \
 	  cargo test --release --locked -p unbroken --test soak -- --nocapture
 
 # libFuzzer needs a compiler that takes unstable options: RUSTC_BOOTSTRAP lets the stable one do so.

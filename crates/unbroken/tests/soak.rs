@@ -1,7 +1,8 @@
 //! A service that records a fast and faulty vendor keeps its record, and no more than its record.
 //!
-//! `make soak MINUTES=30` is this test with `UNBROKEN_SOAK_MINUTES=30`; `UNBROKEN_SEED` picks
-//! another run. Without the variable it is short, and asserts bounds alone: a slope needs events.
+//! `make soak MINUTES=30 VENDOR=genesys` is this test with `UNBROKEN_SOAK_MINUTES=30` and
+//! `UNBROKEN_VENDOR=genesys`; `UNBROKEN_SEED` picks another run. Without the first variable it is
+//! short, and asserts bounds alone: a slope needs events.
 
 use std::process::{Command, Stdio};
 
@@ -17,14 +18,21 @@ fn memory_and_descriptors_stay_bounded_while_the_vendor_breaks_every_few_seconds
     let dir = tempdir().expect("a temporary directory");
     let seed = variable("UNBROKEN_SEED").unwrap_or_else(|| "1".to_owned());
     let minutes = variable("UNBROKEN_SOAK_MINUTES");
-    let (duration, rate, look_every) = match &minutes {
-        Some(minutes) => (format!("{minutes}m"), "5000", "5s"),
-        None => ("12s".to_owned(), "1000", "1s"),
+    let vendor = variable("UNBROKEN_VENDOR").unwrap_or_else(|| "cxone".to_owned());
+    let (duration, look_every) = match &minutes {
+        Some(minutes) => (format!("{minutes}m"), "5s"),
+        None => ("12s".to_owned(), "1s"),
     };
-    let fault_every = if minutes.is_some() { "5s" } else { "2s" };
+    // A million events after the first minutes say of a slope what is to be said.
+    let rate = match (&minutes, vendor.as_str()) {
+        (Some(_), "cxone") => "5000",
+        _ => "1000",
+    };
     let args = [
         "soak",
         "--json",
+        "--vendor",
+        &vendor,
         "--agents",
         "500",
         "--rate",
@@ -34,7 +42,7 @@ fn memory_and_descriptors_stay_bounded_while_the_vendor_breaks_every_few_seconds
         "--duration",
         &duration,
         "--fault-every",
-        fault_every,
+        "2s",
         "--look-every",
         look_every,
     ];

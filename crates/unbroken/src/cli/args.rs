@@ -539,13 +539,25 @@ pub(crate) struct KillArgs {
     pub(crate) json: bool,
 }
 
+/// Which vendor is soaked: one that pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SoakKind {
+    /// A CXone-shaped notification stream
+    Cxone,
+    /// Genesys Cloud: channels, adherence, analytics; it has faults of its own
+    Genesys,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct SoakArgs {
+    /// Which vendor to simulate
+    #[arg(long = "vendor", value_enum, default_value_t = SoakKind::Cxone)]
+    pub(crate) kind: SoakKind,
     /// How long faults are injected
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub(crate) duration: String,
     /// Between two faults
-    #[arg(long, value_name = "TIME", default_value = "5s")]
+    #[arg(long, value_name = "TIME", default_value = "2s")]
     pub(crate) fault_every: String,
     /// Between two looks at the service's memory
     #[arg(long, value_name = "TIME", default_value = "5s")]

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod export;
 mod export_file;
+mod follower;
 mod gaps;
 mod init;
 mod judgement;

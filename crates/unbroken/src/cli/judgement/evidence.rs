@@ -126,7 +126,7 @@ impl Witnesses {
     }
 
     /// Whether the vendor's history is still to be asked about a row.
-    pub(super) fn owes_history(&self) -> bool {
+    pub(crate) fn owes_history(&self) -> bool {
         self.fold.streams.values().any(|stream| !stream.history_owed.is_empty())
     }
 

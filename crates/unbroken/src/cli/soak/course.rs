@@ -17,6 +17,11 @@ const EVENTS_MIN: u64 = 1_000_000;
 /// some, and the runtime keeps blocking threads for a while.
 const COMING_AND_GOING: u64 = 16;
 
+/// **The rule** for descriptors and threads: so much growth after warm-up, by the median slope, is
+/// flat. What comes and goes has a median slope of nothing; one that is kept for each round of
+/// faults (some forty of them, two seconds each) comes to a dozen in twenty minutes.
+pub(super) const FLAT_COUNT: f64 = 4.0;
+
 /// One look.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
@@ -39,6 +44,10 @@ pub(super) struct Course {
 pub(super) struct Trend {
     /// Growth of resident memory per event after warm-up; `None`: too few events to tell.
     pub(super) bytes_per_event: Option<f64>,
+    /// Growth of the number of descriptors over the whole time after warm-up; `None`: as above.
+    pub(super) file_growth: Option<f64>,
+    /// The same of threads.
+    pub(super) thread_growth: Option<f64>,
     /// Most resident memory seen, in bytes.
     pub(super) rss_bytes_max: u64,
     /// Descriptors and threads did not pile up.
@@ -48,15 +57,20 @@ pub(super) struct Trend {
 impl Trend {
     /// Whether nothing grew. A run too short for a slope is not called flat, nor failed.
     pub(super) fn is_flat(&self) -> Option<bool> {
-        self.bytes_per_event.map(|slope| slope < FLAT_BYTES_PER_EVENT)
+        let counts = [self.file_growth?, self.thread_growth?];
+        let is_flat = counts.iter().all(|growth| *growth < FLAT_COUNT);
+        self.bytes_per_event.map(|slope| slope < FLAT_BYTES_PER_EVENT && is_flat)
     }
 }
 
 impl Course {
-    /// The look nearest to a moment, if the run came so far.
-    pub(super) fn at(&self, ms: u64) -> Option<&Look> {
-        let last = self.looks.last().filter(|last| last.at_ms + 5_000 >= ms)?;
-        Some(self.looks.iter().min_by_key(|look| look.at_ms.abs_diff(ms)).unwrap_or(last))
+    /// So many looks from the whole run, evenly, the first and the last among them.
+    pub(super) fn sample(&self, most: usize) -> Vec<&Look> {
+        let last = self.looks.len().saturating_sub(1);
+        let step = last.div_ceil(most.saturating_sub(1).max(1)).max(1);
+        let evenly = self.looks.iter().step_by(step);
+        let end = self.looks.last().filter(|_| !last.is_multiple_of(step));
+        evenly.chain(end).collect()
     }
 
     /// Applies the rule.
@@ -76,23 +90,32 @@ impl Course {
             let end = self.looks.last().map_or(0, |look| of(&look.used));
             !warming.is_empty() && end > most(&warming, of) + COMING_AND_GOING
         };
+        let is_long = events >= EVENTS_MIN;
+        let warm_ms = end_ms - warm_ms;
+        let growth = |of: fn(&Use) -> u64| {
+            let by_time = slope(&warm, |look| (look.at_ms, of(&look.used)));
+            is_long.then_some(by_time * warm_ms as f64)
+        };
         Trend {
-            bytes_per_event: (events >= EVENTS_MIN).then(|| slope(&warm)),
+            bytes_per_event: is_long
+                .then(|| slope(&warm, |look| (look.events, look.used.rss_bytes))),
+            file_growth: growth(|used| used.file_count),
+            thread_growth: growth(|used| used.thread_count),
             rss_bytes_max: most(&self.looks, |used| used.rss_bytes),
             is_tidy: !grows(|used| used.file_count) && !grows(|used| used.thread_count),
         }
     }
 }
 
-/// The median of the slopes between any two looks (Theil and Sen), in bytes for each event. A flood
-/// that once takes the memory it may take is a step and does not tilt it; whatever is kept of each
-/// event, of each fault or of each minute does.
-fn slope(looks: &[Look]) -> f64 {
-    let pairs = looks.iter().enumerate().flat_map(|(at, early)| {
-        looks[at + 1..].iter().filter_map(move |late| {
-            let run = late.events.checked_sub(early.events).filter(|run| *run > 0)?;
-            let rise = late.used.rss_bytes as f64 - early.used.rss_bytes as f64;
-            Some(rise / run as f64)
+/// The median of the slopes between any two looks (Theil and Sen), for what lies along and what up.
+/// A flood that once takes the memory it may take is a step and does not tilt it; whatever is kept
+/// of each event, of each fault or of each minute does.
+fn slope(looks: &[Look], of: impl Fn(&Look) -> (u64, u64)) -> f64 {
+    let points: Vec<(u64, u64)> = looks.iter().map(of).collect();
+    let pairs = points.iter().enumerate().flat_map(|(at, early)| {
+        points[at + 1..].iter().filter_map(move |late| {
+            let run = late.0.checked_sub(early.0).filter(|run| *run > 0)?;
+            Some((late.1 as f64 - early.1 as f64) / run as f64)
         })
     });
     let mut slopes: Vec<f64> = pairs.collect();
@@ -145,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn one_descriptor_for_each_round_of_faults_is_not_flat() {
+        let kept = course(|_| 1 << 20, |number| 20 + number % 3 + number * 5 / 90).trend();
+        assert_eq!(kept.is_flat(), Some(false), "{kept:?}");
+        let busy = course(|_| 1 << 20, |number| 20 + number * 7 % 11).trend();
+        assert_eq!(busy.is_flat(), Some(true), "{busy:?}");
+    }
+
+    #[test]
     fn a_short_run_is_neither_flat_nor_not() {
         let mut short = course(|events| events * 100, |_| 20);
         short.looks.truncate(20);
@@ -152,11 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn moments_that_the_run_did_not_reach_have_no_figure() {
+    fn a_sample_has_both_ends_and_is_no_longer_than_asked() {
         let mut course = course(|events| events, |_| 20);
-        assert_eq!(course.at(300_000).map(|look| look.at_ms), Some(300_000));
-        assert!(course.at(1_800_000).is_some(), "the last look is near enough");
-        course.looks.truncate(61);
-        assert!(course.at(300_000).is_some() && course.at(900_000).is_none());
+        for looks in [360, 359, 40, 21, 20, 2, 1, 0] {
+            course.looks.truncate(looks);
+            let sample = course.sample(20);
+            assert!(sample.len() <= 20 && sample.len() >= looks.min(10), "{looks}");
+            let ends = |ms: Option<&Look>| ms.map(|look| look.at_ms);
+            assert_eq!(ends(sample.first().copied()), ends(course.looks.first()));
+            assert_eq!(ends(sample.last().copied()), ends(course.looks.last()));
+        }
     }
 }

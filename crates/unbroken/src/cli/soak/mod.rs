@@ -6,7 +6,6 @@
 //! behind it.
 
 mod course;
-mod follower;
 mod measure;
 mod report;
 mod session;

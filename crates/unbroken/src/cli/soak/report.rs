@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 use unbroken::render::{Paint, Table, count, counted, duration_ms, millis};
 use unbroken::words::cause_plainly_by_name;
 
-use super::course::{Course, FLAT_BYTES_PER_EVENT, Look, Trend};
+use super::course::{Course, FLAT_BYTES_PER_EVENT, FLAT_COUNT, Look, Trend};
 use super::measure::Use;
 use super::session::Soak;
 use crate::cli::error::CliError;
 use crate::cli::judgement::{Judgement, explain, figures_json};
 use crate::cli::output::{Output, say};
 
-/// The moments whose figures are told, in minutes.
-const MOMENTS_MIN: [u64; 4] = [1, 5, 15, 30];
+/// Most looks that are told at the end.
+const SAMPLE_MAX: usize = 25;
 
 /// So many looks make one line on the screen.
 const LOOKS_A_LINE: usize = 12;
@@ -69,7 +69,7 @@ pub(super) fn print(ending: &Ending) -> Result<(), CliError> {
     let paint = Paint::of(&std::io::stderr());
     let mut text = explain(judgement, paint);
     text.push_str(&judgement.gaps.table(cause_plainly_by_name));
-    text.push_str(&moments(&ending.course));
+    text.push_str(&samples(&ending.course));
     text.push_str(&flatness(&trend, paint));
     text.push_str(&format!(
         "{} injected, {} fired; verify {}; the judge itself needed {} MiB; seed {}\n{}\n",
@@ -95,18 +95,18 @@ pub(super) fn print(ending: &Ending) -> Result<(), CliError> {
     out.flush()
 }
 
-fn moments(course: &Course) -> String {
-    let mut table = Table::new(&["at", "resident MiB", "anonymous MiB", "events", "descriptors"]);
-    for minutes in MOMENTS_MIN {
-        if let Some(Look { used, events, .. }) = course.at(minutes * 60_000) {
-            table.row([
-                format!("{minutes} min"),
-                mib(used.rss_bytes).to_string(),
-                mib(used.anonymous_bytes).to_string(),
-                count(*events),
-                count(used.file_count),
-            ]);
-        }
+fn samples(course: &Course) -> String {
+    let headings = ["at", "resident MiB", "anonymous MiB", "events", "descriptors", "threads"];
+    let mut table = Table::new(&headings);
+    for Look { at_ms, used, events } in course.sample(SAMPLE_MAX) {
+        table.row([
+            duration_ms(*at_ms),
+            mib(used.rss_bytes).to_string(),
+            mib(used.anonymous_bytes).to_string(),
+            count(*events),
+            count(used.file_count),
+            count(used.thread_count),
+        ]);
     }
     table.render()
 }
@@ -116,7 +116,13 @@ fn flatness(trend: &Trend, paint: Paint) -> String {
     match (trend.bytes_per_event, trend.is_flat()) {
         (Some(slope), Some(flat)) => {
             let mark = if flat { paint.good("✔ flat") } else { paint.bad("✘ GROWS") };
-            format!("{mark}  {slope:.3} bytes for each event; {most}\n")
+            let grown = |growth: Option<f64>| growth.unwrap_or_default();
+            format!(
+                "{mark}  {slope:.3} bytes for each event ({FLAT_BYTES_PER_EVENT} allowed), {:.1} \
+                 descriptors and {:.1} threads in the whole time ({FLAT_COUNT} allowed); {most}\n",
+                grown(trend.file_growth),
+                grown(trend.thread_growth),
+            )
         }
         _ => format!("too few events to tell a slope; {most}\n"),
     }
@@ -124,10 +130,9 @@ fn flatness(trend: &Trend, paint: Paint) -> String {
 
 fn figures(ending: &Ending, trend: &Trend) -> Value {
     let mut object = figures_json(&ending.judgement);
-    let at = MOMENTS_MIN.iter().filter_map(|minutes| {
-        let look = ending.course.at(minutes * 60_000)?;
-        Some(json!({ "minutes": minutes, "events": look.events, "used": used_json(&look.used) }))
-    });
+    let at = ending.course.sample(SAMPLE_MAX).into_iter().map(
+        |look| json!({ "at_ms": look.at_ms, "events": look.events, "used": used_json(&look.used) }),
+    );
     let more = json!({
         "clean": ending.is_clean(), "seed": ending.soak.vendor.common().seed,
         "duration_ms": millis(ending.soak.duration), "faults_injected": ending.injected,
@@ -137,6 +142,8 @@ fn figures(ending: &Ending, trend: &Trend) -> Value {
         "looks": ending.course.looks.len(), "rss_bytes_max": trend.rss_bytes_max,
         "rss_bytes_bound": RSS_BYTES_BOUND, "bytes_per_event": trend.bytes_per_event,
         "bytes_per_event_bound": FLAT_BYTES_PER_EVENT, "flat": trend.is_flat(),
+        "file_growth": trend.file_growth, "thread_growth": trend.thread_growth,
+        "count_growth_bound": FLAT_COUNT, "vendor": ending.soak.vendor.vendor_name(),
         "tidy": trend.is_tidy, "at": at.collect::<Vec<_>>(),
         "last": ending.course.looks.last().map(|look| used_json(&look.used)),
         "dir": ending.soak.dir.display().to_string(),

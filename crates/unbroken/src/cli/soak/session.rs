@@ -11,13 +11,13 @@ use unbroken_core::machine::Timing;
 use unbroken_sim::{Fault, Vendor};
 
 use super::course::{Course, Look};
-use super::follower::Follower;
 use super::measure::Use;
 use super::report::{self, Ending};
 use crate::cli::answer::Answer;
-use crate::cli::args::{SoakArgs, VendorKind};
+use crate::cli::args::{SoakArgs, SoakKind, VendorKind};
 use crate::cli::error::CliError;
-use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, has_all};
+use crate::cli::follower::Follower;
+use crate::cli::judgement::{Judgement, Naming, QUIESCENCE_MAX, has_all, is_at_rest};
 use crate::cli::output::say;
 use crate::cli::run::runtime;
 use crate::cli::service::Service;
@@ -44,11 +44,15 @@ pub(super) struct Soak {
 }
 
 pub(crate) fn run(args: &SoakArgs) -> Result<Answer, CliError> {
+    let kind = match args.kind {
+        SoakKind::Cxone => VendorKind::Cxone,
+        SoakKind::Genesys => VendorKind::Genesys,
+    };
     let soak = Soak {
         duration: duration("--duration", &args.duration)?,
         fault_every: duration("--fault-every", &args.fault_every)?,
         look_every: duration("--look-every", &args.look_every)?,
-        vendor: VendorSettings::of(VendorKind::Cxone, &args.vendor)?,
+        vendor: VendorSettings::of(kind, &args.vendor)?,
         dir: fresh_dir(args.dir.as_deref(), "unbroken-soak")?,
         json: args.json,
     };
@@ -58,9 +62,10 @@ pub(crate) fn run(args: &SoakArgs) -> Result<Answer, CliError> {
 async fn perform(soak: Soak) -> Result<Answer, CliError> {
     let mut vendor = soak.vendor.start().await?;
     say(&format!(
-        "{} of {} a second with a fault every {} s; seed {}, {}\n",
+        "{} of {} a second by {}, with a fault every {} s; seed {}, {}\n",
         counted(soak.duration.as_secs(), "second"),
         counted(soak.vendor.common().rate as u64, "event"),
+        soak.vendor.vendor_name(),
         soak.fault_every.as_secs_f64(),
         soak.vendor.common().seed,
         soak.dir.display(),
@@ -69,9 +74,9 @@ async fn perform(soak: Soak) -> Result<Answer, CliError> {
     let child = service.start()?;
     let pid = child.id().ok_or_else(|| CliError::Task("the service did not start".to_owned()))?;
     wait(&service, LIVE_MAX, Status::is_live).await;
-    let follower = Follower::start(service.data_dir.clone())?;
+    let follower = Follower::start(service.data_dir.clone(), soak.vendor.naming())?;
     let (course, injected) = watch(&soak, &service, &vendor, pid).await?;
-    let quiet = come_to_rest(&service, &mut vendor).await;
+    let quiet = come_to_rest(&soak, &service, &mut vendor, &follower).await;
     let stopped_in_time = service.stop(child).await?;
     let fired = vendor.fault_counts().values().map(|count| count.fired).sum();
     let witnesses = follower.finish()?;
@@ -143,14 +148,24 @@ fn events(status: Option<&Status>) -> u64 {
 }
 
 /// Faults stop, then emission; then the service may take its time to have everything. True: it had.
-async fn come_to_rest(service: &Service, vendor: &mut Vendor) -> bool {
+async fn come_to_rest(
+    soak: &Soak,
+    service: &Service,
+    vendor: &mut Vendor,
+    follower: &Follower,
+) -> bool {
     let audit_ms = Timing::demo().audit_ms + Timing::demo().grace_ms;
     vendor.stop_faults();
     wait(service, LIVE_MAX, Status::is_live).await;
     tokio::time::sleep(Duration::from_millis(audit_ms)).await;
     vendor.stop_emission();
     let newest_us = vendor.newest_event_us();
-    let quiet = wait(service, QUIESCENCE_MAX, |status| has_all(status, newest_us)).await;
+    let has_all = |status: &Status| match soak.vendor.naming() {
+        Naming::Plain => has_all(status, newest_us),
+        // Its events have no time, and its history is asked after a while.
+        Naming::ByKind => is_at_rest(status) && follower.is_settled(status.next_offset),
+    };
+    let quiet = wait(service, QUIESCENCE_MAX, has_all).await;
     // What is wrong in silence shows in the next audit only.
     tokio::time::sleep(Duration::from_millis(audit_ms)).await;
     quiet
