@@ -11,6 +11,8 @@
 #                       against etcd's own account; some minutes
 #   make bench          speed and memory against other ways to store the same events (SIZE=full, quick)
 #   make storm          how often a vendor in trouble is asked, second by second, and the budget
+#   make crash N=1000   a service dies at each of its named crash points, so often in all, and the
+#                       record is checked; a quarter of an hour
 #   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
 #                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
@@ -22,8 +24,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill latency etcd storm soak model fuzz bench bench-setup clients-setup \
-  baselines-setup smoke setup format lint docs deny tests
+.PHONY: help demo test check kill crash latency etcd storm soak model fuzz bench bench-setup \
+  clients-setup baselines-setup smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -73,6 +75,7 @@ check: format lint docs deny
 tests: clients-setup baselines-setup
 	cargo test --workspace --locked
 	cargo test -p unbroken-core --features proof --test model --locked -- --nocapture
+	$(PROOF) --test crash_points --test release -- --nocapture
 
 # The same small worlds with one more event: some millions of states, some minutes.
 model: setup
@@ -84,6 +87,16 @@ model: setup
 kill: setup
 	UNBROKEN_KILLS=$(N) UNBROKEN_VENDOR=$(VENDOR) cargo test --release --locked -p unbroken \
 	  --test kill -- --nocapture --exact a_service_killed_again_and_again_keeps_its_record
+
+# The proof build, which no release contains. Of the whole workspace, so that only what the feature
+# changes is built again.
+PROOF := cargo test --workspace --features unbroken/proof --locked
+
+# As `kill`; the test reads from the environment how many points are struck.
+crash: setup
+	UNBROKEN_CRASHES=$(if $(filter file,$(origin N)),1000,$(N)) \
+	  $(PROOF) --release --test crash_points -- --nocapture --exact \
+	  a_service_that_dies_at_each_of_its_crash_points_keeps_its_record
 
 # Without the environment's number the test goes each way twice and asserts no time.
 latency: setup

@@ -7,6 +7,7 @@
 
 mod bracket;
 mod column;
+pub mod crash;
 mod error;
 mod feeder;
 mod group;

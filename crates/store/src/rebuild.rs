@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use unbroken_core::fold::Fold;
 
+use crate::crash::{self, Point};
 use crate::log::Groups;
 use crate::writer::{Checkpoint, Store};
 use crate::{Log, LogExtent, StoreError, schema};
@@ -26,14 +27,19 @@ use crate::{Log, LogExtent, StoreError, schema};
 pub fn rebuild(path: &Path, log: &impl Log) -> Result<Checkpoint, StoreError> {
     let fresh = beside(path, ".rebuilding");
     remove_store(&fresh)?;
+    crash::pass(Point::RebuildBegun);
     let checkpoint = build(&fresh, log)?;
+    crash::pass(Point::RebuildBuilt);
     settle(path)?;
+    crash::pass(Point::RebuildSettled);
     let failed = |what| move |source| StoreError::File { path: path.to_owned(), what, source };
     fs::rename(&fresh, path).map_err(failed("replacing it by the new one"))?;
+    crash::pass(Point::RebuildRenamed);
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))
         .and_then(|directory| directory.sync_all())
         .map_err(failed("syncing its directory"))?;
+    crash::pass(Point::RebuildDone);
     Ok(checkpoint)
 }
 
@@ -45,6 +51,7 @@ fn build(path: &Path, log: &impl Log) -> Result<Checkpoint, StoreError> {
         store.install(&image)?;
     }
     feed_to_tail(&mut store, log)?;
+    crash::pass(Point::RebuildFed);
     store.sync()?;
     Ok(store.checkpoint().clone())
 }

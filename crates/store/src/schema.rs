@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction};
 
 use crate::StoreError;
+use crate::crash::{self, Point};
 
 /// The layout that this release writes; a file of another version is refused.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -31,6 +32,7 @@ const WAL_PAGES_MAX: i64 = 4096;
 /// Opens for writing; creates the file (readable by its owner alone) and its tables if it is new.
 pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
     create_private(path)?;
+    crash::pass(Point::FileCreated);
     let failed = |source| StoreError::Open { path: path.to_owned(), source };
     let mut connection = Connection::open_with_flags(
         path,
@@ -48,6 +50,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
         let tx = connection.transaction().map_err(failed)?;
         create(&tx).map_err(failed)?;
         tx.commit().map_err(failed)?;
+        crash::pass(Point::SchemaCreated);
     }
     Ok(connection)
 }

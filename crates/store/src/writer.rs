@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use unbroken_core::fold::Fold;
 
 use crate::column::{signed, unsigned};
+use crate::crash::{self, Point};
 use crate::group::Group;
 use crate::image;
 use crate::schema::{self, SCHEMA_VERSION};
@@ -69,7 +70,9 @@ impl Store {
         let failed = |source| StoreError::Open { path: path.to_owned(), source };
         let checkpoint = match read_checkpoint(&connection).map_err(failed)? {
             Some(checkpoint) => checkpoint,
-            None => create_checkpoint(&connection, journal_id, first_offset).map_err(failed)?,
+            None => create_checkpoint(&connection, journal_id, first_offset)
+                .inspect(|_| crash::pass(Point::StoreCreated))
+                .map_err(failed)?,
         };
         let streams = Streams::load(&connection).map_err(failed)?;
         Ok(Self { path: path.to_owned(), connection, streams, checkpoint, rolled_back: false })
@@ -147,13 +150,16 @@ impl Store {
         let (connection, streams) = (&mut self.connection, &mut self.streams);
         let commit = || {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            crash::pass(Point::GroupBegun);
             work(&tx, streams)?;
             tx.prepare_cached("UPDATE checkpoint SET next_offset = ?1")?
                 .execute([signed(next_offset)])?;
+            crash::pass(Point::GroupWritten);
             tx.commit()
         };
         commit().map_err(failed).inspect_err(|_| self.rolled_back = true)?;
         self.checkpoint.next_offset = next_offset;
+        crash::pass(Point::GroupCommitted);
         Ok(())
     }
 
@@ -165,12 +171,14 @@ impl Store {
     /// [`StoreError::Write`] if the disk refuses.
     pub fn sync(&mut self) -> Result<Option<u64>, StoreError> {
         let next_offset = self.checkpoint.next_offset;
+        crash::pass(Point::SyncBegun);
         let (busy, pages, folded): (i64, i64, i64) = self
             .connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .map_err(|source| StoreError::Write { offset: next_offset, source })?;
+        crash::pass(Point::Synced);
         Ok((busy == 0 && pages == folded).then_some(next_offset))
     }
 }

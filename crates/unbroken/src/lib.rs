@@ -7,6 +7,7 @@
 pub mod board;
 pub mod config;
 pub mod control;
+pub mod crash;
 pub mod feed;
 pub mod hooks;
 pub mod logbook;

@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use unbroken::render::RECORD_KINDS;
 
 use super::conformance::ConformanceArgs;
+#[cfg(feature = "proof")]
+use super::crash::CrashArgs;
 use super::profile::ProfileArgs;
 
 /// Turns an unreliable event feed into an unbroken record.
@@ -96,6 +98,10 @@ pub(crate) enum Command {
     /// Run a service for a long time, and watch its memory
     #[command(hide = true)]
     Soak(SoakArgs),
+    /// Kill a service at each of its crash points, and judge what is left
+    #[cfg(feature = "proof")]
+    #[command(hide = true)]
+    Crash(CrashArgs),
 }
 
 /// Where the data is.
@@ -144,7 +150,7 @@ pub(crate) struct VendorArgs {
 }
 
 /// At least one; the bound keeps a typing error from filling the memory.
-fn some() -> clap::builder::RangedI64ValueParser<u32> {
+pub(super) fn some() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
 }
 

@@ -9,6 +9,8 @@ use unbroken::render::{Paint, render_error};
 
 use super::answer::{Answer, COULD_NOT_RUN};
 use super::args::{Arguments, Command};
+#[cfg(feature = "proof")]
+use super::crash;
 use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
@@ -19,6 +21,8 @@ use super::{
 /// Runs the command that was typed.
 pub(crate) fn main() -> ExitCode {
     panic_report::install(say);
+    #[cfg(feature = "proof")]
+    unbroken::crash::arm();
     match dispatch(Arguments::parse().command) {
         Ok(answer) => answer.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -56,5 +60,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Man(args) => man::run(&args),
         Command::Kill(args) => kill::run(&args),
         Command::Soak(args) => soak::run(&args),
+        #[cfg(feature = "proof")]
+        Command::Crash(args) => crash::run(&args),
     }
 }

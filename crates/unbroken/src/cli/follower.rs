@@ -1,12 +1,13 @@
 //! Reads the service's log as it grows, for the judge: retention deletes behind it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use unbroken::place::journal_dir;
+use unbroken_core::time::UnixMicros;
 use unbroken_journal::{JournalError, Reader};
 
 use super::error::CliError;
@@ -26,9 +27,21 @@ pub(crate) struct Follower {
 #[derive(Debug, Default)]
 struct Told {
     ended: AtomicBool,
+    /// When processes that wrote the log were killed.
+    deaths: Mutex<Vec<UnixMicros>>,
     /// How far the thread has come while the vendor's history is not to be asked about any row; at
     /// other times 0.
     settled: AtomicU64,
+}
+
+impl Told {
+    /// Takes the deaths up to this time.
+    fn deaths_until(&self, until: UnixMicros) -> usize {
+        let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = deaths.len();
+        deaths.retain(|death| *death > until);
+        before - deaths.len()
+    }
 }
 
 impl Follower {
@@ -42,6 +55,12 @@ impl Follower {
             .spawn(move || follow(&data_dir, naming, &hears))
             .map_err(|source| CliError::Io { what: "starting a thread", source })?;
         Ok(Self { told, thread })
+    }
+
+    /// The service was killed at this time, and the next has not started yet.
+    #[cfg(feature = "proof")]
+    pub(crate) fn died(&self, at: UnixMicros) {
+        self.told.deaths.lock().unwrap_or_else(PoisonError::into_inner).push(at);
     }
 
     /// Whether everything below `offset` was read, and the vendor's history owes no answer.
@@ -71,6 +90,9 @@ fn follow(data_dir: &Path, naming: Naming, told: &Told) -> Result<Witnesses, Jou
     loop {
         let was_ended = told.ended.load(Ordering::Acquire);
         while let Some(batch) = batches.next_batch()? {
+            for _ in 0..told.deaths_until(batch.written_at) {
+                witnesses.died();
+            }
             for (offset, record) in batch.entries() {
                 witnesses.add(offset, record);
             }

@@ -6,6 +6,8 @@ mod check;
 mod completions;
 mod conformance;
 mod control;
+#[cfg(feature = "proof")]
+mod crash;
 mod demo;
 mod dispatch;
 mod error;

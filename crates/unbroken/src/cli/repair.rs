@@ -1,10 +1,7 @@
 //! `unbroken repair`: a damaged log cut before the damage, when there is no backup.
 
-use std::sync::Arc;
-
 use unbroken::render::count;
-use unbroken::{feed, place};
-use unbroken_journal::disk::RealDisk;
+use unbroken::{crash, feed, place};
 use unbroken_journal::{Repair, plan_repair, repair};
 
 use super::answer::Answer;
@@ -20,7 +17,7 @@ pub(crate) fn run(args: &RepairArgs) -> Result<Answer, CliError> {
     let dir = place::journal_dir(&place.data_dir);
     let checkpoints: Vec<u64> = feed::store_checkpoint(&place.data_dir).into_iter().collect();
     if args.dry_run {
-        return Ok(match plan_repair(Arc::new(RealDisk), &dir, &checkpoints)? {
+        return Ok(match plan_repair(crash::disk(), &dir, &checkpoints)? {
             None => whole(),
             Some(repair) => {
                 tell(&repair, "would be kept");
@@ -29,7 +26,7 @@ pub(crate) fn run(args: &RepairArgs) -> Result<Answer, CliError> {
             }
         });
     }
-    let Some(repaired) = repair(Arc::new(RealDisk), &dir, &checkpoints)? else {
+    let Some(repaired) = repair(crash::disk(), &dir, &checkpoints)? else {
         return Ok(whole());
     };
     tell(&repaired.repair, "kept");

@@ -27,19 +27,25 @@ pub(crate) struct Service {
 impl Service {
     /// Starts it. Its log lines go to one file, life after life.
     pub(crate) fn start(&self) -> Result<Child, CliError> {
+        let mut command = self.command(&["run", "--log", "json", "--config"])?;
+        let child = command.arg(&self.config).spawn();
+        child.map_err(|source| CliError::Io { what: "starting the service", source })
+    }
+
+    /// This program, with these arguments; what it says goes to the service's log file.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Command, CliError> {
         let failed = |what| move |source| CliError::Io { what, source };
         let log = self.open_log().map_err(failed("opening the service's log file"))?;
         let program = std::env::current_exe().map_err(failed("finding this program"))?;
-        Command::new(program)
-            .args(["run", "--log", "json", "--config"])
-            .arg(&self.config)
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
             .env(SECRET_VARIABLE, &self.secret)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed("starting the service"))
+            .kill_on_drop(true);
+        Ok(command)
     }
 
     /// Asks how it is doing; `None`: it does not answer (yet).
@@ -52,12 +58,17 @@ impl Service {
         }
     }
 
-    /// Tells it to stop, and waits. True: it went in time, with exit code 0.
-    pub(crate) async fn stop(&self, mut child: Child) -> Result<bool, CliError> {
+    /// Tells it to stop.
+    pub(crate) async fn tell_to_stop(&self) -> Result<(), CliError> {
         let dir = self.data_dir.clone();
         let told = tokio::task::spawn_blocking(move || control::ask(&dir, &Request::Stop {}));
-        let told = told.await.map_err(|error| CliError::Task(error.to_string()))?;
-        told?;
+        told.await.map_err(|error| CliError::Task(error.to_string()))??;
+        Ok(())
+    }
+
+    /// Tells it to stop, and waits. True: it went in time, with exit code 0.
+    pub(crate) async fn stop(&self, mut child: Child) -> Result<bool, CliError> {
+        self.tell_to_stop().await?;
         let ended = timeout(STOP_MAX, child.wait()).await;
         Ok(matches!(ended, Ok(Ok(status)) if ExitStatus::success(&status)))
     }

@@ -12,6 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::crash::{self, Point};
 use crate::place::socket_path;
 
 use super::{ControlError, Request, Response, http};
@@ -31,6 +32,7 @@ pub fn bind(data_dir: &Path) -> Result<UnixListener, ControlError> {
     let path = socket_path(data_dir);
     let made =
         remove_left_over(&path).and_then(|()| UnixListener::bind(&path)).and_then(|listener| {
+            crash::pass(Point::ControlBound);
             fs::set_permissions(&path, Permissions::from_mode(0o600)).map(|()| listener)
         });
     made.map_err(|source| ControlError::Bind { path, source })

@@ -10,6 +10,7 @@ use unbroken_journal::{Ack, JournalError, SourceTag};
 use super::observe::Observe;
 use super::sink::Notes;
 use crate::board::Board;
+use crate::crash::{self, Point};
 use crate::hooks::Hooks;
 
 /// How far the journal has come for one source. Answers are cumulative, so only the last counts.
@@ -59,6 +60,7 @@ impl Acks {
                     self.note_durable(way, append, end_offset);
                     way.progress.send_replace(Progress::Durable(append));
                 }
+                crash::pass(Point::Told);
             }
             Ack::Failed { tag, error, .. } => {
                 if let Some(way) = self.way(tag) {

@@ -9,7 +9,7 @@ use unbroken_journal::{Opened, Options, Retention};
 
 use super::error::PipelineError;
 use crate::config::JournalConfig;
-use crate::{feed, place};
+use crate::{crash, feed, place};
 
 /// Makes the data directory (0700) if need be, and opens the journal with its lock.
 ///
@@ -18,6 +18,7 @@ use crate::{feed, place};
 pub fn open(data_dir: &Path, config: &JournalConfig) -> Result<Opened, PipelineError> {
     make(data_dir)?;
     let mut options = Options::new(place::journal_dir(data_dir));
+    options.disk = crash::disk();
     options.retention =
         Retention { age_ms: config.retain_age_ms, bytes_max: config.retain_bytes_max };
     if let Some(segment_bytes) = config.segment_bytes {

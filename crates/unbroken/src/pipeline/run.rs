@@ -20,6 +20,7 @@ use super::observe::{Observe, Unobserved};
 use super::start::start;
 use super::store_keeper::StoreKeeper;
 use crate::config::Config;
+use crate::crash::{self, Point};
 use crate::policy::{self, Course, Fault};
 use crate::render::wall_now;
 use crate::words;
@@ -144,11 +145,14 @@ impl Pipeline {
             self.drivers.shutdown().await;
         }
         self.control.abort();
+        crash::pass(Point::Drained);
         let Self { handle, journal, committer, store, failure, .. } = self;
         let ended = tokio::task::spawn_blocking(move || {
             journal.stop();
             let closed = committer.join();
+            crash::pass(Point::LogClosed);
             store.stop();
+            crash::pass(Point::StoreClosed);
             closed
         });
         let end_offset = match ended.await {

@@ -22,6 +22,7 @@ use super::sink::{JournalSink, Notes};
 use super::store_keeper::StoreKeeper;
 use crate::board::Board;
 use crate::config::Config;
+use crate::crash::{self, Point};
 use crate::feed::JournalLog;
 use crate::hooks::PreparedHooks;
 use crate::render::wall_now;
@@ -60,6 +61,7 @@ pub(super) fn start(
     }
     let hooks = PreparedHooks::new(&config.hooks).map_err(PipelineError::Hook)?;
     let opened = opened::open(&config.data_dir, &config.journal)?;
+    crash::pass(Point::LogOpened);
     let listener = control::bind(&config.data_dir).map_err(PipelineError::Control)?;
 
     let board = Arc::new(Board::new(opened.next_offset));
@@ -104,6 +106,7 @@ pub(super) fn start(
         names.insert(starter.spawn(&mut drivers, prepared, tag, restored), name);
     }
     let answering = handle.clone();
+    crash::pass(Point::Started);
     let control = tokio::spawn(control::serve(listener, move |request| answering.answer(request)));
     Ok(Pipeline { handle, drivers, names, control, stopping, journal, committer, store, failure })
 }

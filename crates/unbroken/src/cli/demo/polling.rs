@@ -16,7 +16,7 @@ use super::watch::Watcher;
 use crate::cli::answer::Answer;
 use crate::cli::args::DemoArgs;
 use crate::cli::error::CliError;
-use crate::cli::judgement::{Judgement, QUIESCENCE_MAX, explain, figures_json};
+use crate::cli::judgement::{Judgement, Naming, QUIESCENCE_MAX, explain, figures_json};
 use crate::cli::logging;
 use crate::cli::output::{Output, say};
 use crate::cli::run::{runtime, stop_signal};
@@ -103,7 +103,8 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     drop(vendor);
     let dir = demo.dir.clone();
     let judging = tokio::task::spawn_blocking(move || {
-        Judgement::of_polled(&dir, &truth, &PolledSettings::timing(), &[])
+        let witnesses = Judgement::read(&dir, Naming::Plain, &[])?;
+        Judgement::of_polled(witnesses, &dir, &truth, &PolledSettings::timing())
     });
     let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
     screen.clear();

@@ -95,7 +95,7 @@ async fn perform(demo: Demo) -> Result<Answer, CliError> {
     let emitted = vendor.events_emitted();
     let truth = vendor.shutdown().await?;
     let (dir, naming) = (demo.dir.clone(), demo.vendor.naming());
-    let judging = tokio::task::spawn_blocking(move || Judgement::of(&dir, &truth, naming, &[]));
+    let judging = tokio::task::spawn_blocking(move || Judgement::of(&dir, &truth, naming));
     let judgement = judging.await.map_err(|error| CliError::Task(error.to_string()))??;
 
     screen.clear();

@@ -36,19 +36,19 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
-    /// Judges what is in `data_dir`. `deaths` are the moments at which a process that wrote it was
-    /// killed: from its last record on nothing was live.
-    pub(crate) fn of(
-        data_dir: &Path,
-        truth: &Truth,
-        naming: Naming,
-        deaths: &[UnixMicros],
-    ) -> Result<Self, CliError> {
-        let witnesses = Self::read(data_dir, naming, deaths)?;
+    /// Judges what is in `data_dir`.
+    pub(crate) fn of(data_dir: &Path, truth: &Truth, naming: Naming) -> Result<Self, CliError> {
+        let witnesses = Self::read(data_dir, naming, &[])?;
         Self::of_witnesses(witnesses, data_dir, truth, &Timing::demo())
     }
 
-    fn read(data_dir: &Path, naming: Naming, deaths: &[UnixMicros]) -> Result<Witnesses, CliError> {
+    /// Reads what is in `data_dir`. `deaths` are the moments at which a process that wrote it was
+    /// killed: from its last record on nothing was live.
+    pub(crate) fn read(
+        data_dir: &Path,
+        naming: Naming,
+        deaths: &[UnixMicros],
+    ) -> Result<Witnesses, CliError> {
         let reader = Reader::open(journal_dir(data_dir))?;
         let mut witnesses = Witnesses::naming(naming);
         let mut deaths = deaths.iter().peekable();
@@ -67,14 +67,13 @@ impl Judgement {
         Ok(witnesses)
     }
 
-    /// Judges what is in `data_dir`, of a vendor that was polled.
+    /// Judges what was collected of a vendor that was polled.
     pub(crate) fn of_polled(
+        witnesses: Witnesses,
         data_dir: &Path,
         truth: &PollTruth,
         timing: &Timing,
-        deaths: &[UnixMicros],
     ) -> Result<Self, CliError> {
-        let witnesses = Self::read(data_dir, Naming::Plain, deaths)?;
         let evidence = witnesses.finish(wall_now()).evidence;
         Ok(Self {
             verdict: judge_poll(truth, &evidence),

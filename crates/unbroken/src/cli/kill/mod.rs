@@ -8,3 +8,7 @@ mod session;
 mod vendor;
 
 pub(crate) use session::run;
+#[cfg(feature = "proof")]
+pub(crate) use session::{come_to_rest, kill_now};
+#[cfg(feature = "proof")]
+pub(crate) use vendor::{Meant, Running};

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &KillArgs) -> Result<Answer, CliError> {
         dir: fresh_dir(args.dir.as_deref(), "unbroken-kill")?,
         json: args.json,
     };
-    runtime()?.block_on(perform(kill, Meant::of(args)?))
+    runtime()?.block_on(perform(kill, Meant::of(args.kind, &args.vendor)?))
 }
 
 async fn perform(kill: Kill, vendor: Meant) -> Result<Answer, CliError> {
@@ -73,9 +73,10 @@ async fn perform(kill: Kill, vendor: Meant) -> Result<Answer, CliError> {
         }
     }
     let child = service.start()?;
-    last_life(&service, &mut vendor, &mut lives).await;
+    lives.quiet = come_to_rest(&service, &mut vendor).await;
     lives.stopped_in_time = service.stop(child).await?;
-    let judgement = vendor.judge(&service.data_dir, &lives.deaths).await?;
+    let witnesses = Judgement::read(&service.data_dir, vendor.naming(), &lives.deaths)?;
+    let judgement = vendor.judge(&service.data_dir, witnesses).await?;
     let clean = judgement.is_clean()
         && lives.ended_early == 0
         && lives.quiet
@@ -108,12 +109,12 @@ async fn live_and_die(
 }
 
 /// SIGKILL: nothing of the process runs any more.
-async fn kill_now(child: &mut Child) -> Result<(), CliError> {
+pub(crate) async fn kill_now(child: &mut Child) -> Result<(), CliError> {
     child.kill().await.map_err(|source| CliError::Io { what: "killing the service", source })
 }
 
-/// Faults stop, then emission, then the service may take its time to have everything.
-async fn last_life(service: &Service, vendor: &mut Running, lives: &mut Lives) {
+/// Faults stop, then emission, then the service may take its time to have everything. True: it had.
+pub(crate) async fn come_to_rest(service: &Service, vendor: &mut Running) -> bool {
     let live_by = Instant::now() + LAST_LIVE_MAX;
     vendor.stop_faults();
     while Instant::now() < live_by && !service.status().await.is_some_and(|s| s.is_live()) {
@@ -121,14 +122,15 @@ async fn last_life(service: &Service, vendor: &mut Running, lives: &mut Lives) {
     }
     tokio::time::sleep(Duration::from_millis(Timing::demo().audit_ms)).await;
     vendor.stop_emission();
-    let quiet_by = Instant::now() + QUIESCENCE_MAX;
-    while Instant::now() < quiet_by && !lives.quiet {
+    let (mut quiet, quiet_by) = (false, Instant::now() + QUIESCENCE_MAX);
+    while Instant::now() < quiet_by && !quiet {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let status = service.status().await;
-        lives.quiet = status.is_some_and(|status| vendor.is_quiet(&status, &service.data_dir));
+        quiet = status.is_some_and(|status| vendor.is_quiet(&status, &service.data_dir));
     }
     let audit = Timing::demo().audit_ms + Timing::demo().grace_ms;
     tokio::time::sleep(Duration::from_millis(audit)).await;
+    quiet
 }
 
 /// Writes the service's configuration. The secret is not in it.
