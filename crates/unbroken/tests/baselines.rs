@@ -64,6 +64,8 @@ fn play(name: &str, vendor: &str, command: [&str; 2], scenario: &str, word: &str
     };
     assert!(says(calm, "clean"), "{name} in calm: {calm:#}");
     assert!(says(broken, word), "{name} in {scenario} is not {word}: {broken:#}");
+    // Who waits for two seconds, as most do, is back as well.
+    assert_eq!(broken["figures"]["is_recovered"], true, "{name} in {scenario}: {broken:#}");
     assert_eq!(output.status.code(), Some(i32::from(word != "clean")), "{name}");
 }
 

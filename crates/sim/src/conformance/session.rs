@@ -24,12 +24,15 @@ const START_MS_MAX: u64 = 10_000;
 const LEAD_MS: u64 = 400;
 /// How long all steps of a scenario may take, a client's starts left out, in milliseconds.
 const STEPS_MS_MAX: u64 = 4_200;
-/// How long a client may take to tell events again when all faults are over, in milliseconds …
-const RECOVER_MS_MAX: u64 = 2_000;
+/// How long a client may take to tell events again when all faults are over, in milliseconds: those
+/// that wait two seconds before they connect again must be seen to be back …
+const RECOVER_MS_MAX: u64 = 3_000;
 /// … which it does when it has told so many.
 const RECOVERED_EVENTS: u64 = 5;
 /// How long it may take to have told everything when no event is made any more, in milliseconds.
 const QUIET_MS_MAX: u64 = 3_400;
+/// Both together, in milliseconds.
+const END_MS_MAX: u64 = 5_400;
 /// When it has said nothing for so long, it is looked at what it has told, in milliseconds.
 const SILENCE_MS: u64 = 300;
 /// More events than so many are never due and not made, on a machine that keeps up.
@@ -62,6 +65,7 @@ pub async fn play(order: &Order<'_>) -> Result<Report, ConformanceError> {
         scene.take_steps().await?;
     }
     scene.vendor.stop_faults();
+    let end = Instant::now() + Duration::from_millis(END_MS_MAX);
     if scene.testimony.event_count > 0 {
         scene.recover(RECOVER_MS_MAX).await;
     }
@@ -70,7 +74,7 @@ pub async fn play(order: &Order<'_>) -> Result<Report, ConformanceError> {
         return Err(ConformanceError::TooSlow(behind));
     }
     scene.vendor.stop_emission();
-    scene.fall_silent().await;
+    scene.fall_silent(end).await;
     scene.close().await
 }
 
@@ -282,11 +286,11 @@ impl<'a> Scene<'a> {
     }
 
     /// Waits until the client has told all that it should, as far as that comes to pass.
-    async fn fall_silent(&mut self) {
+    async fn fall_silent(&mut self, end: Instant) {
         if self.testimony.event_count == 0 {
             return;
         }
-        let deadline = Instant::now() + Duration::from_millis(QUIET_MS_MAX);
+        let deadline = end.min(Instant::now() + Duration::from_millis(QUIET_MS_MAX));
         let mut looked_at = None;
         self.listen(SILENCE_MS, |_| false).await;
         while Instant::now() < deadline && !self.is_over {
