@@ -13,6 +13,8 @@
 #   make storm          how often a vendor in trouble is asked, second by second, and the budget
 #   make crash N=1000   a service dies at each of its named crash points, so often in all, and the
 #                       record is checked; a quarter of an hour
+#   make scoreboard     the conformance suite with other clients and with Unbroken, and the page of it
+#                       (SEED=1; some minutes; JOBS=4 scenarios at a time)
 #   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
 #                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (some minutes)
@@ -25,7 +27,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model fuzz bench bench-setup \
-  clients-setup baselines-setup smoke setup format lint docs deny tests
+  clients-setup baselines-setup scoreboard smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -43,6 +45,8 @@ ARGS ?=
 SIZE ?= full
 N ?= 20
 MINUTES ?= 30
+SEED ?= 1
+JOBS ?= 4
 
 # Installs what gives each of these commands or files (command:Debian's name), if one is missing.
 define install-missing
@@ -164,6 +168,13 @@ baselines-setup: setup
 	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
 	    --target . -r requirements.txt && cp requirements.txt .installed; \
 	fi
+
+# Reports to read in a browser: target/scoreboard/*.html.
+scoreboard: baselines-setup
+	cargo build --release --locked -p unbroken -p unbroken-bench
+	$(CARGO_TARGET_DIR)/release/unbroken-bench scoreboard --clients $(BASELINES) --seed $(SEED) \
+	  --unbroken $(CARGO_TARGET_DIR)/release/unbroken --jobs $(JOBS) \
+	  --out $(CARGO_TARGET_DIR)/scoreboard --page docs/reference/scoreboard.md $(ARGS)
 
 # In virtual time with the production budget, then over real sockets.
 storm: setup

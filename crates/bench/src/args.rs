@@ -1,10 +1,12 @@
-//! What was typed. `make bench` types it; the other two commands are started by the first.
+//! What was typed. `make bench` types `run`, which starts `vendor` and `limits`; `make scoreboard`
+//! types `scoreboard`.
 
 use std::path::PathBuf;
 
 use crate::Failure;
 use crate::contest::Contest;
 use crate::limits::Limits;
+use crate::scoreboard::Scoreboard;
 use crate::size::Size;
 use crate::vendor::VendorSettings;
 
@@ -12,11 +14,12 @@ pub(crate) enum Arguments {
     Contest(Contest),
     Vendor(VendorSettings),
     Limits(Limits),
+    Scoreboard(Scoreboard),
 }
 
 impl Arguments {
     pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let command = given.next().ok_or("name a command: run, vendor or limits")?;
+        let command = given.next().ok_or("name a command: run, vendor, limits or scoreboard")?;
         let mut options = Vec::new();
         while let Some(option) = given.next() {
             let name = option.strip_prefix("--").ok_or_else(|| format!("what is `{option}`?"))?;
@@ -28,7 +31,7 @@ impl Arguments {
             "run" => Self::Contest(Contest {
                 size: Size::named(&options.text("size", "full"))?,
                 rounds: options.number("rounds")?,
-                only: options.take("only").map(|only| only.split(',').map(str::to_owned).collect()),
+                only: options.names("only"),
                 unbroken: options.path("unbroken")?,
                 node: options.path("node")?,
                 out: options.path("out")?,
@@ -42,6 +45,15 @@ impl Arguments {
                 dir: options.path("dir")?,
                 events: options.number("events")?.ok_or("--events is missing")?,
                 raw: options.take("raw"),
+            }),
+            "scoreboard" => Self::Scoreboard(Scoreboard {
+                unbroken: options.path("unbroken")?,
+                clients: options.path("clients")?,
+                out: options.path("out")?,
+                page: options.path("page")?,
+                seed: options.number("seed")?.unwrap_or(1),
+                jobs: options.number("jobs")?.unwrap_or(1),
+                only: options.names("only"),
             }),
             other => return Err(format!("there is no command `{other}`").into()),
         };
@@ -58,6 +70,10 @@ impl Options {
     fn take(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
         Some(self.0.swap_remove(at).1)
+    }
+
+    fn names(&mut self, name: &str) -> Option<Vec<String>> {
+        Some(self.take(name)?.split(',').map(str::to_owned).collect())
     }
 
     fn text(&mut self, name: &str, default: &str) -> String {

@@ -1,5 +1,6 @@
 //! Measures the real binary against other ways to store the same events, and against what the
-//! machine could do at best. See `bench/README.md`.
+//! machine could do at best, and plays the conformance suite with other clients. See
+//! `bench/README.md` and `bench/clients/README.md`.
 
 mod args;
 mod contest;
@@ -7,6 +8,7 @@ mod limits;
 mod paths;
 mod process;
 mod report;
+mod scoreboard;
 mod size;
 mod summary;
 mod vendor;
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         Arguments::Vendor(settings) => vendor::run(&settings),
         Arguments::Limits(settings) => limits::run(&settings),
         Arguments::Contest(settings) => contest::run(&settings),
+        Arguments::Scoreboard(settings) => scoreboard::run(&settings),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

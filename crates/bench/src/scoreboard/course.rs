@@ -1,0 +1,122 @@
+//! Plays all scenarios with all clients, one client after the other.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::entrant::{ENTRANTS, Entrant};
+use super::page::page;
+use super::result::{Outcome, Suite};
+use super::sums::Sums;
+use super::versions::versions;
+use crate::Failure;
+use crate::paths::make_empty;
+
+/// How often what could not be played is tried again.
+const AGAIN_MAX: u32 = 2;
+
+/// What is to be played, and where it goes.
+#[derive(Debug)]
+pub(crate) struct Scoreboard {
+    /// The product's binary.
+    pub(crate) unbroken: PathBuf,
+    /// Where the clients are installed.
+    pub(crate) clients: PathBuf,
+    /// For the reports.
+    pub(crate) out: PathBuf,
+    /// The page.
+    pub(crate) page: PathBuf,
+    /// Decides all that is not real time.
+    pub(crate) seed: usize,
+    /// Scenarios that are played at the same time.
+    pub(crate) jobs: usize,
+    /// Only these clients; the page is not written then.
+    pub(crate) only: Option<Vec<String>>,
+}
+
+/// Plays, reports, and writes the page.
+pub(crate) fn run(board: &Scoreboard) -> Result<(), Failure> {
+    make_empty(&board.out)?;
+    let is_wanted = |entrant: &&Entrant| {
+        board.only.as_ref().is_none_or(|only| only.iter().any(|name| name == entrant.name))
+    };
+    let chosen: Vec<Entrant> = ENTRANTS.iter().filter(is_wanted).copied().collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = ENTRANTS.iter().map(|entrant| entrant.name).collect();
+        return Err(format!("--only names nobody; there are {}", names.join(", ")).into());
+    }
+    let played = chosen.into_iter().map(|entrant| play(board, entrant));
+    let outcomes = played.collect::<Result<Vec<_>, Failure>>()?;
+    if board.only.is_some() {
+        return Ok(());
+    }
+    fs::write(&board.page, page(&outcomes, &versions(board)?))?;
+    say(&format!("the page: {}", board.page.display()));
+    Ok(())
+}
+
+/// All scenarios, those again that could not be played, as on a machine that was too busy for them.
+fn play(board: &Scoreboard, entrant: Entrant) -> Result<Outcome, Failure> {
+    let label = entrant.label();
+    let began = Instant::now();
+    let mut suite = perform(board, entrant, &label, &[])?;
+    for again in 1..=AGAIN_MAX {
+        let missing: Vec<String> = suite.unplayed().map(str::to_owned).collect();
+        if missing.is_empty() {
+            break;
+        }
+        say(&format!("{label}: again: {}", missing.join(", ")));
+        suite.fill(perform(board, entrant, &format!("{label}-again-{again}"), &missing)?);
+    }
+    if let Some(name) = suite.unplayed().next() {
+        return Err(format!("{label}: {name} could not be played; see the log beside it").into());
+    }
+    let outcome = Outcome { entrant, suite };
+    let sums = Sums::of(&outcome);
+    say(&format!(
+        "{label}: clean in {} of {}, after {} s",
+        sums.clean_count,
+        sums.scenario_count,
+        began.elapsed().as_secs()
+    ));
+    Ok(outcome)
+}
+
+/// One run of the command: these scenarios, or all.
+fn perform(
+    board: &Scoreboard,
+    entrant: Entrant,
+    label: &str,
+    scenarios: &[String],
+) -> Result<Suite, Failure> {
+    let file = |ending: &str| board.out.join(format!("{label}.{ending}"));
+    let mut command = Command::new(&board.unbroken);
+    command.args(["conformance", "--vendor", entrant.vendor, "--json", "--html"]);
+    command.arg(file("html"));
+    for scenario in scenarios {
+        command.args(["--scenario", scenario]);
+    }
+    command.args(["--seed", &board.seed.to_string(), "--jobs", &board.jobs.to_string(), "--"]);
+    command.args(entrant.command(&board.clients)).env("UNBROKEN", absolute(&board.unbroken)?);
+    command.stdin(Stdio::null());
+    command.stdout(File::create(file("json"))?).stderr(File::create(file("log"))?);
+    let status = command.status()?;
+    // 1: the client has findings; 2: some or all could not be played.
+    let read = fs::read(file("json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    read.ok_or_else(|| {
+        let log = fs::read_to_string(file("log")).unwrap_or_default();
+        format!("{label}: {status}: {}", log.trim_end()).into()
+    })
+}
+
+/// Clients run in folders of their own.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    Ok(fs::canonicalize(path)?)
+}
+
+fn say(line: &str) {
+    // Nobody listens any more: the run is still worth its reports.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
