@@ -12,6 +12,7 @@ mod committer;
 mod error;
 mod identity;
 mod local;
+mod mutant;
 mod repair;
 pub mod simdisk;
 pub mod verify;
@@ -28,6 +29,8 @@ pub use local::open::{
 pub use local::reader::{Batches, Reader};
 pub use local::retain::{Consumers, Lapsed, Retention};
 pub use local::writer::{Committed, Writer};
+#[cfg(feature = "proof")]
+pub use mutant::Mutant;
 pub use repair::{Repair, Repaired, plan_repair, repair};
 
 /// The format of everything in the directory. A directory of a newer one is refused.

@@ -41,6 +41,9 @@ const EDGES: &[(&str, &[&str])] = &[
 /// socket or a random number.
 const CORE_DEPENDENCIES: &[&str] = &["bytes", "serde", "thiserror", "xxhash-rust"];
 
+/// The crate that plays with guards taken out.
+const PROVING: &str = "unbroken-proof";
+
 /// Crates that few places may know: (crate, the packages that may depend on it outside of tests).
 const CONFINED: &[(&str, &[&str])] = &[
     ("libc", &["unbroken-heap"]),
@@ -58,6 +61,8 @@ struct Package {
     name: String,
     /// Of each dependency: its name, and whether only tests have it.
     dependencies: Vec<(String, bool)>,
+    /// Outside of tests it asks for the build in which guards can be taken out.
+    takes_guards_out: bool,
 }
 
 fn packages() -> Vec<Package> {
@@ -77,8 +82,13 @@ fn packages() -> Vec<Package> {
 fn package(package: &Value) -> Package {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let dependencies = package["dependencies"].as_array().unwrap().iter();
+    let asks = |dependency: &Value| {
+        let features = dependency["features"].as_array().unwrap();
+        dependency["kind"] != "dev" && features.iter().any(|feature| feature == "proof")
+    };
     Package {
         name: text(&package["name"]),
+        takes_guards_out: dependencies.clone().any(asks),
         dependencies: dependencies
             .map(|dependency| (text(&dependency["name"]), dependency["kind"] == "dev"))
             .collect(),
@@ -104,6 +114,18 @@ fn crates_depend_only_on_those_they_may_know() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Nothing that is released is built with the feature `proof`: one crate may ask for it, and nobody
+/// may know that crate.
+#[test]
+fn no_release_can_take_a_guard_out() {
+    for package in packages() {
+        let known = package.dependencies.iter().any(|(name, _)| name == PROVING);
+        assert!(!known, "{} knows {PROVING}", package.name);
+        let may = package.name == PROVING || !package.takes_guards_out;
+        assert!(may, "{} asks for guards to be taken out", package.name);
+    }
 }
 
 #[test]

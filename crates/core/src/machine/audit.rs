@@ -1,6 +1,6 @@
 //! The audit: heartbeats do not prove a subscription, only the vendor's own data does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotBody, SnapshotKind};
 use crate::ids::{Key, Label, SnapshotId};
@@ -208,15 +208,19 @@ impl Stream {
     /// event dropped behind another one could go unseen for two intervals.
     fn compare(&mut self, cx: &mut Cx<'_>) {
         let Some(run) = self.run.take() else { return self.end_audit(cx) };
-        let is_exact = cx.mutated(Mutant::DriftOfTouchedKeys);
-        let found = diff(&self.seen.keys, &run.collected.rows, &self.touched);
+        let none = BTreeMap::new();
+        let touched = match cx.mutated(Mutant::DriftOfTouchedKeys) {
+            true => &none,
+            false => &self.touched,
+        };
+        let found = diff(&self.seen.keys, &run.collected.rows, touched);
         let (unsure, differing): (BTreeSet<Key>, BTreeSet<Key>) = found
             .upserts
             .iter()
             .map(|(key, _)| (*key).clone())
             .chain(found.absent)
-            .filter(|key| is_exact || !self.touched.contains_key(key))
-            .partition(|key| !is_exact && self.audit.before.contains(key));
+            .filter(|key| !touched.contains_key(key))
+            .partition(|key| self.audit.before.contains(key));
         let again = differing.intersection(&self.audit.differed).next().is_some()
             || cx.mutated(Mutant::DriftAtFirstSight);
         let follows = std::mem::take(&mut self.audit.follows);

@@ -15,6 +15,7 @@ use crate::local::recover::{Recovered, recover};
 use crate::local::retain::{Consumers, Retention};
 use crate::local::segment;
 use crate::local::writer::{self, Writer};
+use crate::mutant::{Mutant, mutated};
 use crate::{JournalError, JournalId};
 
 /// Large enough that seals and images are rare, small enough that retention is fine-grained.
@@ -150,7 +151,7 @@ pub fn open(options: Options) -> Result<Opened, JournalError> {
     let trust_published = !options.restored_from_backup;
     let recovered = recover(&home, &listing, trust_published)?;
     check_checkpoints(&home, &recovered, &options.checkpoints)?;
-    if options.restored_from_backup {
+    if options.restored_from_backup && !mutated(Mutant::BackupKeepsId) {
         journal = JournalId::fresh();
         nameplate::write(&home, journal)?;
     }
@@ -205,6 +206,7 @@ pub(crate) fn check_checkpoints(
     let place = recovered.place;
     match checkpoints.iter().copied().find(|checkpoint| *checkpoint > place.offset) {
         None => Ok(()),
+        Some(_) if mutated(Mutant::CheckpointIgnored) => Ok(()),
         Some(checkpoint) => Err(JournalError::Corrupt {
             path: home.path(&segment_name(place.segment)),
             position: place.position,

@@ -9,6 +9,7 @@ use crate::JournalError;
 use crate::local::home::{Home, image_name, segment_name};
 use crate::local::image;
 use crate::local::segment::{Segment, SegmentHeader};
+use crate::mutant::{Mutant, mutated};
 
 /// How long the log is kept. Whole segments are deleted, oldest first, only sealed ones, and only
 /// those that the older of the two newest images makes superfluous.
@@ -113,7 +114,7 @@ pub(crate) fn retain(
     let mut bytes: u64 = segments.iter().map(|(_, len)| len).sum();
     for pair in segments.windows(2) {
         let [(old, len), (next, _)] = pair else { break };
-        if old.id >= image.place.segment {
+        if old.id >= image.place.segment && !mutated(Mutant::ImagesPassed) {
             break;
         }
         let too_large = retention.bytes_max.is_some_and(|max| bytes > max);
@@ -136,5 +137,5 @@ fn outlived(
 ) -> bool {
     let age_ms = now.0.saturating_sub(next.created_at.0) / 1_000;
     retention.age_ms.is_some_and(|max| age_ms >= 0 && age_ms as u64 > max)
-        && consumers.needed_from() >= next.first_offset
+        && (consumers.needed_from() >= next.first_offset || mutated(Mutant::ConsumerPassed))
 }

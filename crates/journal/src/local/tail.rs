@@ -4,6 +4,7 @@ use crate::JournalError;
 use crate::local::batch::{self, MAGIC, Raw};
 use crate::local::place::Place;
 use crate::local::segment::Segment;
+use crate::mutant::{Mutant, mutated};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
@@ -27,7 +28,7 @@ pub(crate) fn examine(segment: &Segment, place: &Place) -> Result<Tail, JournalE
     let Some(last) = rest.iter().rposition(|byte| *byte != 0) else { return Ok(Tail::Clean) };
     let mut from = 1;
     while let Some((at, raw)) = next_batch(segment, &rest, from) {
-        if raw.header.synced > place.number {
+        if raw.header.synced > place.number && !mutated(Mutant::DamageCut) {
             return Ok(Tail::Damaged { witness: place.position + at as u64 });
         }
         from = at + 1;

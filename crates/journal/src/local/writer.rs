@@ -21,6 +21,7 @@ use crate::local::retain::Consumers;
 use crate::local::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::local::shared::Shared;
 use crate::local::state;
+use crate::mutant::{Mutant, mutated};
 use crate::{JournalError, JournalId};
 
 /// The buffer is used again and again; after a batch beyond this it is given back.
@@ -144,7 +145,9 @@ impl Writer {
             move |error| JournalError::io(action, &path, error)
         };
         self.file.write_at(place.position, &self.buffer).map_err(fail("write"))?;
-        self.file.sync_data().map_err(fail("sync"))?;
+        if !mutated(Mutant::ToldBeforeSync) {
+            self.file.sync_data().map_err(fail("sync"))?;
+        }
         self.place = Place {
             segment: place.segment,
             position: place.position + len,
