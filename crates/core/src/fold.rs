@@ -95,7 +95,8 @@ pub struct StreamFold {
     /// Keys last written before this offset may be stale, since this time: a gap ended without a
     /// snapshot of their own state.
     pub stale_before: Option<(u64, UnixMicros)>,
-    /// Vendor's time (else ours) of the last event from the stream: everything before it came.
+    /// Vendor's time (else ours) of the last event from the stream: everything before it came. Of a
+    /// stream that has brought none, the end of its first row.
     pub covered_at: Option<UnixMicros>,
     /// Highest numbers used, so that they stay unique over restarts.
     pub last_gap: GapId,
@@ -186,6 +187,9 @@ impl StreamFold {
 
     fn apply_gap_closed(&mut self, offset: u64, gap: &GapClosed) {
         self.open_gaps.remove(&gap.gap);
+        // From here on a stream is covered, also one that stays quiet: what it misses later is not
+        // what was before it began.
+        self.covered_at.get_or_insert(gap.wall_to);
         if gap.outcome == GapOutcome::Summarised {
             // Said of a row that had ended: nothing new of state.
             self.history_owed.remove(&gap.gap);

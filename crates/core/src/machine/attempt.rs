@@ -509,8 +509,9 @@ impl Stream {
         if self.outage.refused && self.is_vouched() {
             return GapCause::Refused;
         }
+        let begins = self.seen.position.is_none() && self.seen.keys.is_empty();
         let otherwise = match cx.caps().replay {
-            _ if self.seen.position.is_none() && self.seen.keys.is_empty() => GapCause::Start,
+            _ if begins && self.seen.covered_at.is_none() => GapCause::Start,
             Replay::None => GapCause::NoReplay,
             _ => GapCause::Unproven,
         };
