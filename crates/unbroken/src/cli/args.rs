@@ -285,7 +285,7 @@ pub(crate) struct EventsArgs {
     /// Begin after this cursor (`journal_id:offset`, as printed), or after this offset
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<String>,
-    /// Go on with what arrives, until interrupted
+    /// Go on with what arrives, until interrupted; a log that is not there yet is waited for
     #[arg(long)]
     pub(crate) follow: bool,
     /// How to print

@@ -1,5 +1,6 @@
 //! `unbroken events`: the log itself, from a cursor on.
 
+use std::thread;
 use std::time::Duration;
 
 use unbroken::place;
@@ -9,18 +10,20 @@ use unbroken_journal::{Batches, Cursor, JournalError, Reader};
 use super::answer::Answer;
 use super::args::{EventsArgs, FormatArg};
 use super::error::CliError;
-use super::output::Output;
+use super::output::{Output, say};
 use super::settings::Place;
 
 /// How long one wait for more records lasts; an interrupt ends the process at any time.
 const FOLLOW_WAIT: Duration = Duration::from_secs(1);
 
+/// Between two looks for a log that is not there yet.
+const FOLLOW_OPEN: Duration = Duration::from_millis(50);
+
 /// Rows that are aligned with each other; more would be held back from the reader for too long.
 const TABLE_ROWS_MAX: usize = 256;
 
 pub(crate) fn run(args: &EventsArgs) -> Result<Answer, CliError> {
-    let place = Place::of(&args.data)?;
-    let reader = Reader::open(place::journal_dir(&place.data_dir))?;
+    let reader = open(args)?;
     let mut batches = match &args.after {
         None => reader.batches(reader.oldest_offset()?)?,
         Some(text) => batches_after(&reader, text)?,
@@ -40,6 +43,30 @@ pub(crate) fn run(args: &EventsArgs) -> Result<Answer, CliError> {
         }
         batches.wait(FOLLOW_WAIT)?;
     }
+}
+
+/// Opens the log. Who follows may be earlier than the service that makes it.
+fn open(args: &EventsArgs) -> Result<Reader, CliError> {
+    let mut is_told = false;
+    loop {
+        let failed = match try_open(args) {
+            Err(failed) if args.follow && is_not_there(&failed) => failed,
+            tried => return tried,
+        };
+        if !std::mem::replace(&mut is_told, true) {
+            say(&format!("waiting for the log: {failed}\n"));
+        }
+        thread::sleep(FOLLOW_OPEN);
+    }
+}
+
+fn try_open(args: &EventsArgs) -> Result<Reader, CliError> {
+    let place = Place::of(&args.data)?;
+    Ok(Reader::open(place::journal_dir(&place.data_dir))?)
+}
+
+fn is_not_there(error: &CliError) -> bool {
+    matches!(error, CliError::NoData(_) | CliError::Journal(JournalError::NotAJournal { .. }))
 }
 
 /// The first offset behind a cursor as printed, or behind the record with a bare offset.
