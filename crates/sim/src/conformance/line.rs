@@ -10,8 +10,9 @@ use crate::verdict::Outcome;
 pub(super) enum Said {
     /// An event was accepted.
     Event(Event),
-    /// This is what the client holds of a key; `None`: it is gone.
-    State { key: String, value: Option<Value> },
+    /// This is what the client holds of a key (`None`: it is gone), and whether it says itself that
+    /// it may be old.
+    State { key: String, value: Option<Value>, is_stale: bool },
     /// Whether what it holds is current.
     Live(bool),
     /// A hole it knows of.
@@ -136,8 +137,11 @@ fn state_of(kind: Kind, state: &Value) -> Result<Said, String> {
     };
     match state.get("value") {
         None => Err("a state without `value`".to_owned()),
-        Some(Value::Null) => Ok(Said::State { key, value: None }),
-        Some(value) => Ok(Said::State { key, value: Some(value.clone()) }),
+        Some(value) => Ok(Said::State {
+            key,
+            value: Some(value.clone()).filter(|value| !value.is_null()),
+            is_stale: state.get("stale").is_some_and(|stale| stale == true),
+        }),
     }
 }
 
@@ -151,7 +155,8 @@ fn gap_of(gap: &Value) -> Result<Gap, String> {
         Some("drift") => Outcome::Drift,
         _ => return Err("a gap with an `outcome` that there is not".to_owned()),
     };
-    let to_us = moment(gap.get("to"));
+    // The whole of the last millisecond: most clocks of clients cut off what is behind it.
+    let to_us = moment(gap.get("to")).map(|to_us| to_us.div_euclid(1_000) * 1_000 + 999);
     if to_us.is_none() && outcome != Outcome::Open {
         return Err("a gap that is over and has no `to`".to_owned());
     }
@@ -234,7 +239,7 @@ mod tests {
                 "after":5,"through":{"epoch":"e2","sequenceId":9}}}"#,
         );
         let Said::Gap(gap) = line.unwrap().said else { panic!("no gap") };
-        assert_eq!((gap.from_us, gap.to_us), (1_000_000, Some(1_500_500)));
+        assert_eq!((gap.from_us, gap.to_us), (1_000_000, Some(1_500_999)));
         assert_eq!(gap.after, Some((Some("e1".to_owned()), 5)));
         assert_eq!(gap.through, Some((Some("e2".to_owned()), 9)));
         let open = cxone(r#"{"gap":{"id":1,"outcome":"open","from":1000,"to":null}}"#);

@@ -25,6 +25,15 @@ pub(super) struct Strange {
     pub(super) why: String,
 }
 
+/// What the client holds of a key.
+#[derive(Debug)]
+struct Held {
+    /// `None`: it is gone.
+    payload: Option<Bytes>,
+    /// It may be old, as the client says.
+    is_stale: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Testimony {
@@ -32,7 +41,7 @@ pub(super) struct Testimony {
     stored: Vec<Stored>,
     epochs: Vec<String>,
     gaps: BTreeMap<(String, String), LedgerRow>,
-    state: BTreeMap<String, Option<Bytes>>,
+    state: BTreeMap<String, Held>,
     live: Vec<LiveInterval>,
     live_since: BTreeMap<String, i64>,
     /// From a life's first line to its end.
@@ -87,7 +96,7 @@ impl Testimony {
         }
         match line.said {
             Said::Event(event) => self.add_event(at_us, line.stream, event),
-            Said::State { key, value } => {
+            Said::State { key, value, is_stale } => {
                 self.tells_state = true;
                 let payload = value.as_ref().map(canonical);
                 let stored = Stored {
@@ -99,7 +108,7 @@ impl Testimony {
                     ..self.blank(at_us, line.stream)
                 };
                 self.stored.push(stored);
-                self.state.insert(key, payload);
+                self.state.insert(key, Held { payload, is_stale });
             }
             Said::Live(is_live) => {
                 self.tells_live = true;
@@ -138,7 +147,7 @@ impl Testimony {
             stored: self.stored.clone(),
             ledger: self.gaps.values().cloned().collect(),
             live: self.live_until(now_us),
-            state: self.state.iter().map(held).collect(),
+            state: self.state.iter().map(value_of).collect(),
             epoch_names: numbered.map(|(at, name)| (number(at), name.clone())).collect(),
             told_late_us: TOLD_LATE_US,
         }
@@ -228,8 +237,8 @@ impl Testimony {
     }
 }
 
-fn held((key, payload): (&String, &Option<Bytes>)) -> FinalValue {
-    FinalValue { key: key.clone(), payload: payload.clone(), is_marked_stale: false }
+fn value_of((key, held): (&String, &Held)) -> FinalValue {
+    FinalValue { key: key.clone(), payload: held.payload.clone(), is_marked_stale: held.is_stale }
 }
 
 fn number(at: usize) -> u32 {
@@ -270,13 +279,14 @@ mod tests {
             r#"{"gap":{"id":"g","outcome":"open","from":1}}"#,
             r#"{"state":{"key":"x","value":{"agentId":"x","n":1}}}"#,
             r#"{"gap":{"id":"g","outcome":"repaired","from":1,"to":3}}"#,
-            r#"{"state":{"key":"x","value":null}}"#,
+            r#"{"state":{"key":"x","value":null,"stale":true}}"#,
         ])
         .evidence(9_000);
         assert_eq!(evidence.ledger.len(), 1);
-        assert_eq!(evidence.ledger[0].wall_to_us, Some(3_000));
+        assert_eq!(evidence.ledger[0].wall_to_us, Some(3_999));
         assert_eq!(evidence.state.len(), 1);
-        assert!(evidence.state[0].payload.is_none());
+        let state = &evidence.state[0];
+        assert!(state.payload.is_none() && state.is_marked_stale);
         assert_eq!(evidence.stored.iter().filter(|stored| stored.is_state).count(), 2);
     }
 

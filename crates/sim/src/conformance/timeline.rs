@@ -54,8 +54,9 @@ pub(super) fn timeline(played: &Played, judged: &Judged, recovery: Option<Span>)
     let counted = |times: &mut dyn Iterator<Item = i64>| {
         let mut counts = vec![0; steps];
         for at_us in times {
-            let step = usize::try_from((at_us - began_us) / 1_000 / STEP_MS).unwrap_or(0);
-            if let Some(count) = counts.get_mut(step) {
+            // What was before the client is none of its course.
+            let step = usize::try_from((at_us - began_us).div_euclid(1_000 * STEP_MS));
+            if let Some(count) = step.ok().and_then(|step| counts.get_mut(step)) {
                 *count += 1;
             }
         }

@@ -9,7 +9,7 @@ fn script() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "conformance", "client.py"].iter().collect()
 }
 
-fn conformance(arguments: &[&str], mode: &str) -> Output {
+pub(crate) fn conformance(arguments: &[&str], mode: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_unbroken"))
         .arg("conformance")
         .args(arguments)

@@ -2,4 +2,7 @@
 #![cfg(test)]
 
 mod clients;
+mod guide;
+mod ourselves;
+mod page;
 mod refusals;

@@ -7,6 +7,7 @@ use super::args::ConformanceArgs;
 use super::document::document;
 use super::error::SuiteError;
 use super::overview::overview;
+use super::page::page;
 use super::suite::{Outcome, Suite};
 use crate::cli::answer::Answer;
 use crate::cli::error::CliError;
@@ -34,6 +35,10 @@ pub(crate) fn run(args: &ConformanceArgs) -> Result<Answer, CliError> {
         suite.clear()?;
     }
     let outcomes = outcomes?;
+    if let Some(file) = &args.html {
+        let failed = |source| CliError::Io { what: "writing the report", source };
+        std::fs::write(file, page(&suite, &outcomes)).map_err(failed)?;
+    }
     let mut out = Output::new();
     if args.json {
         out.json(&document(&suite, &outcomes))?;
