@@ -45,6 +45,7 @@ clock_skew_ms_max = 0
 
 [source.genesys]
 topics = ["adherence", "presence", "routing_status", "activity", "conversations"]
+management_units = ${JSON.stringify(env.VENDOR_UNITS?.split(","))}
 channel_life_ms = ${Math.round(86_400_000 / scale)}
 history_lag_ms = ${Math.round(60_000 / scale)}
 history_again_ms = 100

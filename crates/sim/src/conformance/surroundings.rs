@@ -81,6 +81,10 @@ impl Kind {
             ("CONFORMANCE_SCENARIO", scenario.name.to_owned()),
             ("CLIENT_DIR", client_dir.to_string_lossy().into_owned()),
         ];
+        if self == Self::Genesys {
+            let units = vendor.account().units.into_iter().map(|(unit, _)| unit);
+            told.push(("VENDOR_UNITS", units.collect::<Vec<_>>().join(",")));
+        }
         if self == Self::Cxone {
             told.push(("VENDOR_STREAM_URL", format!("{}/notifications/v1/stream", vendor.ws_url)));
             told.push(("VENDOR_USERNAME", secrets.username.clone()));

@@ -5,4 +5,5 @@ mod clients;
 mod guide;
 mod ourselves;
 mod page;
+mod processes;
 mod refusals;

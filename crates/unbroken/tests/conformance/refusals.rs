@@ -43,3 +43,18 @@ fn a_scenario_of_another_vendor_is_none_of_this_one() {
 fn a_folder_that_is_in_use_is_not_written_to() {
     refused(&["--dir", env!("CARGO_MANIFEST_DIR"), "--", "true"], "is not empty");
 }
+
+#[test]
+fn scenarios_can_be_read_by_programs() {
+    let output = Command::new(env!("CARGO_BIN_EXE_unbroken"))
+        .args(["conformance", "--list", "--json", "--vendor", "genesys"])
+        .output()
+        .expect("the binary was built for this test");
+    let listing: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("stdout is one document");
+    assert_eq!(listing["vendor"], "genesys");
+    let scenarios = listing["scenarios"].as_array().expect("a list");
+    let named = |name| scenarios.iter().find(|one| one["name"] == name).expect("it is there");
+    assert_eq!(named("cut-twice")["faults"], serde_json::json!(["clean-close", "tcp-reset"]));
+    assert_eq!(named("killed-twice")["kills"], 2);
+}

@@ -1,6 +1,7 @@
 //! The result as one JSON document. `docs/guides/conformance.md` has its fields.
 
 use serde_json::{Value, json};
+use unbroken_sim::conformance::{Kind, Scenario};
 
 use super::suite::{Outcome, Suite};
 
@@ -21,6 +22,20 @@ pub(super) fn document(suite: &Suite, outcomes: &[Outcome]) -> Value {
         "could_not_run": count("could-not-run"),
         "scenarios": outcomes.iter().map(scenario).collect::<Vec<_>>(),
     })
+}
+
+/// What could be played.
+pub(super) fn listing(kind: Kind, scenarios: &[&Scenario]) -> Value {
+    let told = scenarios.iter().map(|scenario| {
+        json!({
+            "name": scenario.name,
+            "happens": scenario.happens,
+            "expected": scenario.expected,
+            "faults": scenario.faults().map(|fault| fault.name()).collect::<Vec<_>>(),
+            "kills": scenario.kill_count(),
+        })
+    });
+    json!({ "schema": SCHEMA, "vendor": kind.name(), "scenarios": told.collect::<Vec<_>>() })
 }
 
 fn scenario(outcome: &Outcome) -> Value {

@@ -64,9 +64,10 @@ fn row(outcome: &Outcome, report: &Report) -> Vec<String> {
         None if figures.is_recovered => "–".to_owned(),
         None => "never".to_owned(),
     };
+    let unmet = if outcome.is_unmet() { ", not met" } else { "" };
     vec![
         report.name.to_owned(),
-        outcome.word().to_owned(),
+        format!("{}{unmet}", outcome.word()),
         count(figures.events_due),
         count(figures.lost),
         count(figures.uncovered),

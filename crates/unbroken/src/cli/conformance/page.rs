@@ -132,8 +132,9 @@ fn board(html: &mut String, outcomes: &[Outcome]) {
         let _ = write!(
             html,
             "<tr><td><a href=\"#{name}\">{name}</a></td>\
-             <td><span class=\"chip {word}\">{}</span></td>",
+             <td><span class=\"chip {word}\">{}</span>{}</td>",
             word.replace('-', " "),
+            if outcome.is_unmet() { " <small>not met</small>" } else { "" },
         );
         match &outcome.played {
             Ok(report) => row(html, report),

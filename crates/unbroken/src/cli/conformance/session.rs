@@ -4,7 +4,7 @@ use unbroken::render::{Table, duration_ms};
 use unbroken_sim::conformance::{Kind, Scenario};
 
 use super::args::ConformanceArgs;
-use super::document::document;
+use super::document::{document, listing};
 use super::error::SuiteError;
 use super::overview::overview;
 use super::page::page;
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &ConformanceArgs) -> Result<Answer, CliError> {
     let kind = Kind::from(args.kind);
     let scenarios = chosen(kind, &args.scenario)?;
     if args.list {
-        return list(&scenarios);
+        return list(kind, &scenarios, args.json);
     }
     let suite = Suite {
         kind,
@@ -75,13 +75,17 @@ fn chosen(kind: Kind, names: &[String]) -> Result<Vec<&'static Scenario>, CliErr
     named.collect()
 }
 
-fn list(scenarios: &[&Scenario]) -> Result<Answer, CliError> {
-    let mut table = Table::new(&["scenario", "what happens"]);
-    for scenario in scenarios {
-        table.row([scenario.name.to_owned(), scenario.happens.to_owned()]);
-    }
+fn list(kind: Kind, scenarios: &[&Scenario], json: bool) -> Result<Answer, CliError> {
     let mut out = Output::new();
-    out.text(&table.render())?;
+    if json {
+        out.json(&listing(kind, scenarios))?;
+    } else {
+        let mut table = Table::new(&["scenario", "what happens"]);
+        for scenario in scenarios {
+            table.row([scenario.name.to_owned(), scenario.happens.to_owned()]);
+        }
+        out.text(&table.render())?;
+    }
     out.flush()?;
     Ok(Answer::Yes)
 }

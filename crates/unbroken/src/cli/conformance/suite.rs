@@ -42,6 +42,14 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Whether something of the scenario passed the client by.
+    pub(super) fn is_unmet(&self) -> bool {
+        let faults = self.played.as_ref().map_or(&[][..], |report| &report.faults);
+        faults.iter().any(|fault| fault.met_ms.is_none())
+    }
+}
+
 impl Suite {
     /// Plays them all; `told` hears of each as it ends. In the order of the scenarios.
     ///
