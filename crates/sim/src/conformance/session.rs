@@ -27,7 +27,7 @@ const STEPS_MS_MAX: u64 = 4_200;
 /// How long a client may take to tell events again when all faults are over, in milliseconds: those
 /// that wait two seconds before they connect again must be seen to be back …
 const RECOVER_MS_MAX: u64 = 3_000;
-/// … which it does when it has told so many.
+/// … which it does when it has told so many, and some in each of its feeds.
 const RECOVERED_EVENTS: u64 = 5;
 /// How long it may take to have told everything when no event is made any more, in milliseconds.
 const QUIET_MS_MAX: u64 = 3_400;
@@ -276,10 +276,10 @@ impl<'a> Scene<'a> {
         self.asked.iter().all(is_over)
     }
 
-    /// Waits until the client tells events again.
+    /// Waits until the client tells events again, each of its feeds.
     async fn recover(&mut self, for_ms: u64) {
-        let told = self.testimony.event_count;
-        let enough = |scene: &Self| scene.testimony.event_count >= told + RECOVERED_EVENTS;
+        let told = self.testimony.told();
+        let enough = |scene: &Self| scene.testimony.is_telling_since(&told, RECOVERED_EVENTS);
         if self.listen(for_ms, enough).await {
             self.listen(SILENCE_MS.min(for_ms), |_| false).await;
         }

@@ -34,6 +34,10 @@ struct Held {
     is_stale: bool,
 }
 
+/// How many events each feed has told at a moment.
+#[derive(Clone, Debug)]
+pub(super) struct Told(BTreeMap<String, u64>);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Testimony {
@@ -55,6 +59,8 @@ pub(super) struct Testimony {
     pub(super) strange: Vec<Strange>,
     /// Events told.
     pub(super) event_count: u64,
+    /// The same, feed by feed.
+    event_counts: BTreeMap<String, u64>,
     /// When the last line came, whatever it said.
     pub(super) last_line_us: Option<i64>,
     /// Of the last line that had one.
@@ -78,6 +84,7 @@ impl Testimony {
             strange_count: 0,
             strange: Vec::new(),
             event_count: 0,
+            event_counts: BTreeMap::new(),
             last_line_us: None,
             cursor: None,
         }
@@ -120,6 +127,20 @@ impl Testimony {
             }
             Said::Gap(gap) => self.add_gap(line.stream, gap),
         }
+    }
+
+    /// How many events each feed has told.
+    pub(super) fn told(&self) -> Told {
+        Told(self.event_counts.clone())
+    }
+
+    /// Whether so many events were told since then, and some by each feed that had told any.
+    pub(super) fn is_telling_since(&self, then: &Told, count: u64) -> bool {
+        let before = then.0.values().sum::<u64>();
+        let goes_on = |(stream, told): (&String, &u64)| {
+            self.event_counts.get(stream).is_some_and(|now| now > told)
+        };
+        self.event_count >= before + count && then.0.iter().all(goes_on)
     }
 
     /// A line that is not kept for what it would say.
@@ -175,6 +196,7 @@ impl Testimony {
 
     fn add_event(&mut self, at_us: i64, stream: String, event: Event) {
         self.event_count += 1;
+        *self.event_counts.entry(stream.clone()).or_default() += 1;
         let epoch = event.epoch.map_or(UNNAMED, |name| self.epoch(name));
         let stored = Stored {
             epoch,
@@ -310,5 +332,25 @@ mod tests {
         let testimony = heard(&[r#"{"live":true,"cursor":"c1"}"#, "noise", r#"{"live":true}"#]);
         assert_eq!(testimony.cursor.as_deref(), Some("c1"));
         assert_eq!((testimony.strange_count, testimony.event_count), (1, 0));
+    }
+
+    #[test]
+    fn a_client_is_back_when_each_of_its_feeds_is() {
+        let event = |stream: &str, at: u64| {
+            format!(
+                r#"{{"event":{{"epoch":"a","sequenceId":{at},"adherence":{{"agentId":"x"}}}},
+                    "stream":"{stream}"}}"#
+            )
+        };
+        let mut testimony = heard(&[&event("one", 1), &event("two", 2)]);
+        let then = testimony.told();
+        assert!(!testimony.is_telling_since(&then, 1));
+        for at in 3..6 {
+            testimony.add(9_000, &event("one", at));
+        }
+        assert!(!testimony.is_telling_since(&then, 2));
+        testimony.add(9_000, &event("two", 6));
+        assert!(testimony.is_telling_since(&then, 4));
+        assert!(!testimony.is_telling_since(&then, 5));
     }
 }
