@@ -67,7 +67,8 @@ pub(super) const ENTRANTS: &[Entrant] = &[
     Entrant {
         name: UNBROKEN,
         vendor: "genesys",
-        is: "`unbroken run`, its log read by `unbroken events --follow`",
+        is: "`unbroken run` with five topics of each agent, a channel for each topic; the guide's \
+             client follows adherence alone",
         program: "node",
         script: "client.mjs",
     },

@@ -27,8 +27,8 @@ took from the first effect to being up to date for good:
 * `0.0 s`: no event was late by a tenth of a second; `not back`: it told nothing again until the
   scenario was over, seconds after the last fault.
 
-One run is one run: the same seed plays the same faults, and how many events fall into a gap is a
-matter of milliseconds. Whether there is a gap is not.
+One run is one run: the same seed plays the same faults, and how many events fall into a gap, and
+whose, is a matter of milliseconds. Whether there is a gap is not.
 ";
 
 const WELL: &str = "
@@ -41,8 +41,8 @@ Said plainly: if a lost minute costs you nothing, you need none of this. A clien
 after the last event it has seen survives most of what a network does, in a hundred lines. It fails
 where the vendor does not keep its word, where a refusal ends a position, and where something has to
 be known of what was lost. A client that starts over from the top has the right state again, and no
-idea of what it missed. Unbroken asks more of the vendor than they do, since it proves what they
-believe.
+idea of what it missed. What each of them asks of the vendor stands in the sums: Unbroken looks at
+the head and at the rows now and then, because it proves what the others believe.
 ";
 
 /// The whole page.
@@ -113,6 +113,9 @@ fn sums(of: &[&Outcome], text: &mut String) {
     let lines: &[(&str, Say)] = &[
         ("**clean scenarios**", |sums| {
             format!("**{} of {}**", sums.clean_count, sums.scenario_count)
+        }),
+        ("at fault only for not knowing of what was not served again", |sums| {
+            sums.unaware_count.to_string()
         }),
         ("events missing", |sums| format!("{} of {}", sums.missing, sums.due)),
         ("events that the vendor would have served again", |sums| sums.lost.to_string()),
@@ -199,6 +202,7 @@ mod tests {
             "| `calm` | **clean** | **clean** |",
             "| `cut` | 5 missing, 2 doubled; not back | **clean**; 0.4 s |",
             "| **clean scenarios** | **1 of 2** | **2 of 2** |",
+            "| at fault only for not knowing of what was not served again | 0 | 0 |",
             "| events missing | 5 of 1000 | 0 of 1000 |",
             "| scenarios not back from | 1 | 0 |",
             "| events that the vendor would have served again | 3 | 3 |",

@@ -15,6 +15,13 @@ pub(super) fn praise(one: &Outcome, product: &Outcome) -> String {
         0 => "clean in none".to_owned(),
         count => format!("clean in {count} of {}: {}", one.suite.scenarios.len(), join(&names)),
     };
+    let unaware = one.suite.scenarios.iter().filter(|scenario| scenario.is_only_unaware()).count();
+    if unaware > 0 {
+        text += &format!(
+            ". In {unaware} more all that is wrong is that it knows nothing of events that the \
+             vendor did not serve again"
+        );
+    }
     let right = one.suite.scenarios.iter().filter(|scenario| scenario.has_right_state()).count();
     if right > clean.len() {
         text += &format!(". The state was right in {right}, whatever was missing");
@@ -86,6 +93,13 @@ mod tests {
              Clean and sooner back than unbroken in `cut` (by 600 ms). It asked less of the \
              vendor: 12 requests and handshakes, not 50"
         );
+    }
+
+    #[test]
+    fn who_could_not_have_had_it_is_told_from_who_could() {
+        let ours = outcome(vec![recovered("cut", &[], 300)]);
+        let other = outcome(vec![recovered("cut", &[("uncovered", 2)], 300)]);
+        assert!(praise(&other, &ours).ends_with("that the vendor did not serve again"));
     }
 
     #[test]

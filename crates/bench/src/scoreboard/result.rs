@@ -91,6 +91,12 @@ impl Scenario {
         self.found("lost").max(self.found("uncovered"))
     }
 
+    /// Whether all that is wrong is that it does not know of what the vendor did not serve again.
+    pub(super) fn is_only_unaware(&self) -> bool {
+        let is_unaware = |finding: &Finding| finding.figure == "uncovered";
+        !self.is_clean && self.figures.lost == 0 && self.findings.iter().all(is_unaware)
+    }
+
     /// Whether the client tells its state, and the state was right in the end and never wrong for
     /// long.
     pub(super) fn has_right_state(&self) -> bool {
@@ -162,6 +168,16 @@ mod tests {
         assert_eq!(suite.unplayed().count(), 0);
         assert_eq!(suite.scenarios[0].missing(), 1);
         assert_eq!(suite.scenarios[1].missing(), 0);
+    }
+
+    #[test]
+    fn who_lost_or_doubled_something_is_not_only_unaware() {
+        assert!(scenario("cut", &[("uncovered", 3)]).is_only_unaware());
+        assert!(!scenario("calm", &[]).is_only_unaware());
+        assert!(!scenario("cut", &[("uncovered", 3), ("stale_keys", 1)]).is_only_unaware());
+        let mut lossy = scenario("cut", &[("uncovered", 3)]);
+        lossy.figures.lost = 1;
+        assert!(!lossy.is_only_unaware());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use super::result::Outcome;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) clean_count: usize,
+    /// All that is wrong is that it does not know what it missed, and could not have had.
+    pub(super) unaware_count: usize,
     pub(super) scenario_count: usize,
     pub(super) due: u64,
     pub(super) missing: u64,
@@ -39,6 +41,7 @@ impl Sums {
         recoveries.sort_unstable();
         Self {
             clean_count: scenarios.iter().filter(|one| one.is_clean).count(),
+            unaware_count: scenarios.iter().filter(|one| one.is_only_unaware()).count(),
             scenario_count: scenarios.len(),
             due: scenarios.iter().map(|one| one.figures.events_due).sum(),
             missing: scenarios.iter().map(|one| one.missing()).sum(),
