@@ -1,8 +1,8 @@
-//! Goal: the clients of `bench/clients` do well as long as nothing breaks, and what they are known
-//! for once something does.
+//! Goal: the page of the scoreboard cannot rot. It has every scenario, the product is clean in all,
+//! and what it says of the clients of `bench/clients` is what a run says.
 //!
 //! Method: each client plays two scenarios with the real binary, all clients at once; `make
-//! baselines-setup` has installed them (`make test` calls it).
+//! baselines-setup` has installed them (`make test` calls it). `make scoreboard` plays everything.
 #![cfg(test)]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A client, its vendor, its command, a scenario, and what the client makes of it.
+/// The documentation's page.
+const PAGE: &str = include_str!("../../../docs/reference/scoreboard.md");
+
+/// A client, its vendor, its command, a scenario, and what the client makes of it: `clean`, or a
+/// word of the page's cells.
 const PLAYED: &[(&str, &str, [&str; 2], &str, &str)] = &[
     ("node-reconnect", "cxone", ["node", "client.mjs"], "clean-close", "missing"),
     ("node-rest-first", "cxone", ["node", "client.mjs"], "clean-close", "missing"),
@@ -31,6 +35,23 @@ fn installed(name: &str, script: &str) -> PathBuf {
     let is_ours = std::fs::read(&installed).is_ok_and(|there| there == ours);
     assert!(is_ours, "run `make baselines-setup` first");
     installed
+}
+
+/// The cells of the page's table of scenarios for a vendor: the head, then the rows.
+fn table(vendor: &str) -> Vec<Vec<&'static str>> {
+    let section = PAGE.split(&format!("\n## Against {vendor}\n")).nth(1).expect("no section");
+    let section = section.split("\n## ").next().unwrap();
+    let from = section.lines().skip_while(|line| !line.starts_with("| scenario |"));
+    let rows = from.take_while(|line| line.starts_with('|')).filter(|line| !line.contains("---"));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// What the page says of a client in a scenario.
+fn cell(vendor: &str, client: &str, scenario: &str) -> &'static str {
+    let table = table(vendor);
+    let column = table[0].iter().position(|cell| *cell == format!("`{client}`")).unwrap();
+    let row = table.iter().find(|row| row[0] == format!("`{scenario}`")).unwrap();
+    row[column]
 }
 
 /// Whether a scenario's findings say what a word of the page says.
@@ -66,14 +87,39 @@ fn play(name: &str, vendor: &str, command: [&str; 2], scenario: &str, word: &str
     assert!(says(broken, word), "{name} in {scenario} is not {word}: {broken:#}");
     // Who waits for two seconds, as most do, is back as well.
     assert_eq!(broken["figures"]["is_recovered"], true, "{name} in {scenario}: {broken:#}");
+    assert!(cell(vendor, name, "calm").contains("clean"), "{name}: the page says else of calm");
+    let told = cell(vendor, name, scenario);
+    assert!(told.contains(word), "{name}: the page says of {scenario}: {told}");
     assert_eq!(output.status.code(), Some(i32::from(word != "clean")), "{name}");
 }
 
 #[test]
-fn usual_clients_are_clean_in_calm_and_known_for_what_follows() {
+fn the_clients_do_what_the_page_says() {
     std::thread::scope(|scope| {
         for (name, vendor, command, scenario, word) in PLAYED {
             scope.spawn(move || play(name, vendor, *command, scenario, word));
         }
     });
+}
+
+#[test]
+fn the_page_has_every_scenario_and_the_product_is_clean_in_all() {
+    for vendor in ["cxone", "genesys"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_unbroken"))
+            .args(["conformance", "--vendor", vendor, "--list"])
+            .output()
+            .unwrap();
+        let list = String::from_utf8(output.stdout).unwrap();
+        // The first line is the table's head.
+        let names = list.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        assert!(names.len() >= 30, "{}", names.len());
+        let table = table(vendor);
+        let rows: Vec<&str> = table[1..].iter().map(|row| row[0]).collect();
+        assert_eq!(rows, names, "make scoreboard");
+        assert_eq!(table[0].last(), Some(&"`unbroken`"));
+        for row in &table[1..] {
+            assert!(row.last().unwrap().starts_with("**clean**"), "{row:?}");
+        }
+    }
 }
