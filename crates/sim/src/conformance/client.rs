@@ -160,3 +160,45 @@ pub(super) fn stderr_end(path: &Path) -> String {
     let whole = if from > 0 { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
     whole.trim_end().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is heard of a client that is a script for `sh`.
+    async fn heard_of(script: &str) -> Vec<Heard> {
+        let folder = tempfile::tempdir().unwrap();
+        let call = Call {
+            command: ["sh", "-c", script].map(OsString::from).to_vec(),
+            environment: Vec::new(),
+            stderr: folder.path().join("stderr.log"),
+        };
+        let (sender, mut lines) = mpsc::unbounded_channel();
+        let mut client = Client::start(&call, None, sender, || 0).unwrap();
+        client.exited().await;
+        client.kill().await;
+        let mut heard = Vec::new();
+        while let Ok((_, line)) = lines.try_recv() {
+            heard.push(line);
+        }
+        heard
+    }
+
+    #[tokio::test]
+    async fn a_line_counts_when_it_has_ended() {
+        let heard = heard_of(r"printf 'one\ntwo\nthr'").await;
+        let [Heard::Line(one), Heard::Line(two)] = heard.as_slice() else { panic!("{heard:?}") };
+        assert_eq!((one.as_str(), two.as_str()), ("one", "two"));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_text_or_too_long_is_one_unreadable_line() {
+        let heard =
+            heard_of(r"printf '\377\n'; head -c 9000000 /dev/zero | tr '\0' x; printf '\nlast\n'")
+                .await;
+        let [Heard::Unreadable, Heard::Unreadable, Heard::Line(last)] = heard.as_slice() else {
+            panic!("{} lines", heard.len())
+        };
+        assert_eq!(last, "last");
+    }
+}

@@ -1,6 +1,8 @@
 """A small client of a CXone-shaped vendor, by the standard library alone: honest, or wrong in one way.
 
-    python3 client.py honest | silent | twice | swap | stop | invent | forget | chat
+    python3 client.py honest | diary | silent | twice | swap | stop | invent | forget | chat
+
+`diary` is honest, and writes down what it is told.
 """
 
 import base64
@@ -135,6 +137,9 @@ def follow(bearer, place):
 
 
 def main():
+    if MODE == "diary":
+        with open(os.path.join(ENV["CLIENT_DIR"], "lives"), "a") as lives:
+            lives.write(json.dumps(dict(ENV)) + "\n")
     if MODE == "chat":
         print("hello, this is no JSON", flush=True)
     epoch, _, last = ENV.get("CLIENT_CURSOR", "").partition(":")

@@ -1,10 +1,14 @@
 //! The clients of the guide, taken from its text and run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::{Map, Value};
 use tempfile::tempdir;
+
+use crate::clients::conformance;
 
 /// Where `make baselines-setup` has put what clients need.
 fn baselines() -> PathBuf {
@@ -17,11 +21,15 @@ fn baselines() -> PathBuf {
     folder
 }
 
-/// The guide's only block of code in a language.
-fn block(language: &str) -> String {
+fn guide() -> String {
     let guide: PathBuf =
         [env!("CARGO_MANIFEST_DIR"), "../../docs/guides/conformance.md"].iter().collect();
-    let guide = fs::read_to_string(guide).expect("the guide is there");
+    fs::read_to_string(guide).expect("the guide is there")
+}
+
+/// The guide's only block of code in a language.
+fn block(language: &str) -> String {
+    let guide = guide();
     let opening = format!("```{language}\n");
     let mut blocks = guide.split(&opening).skip(1);
     let block = blocks.next().expect("a block in this language");
@@ -64,4 +72,37 @@ fn the_guide_s_python_client_is_what_the_guide_says() {
     let script = dir.path().join("client.py");
     fs::write(&script, block("python")).expect("the script is written");
     assert_is_what_the_guide_says("python3", &script);
+}
+
+/// The variables of the guide's table.
+fn documented() -> BTreeSet<String> {
+    let guide = guide();
+    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named = rows.filter_map(|row| row.split(" |").next());
+    let names = named.flat_map(|cell| cell.split(['`', ',', ' ']));
+    names.filter(|name| is_ours(name)).map(str::to_owned).collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    ["VENDOR", "CLIENT_", "CONFORMANCE_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[test]
+fn a_client_is_told_what_the_guide_says_and_finds_its_folder_and_its_cursor_again() {
+    let dir = tempdir().expect("a temporary directory");
+    let kept = dir.path().join("kept");
+    let folder = kept.to_str().expect("a text");
+    let output = conformance(&["--scenario", "killed", "--dir", folder], "diary");
+    assert_eq!(output.status.code(), Some(0));
+    let diary = fs::read_to_string(kept.join("killed/client/lives")).expect("its diary");
+    let read = |line| serde_json::from_str(line).expect("an object");
+    let lives: Vec<Map<String, Value>> = diary.lines().map(read).collect();
+    let [first, second] = lives.as_slice() else { panic!("{} lives", lives.len()) };
+    assert!(!first.contains_key("CLIENT_CURSOR"));
+    let cursor = second["CLIENT_CURSOR"].as_str().expect("a text");
+    assert!(cursor.contains(':'), "it is the client's own: {cursor}");
+    let told: BTreeSet<String> = second.keys().filter(|name| is_ours(name)).cloned().collect();
+    let mut documented = documented();
+    assert!(documented.remove("VENDOR_UNITS"), "of genesys alone");
+    assert_eq!(told, documented);
 }

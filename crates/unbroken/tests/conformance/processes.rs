@@ -21,9 +21,9 @@ fn awaited<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     }
 }
 
-/// A client that starts another process, tells its number, and says nothing.
+/// A client that starts another process, tells its number, says nothing, and goes for no asking.
 fn suite(dir: &Path) -> Child {
-    let client = "sleep 60 & echo $! > $CLIENT_DIR/pid; wait";
+    let client = "trap '' TERM; sleep 60 & echo $! > $CLIENT_DIR/pid; wait";
     Command::new(env!("CARGO_BIN_EXE_unbroken"))
         .args(["conformance", "--scenario", "calm", "--dir"])
         .arg(dir)
