@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use unbroken::render::{Table, count, duration_ms};
 use unbroken_sim::conformance::Report;
 
+use super::page::recovery;
 use super::suite::{Outcome, Suite};
 
 /// Cases that are shown of a scenario.
@@ -59,11 +60,6 @@ fn row(outcome: &Outcome, report: &Report) -> Vec<String> {
         Some(keys) => count(keys),
         None => "not told".to_owned(),
     };
-    let recovery = match figures.recovery_ms {
-        Some(ms) => duration_ms(ms),
-        None if figures.is_recovered => "–".to_owned(),
-        None => "never".to_owned(),
-    };
     let unmet = if outcome.is_unmet() { ", not met" } else { "" };
     vec![
         report.name.to_owned(),
@@ -74,7 +70,7 @@ fn row(outcome: &Outcome, report: &Report) -> Vec<String> {
         count(figures.duplicated),
         count(figures.out_of_order),
         stale,
-        recovery,
+        recovery(report),
         count(report.load.handshakes),
         count(report.load.rest_calls),
         count(report.load.token_calls),
