@@ -79,6 +79,7 @@ impl<'t, 'r> Group<'t, 'r> {
                 if !gap.reconciled && gap.outcome != GapOutcome::Summarised {
                     stream.state.stale_before = Some((offset, gap.wall_from));
                 }
+                stream.state.covered_at.get_or_insert(gap.wall_to);
                 ledger::close_gap(self.tx, stream.id, offset, gap)?;
             }
             Body::Progress { position, .. } => stream.state.advance(*position),
