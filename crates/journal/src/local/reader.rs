@@ -1,7 +1,7 @@
 //! Reading what is durable, from any process.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ pub struct Reader {
     home: Home,
     journal: JournalId,
     shared: Option<Arc<Shared>>,
+    /// Where the log ends as far as its batches say, where nobody has published it.
+    unpublished: Arc<OnceLock<Place>>,
 }
 
 impl Reader {
@@ -45,11 +47,11 @@ impl Reader {
         let Some(journal) = nameplate::read(&home)? else {
             return Err(JournalError::NotAJournal { dir: home.dir });
         };
-        Ok(Self { home, journal, shared: None })
+        Ok(Self { home, journal, shared: None, unpublished: Arc::default() })
     }
 
     pub(crate) fn of_writer(home: Home, journal: JournalId, shared: Arc<Shared>) -> Self {
-        Self { home, journal, shared: Some(shared) }
+        Self { home, journal, shared: Some(shared), unpublished: Arc::default() }
     }
 
     /// Which journal this is.
@@ -136,10 +138,15 @@ impl Reader {
             if let Some(place) = published::read(&self.home)? {
                 return Ok(place);
             }
+            if let Some(place) = self.unpublished.get() {
+                return Ok(*place);
+            }
             thread::yield_now();
         }
-        // Every open writes it anew before anything else can be written, so nobody is writing.
-        recover(&self.home, &self.home.list()?, true).map(|recovered| recovered.place)
+        // Every open writes it anew before anything else can be written, so nobody is writing, and
+        // the end stays where it is.
+        let place = recover(&self.home, &self.home.list()?, true)?.place;
+        Ok(*self.unpublished.get_or_init(|| place))
     }
 
     fn oldest(&self) -> Result<Place, JournalError> {

@@ -9,7 +9,9 @@ use unbroken_core::record::{Append, Mark};
 use unbroken_journal::simdisk::SimDisk;
 use unbroken_journal::{Cursor, JournalError, Options, Reader, Retention, open};
 
-use crate::cases::{DIR, crashed_with, flip, opened, options, path, segments, stream, unit};
+use crate::cases::{
+    DIR, crashed_with, flip, opened, options, path, records, segments, stream, unit,
+};
 
 #[test]
 fn every_offset_can_be_begun_at_and_gives_the_same_records() {
@@ -170,4 +172,21 @@ fn beginning_deep_in_a_large_segment_gives_the_same_records() {
         let read: Vec<_> = batches.flat_map(|batch| batch.unwrap().records).collect();
         assert!(read == all[from as usize..], "from {from}");
     }
+}
+
+#[test]
+fn a_log_whose_end_nobody_has_published_is_not_read_again_for_each_batch() {
+    let disk = SimDisk::new();
+    crashed_with(&disk, 200);
+    let looks = |disk: &SimDisk| {
+        let reader = Reader::open_on(Arc::new(disk.clone()), DIR).unwrap();
+        let before = disk.reads();
+        assert_eq!(records(&reader).len(), 200);
+        disk.reads() - before
+    };
+    let published = looks(&disk);
+    // As after a repair, or a crash that tore it.
+    disk.delete(&path("published"));
+    let unpublished = looks(&disk);
+    assert!(unpublished < 3 * published, "{unpublished} looks, {published} before");
 }
