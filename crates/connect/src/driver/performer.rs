@@ -59,11 +59,18 @@ pub(crate) struct Performer<L, R> {
 impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
     pub(crate) fn new(source: Source, machine: Machine, log: L, reports: R) -> Self {
         let source = Arc::new(source);
+        // An answer shows the present, which is another one when it is asked for again: what was
+        // read and died with the process nobody can have any more. So one answer is durable before
+        // the next question, which is what tells the vendor that it was taken.
+        let in_flight_bytes_max = match source.connector().polls() {
+            true => 0,
+            false => source.limits().in_flight_bytes_max,
+        };
         Self {
             sockets: Sockets::default(),
             errands: Errands::new(Arc::clone(&source)),
             clock: Clock::start(),
-            flight: InFlight::new(source.limits().in_flight_bytes_max),
+            flight: InFlight::new(in_flight_bytes_max),
             talks: BTreeMap::new(),
             echoes: VecDeque::new(),
             pending: None,

@@ -48,6 +48,8 @@ pub(crate) struct Pull {
     state: State,
     /// At most the events of one answer.
     ready: VecDeque<SocketEvent>,
+    /// An event was handed over in this turn of the driver's: it may stop us for it.
+    handed_over: bool,
 }
 
 impl Pull {
@@ -76,6 +78,7 @@ impl Pull {
             torn: 0,
             state: State::Over,
             ready: VecDeque::new(),
+            handed_over: false,
         };
         pull.take(Ok(got));
         Ok(pull)
@@ -165,7 +168,12 @@ impl Connection for Pull {
                 return Poll::Pending;
             }
             if let Some(event) = self.ready.pop_front() {
+                self.handed_over = true;
                 return Poll::Ready(event);
+            }
+            if std::mem::take(&mut self.handed_over) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             match &mut self.state {
                 State::Resting(_) if !reading => return Poll::Pending,

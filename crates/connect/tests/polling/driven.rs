@@ -12,11 +12,31 @@ use unbroken_core::record::{Append, Body, GapCause, GapClosed, Origin, Record};
 
 use crate::vendor::{Vendor, answer, nothing, page, time};
 
-/// A log in memory: everything is durable at once.
+/// A log in memory: everything is durable at once, unless it is told to be slow.
 #[derive(Clone)]
 struct MemoryLog {
     held: Arc<Mutex<(Vec<Record>, Fold)>>,
     answers: mpsc::Sender<Input>,
+    /// Answers that are held back; `None`: none is.
+    late: Arc<Mutex<Option<Vec<Input>>>>,
+}
+
+impl MemoryLog {
+    fn answer(&self, input: Input) {
+        match &mut *self.late.lock().unwrap() {
+            Some(late) => late.push(input),
+            None => self.answers.try_send(input).unwrap(),
+        }
+    }
+
+    fn be_slow(&self) {
+        *self.late.lock().unwrap() = Some(Vec::new());
+    }
+
+    fn be_quick(&self) {
+        let late = self.late.lock().unwrap().take();
+        late.into_iter().flatten().for_each(|input| self.answer(input));
+    }
 }
 
 impl Log for MemoryLog {
@@ -29,7 +49,7 @@ impl Log for MemoryLog {
         if let Some(mark) = &append.mark {
             fold.mark(mark);
         }
-        self.answers.try_send(Input::Appended { append: append.id }).unwrap();
+        self.answer(Input::Appended { append: append.id });
     }
 }
 
@@ -46,7 +66,8 @@ impl Running {
         let streams = fold.streams.iter().map(|(id, fold)| (id.clone(), fold.clone())).collect();
         let next_offset = records.len() as u64;
         answers.try_send(Input::Restored { streams, next_offset }).unwrap();
-        let log = MemoryLog { held: Arc::new(Mutex::new((records, fold))), answers };
+        let held = Arc::new(Mutex::new((records, fold)));
+        let log = MemoryLog { held, answers, late: Arc::default() };
         let machine = Machine::new(source.machine_config(7));
         let reports = Arc::<Mutex<Vec<(Now, Report)>>>::default();
         let kept = Arc::clone(&reports);
@@ -194,6 +215,24 @@ async fn a_lost_second_page_stores_the_first_once_and_moves_no_place() {
     assert_eq!(events, ["1:Dialer", "2:LoggedOut", "2:Available", "3:LoggedIn"]);
     assert_eq!(vendor.asked()[3], (time(20), 0), "from the place before the torn answer");
     assert_eq!(running.outages(), []);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_asked_on_before_the_last_answer_is_durable() {
+    let vendor = Vendor::start([everybody()]).await;
+    let running = Running::start(vendor.source(), None);
+    running.until_live().await;
+    running.log.be_slow();
+    vendor.say([page(&[(1, "Dialer", 31)], 40, 1)]);
+    running.until_events(1).await;
+    let asked = vendor.asked().len();
+    // Time for many questions. A death now loses nothing that a question has acknowledged.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(vendor.asked().len(), asked, "{:?}", vendor.asked());
+    vendor.say([page(&[(1, "LoggedOut", 41)], 50, 1)]);
+    running.log.be_quick();
+    assert_eq!(running.until_events(2).await, ["1:Dialer", "1:LoggedOut"]);
     running.stop().await;
 }
 
