@@ -210,7 +210,7 @@ impl Course {
     fn note(&mut self, end: End, aim: &str) {
         match end {
             End::Struck => {}
-            End::Missed => self.outcome.others += 1,
+            End::Missed | End::Late => self.outcome.others += 1,
             End::Fell(code) => {
                 let code = code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
                 self.finding(format!("a service aimed at {aim} ended by itself: {code}"));

@@ -24,8 +24,10 @@ const SIGKILL: i32 = 9;
 pub(super) enum End {
     /// It died at the point.
     Struck,
-    /// The point did not come: it was killed from outside, or ended in order.
+    /// The point did not come, and it ended in order.
     Missed,
+    /// The point did not come, and it was killed from outside.
+    Late,
     /// It ended by itself, with this code, and not in order.
     Fell(Option<i32>),
 }
@@ -47,7 +49,7 @@ pub(super) async fn end(mut child: Child) -> Result<End, CliError> {
         Ok(status) => Ok(ended(status.map_err(failed)?)),
         Err(_) => {
             kill_now(&mut child).await?;
-            Ok(End::Missed)
+            Ok(End::Late)
         }
     }
 }

@@ -72,8 +72,8 @@ impl Course {
                 End::Struck => *self.outcome.struck.entry(strike.spot).or_default() += 1,
                 // It had been done before by one that died later on its way.
                 End::Missed => left.push(strike),
-                End::Fell(code) => {
-                    self.outcome.findings.push(format!("{arguments:?} at {aim}: {code:?}"));
+                ended @ (End::Fell(_) | End::Late) => {
+                    self.outcome.findings.push(format!("{arguments:?} at {aim}: {ended:?}"));
                 }
             }
         }
