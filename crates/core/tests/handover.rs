@@ -48,6 +48,33 @@ fn the_second_connection_takes_over_after_the_join() {
 }
 
 #[test]
+fn a_hand_over_waits_until_a_jump_over_a_hole_is_durable() {
+    let mut world = World::new(contiguous());
+    world.emit(0);
+    world.emit(1);
+    while !world.is_live() {
+        if !world.step_but_pages() {
+            match world.pages.is_empty() {
+                true => world.tick(),
+                false => world.page(world.events.len()),
+            }
+        }
+    }
+    announce_close(&mut world);
+    assert_eq!(
+        world.socks.len(),
+        1,
+        "asked from before the jump, it would bring what was given up"
+    );
+    world.commit();
+    assert_eq!(world.socks.len(), 2);
+    world.emit(0);
+    world.settle();
+    assert_eq!(world.sequences(), [3]);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
 fn if_the_first_dies_before_the_join_the_second_must_prove_itself() {
     let mut world = live(contiguous());
     let old = announce_close(&mut world);

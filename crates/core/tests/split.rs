@@ -23,7 +23,7 @@ fn live() -> World {
 fn frame(world: &World, events: &[(u64, u8)], more: bool) -> Decoded {
     let made = |&(sequence, key): &(u64, u8)| {
         let epoch = world.epoch;
-        Made { key, deleted: false, epoch, sequence, at: world.now }
+        Made { key, deleted: false, epoch, sequence, value: sequence, at: world.now }
     };
     let frames = events.iter().map(|event| world.frame(&made(event)));
     let mut whole = Decoded::default();

@@ -9,7 +9,7 @@ use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{Link, Parked, Stage};
 use crate::machine::mutant::Mutant;
-use crate::machine::stream::Stream;
+use crate::machine::stream::{Jump, Stream};
 use crate::machine::timer::Timer;
 use crate::machine::token::Token;
 use crate::machine::{CloseHow, Message, Output, Phase, Rung};
@@ -52,6 +52,10 @@ impl Stream {
         if cx.caps().connections != Connections::Many {
             return;
         }
+        if self.jump != Jump::None {
+            // Asked from before the jump, the vendor would serve what the ledger has given up.
+            return;
+        }
         let ready_at = cx.ready_at(Allowance::Handshakes, Urgency::Recovery);
         if ready_at > cx.now.at {
             self.report_over_budget(cx, Allowance::Handshakes, ready_at);
@@ -71,6 +75,14 @@ impl Stream {
         self.set_timer(cx, Timer::Handover, self.handover_ms(cx));
         self.set_phase(cx, Phase::Live { handover: true });
         cx.emit(Output::Open { conn, stream: self.id.clone(), token, after });
+    }
+
+    /// A hand-over that waited for the journal begins when the journal has it.
+    pub(super) fn hand_over_if_durable(&mut self, cx: &mut Cx<'_>) {
+        let leaving = self.link.as_ref().is_some_and(|link| link.leaving);
+        if leaving && !self.timers.is_set(Timer::Handover) {
+            self.begin_handover(cx);
+        }
     }
 
     /// How long a hand-over may take: half of what the vendor leaves, where that is less. What it

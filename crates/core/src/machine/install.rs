@@ -167,17 +167,29 @@ impl Stream {
         }
     }
 
-    /// Enters the numbering that the link has met, if any. True if it is a new one.
+    /// Enters the numbering that the link has met, if any. True if it is a new one. What came of
+    /// one that was over before it could be installed is entered first: it was received.
     fn enter_epoch(&mut self, cx: &mut Cx<'_>) -> bool {
         let Some(new) = self.link.as_mut().and_then(|link| link.new_epoch.take()) else {
             return false;
         };
+        let cause = self.gap_cause(cx);
+        let held = &self.seen.epoch_name;
+        let passed = self.stash.as_ref().map(|(stashed, _)| stashed.clone());
+        let is_other =
+            |stashed: &NewEpoch| *stashed != new && (stashed.over || stashed.name != *held);
+        if let Some(passed) = passed.filter(is_other) {
+            self.enter(cx, &passed, cause);
+        }
+        self.enter(cx, &new, cause);
+        true
+    }
+
+    fn enter(&mut self, cx: &mut Cx<'_>, new: &NewEpoch, cause: GapCause) {
         let fresh = self.seen.position.is_none() && self.seen.epoch_name.is_none();
         let epoch = if fresh { self.seen.epoch } else { self.seen.epoch.next() };
-        let cause = self.gap_cause(cx);
         self.write(cx, Body::EpochChanged { epoch, name: new.name.clone() });
-        self.release_stash(cx, &new, cause);
-        true
+        self.release_stash(cx, new, cause);
     }
 
     /// Events of this numbering that an earlier socket brought: the row that was opened before them
@@ -202,7 +214,8 @@ impl Stream {
 
     /// The highest position that an earlier socket brought of a numbering not installed yet.
     pub(super) fn stashed_sequence(&self, epoch: &Option<Label>) -> Option<u64> {
-        let (_, events) = self.stash.as_ref().filter(|(stashed, _)| stashed.name == *epoch)?;
+        let (_, events) =
+            self.stash.as_ref().filter(|(stashed, _)| stashed.name == *epoch && !stashed.over)?;
         events.iter().filter_map(|event| event.event.sequence).max()
     }
 

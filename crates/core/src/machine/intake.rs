@@ -248,7 +248,7 @@ impl Stream {
         let Some(link) = &mut self.link else { return };
         if doubted && link.rung == Rung::Overlap && link.first.is_none() && !link.settled {
             let name = self.seen.epoch_name.clone();
-            link.new_epoch = Some(crate::machine::link::NewEpoch { name });
+            link.new_epoch = Some(crate::machine::link::NewEpoch::named(name));
             link.parked.push(event);
             self.outage.new_epoch = true;
             return self.reevaluate(cx);

@@ -54,6 +54,8 @@ pub(super) struct Link {
     /// Last position up to which late events of this socket were taken, and the ledger row that
     /// they narrow: only where a snapshot moved the position before any event came.
     pub(super) late: Option<Late>,
+    /// The vendor has said on it that it is in the numbering held.
+    pub(super) epoch_met: bool,
     /// A numbering that is not installed yet; its events are parked.
     pub(super) new_epoch: Option<NewEpoch>,
     /// Events that may not be applied yet: of a numbering not installed, or of a hand-over.
@@ -118,6 +120,14 @@ pub(super) struct Late {
 pub(super) struct NewEpoch {
     /// The vendor's name for it, where it has one.
     pub(super) name: Option<Label>,
+    /// It has no name, and its positions show that it is not the one that the vendor is in now.
+    pub(super) over: bool,
+}
+
+impl NewEpoch {
+    pub(super) fn named(name: Option<Label>) -> Self {
+        Self { name, over: false }
+    }
 }
 
 /// An event that waits.
@@ -156,6 +166,7 @@ impl Link {
             base: None,
             first: None,
             late: None,
+            epoch_met: false,
             new_epoch: None,
             parked: Vec::new(),
             echo: BTreeMap::new(),

@@ -55,6 +55,8 @@ pub use mutant::Mutant;
 pub use output::{
     Blocked, CloseHow, Fetch, Halt, Message, Output, Past, Phase, Proof, Report, Rung,
 };
+#[cfg(feature = "proof")]
+pub use proof::{FAR_MS, ahead_ms};
 pub use timer::{Timer, TimerTable};
 pub use timing::Timing;
 
@@ -140,6 +142,7 @@ impl Machine {
                 if self.life == Life::Running {
                     each(cx, &mut self.streams, |cx, stream| {
                         stream.begin_if_durable(cx);
+                        stream.hand_over_if_durable(cx);
                         stream.rest_if_durable(cx);
                     });
                 }

@@ -2,14 +2,25 @@
 //! when they were reached count as one.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 
 use crate::backoff::Jitter;
-use crate::ids::{AppendId, ConnId, RequestId};
+use crate::ids::{AppendId, ConnId, RequestId, StreamId};
+use crate::machine::link::Link;
 use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
 use crate::machine::timer::TimerTable;
 use crate::machine::{Machine, Phase};
 use crate::time::Millis;
+
+/// What is due later than this, in milliseconds, is of no small world, and comes no nearer.
+pub const FAR_MS: u64 = 10_000_000;
+
+/// How far ahead something is, in milliseconds.
+pub fn ahead_ms(now: Millis, at: Millis) -> u64 {
+    let ahead_ms = at.since(now);
+    if ahead_ms >= FAR_MS { 2 * FAR_MS } else { ahead_ms }
+}
 
 impl Machine {
     /// The same machine with a guard taken out.
@@ -25,8 +36,9 @@ impl Machine {
     }
 
     /// Shifts every moment so that `now` becomes `to`, and forgets what only tells histories apart.
+    /// What happened longer ago than `to` counts as having happened then.
     pub fn normalise(&mut self, now: Millis, to: Millis) {
-        let shift = |at: &mut Millis| *at = Millis(to.0 + at.0.saturating_sub(now.0));
+        let shift = |at: &mut Millis| *at = Millis(to.0 + ahead_ms(now, *at));
         let age = |at: &mut Millis| *at = Millis(to.0.saturating_sub(now.0.saturating_sub(at.0)));
         self.shared.jitter = Jitter::new(0);
         self.shared.token.timers.shift(shift);
@@ -77,12 +89,6 @@ impl Machine {
         let renumber = |id: &mut AppendId| id.0 -= appended;
         renumber(&mut self.shared.last_append);
         self.shared.appended = AppendId(0);
-        let linked = |s: &Stream| {
-            s.link.is_some() || s.spare.is_some() || s.stash.is_some() || !s.held.is_empty()
-        };
-        if !self.streams.iter().any(linked) {
-            self.shared.last_conn = ConnId(0);
-        }
         let mut offsets = BTreeSet::new();
         for stream in &mut self.streams {
             stream.marks_mut().for_each(renumber);
@@ -105,9 +111,52 @@ impl Machine {
     pub fn appended(&self) -> AppendId {
         self.shared.appended
     }
+
+    /// Everything but the configuration, which does not change.
+    pub fn hash_state<H: Hasher>(&self, hasher: &mut H) {
+        let Self { config: _, shared, streams, outputs, life } = self;
+        (shared, streams, outputs, life).hash(hasher);
+    }
+
+    /// The request that a stream waits for; an answer to any other changes nothing.
+    pub fn awaited(&self, stream: &StreamId) -> Option<RequestId> {
+        self.stream(stream)?.run.as_ref()?.request
+    }
+
+    /// Gives the awaited request the first number, and every socket the one that `conn` says.
+    pub fn renumber(&mut self, conn: impl Fn(ConnId) -> ConnId, last: ConnId) {
+        for stream in &mut self.streams {
+            if let Some(request) = stream.run.as_mut().and_then(|run| run.request.as_mut()) {
+                *request = RequestId(1);
+                self.shared.last_request = RequestId(1);
+            }
+            stream.conns_mut().for_each(|at| *at = conn(*at));
+        }
+        self.shared.last_conn = last;
+    }
+
+    /// How many events wait in the fullest of a stream's windows.
+    pub fn waiting(&self, stream: &StreamId) -> usize {
+        let Some(stream) = self.stream(stream) else { return 0 };
+        let parked = |link: &Option<Link>| link.as_ref().map_or(0, |link| link.parked.len());
+        let stashed = stream.stash.as_ref().map_or(0, |(_, events)| events.len());
+        let windows = [stream.held.len(), parked(&stream.link), parked(&stream.spare), stashed];
+        windows.into_iter().max().unwrap_or(0)
+    }
 }
 
 impl Stream {
+    fn conns_mut(&mut self) -> impl Iterator<Item = &mut ConnId> {
+        let links = [&mut self.link, &mut self.spare].into_iter().flatten();
+        let links = links.flat_map(|link| {
+            let parked = link.parked.iter_mut().map(|event| &mut event.conn);
+            parked.chain([&mut link.conn])
+        });
+        let stashed = self.stash.iter_mut().flat_map(|(_, events)| events);
+        let events = self.held.values_mut().chain(stashed).map(|event| &mut event.conn);
+        links.chain(events).chain(self.poison_at.as_mut().map(|(_, conn)| conn))
+    }
+
     fn offsets_mut(&mut self) -> impl Iterator<Item = &mut u64> {
         let staged = self.seen.staged.iter_mut().flat_map(|staged| staged.items.values_mut());
         let values = self.seen.keys.values_mut().chain(staged).map(|value| &mut value.offset);

@@ -49,10 +49,11 @@ impl Stream {
     /// Compares the epoch that the vendor names with the one held. False if the attempt is over.
     pub(super) fn meet_epoch(&mut self, cx: &mut Cx<'_>, name: Option<&Label>) -> bool {
         self.adopt_name(cx, name);
-        let Some(link) = &self.link else { return false };
+        let Some(link) = &mut self.link else { return false };
         let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
         let is_fenced = cx.caps().epoch_named && !cx.mutated(Mutant::EpochFenceOpen);
         if !is_fenced || name.is_none() || known.as_ref() == name {
+            link.epoch_met |= is_fenced && name.is_some();
             return true;
         }
         let prepared = self.prepared.as_ref().and_then(|p| p.collected.epoch.as_ref());
@@ -69,9 +70,30 @@ impl Stream {
         self.outage.new_epoch |= self.seen.position.is_some();
         let name = name.cloned();
         if let Some(link) = &mut self.link {
-            link.new_epoch = Some(NewEpoch { name });
+            link.new_epoch = Some(NewEpoch::named(name));
         }
         true
+    }
+
+    /// Where numberings have no names, snapshots that stay below what is held for longer than they
+    /// may be old are of another: waiting for one that is not below it could last for ever. What an
+    /// earlier socket brought of a new numbering may be of yet another, too.
+    pub(super) fn doubt_numbering(&mut self, cx: &mut Cx<'_>) {
+        let Some(run) = &self.run else { return };
+        let is_last = u64::from(run.tries) >= self.tries_max(cx);
+        let tag = run.collected.tag;
+        if cx.caps().tells_numberings() || tag.is_none() || !is_last {
+            return;
+        }
+        let is_new = self.link.as_ref().is_some_and(|link| link.new_epoch.is_some());
+        if is_new && tag < self.stashed_sequence(&None) {
+            if let Some((stashed, _)) = &mut self.stash {
+                stashed.over = true;
+            }
+        } else if !is_new && tag < run.lower {
+            self.alarm(cx, "the vendor's snapshots stay below what is held");
+            self.outage.overlap = Some(GapCause::Unproven);
+        }
     }
 
     /// What a confirmed subscription still needs, by its rung.
@@ -92,7 +114,7 @@ impl Stream {
                     && cx.caps().position != Numbering::None
                     && self.seen.position.is_some()
                 {
-                    link.new_epoch = Some(NewEpoch { name: None });
+                    link.new_epoch = Some(NewEpoch::named(None));
                     self.outage.new_epoch = true;
                 }
                 let cause = self.gap_cause(cx);

@@ -45,7 +45,7 @@ pub(super) struct Run {
     pub(super) lower: Option<u64>,
     /// The position held when the snapshot was asked for.
     held: Option<u64>,
-    tries: u32,
+    pub(super) tries: u32,
     /// A page that waits for the budget.
     queued: Option<Fetch>,
     /// All pages are here.
@@ -324,11 +324,16 @@ impl Stream {
         }
     }
 
+    /// How often a snapshot may be begun again: for as long as an old one may be shown, too.
+    pub(super) fn tries_max(&self, cx: &Cx<'_>) -> u64 {
+        let patience = cx.caps().snapshot_staleness_ms_max / cx.timing().refetch_ms.max(1);
+        u64::from(cx.timing().snapshot_tries_max) + patience
+    }
+
     /// Begins the snapshot again after a delay, keeping socket, ledger row and what came meanwhile.
     pub(super) fn refetch(&mut self, cx: &mut Cx<'_>, why: &str, after_ms: Option<u64>) {
         let refetch_ms = cx.timing().refetch_ms.max(1);
-        let patience = cx.caps().snapshot_staleness_ms_max / refetch_ms;
-        let tries_max = u64::from(cx.timing().snapshot_tries_max) + patience;
+        let tries_max = self.tries_max(cx);
         let Some(run) = &mut self.run else { return };
         run.tries += 1;
         run.complete = false;
@@ -440,7 +445,10 @@ impl Stream {
             return;
         }
         match self.judge(cx) {
-            Verdict::Again(why) => self.refetch(cx, why, None),
+            Verdict::Again(why) => {
+                self.doubt_numbering(cx);
+                self.refetch(cx, why, None);
+            }
             Verdict::Later => {}
             Verdict::Install(witness) => {
                 if self.deletes_agree(cx)
@@ -462,11 +470,12 @@ impl Stream {
         if cx.caps().epoch_named && name.is_some() {
             let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
             if known != name {
-                let untouched = link.first.is_none() && link.new_epoch.is_none();
+                // Where the socket itself has said what it is in, a page of another is an old one.
+                let untouched = link.first.is_none() && link.new_epoch.is_none() && !link.epoch_met;
                 if link.rung != Rung::Overlap || !untouched {
                     return Verdict::Again("the snapshot is of another epoch");
                 }
-                link.new_epoch = Some(NewEpoch { name: name.clone() });
+                link.new_epoch = Some(NewEpoch::named(name.clone()));
                 self.outage.new_epoch |= self.seen.position.is_some();
             }
         }

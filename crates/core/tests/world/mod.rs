@@ -11,21 +11,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+mod mischief;
 mod places;
+mod vendor;
 
 use bytes::Bytes;
 use unbroken_core::connector::{
-    Ack, Capabilities, Class, Connections, Decoded, Event, Failure, Floor, Item, Numbering, Page,
-    Replay, Row, SnapshotKind,
+    Ack, Capabilities, Connections, Decoded, Floor, Numbering, Replay, SnapshotKind,
 };
 use unbroken_core::fold::{Fold, StreamFold};
-use unbroken_core::ids::{AppendId, ConnId, Key, Label, RequestId, StreamId, TokenVersion};
+use unbroken_core::ids::{AppendId, ConnId, Key, RequestId, StreamId, TokenVersion};
 use unbroken_core::machine::{
     Budget, Config, Fetch, Input, Machine, Message, Now, Output, Past, Phase, Report, Rung, Start,
     Timing,
 };
 use unbroken_core::position::Position;
-use unbroken_core::record::{Append, Body, Change, Closer, GapClosed, Origin, Record, digest};
+use unbroken_core::record::{Append, Body, Change, GapClosed, Origin, Record, digest};
 use unbroken_core::time::{Millis, UnixMicros};
 
 pub use places::bookmark;
@@ -47,6 +48,14 @@ pub struct Rules {
     pub start: Start,
     pub budget: Budget,
     pub on_old: OnOld,
+    /// Rows come on two pages.
+    pub two_pages: bool,
+    /// The vendor says when each event happened, by a clock that counts its events.
+    pub times: bool,
+    /// A key's value is one of two, so that one comes again: A, B, A.
+    pub flaps: bool,
+    /// The log takes what a process hands over that has lost it.
+    pub unfenced: bool,
 }
 
 /// One of the vendor's events. Its index is its place in the vendor's log.
@@ -56,6 +65,8 @@ pub struct Made {
     pub deleted: bool,
     pub epoch: u8,
     pub sequence: u64,
+    /// What the key is from here on.
+    pub value: u64,
     pub at: Millis,
 }
 
@@ -66,7 +77,25 @@ pub struct Sock {
     pub asked: Option<Option<u64>>,
     pub subscribed: bool,
     pub mute: bool,
+    /// When the vendor will close it, if it has said so.
+    pub closes_at: Option<Millis>,
+    /// Index of the first event that its subscription covers.
+    pub start: usize,
     pub queue: VecDeque<Decoded>,
+}
+
+impl Sock {
+    fn new() -> Self {
+        Self {
+            opened: false,
+            asked: None,
+            subscribed: false,
+            mute: false,
+            closes_at: None,
+            start: 0,
+            queue: VecDeque::new(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +129,14 @@ pub struct World {
     pub authorizing: Vec<TokenVersion>,
     /// Events that were given to the machine of this process.
     pub received: BTreeSet<(u8, u64)>,
+    /// How many events the oldest page of the present snapshot shows at least.
+    pub shown: Option<usize>,
+    /// A snapshot was installed from before the place where the subscription begins.
+    pub overlap_unproved: bool,
+    /// Events that a mute subscription has not brought, by index.
+    pub withheld: BTreeSet<usize>,
+    /// Frames that this process could not understand.
+    pub garbled: u64,
 }
 
 pub fn stream() -> StreamId {
@@ -111,7 +148,7 @@ pub fn key(index: u8) -> Key {
 }
 
 pub fn body(made: &Made) -> Bytes {
-    Bytes::from(format!("k{}@{}:{}", made.key, made.epoch, made.sequence))
+    Bytes::from(format!("k{}@{}:{}", made.key, made.epoch, made.value))
 }
 
 /// Contiguous numbers, replay, plain confirmation, named epochs, an exact positioned snapshot.
@@ -132,6 +169,10 @@ pub fn contiguous() -> Rules {
         start: Start::Initial,
         on_old: OnOld::Refuse,
         budget: Budget::default(),
+        two_pages: false,
+        times: false,
+        flaps: false,
+        unfenced: false,
     }
 }
 
@@ -159,13 +200,21 @@ impl World {
             rung: None,
             authorizing: Vec::new(),
             received: BTreeSet::new(),
+            shown: None,
+            overlap_unproved: false,
+            withheld: BTreeSet::new(),
+            garbled: 0,
         };
         world.restore();
         world
     }
 
     pub fn moment(&self) -> Now {
-        let wall = if self.still { 0 } else { self.now.0 as i64 * 1_000 };
+        let wall = match self.still {
+            true if self.rules.times => self.events.len() as i64,
+            true => 0,
+            false => self.now.0 as i64 * 1_000,
+        };
         Now { at: self.now, wall: UnixMicros(wall) }
     }
 
@@ -182,14 +231,7 @@ impl World {
                     return;
                 }
                 Output::Open { conn, .. } => {
-                    let sock = Sock {
-                        opened: false,
-                        asked: None,
-                        subscribed: false,
-                        mute: false,
-                        queue: VecDeque::new(),
-                    };
-                    self.socks.insert(conn, sock);
+                    self.socks.insert(conn, Sock::new());
                 }
                 Output::Close { conn, .. } => {
                     self.socks.remove(&conn);
@@ -204,12 +246,19 @@ impl World {
                     self.asked_above_durable |= resumes && after > durable;
                     self.socks.get_mut(&conn).unwrap().asked = Some(after);
                 }
-                Output::Send { .. } => {}
-                Output::FetchPage { request, what, .. } => self.pages.push((request, what)),
+                Output::Send { conn, message: Message::Ping } => self.answer_ping(conn),
+                Output::Send { message: Message::Unsubscribe, .. } => {}
+                Output::FetchPage { request, what, .. } => {
+                    if what == Fetch::First {
+                        self.shown = None;
+                    }
+                    self.pages.push((request, what));
+                }
                 Output::FetchHistory { request, what, .. } => self.past.push((request, what)),
                 Output::Append(mut append) => {
                     if self.still {
                         append.records.retain(|r| !matches!(r.body, Body::Connection(_)));
+                        self.look_at_install(&append);
                     }
                     self.log.push(append);
                 }
@@ -222,7 +271,7 @@ impl World {
                     }
                 }
                 Output::Authorize { version } => self.authorizing.push(version),
-                Output::Halt(halt) => assert_eq!(halt, unbroken_core::machine::Halt::Stopped),
+                Output::Halt(_) => {}
             }
         }
     }
@@ -240,11 +289,23 @@ impl World {
         self.pages.clear();
         self.past.clear();
         self.received.clear();
+        self.garbled = 0;
         let machine = machine(&self.rules);
         #[cfg(feature = "proof")]
         let machine = machine.with_mutant(self.machine.mutant());
         self.machine = machine;
         self.restore();
+    }
+
+    /// A snapshot must show at least what happened before its subscription begins.
+    fn look_at_install(&mut self, append: &Append) {
+        let ends = |record: &Record| matches!(&record.body, Body::SnapshotEnd(end) if !end.keyed);
+        if append.records.iter().any(ends)
+            && let Some(shown) = self.shown
+            && let Some(sock) = self.socks.values().find(|sock| sock.subscribed)
+        {
+            self.overlap_unproved |= shown < sock.start;
+        }
     }
 
     fn restore(&mut self) {
@@ -282,199 +343,6 @@ impl World {
         self.durable = self.log.len();
         let append = self.log.last().map_or(AppendId(0), |append| append.id);
         self.give(Input::Appended { append });
-    }
-
-    pub fn emit(&mut self, key: u8) {
-        self.emit_as(key, false);
-    }
-
-    pub fn emit_as(&mut self, key: u8, deleted: bool) {
-        let step = match self.rules.caps.position {
-            Numbering::Increasing => 2,
-            Numbering::None | Numbering::Contiguous | Numbering::Opaque => 1,
-        };
-        let base = self.events.last().filter(|e| e.epoch == self.epoch).map_or(0, |e| e.sequence);
-        let made = Made { key, deleted, epoch: self.epoch, sequence: base + step, at: self.now };
-        self.events.push(made);
-        let frame = self.frame(&made);
-        for sock in self.socks.values_mut().filter(|s| s.subscribed && !s.mute) {
-            sock.queue.push_back(frame.clone());
-        }
-    }
-
-    pub fn frame(&self, made: &Made) -> Decoded {
-        let opaque = self.rules.caps.position == Numbering::Opaque;
-        let numbered = self.rules.caps.position != Numbering::None && !opaque;
-        let payload = body(made);
-        let event = Event {
-            key: key(made.key),
-            sequence: numbered.then_some(made.sequence),
-            bookmark: opaque.then(|| bookmark(made.sequence)),
-            event_id: None,
-            kind: None,
-            deleted: made.deleted,
-            occurred_at: None,
-            digest: if made.deleted { 0 } else { digest(&payload) },
-            identity: if made.deleted { 0 } else { digest(&payload) },
-            payload: if made.deleted { Bytes::new() } else { payload },
-        };
-        let epoch = self.epoch_name(made.epoch);
-        Decoded { subscription: None, epoch, items: vec![Item::Event(event)] }
-    }
-
-    pub fn epoch_name(&self, epoch: u8) -> Option<Label> {
-        self.rules.caps.epoch_named.then(|| Label::new(format!("e{epoch}")))
-    }
-
-    /// The vendor's numbering begins again; its sockets break.
-    pub fn reset_epoch(&mut self) {
-        self.epoch += 1;
-        self.floor = self.events.len();
-        for conn in self.socks.keys().copied().collect::<Vec<_>>() {
-            self.break_sock(conn);
-        }
-    }
-
-    pub fn purge(&mut self) {
-        self.floor = self.events.len();
-    }
-
-    pub fn head(&self) -> u64 {
-        self.events.last().filter(|e| e.epoch == self.epoch).map_or(0, |e| e.sequence)
-    }
-
-    /// The handshake of a socket is accepted.
-    pub fn accept(&mut self, conn: ConnId) {
-        self.socks.get_mut(&conn).unwrap().opened = true;
-        self.give(Input::Opened { conn });
-    }
-
-    /// The vendor answers a subscription.
-    pub fn answer(&mut self, conn: ConnId) {
-        let asked = self.socks.get_mut(&conn).unwrap().asked.take().unwrap();
-        let len = self.events.len();
-        let start = match asked.filter(|_| self.rules.caps.replay != Replay::None) {
-            None => Ok(len),
-            Some(after) => {
-                let in_epoch = |e: &Made| e.epoch == self.epoch;
-                let found = self.events.iter().position(|e| in_epoch(e) && e.sequence > after);
-                let start = found.unwrap_or(len);
-                let known = after <= self.head();
-                match (start >= self.floor && known, self.rules.on_old) {
-                    (true, _) => Ok(start),
-                    (false, OnOld::Clamp) => Ok(self.floor),
-                    (false, _) => Err(()),
-                }
-            }
-        };
-        match start {
-            Ok(start) => self.subscribe(conn, start),
-            Err(()) => self.refuse(conn),
-        }
-    }
-
-    fn subscribe(&mut self, conn: ConnId, start: usize) {
-        let opaque = self.rules.caps.position == Numbering::Opaque;
-        let position =
-            (self.rules.caps.ack == Ack::WithPosition).then(|| self.sequence_before(start));
-        let said = position.filter(|_| opaque).map(|at| Item::Bookmark { at: bookmark(at) });
-        let position = position.filter(|_| !opaque);
-        let ack = Decoded {
-            subscription: None,
-            epoch: self.epoch_name(self.epoch),
-            items: said.into_iter().chain([Item::Ack { position }]).collect(),
-        };
-        let replay: Vec<_> = self.events[start..].iter().map(|made| self.frame(made)).collect();
-        let sock = self.socks.get_mut(&conn).unwrap();
-        sock.subscribed = true;
-        if self.rules.caps.ack != Ack::None {
-            sock.queue.push_back(ack);
-        }
-        if !sock.mute {
-            sock.queue.extend(replay);
-        }
-    }
-
-    fn sequence_before(&self, index: usize) -> u64 {
-        let before = index.checked_sub(1).and_then(|i| self.events.get(i));
-        before.filter(|e| e.epoch == self.epoch).map_or(0, |e| e.sequence)
-    }
-
-    fn refuse(&mut self, conn: ConnId) {
-        let floor =
-            (self.rules.on_old == OnOld::RefuseWithFloor).then(|| self.sequence_before(self.floor));
-        let what = Label::from("stale");
-        let failure = Failure { class: Class::Stale { floor }, code: None, what };
-        let refusal = Decoded { items: vec![Item::Refusal(failure)], ..Decoded::default() };
-        self.socks.get_mut(&conn).unwrap().queue.push_back(refusal);
-    }
-
-    /// The next frame of a socket arrives.
-    pub fn deliver(&mut self, conn: ConnId) {
-        let decoded = self.socks.get_mut(&conn).unwrap().queue.pop_front().unwrap();
-        for item in &decoded.items {
-            if let Item::Event(event) = item {
-                let made = self.events.iter().find(|made| body(made) == event.payload);
-                self.received.extend(made.map(|made| (made.epoch, made.sequence)));
-            }
-        }
-        self.give(Input::Frame { conn, decoded });
-    }
-
-    pub fn break_sock(&mut self, conn: ConnId) {
-        self.socks.remove(&conn);
-        let what = Label::from("reset");
-        let failure = Failure { class: Class::Retry { after_ms: None }, code: None, what };
-        self.give(Input::Closed { conn, by: Closer::Transport, failure });
-    }
-
-    /// The vendor answers the oldest page request as of its log's first `upto` events.
-    pub fn page(&mut self, upto: usize) {
-        let (request, what) = self.pages.remove(0);
-        let page = self.page_at(upto, what != Fetch::Head);
-        self.give(Input::Page { request, page });
-    }
-
-    pub fn page_at(&self, upto: usize, rows: bool) -> Page {
-        let positioned = self.rules.caps.snapshot == SnapshotKind::Positioned;
-        let state = self.truth(upto);
-        let rows = state.iter().filter(|_| rows).filter_map(|(k, made)| made.map(|m| (k, m)));
-        let rows: Vec<Row> = rows
-            .map(|(k, made)| Row {
-                key: key(*k),
-                version: None,
-                occurred_at: None,
-                digest: digest(&body(&made)),
-                payload: body(&made),
-            })
-            .collect();
-        let epoch = upto.checked_sub(1).map_or(self.epoch, |i| self.events[i].epoch);
-        let epoch = if upto == self.events.len() { self.epoch } else { epoch };
-        let tag = self.events[..upto].last().filter(|e| e.epoch == epoch).map_or(0, |e| e.sequence);
-        let opaque = self.rules.caps.position == Numbering::Opaque;
-        Page {
-            epoch: self.epoch_name(epoch),
-            tag: (positioned && !opaque).then_some(tag),
-            bookmark: (positioned && opaque).then(|| bookmark(tag)),
-            total: Some(rows.len() as u64),
-            rows,
-            ..Page::default()
-        }
-    }
-
-    /// How many events any answer of the snapshot shows at least: it is no older than declared.
-    pub fn surely_shown(&self) -> usize {
-        let staleness_ms = self.rules.caps.snapshot_staleness_ms_max;
-        self.events.iter().take_while(|e| e.at + staleness_ms <= self.now).count()
-    }
-
-    /// The vendor's state after its first `upto` events.
-    pub fn truth(&self, upto: usize) -> BTreeMap<u8, Option<Made>> {
-        let mut state = BTreeMap::new();
-        for made in &self.events[..upto] {
-            state.insert(made.key, (!made.deleted).then_some(*made));
-        }
-        state
     }
 
     pub fn tick(&mut self) {
