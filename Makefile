@@ -17,7 +17,7 @@
 #                       (SEED=1; some minutes; JOBS=4 scenarios at a time)
 #   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
 #                       every 2 s (VENDOR=cxone, genesys)
-#   make model          searches the recovery machine's small worlds exhaustively (some minutes)
+#   make model          searches the recovery machine's small worlds exhaustively (up to an hour)
 #   make fuzz N=300     fuzzes every decoder N seconds each (TARGET=frame: only that one)
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
 #   make baselines-setup  installs what the clients of `bench/clients` need (Node, Python, PHP)
@@ -81,7 +81,7 @@ tests: clients-setup baselines-setup
 	cargo test -p unbroken-core --features proof --test model --locked -- --nocapture
 	$(PROOF) --test crash_points --test release -- --nocapture
 
-# The same small worlds with one more event: some millions of states, some minutes.
+# The same small worlds with more events and faults: many millions of states, up to an hour.
 model: setup
 	UNBROKEN_MODEL=full cargo test --release -p unbroken-core --features proof --test model --locked \
 	  -- --nocapture

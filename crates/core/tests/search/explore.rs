@@ -1,0 +1,227 @@
+//! Exhaustive search, depth first, over a world whose every choice is tried.
+
+use std::collections::HashMap;
+
+use unbroken_core::machine::{Mutant, Report};
+
+use super::act::Act;
+use super::node::Node;
+use super::{Budget, Invariant, Tally};
+use crate::world::Rules;
+
+/// A world that needs more states or steps than this is not small: the search says so and fails.
+/// A state is remembered by its fingerprint and its distance from Live, in 25 bytes of a table of
+/// at most 2^26 places: 1.7 GB for all.
+const STATES_MAX: usize = 40_000_000;
+const DEPTH_MAX: usize = 400;
+
+/// Distance of a state whose successors are still being looked at.
+const OPEN: u16 = u16::MAX;
+
+/// What a search has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Different states.
+    pub states: usize,
+    /// Steps from one to another.
+    pub transitions: usize,
+    /// The longest path without a repetition.
+    pub depth: usize,
+    /// States that are Live and complete, with nothing owed by anyone.
+    pub lives: usize,
+    /// States that are Blocked with a cause.
+    pub blocked: usize,
+    /// From any state, if nothing more happens: the most steps to Live or Blocked.
+    pub steps: u16,
+    /// What was there to be checked.
+    pub tally: Tally,
+}
+
+/// The answer.
+pub enum Outcome {
+    /// No schedule breaks an invariant.
+    Holds(Box<Found>),
+    /// This one does.
+    Broken { invariant: Invariant, path: Vec<String>, states: usize },
+    /// There are more states or steps than a small world has.
+    TooLarge { path: Vec<String>, states: usize },
+}
+
+/// One state whose successors are being looked at.
+struct Frame {
+    node: Node,
+    print: [u64; 2],
+    choices: Vec<Act>,
+    /// Nothing is owed here: a way round through it is no way round in vain.
+    rests: bool,
+    /// The act that led here is owed.
+    is_owed: bool,
+    /// The most steps to Live of the successors looked at.
+    steps: u16,
+}
+
+struct Search {
+    known: HashMap<[u64; 2], u16>,
+    stack: Vec<Frame>,
+    found: Found,
+    bytes: Vec<u8>,
+}
+
+/// Searches every schedule. Stops at the first violation.
+pub fn search(rules: &Rules, budget: Budget, mutant: Option<Mutant>) -> Outcome {
+    let root = Node::root(rules, budget, mutant);
+    let mut search = Search {
+        known: HashMap::new(),
+        stack: Vec::new(),
+        found: Found::default(),
+        bytes: Vec::new(),
+    };
+    let end = search.run(root);
+    let path = || {
+        let acts: Vec<Act> = search.stack.iter().map(|frame| frame.last_act()).collect();
+        tell(Node::root(rules, budget, mutant), &acts)
+    };
+    let states = search.known.len();
+    match end {
+        End::Whole => Outcome::Holds(Box::new(Found { states, ..search.found })),
+        End::Broken(invariant) => Outcome::Broken { invariant, path: path(), states },
+        End::TooLarge => Outcome::TooLarge { path: path(), states },
+    }
+}
+
+enum End {
+    Whole,
+    Broken(Invariant),
+    TooLarge,
+}
+
+impl Frame {
+    /// The act whose successor is being looked at.
+    fn last_act(&self) -> Act {
+        self.node.tried.unwrap()
+    }
+}
+
+impl Search {
+    fn run(&mut self, root: Node) -> End {
+        let print = root.fingerprint(&mut self.bytes);
+        self.push(root, print, false);
+        while let Some(frame) = self.stack.last_mut() {
+            let Some(act) = frame.choices.pop() else {
+                self.pop();
+                continue;
+            };
+            frame.node.tried = Some(act);
+            let mut next = frame.node.clone();
+            next.act(act);
+            self.found.transitions += 1;
+            if let Err(invariant) = next.check(&frame.node, &mut self.found.tally) {
+                return End::Broken(invariant);
+            }
+            next.normalise();
+            let print = next.fingerprint(&mut self.bytes);
+            match self.known.get(&print).copied() {
+                Some(OPEN) if self.is_in_vain(print, &next) => {
+                    return End::Broken(Invariant::NoFruitlessResync);
+                }
+                Some(OPEN) => continue,
+                Some(steps) => {
+                    self.arrive(act.is_owed(), steps);
+                    continue;
+                }
+                None => {}
+            }
+            if self.known.len() > STATES_MAX || self.stack.len() > DEPTH_MAX {
+                return End::TooLarge;
+            }
+            if let Some(invariant) = self.push(next, print, act.is_owed()) {
+                self.stack.pop();
+                return End::Broken(invariant);
+            }
+        }
+        End::Whole
+    }
+
+    /// Begins to look at a state's successors.
+    fn push(&mut self, node: Node, print: [u64; 2], is_owed: bool) -> Option<Invariant> {
+        let choices = node.choices();
+        let (complete, blocked) = (node.is_complete(), node.is_blocked());
+        let halved = node.world.is_live() && node.world.socks.len() > 1;
+        let found = &mut self.found;
+        if halved {
+            found.tally.count(Invariant::HandoverEnds);
+        }
+        found.lives += usize::from(complete);
+        found.blocked += usize::from(blocked);
+        found.tally.count(Invariant::FinallyLive);
+        let rests = complete || blocked;
+        let stuck = !rests && !choices.iter().any(|act| act.is_owed());
+        self.known.insert(print, OPEN);
+        self.stack.push(Frame { node, print, choices, rests, is_owed, steps: 0 });
+        self.found.depth = self.found.depth.max(self.stack.len() - 1);
+        match stuck {
+            true if halved => Some(Invariant::HandoverEnds),
+            true => Some(Invariant::FinallyLive),
+            false => None,
+        }
+    }
+
+    /// Everything after a state was looked at.
+    fn pop(&mut self) {
+        let Some(Frame { print, rests, is_owed, steps, .. }) = self.stack.pop() else { return };
+        let steps = if rests { 0 } else { steps };
+        if !rests {
+            self.found.tally.count(Invariant::NoFruitlessResync);
+        }
+        self.found.steps = self.found.steps.max(steps);
+        self.known.insert(print, steps);
+        self.arrive(is_owed, steps);
+    }
+
+    /// A successor that is so far from Live has been looked at.
+    fn arrive(&mut self, is_owed: bool, steps: u16) {
+        if let Some(frame) = self.stack.last_mut().filter(|_| is_owed) {
+            frame.steps = frame.steps.max(steps.saturating_add(1));
+        }
+    }
+
+    /// A schedule has come back to where it was, and nowhere on the way was anything complete.
+    /// While the journal owes an answer the schedule is unfair to it, and shows nothing.
+    fn is_in_vain(&self, print: [u64; 2], next: &Node) -> bool {
+        let round = self.stack.iter().rev();
+        let mut round = round.take_while(|frame| frame.print != print);
+        let fair = next.world.durable == next.world.log.len();
+        let rests = next.is_complete() || next.is_blocked();
+        fair && !rests && !round.any(|frame| frame.rests)
+    }
+}
+
+/// Replays a path and tells what the machine said at each step.
+fn tell(mut node: Node, path: &[Act]) -> Vec<String> {
+    let mut told = Vec::new();
+    for act in path {
+        node.world.keep_reports = true;
+        node.act(*act);
+        let reports = std::mem::take(&mut node.world.reports);
+        node.normalise();
+        told.push(format!("{act:?}  {}", summary(&reports)));
+    }
+    told
+}
+
+fn summary(reports: &[Report]) -> String {
+    reports.iter().map(|report| format!("{report:?}")).collect::<Vec<_>>().join(", ")
+}
+
+impl Found {
+    /// Both searches as one.
+    pub fn add(&mut self, other: &Self) {
+        self.states += other.states;
+        self.transitions += other.transitions;
+        self.depth = self.depth.max(other.depth);
+        self.lives += other.lives;
+        self.blocked += other.blocked;
+        self.steps = self.steps.max(other.steps);
+        self.tally.add(&other.tally);
+    }
+}
