@@ -19,6 +19,7 @@
 #                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (up to an hour)
 #   make fuzz N=300     fuzzes every decoder N seconds each (TARGET=frame: only that one)
+#   make mutants        takes the guards of machine and log out, one by one: something has to notice
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
 #   make baselines-setup  installs what the clients of `bench/clients` need (Node, Python, PHP)
 #   make setup          installs what is missing (the others that need it call it)
@@ -26,8 +27,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill crash latency etcd storm soak model fuzz bench bench-setup \
-  clients-setup baselines-setup scoreboard smoke setup format lint docs deny tests
+.PHONY: help demo test check kill crash latency etcd storm soak model mutants fuzz bench \
+  bench-setup clients-setup baselines-setup scoreboard smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -78,13 +79,21 @@ check: format lint docs deny
 
 tests: clients-setup baselines-setup
 	cargo test --workspace --locked
-	cargo test -p unbroken-core --features proof --test model --locked -- --nocapture
+	cargo test -p unbroken-core --features proof --test model --test mutants --locked -- --nocapture
+	cargo test -p unbroken-journal --features proof --test journal --locked mutants
 	$(PROOF) --test crash_points --test release -- --nocapture
 
 # The same small worlds with more events and faults: many millions of states, up to an hour.
 model: setup
 	UNBROKEN_MODEL=full cargo test --release -p unbroken-core --features proof --test model --locked \
 	  -- --nocapture
+
+# Writes docs/reference/mutants.md anew; fails if a mutant lives.
+mutants: setup
+	UNBROKEN_MUTANTS=full cargo test -p unbroken-core --features proof --test mutants --locked \
+	  -- --nocapture no_mutant_lives
+	UNBROKEN_MUTANTS=full cargo test -p unbroken-journal --features proof --test journal --locked \
+	  -- --nocapture mutants
 
 # The test reads how often to kill, and which vendor breaks meanwhile, from the environment; without
 # it, it kills a few times.

@@ -119,6 +119,14 @@ impl Crowd {
         crowd
     }
 
+    /// Takes a guard out of every machine.
+    #[cfg(feature = "proof")]
+    pub fn take_out(&mut self, mutant: Option<unbroken_core::machine::Mutant>) {
+        for client in &mut self.clients {
+            client.machine = client.machine.clone().with_mutant(mutant);
+        }
+    }
+
     /// Lets time pass.
     pub fn run_until(&mut self, end: Millis) {
         loop {

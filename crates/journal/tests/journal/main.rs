@@ -10,6 +10,8 @@ mod encoding;
 mod failing_disks;
 mod images;
 mod locking;
+#[cfg(feature = "proof")]
+mod mutants;
 mod newer_formats;
 mod older_formats;
 mod opening;
