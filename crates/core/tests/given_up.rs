@@ -2,10 +2,10 @@
 
 mod world;
 
-use unbroken_core::connector::{Class, Decoded, Failure, Item, Numbering};
+use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Numbering};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::Input;
-use unbroken_core::record::GapCause;
+use unbroken_core::record::{GapCause, GapOutcome};
 use world::{World, contiguous};
 
 fn increasing() -> world::Rules {
@@ -101,5 +101,47 @@ fn a_vendor_that_refuses_its_own_positions_for_hours_is_still_asked() {
     }
     world.emit(0);
     world.run_to_live();
+    world.assert_state_is_the_vendors();
+}
+
+/// The second event never comes whole. The vendor confirms positions, so the stream is Live again
+/// before the hole has been waited for.
+#[test]
+fn a_hole_that_stays_costs_nothing_of_what_comes_behind_it() {
+    let mut rules = contiguous();
+    rules.caps.ack = Ack::WithPosition;
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.run_to_live();
+    world.emit(1);
+    world.emit(0);
+    let whole = world.frame(&world.events[1].clone());
+    let poison = Item::Poison { reason: "no JSON".into(), bytes: b"{".as_slice().into() };
+    let poison = Decoded { items: vec![poison], ..Decoded::default() };
+    for _ in 0..400 {
+        for sock in world.socks.values_mut() {
+            sock.queue.iter_mut().filter(|frame| **frame == whole).for_each(|frame| {
+                *frame = poison.clone();
+            });
+        }
+        if world.socks.is_empty() && world.events.len() < 6 {
+            world.emit(2);
+        }
+        if !world.step() {
+            world.tick();
+        }
+    }
+    assert!(world.is_live());
+    assert_eq!(world.events.len(), 6, "some came while nobody was connected");
+    assert_eq!(
+        world.sequences(),
+        [3, 4, 5, 6],
+        "but for the first, which is in the snapshot, and 2"
+    );
+    let rows = world.ledger();
+    let rows: Vec<_> = rows.iter().filter(|row| row.cause != GapCause::Start).collect();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!((rows[0].cause, rows[0].outcome), (GapCause::Poison, GapOutcome::Unrecoverable));
+    assert_eq!(rows[0].through.map(|through| through.sequence), Some(2));
     world.assert_state_is_the_vendors();
 }

@@ -101,9 +101,10 @@ impl Stream {
     /// A refusal was of the position held then. If the last attempt has brought events, from
     /// wherever it could, the vendor is asked from behind them, once they are durable: from behind
     /// those before a hole, for what is in it was never refused; else from behind those that wait.
+    /// Those that wait may have come while the stream was Live, before any attempt of this outage.
     fn weigh_progress(&mut self, cx: &mut Cx<'_>) {
         let same_epoch = !self.outage.new_epoch;
-        let before = self.outage.tried_from;
+        let before = self.outage.tried_from.or(self.seen.position);
         let beyond = before.is_some() && self.seen.position > before;
         if self.outage.descends() && same_epoch && !beyond && !self.held.is_empty() {
             let cause = self.gap_cause(cx);
