@@ -56,11 +56,14 @@ impl State {
         let one_in = if self.is_harmless(fault) { ONE_IN_HARMLESS } else { ONE_IN };
         let is_hit = self.faults.rng.u8(0..one_in) == 0;
         let is_stubborn = self.faults.rng.bool();
+        let was_withheld = self.was_withheld(index);
         let Some(active) = self.faults.active_as(fault) else { return false };
         let can_stick = active.is_second_form && garbles(fault);
         match active.event {
             // The one event that does not get through; others do.
             Some(event) if can_stick => event == index,
+            // Whoever asks for it again gets it.
+            None if was_withheld => false,
             None if is_hit => {
                 if can_stick && is_stubborn && active.count == 0 {
                     active.event = Some(index);
@@ -69,6 +72,13 @@ impl State {
             }
             _ => false,
         }
+    }
+
+    /// Whether the event was left out, or could not be read, on some subscription.
+    fn was_withheld(&self, index: u64) -> bool {
+        let mut subscriptions = self.world.recorder.subscriptions.iter();
+        subscriptions
+            .any(|served| served.dropped.contains(&index) || served.garbled.contains(&index))
     }
 
     /// Whether nothing is withheld and nothing needs to be recovered.
