@@ -14,7 +14,16 @@ use super::wire::Wire;
 use crate::truth::SubscriptionEnd;
 
 /// How long the client may take to answer a close frame.
-const CLOSE_MS_MAX: u64 = 1_000;
+pub(crate) const CLOSE_MS_MAX: u64 = 1_000;
+/// A header that promises more than will ever come.
+pub(crate) const HALF_FRAME: &[u8] = b"\x81\x7e\x01\x00{\"type\":\"event\",\"subscr";
+
+/// How a subscription has ended to which we said that it is over with `code`, when a close frame
+/// comes: an answer echoes the code.
+pub(crate) fn answers(payload: &[u8], code: u16) -> SubscriptionEnd {
+    let said = payload.first_chunk().map(|said| u16::from_be_bytes(*said));
+    if said == Some(code) { SubscriptionEnd::Closed } else { SubscriptionEnd::Left }
+}
 
 /// What became of the connection.
 enum Exit {
@@ -164,14 +173,12 @@ impl<H: House> Stream<H> {
                 self.house.performed(self.conn, &command);
                 match exit {
                     Some(exit) => Some(exit),
-                    None => Some(self.await_close().await),
+                    None => Some(self.await_close(*code).await),
                 }
             }
             Command::Reset { mid_frame } => {
                 if *mid_frame {
-                    // A header that promises more than will ever come.
-                    let half = b"\x81\x7e\x01\x00{\"type\":\"event\",\"subscr";
-                    let _ = self.writer.write_all(half).await;
+                    let _ = self.writer.write_all(HALF_FRAME).await;
                     let _ = self.writer.flush().await;
                 }
                 self.house.performed(self.conn, &command);
@@ -181,21 +188,22 @@ impl<H: House> Stream<H> {
         }
     }
 
-    /// Waits for the answer to our close frame.
-    async fn await_close(&mut self) -> Exit {
+    /// Waits for the answer to our close frame. One with another code is no answer but the client's
+    /// own: the two have crossed, and what we said last may not have been read.
+    async fn await_close(&mut self, code: u16) -> Exit {
         let answer = async {
             loop {
                 match self.reader.next().await {
-                    Ok(Some((Opcode::Close, _))) => return true,
+                    Ok(Some((Opcode::Close, payload))) => return answers(&payload, code),
                     Ok(Some(_)) => {}
-                    Ok(None) | Err(_) => return false,
+                    Ok(None) | Err(_) => return SubscriptionEnd::Broken,
                 }
             }
         };
         match timeout(Duration::from_millis(CLOSE_MS_MAX), answer).await {
-            Ok(true) => Exit::Orderly(SubscriptionEnd::Closed),
+            Ok(end) => Exit::Orderly(end),
             // A polite end all the same: the client may still be reading.
-            Ok(false) | Err(_) => Exit::Orderly(SubscriptionEnd::Broken),
+            Err(_) => Exit::Orderly(SubscriptionEnd::Broken),
         }
     }
 

@@ -63,7 +63,7 @@ pub enum SubscriptionEnd {
     Open,
     /// The client unsubscribed, replaced it, or closed the socket with a close frame.
     Left,
-    /// The vendor closed the socket and the client answered the close frame: it has read all.
+    /// The vendor closed the socket and the client echoed the close frame: it has read all.
     Closed,
     /// The connection broke; what was under way may not have been read.
     Broken,
