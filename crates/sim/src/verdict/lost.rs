@@ -7,7 +7,7 @@ use super::input::Evidence;
 use super::pairing::{Pairing, is_in_j};
 use super::streams::Streams;
 use crate::settings::{Body, Numbering};
-use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthRow, TruthSubscription};
+use crate::truth::{SubscriptionEnd, Truth, TruthEvent, TruthPage, TruthRow, TruthSubscription};
 
 /// What is needed to judge a missing event.
 pub(super) struct Losses<'a> {
@@ -154,7 +154,7 @@ impl<'a> Losses<'a> {
         let mut audits = self.truth.pages.iter().filter(|page| {
             page.as_of > event.index
                 && (!was_dropped || self.streams.is_live_at(agent, page.served_us))
-                && (page.rows > 1 || page.total == 1)
+                && !is_head(page)
                 && page.covers(agent)
         });
         let looks_before = if was_dropped { 2 } else { 0 };
@@ -172,6 +172,11 @@ impl<'a> Losses<'a> {
             self.truth.events[shown].index > event.index && self.pairing.stored_of[shown].is_some()
         })
     }
+}
+
+/// Whether the page was asked for its position alone: the first row, of more.
+fn is_head(page: &TruthPage) -> bool {
+    page.offset == 0 && page.rows <= 1 && page.total != 1
 }
 
 /// Whether the client has certainly read the event on this subscription, and ended it orderly.
