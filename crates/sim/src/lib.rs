@@ -25,6 +25,7 @@ mod settings;
 pub mod truth;
 mod vendor;
 pub mod verdict;
+mod virtual_vendor;
 mod world;
 
 pub use dialect::Dialect;
@@ -36,3 +37,4 @@ pub use settings::{Body, Numbering, Settings};
 pub use truth::Truth;
 pub use vendor::{Account, Credentials, Vendor};
 pub use verdict::Verdict;
+pub use virtual_vendor::{Heard, Reply, Turn, VirtualVendor};

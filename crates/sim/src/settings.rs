@@ -112,6 +112,9 @@ pub struct Settings {
     pub flapping_cuts: u32,
     /// … within so many milliseconds.
     pub flapping_ms: u64,
+    /// Events made in one moment for a client whose road is narrow; it is cut off when more than half
+    /// of them wait.
+    pub narrow_events: u64,
     /// Size of an oversized frame: more than clients are told to expect.
     pub oversized_bytes: usize,
     /// What clients must show; `None`: made up, and told by [`crate::Vendor::credentials`].
@@ -146,6 +149,7 @@ impl Default for Settings {
             scenario_ms_max: 8_000,
             flapping_cuts: 20,
             flapping_ms: 10_000,
+            narrow_events: 2_000,
             oversized_bytes: 2 << 20,
             credentials: None,
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),

@@ -13,10 +13,8 @@ use crate::world::World;
 /// Most events in one write: large enough that system calls do not count, small enough that a cut
 /// or a heartbeat does not wait long.
 const BATCH_EVENTS_MAX: u64 = 256;
-/// A client whose road is narrow is cut off after so many milliseconds …
+/// A client whose road is narrow is cut off after so many milliseconds, if too many events wait.
 const NARROW_MS: u64 = 200;
-/// … if more events than this are waiting.
-const WAITING_EVENTS_MAX: u64 = 1_000;
 /// Reordered events lie within so many places …
 const REORDER_EVENTS_MAX: usize = 5;
 /// … and so many microseconds. Events wait 40 ms at most for others, which leaves a tick to spare.
@@ -88,7 +86,7 @@ impl State {
     /// One event at a time fits through; once there are too many waiting, the stream is closed.
     fn fault_on_narrow_road(&mut self, conn: u64, cursor: u64, until: u64) -> u64 {
         let now_ms = self.clock.now_ms();
-        let is_full = self.world.len() - cursor > WAITING_EVENTS_MAX;
+        let is_full = self.world.len() - cursor > self.settings.narrow_events / 2;
         let Some(active) = self.faults.active_as(Fault::SlowConsumer) else { return until };
         if !active.conns.contains(&conn) {
             return until;

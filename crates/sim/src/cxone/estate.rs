@@ -10,7 +10,7 @@ use crate::{Account, Fault, Load};
 
 impl Estate for State {
     fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     fn tick(&mut self) {

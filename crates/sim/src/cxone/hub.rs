@@ -34,17 +34,9 @@ impl Hub {
     pub(crate) fn new(settings: Settings, credentials: Credentials) -> Result<Self, SimError> {
         let settings = Arc::new(settings);
         let clock = Clock::new();
-        let state = State {
-            world: World::new(Arc::clone(&settings), clock)?,
-            tokens: Tokens::new(credentials, settings.token_life_ms, settings.scopes.clone()),
-            faults: FaultBoard::new(&settings, clock),
-            sessions: BTreeMap::new(),
-            load: Counter::default(),
-            down_until_ms: None,
-            conn_last: 0,
-            settings: Arc::clone(&settings),
-            clock,
-        };
+        // Not from the vendor's seed: a token must not be guessable from a seed in a log.
+        let rng = fastrand::Rng::new();
+        let state = State::new(Arc::clone(&settings), credentials, clock.clone(), rng)?;
         let (wake, _) = watch::channel(());
         Ok(Self { settings, clock, state: Arc::new(Mutex::new(state)), wake })
     }
@@ -72,13 +64,7 @@ impl House for Hub {
     }
 
     fn admit(&self) -> bool {
-        let mut state = self.lock();
-        state.load.count(self.clock.now_ms(), Call::Connection);
-        let is_down = state.is_down();
-        if is_down {
-            state.fault_on_turned_away();
-        }
-        !is_down
+        self.lock().admit()
     }
 
     async fn serve(self: Arc<Self>, wire: Wire) {
@@ -112,13 +98,7 @@ impl House for Hub {
     }
 
     fn answer(&self, conn: u64, payload: &[u8]) -> Option<String> {
-        let mut state = self.lock();
-        Some(match message::decode(payload) {
-            ClientMessage::Subscribe(wish) => state.subscribe(conn, wish),
-            ClientMessage::Unsubscribe => message::unsubscribed(state.unsubscribe(conn).as_deref()),
-            ClientMessage::Ping => "{\"type\":\"pong\"}".to_owned(),
-            ClientMessage::Refused(code) => message::error(code, None),
-        })
+        Some(self.lock().answer(conn, payload))
     }
 
     fn performed(&self, conn: u64, command: &Command) {
@@ -146,6 +126,47 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// A vendor at the beginning of its life. `rng` makes tokens.
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        credentials: Credentials,
+        clock: Clock,
+        rng: fastrand::Rng,
+    ) -> Result<Self, SimError> {
+        let (life_ms, scopes) = (settings.token_life_ms, settings.scopes.clone());
+        Ok(Self {
+            world: World::new(Arc::clone(&settings), clock.clone())?,
+            tokens: Tokens::new(credentials, life_ms, scopes, rng),
+            faults: FaultBoard::new(&settings, clock.clone()),
+            sessions: BTreeMap::new(),
+            load: Counter::default(),
+            down_until_ms: None,
+            conn_last: 0,
+            settings,
+            clock,
+        })
+    }
+
+    /// A connection arrives; `false`: it is reset.
+    pub(crate) fn admit(&mut self) -> bool {
+        self.load.count(self.clock.now_ms(), Call::Connection);
+        let is_down = self.is_down();
+        if is_down {
+            self.fault_on_turned_away();
+        }
+        !is_down
+    }
+
+    /// The answer to a client's message.
+    pub(crate) fn answer(&mut self, conn: u64, payload: &[u8]) -> String {
+        match message::decode(payload) {
+            ClientMessage::Subscribe(wish) => self.subscribe(conn, wish),
+            ClientMessage::Unsubscribe => message::unsubscribed(self.unsubscribe(conn).as_deref()),
+            ClientMessage::Ping => "{\"type\":\"pong\"}".to_owned(),
+            ClientMessage::Refused(code) => message::error(code, None),
+        }
+    }
+
     /// A stream was opened.
     pub(crate) fn open_session(&mut self) -> u64 {
         self.conn_last += 1;

@@ -63,10 +63,12 @@ pub(crate) mod delivery;
 mod estate;
 pub(crate) mod hub;
 pub(crate) mod message;
+mod route;
 pub(crate) mod schedules;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod subscribe;
 pub(crate) mod token;
 
-pub(crate) use hub::Hub;
+pub(crate) use hub::{Hub, State};
+pub(crate) use route::Answer;

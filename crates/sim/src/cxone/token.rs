@@ -61,10 +61,13 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn new(credentials: Credentials, life_ms: u64, scopes: Vec<String>) -> Self {
-        // Not from the vendor's seed: a token must not be guessable from a seed in a log.
-        let (rng, given) = (fastrand::Rng::new(), HashMap::new());
-        Self { credentials, life_ms, scopes, withheld: None, rng, given }
+    pub(crate) fn new(
+        credentials: Credentials,
+        life_ms: u64,
+        scopes: Vec<String>,
+        rng: fastrand::Rng,
+    ) -> Self {
+        Self { credentials, life_ms, scopes, withheld: None, rng, given: HashMap::new() }
     }
 
     /// Answers `POST /token`.

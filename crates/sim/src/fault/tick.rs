@@ -11,8 +11,6 @@ const MISSED_EVENTS: u64 = 3;
 /// Events made while nobody can connect, and those of them that history still keeps.
 const OUTAGE_EVENTS: u64 = 300;
 const KEPT_EVENTS: u64 = 50;
-/// Events made for a client whose road is narrow.
-const NARROW_EVENTS: u64 = 2_000;
 /// How long frames are bent or reordered, and the clock is wrong, in milliseconds.
 const WINDOW_MS: u64 = 1_500;
 /// How long nobody can connect, in milliseconds.
@@ -145,7 +143,7 @@ impl State {
             }
             Fault::PlannedClose => self.announce(live),
             Fault::SlowConsumer => {
-                self.world.burst(NARROW_EVENTS);
+                self.world.burst(self.settings.narrow_events);
                 if let Some(active) = self.faults.active_as(fault) {
                     active.conns = live;
                 }

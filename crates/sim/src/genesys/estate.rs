@@ -9,7 +9,7 @@ use crate::{Account, Fault, Load};
 
 impl Estate for State {
     fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     fn tick(&mut self) {

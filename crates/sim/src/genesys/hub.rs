@@ -44,9 +44,9 @@ impl Hub {
         let settings = Arc::new(settings);
         let clock = Clock::new();
         let state = State {
-            world: World::new(Arc::clone(&settings), clock)?,
+            world: World::new(Arc::clone(&settings), clock.clone())?,
             tokens: Tokens::new(credentials, &settings),
-            faults: FaultBoard::new(&settings.vendor, clock),
+            faults: FaultBoard::new(&settings.vendor, clock.clone()),
             channels: BTreeMap::new(),
             sessions: BTreeMap::new(),
             served: BTreeMap::new(),
@@ -59,7 +59,7 @@ impl Hub {
             uses: 0,
             conn_last: 0,
             settings: Arc::clone(&settings),
-            clock,
+            clock: clock.clone(),
         };
         let (wake, _) = watch::channel(());
         Ok(Self { settings, clock, http_url, ws_url, state: Arc::new(Mutex::new(state)), wake })

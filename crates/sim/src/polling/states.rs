@@ -87,9 +87,9 @@ impl States {
         let (life_ms, scopes) = (settings.token_life_ms, settings.scopes.clone());
         let clock = Clock::new();
         Ok(Self {
+            world: World::new(Arc::new(settings), clock.clone())?,
             clock,
-            world: World::new(Arc::new(settings), clock)?,
-            tokens: Tokens::new(credentials, life_ms, scopes),
+            tokens: Tokens::new(credentials, life_ms, scopes, fastrand::Rng::new()),
             active: None,
             play: None,
             fired: BTreeMap::new(),

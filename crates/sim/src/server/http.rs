@@ -25,6 +25,23 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// A request as it was meant, without the text that carries it.
+    pub(crate) fn new(
+        method: &str,
+        target: &str,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    ) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: parse_form(query),
+            headers,
+            body,
+        }
+    }
+
     /// A header by its lower-case name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -57,7 +74,7 @@ impl Request {
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: String,
-    retry_after_s: Option<u64>,
+    pub(crate) retry_after_s: Option<u64>,
     header: Option<(&'static str, String)>,
 }
 
@@ -167,18 +184,11 @@ fn parse_head(head: &str) -> Option<Request> {
     if version != "HTTP/1.1" {
         return None;
     }
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    Some(Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: parse_form(query),
-        headers,
-        body: Vec::new(),
-    })
+    Some(Request::new(method, target, headers, Vec::new()))
 }
 
 /// Decodes `a=b&c=d` as forms and queries have it.

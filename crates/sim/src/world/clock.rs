@@ -1,31 +1,54 @@
 //! Wall time that never steps back, and its text form.
 
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The wall clock of the moment of its making, carried on by the monotonic clock: a ledger whose
 /// times could step back would judge nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Clock {
-    origin: Instant,
+    pace: Pace,
     origin_us: i64,
+}
+
+/// What moves it.
+#[derive(Clone, Debug)]
+enum Pace {
+    Time(Instant),
+    /// Microseconds since the clock was made, as somebody says.
+    Hand(Arc<AtomicU64>),
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { origin: Instant::now(), origin_us: i64::try_from(since.as_micros()).unwrap_or(0) }
+        let origin_us = i64::try_from(since.as_micros()).unwrap_or(0);
+        Self { pace: Pace::Time(Instant::now()), origin_us }
+    }
+
+    /// A clock that stands until its hand is moved: microseconds since it was made.
+    pub(crate) fn by_hand(origin_us: i64) -> (Self, Arc<AtomicU64>) {
+        let hand = Arc::new(AtomicU64::new(0));
+        (Self { pace: Pace::Hand(Arc::clone(&hand)), origin_us }, hand)
     }
 
     /// Microseconds since 1970.
     pub(crate) fn wall_us(&self) -> i64 {
-        let elapsed = i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX);
-        self.origin_us.saturating_add(elapsed)
+        let elapsed = match &self.pace {
+            Pace::Time(origin) => i64::try_from(origin.elapsed().as_micros()),
+            Pace::Hand(hand) => i64::try_from(hand.load(Ordering::Relaxed)),
+        };
+        self.origin_us.saturating_add(elapsed.unwrap_or(i64::MAX))
     }
 
     /// Milliseconds since the clock was made.
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+        match &self.pace {
+            Pace::Time(origin) => u64::try_from(origin.elapsed().as_millis()).unwrap_or(u64::MAX),
+            Pace::Hand(hand) => hand.load(Ordering::Relaxed) / 1_000,
+        }
     }
 }
 

@@ -50,7 +50,6 @@ impl World {
         let recorder = Recorder::new(&settings)?;
         let mut world = Self {
             rng: fastrand::Rng::with_seed(settings.seed),
-            clock,
             roster: Roster::default(),
             events: Vec::new(),
             epochs: Vec::new(),
@@ -63,6 +62,7 @@ impl World {
             began_us: clock.wall_us(),
             paced: 0,
             churned_us: clock.wall_us(),
+            clock,
             settings,
         };
         world.name_epoch();
