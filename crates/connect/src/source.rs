@@ -1,5 +1,6 @@
 //! A source: the user's configuration and the profile, ready to speak to the vendor.
 
+mod bare;
 mod opening;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ use crate::source_parts::{
     Ground, agents, authorizer, connector, dialer, divided, origins, paced, place_in_region,
 };
 use crate::tally::Tally;
-use crate::transport::{Answer, Dialer, Ended, Http, Origin, Told, follow};
+use crate::transport::{Answer, Dialer, Ended, Http, Origin, Told};
 
 /// A source, ready to speak to the vendor.
 #[derive(Debug)]
@@ -307,8 +308,7 @@ impl Source {
     /// # Errors
     /// The failure as the machine understands it.
     pub async fn authorize(&self) -> Result<Granted, Failure> {
-        let authorizer =
-            self.authorizer.as_ref().ok_or_else(|| fatal("source has no `[source.auth]`"))?;
+        let authorizer = self.authorizer()?;
         let (http, deadline) = (&self.http, millis(self.timing.token_ms));
         let granted = self.places.authorize(authorizer, http, deadline).await;
         if let (Some(capture), Ok(granted)) = (&self.capture, &granted) {
@@ -392,19 +392,7 @@ impl Source {
         token: Option<&Secret>,
     ) -> Result<(String, Answer), Failure> {
         let api = self.places.api(&self.http).await?;
-        let keys = only.map_or_else(|| self.handle().keys(), Arc::from);
-        let nonce = nonce();
-        let context = Context { keys: &keys, nonce: &nonce, token, ..Context::default() };
-        let mut request = self.connector.fetch(what, context)?;
-        let origin = match self.connector.next_url(what) {
-            Some(url) => {
-                follow(&url, &api, &self.allowed_hosts, &mut request).map_err(|error| {
-                    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-                    fatal(&format!("{error}{hint}"))
-                })?
-            }
-            None => api,
-        };
+        let (origin, request) = self.page_request(&api, what, only, token)?;
         let deadline = millis(self.timing.page_ms);
         let place = format!("{origin}{}", request.path());
         let answer = self.http.send(&origin, &request, deadline).await;
@@ -412,8 +400,11 @@ impl Source {
         Ok((place, answer))
     }
 
-    /// Reads such an answer.
-    pub(crate) fn read(&self, what: &Fetch, place: &str, answer: &Answer) -> Result<Page, Failure> {
+    /// Reads such an answer; `place` names where it came from.
+    ///
+    /// # Errors
+    /// The failure as the machine understands it.
+    pub fn read(&self, what: &Fetch, place: &str, answer: &Answer) -> Result<Page, Failure> {
         let header = |name: &str| answer.header(name);
         let reply = Reply { status: answer.status, body: &answer.body, header: &header };
         let page = self

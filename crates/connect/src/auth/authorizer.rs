@@ -11,7 +11,7 @@ use crate::auth::answer;
 use crate::auth::grant::{AuthConfig, ClientAuth};
 use crate::generic::TokenProfile;
 use crate::secret::{Secret, SecretError, SecretSource};
-use crate::transport::{Header, Http, Method, Origin, OriginError, Request};
+use crate::transport::{Answer, Header, Http, Method, Origin, OriginError, Request};
 
 /// A granted token.
 #[derive(Clone, Debug)]
@@ -120,13 +120,31 @@ impl Authorizer {
         request: &Request,
         deadline: Duration,
     ) -> Result<Granted, Failure> {
-        let place = match self.config.scope() {
-            Some(scope) => format!("{origin}{path} (scope {scope})"),
-            None => format!("{origin}{path}"),
-        };
+        let place = self.described(origin, path);
         let sent = http.send(origin, request, deadline).await;
         let sent = sent.map_err(|error| error.failure_at(&format!("for a token {place}")))?;
         answer::read(&sent, &self.profile, &place)
+    }
+
+    /// The place, with the scope, for a person.
+    fn described(&self, origin: &Origin, path: &str) -> String {
+        match self.config.scope() {
+            Some(scope) => format!("{origin}{path} (scope {scope})"),
+            None => format!("{origin}{path}"),
+        }
+    }
+
+    /// The request, without its host.
+    pub(crate) async fn token_request(&self) -> Result<Request, Failure> {
+        let path = self.place.as_ref().map(|(_, path)| path.as_str());
+        let path = path.ok_or_else(|| fatal("no place to ask for a token"))?;
+        self.request(path).await.map_err(|error| unreadable(&error))
+    }
+
+    /// Reads the answer to it.
+    pub(crate) fn read(&self, sent: &Answer) -> Result<Granted, Failure> {
+        let place = self.place.as_ref().map(|(origin, path)| self.described(origin, path));
+        answer::read(sent, &self.profile, &place.unwrap_or_default())
     }
 
     async fn static_token(&self) -> Result<Granted, Failure> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::Failure;
-use unbroken_core::ids::{Label, StreamId};
+use unbroken_core::ids::StreamId;
 
 use super::{Source, fatal, millis, nonce, retry};
 use crate::generic::Context;
-use crate::polling::{Asker, Pull, status as status_calls_for};
+use crate::polling::{Asker, Pull};
 use crate::secret::Secret;
 use crate::source_parts::socket_limits;
 use crate::transport::{Connection, Socket, TransportError};
@@ -42,11 +42,7 @@ impl Source {
         if self.connector.polls() {
             return Ok(Box::new(self.pull(after, token).await?));
         }
-        let keys = self.handle().keys();
-        let nonce = nonce();
-        let context =
-            Context { position: after, keys: &keys, nonce: &nonce, token, ..Context::default() };
-        let request = self.connector.handshake(context)?;
+        let request = self.handshake(after, token)?;
         let limits = socket_limits(&self.timing, self.limits);
         let subprotocols = self.connector.subprotocols();
         let opened =
@@ -113,14 +109,11 @@ impl Source {
     }
 
     fn handshake_failure(&self, error: &TransportError, path: &str) -> Failure {
-        let place = format!("{}{path}", self.stream_origin);
-        let failure = match error {
+        match error {
             TransportError::Refused { status, retry_after_ms, body } => {
-                status_calls_for(&self.connector, *status, *retry_after_ms, body)
+                self.handshake_refused(path, *status, *retry_after_ms, body)
             }
-            other => return other.failure_at(&place),
-        };
-        let what = format!("{} of {place}", failure.what);
-        Failure { what: Label::new(what), ..failure }
+            other => other.failure_at(&format!("{}{path}", self.stream_origin)),
+        }
     }
 }
