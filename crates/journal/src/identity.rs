@@ -15,6 +15,12 @@ impl JournalId {
         Self(Uuid::now_v7())
     }
 
+    /// An id of one's own making, for a log that is to be the same byte for byte. It must never be
+    /// used twice for logs that a consumer may meet.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }

@@ -43,6 +43,9 @@ pub struct Options {
     pub disk: Arc<dyn Disk>,
     /// The wall clock, recorded with batches and compared by `Retention::age_ms`.
     pub wall_clock: fn() -> UnixMicros,
+    /// Makes the id of a new journal. It goes into every checksum, so a simulation that is to leave
+    /// the same bytes makes the same ids.
+    pub new_id: fn() -> JournalId,
     /// A segment is sealed before it grows beyond this, in bytes.
     pub segment_bytes: u64,
     /// Zeros written ahead, in bytes; see [`PREALLOCATED_BYTES`].
@@ -69,6 +72,7 @@ impl Options {
             dir: dir.as_ref().to_path_buf(),
             disk: Arc::new(RealDisk),
             wall_clock: system_clock,
+            new_id: JournalId::fresh,
             segment_bytes: SEGMENT_BYTES,
             preallocated_bytes: PREALLOCATED_BYTES,
             images: ImagePolicy::default(),
@@ -152,7 +156,7 @@ pub fn open(options: Options) -> Result<Opened, JournalError> {
     let recovered = recover(&home, &listing, trust_published)?;
     check_checkpoints(&home, &recovered, &options.checkpoints)?;
     if options.restored_from_backup && !mutated(Mutant::BackupKeepsId) {
-        journal = JournalId::fresh();
+        journal = (options.new_id)();
         nameplate::write(&home, journal)?;
     }
     let mut report = OpenReport { created: known.is_none(), ..OpenReport::default() };
@@ -190,7 +194,7 @@ fn create(home: &Home, options: &Options) -> Result<JournalId, JournalError> {
     for id in listing.segments.iter().rev() {
         home.remove(&segment_name(*id))?;
     }
-    let id = JournalId::fresh();
+    let id = (options.new_id)();
     let now = (options.wall_clock)();
     writer::create_first_segment(home, id, now)?;
     nameplate::write(home, id)?;

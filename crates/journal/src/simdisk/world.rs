@@ -131,6 +131,11 @@ impl SimDisk {
         self.held().faults.capacity = capacity;
     }
 
+    /// Bytes of all files.
+    pub fn used_bytes(&self) -> u64 {
+        self.held().used()
+    }
+
     /// The machine stops and starts again; any subset of what was not synced survives.
     pub fn power_cut(&self, seed: u64) {
         let mut dice = Dice::new(seed);
