@@ -214,3 +214,17 @@ fn a_token_endpoint_that_is_down_is_asked_no_more_than_the_budget_allows() {
     }
     assert!((4..=9).contains(&asked.len()), "{asked:?}");
 }
+
+/// The token falls due for renewal while the last unit is on its way to the disk.
+#[test]
+fn whoever_drains_waits_for_the_journal_and_for_no_moment() {
+    let mut world = live();
+    world.emit(1);
+    let conn = world.sole_conn();
+    world.deliver(conn);
+    world.now = world.now + LIFE_MS;
+    world.give(Input::Shutdown);
+    assert_eq!(world.deadline, None, "a driver would tick without end");
+    world.give(Input::Tick);
+    assert_eq!(world.deadline, None);
+}
