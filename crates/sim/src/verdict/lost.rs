@@ -151,19 +151,21 @@ impl<'a> Losses<'a> {
             .filter(|served| was_dropped && served.end != SubscriptionEnd::Left)
             .filter_map(|served| served.ended_us.filter(|ended_us| *ended_us > event.wall_us))
             .min();
-        let mut audits = self.truth.pages.iter().filter(|page| {
+        let looks = self.truth.pages.iter().filter(|page| {
             page.as_of > event.index
                 && (!was_dropped || self.streams.is_live_at(agent, page.served_us))
                 && !is_head(page)
-                && page.covers(agent)
         });
+        // An agent that has left is on no page; that somebody looks at all shows all the same.
+        let has_looked = looks.clone().next().is_some();
+        let audits = looks.filter(|page| page.covers(agent));
         let looks_before = if was_dropped { 2 } else { 0 };
         // Where the client left before the third look, a newer state at the last one is what every
         // later one would have shown.
         let last = || audits.clone().last().filter(|_| ended_us.is_none());
         let audit = match audits.clone().nth(looks_before).or_else(last) {
             Some(audit) if ended_us.is_none_or(|ended_us| audit.served_us < ended_us) => audit,
-            _ => return ended_us.is_some() && audits.next().is_some(),
+            _ => return ended_us.is_some() && has_looked,
         };
         let events = self.by_agent.get(agent).map_or(&[][..], Vec::as_slice);
         let count = events.partition_point(|at| self.truth.events[*at].index < audit.as_of);
