@@ -110,9 +110,9 @@ fn tear_sector(to: &mut [u8], from: &[u8], sector: usize, dice: &mut Dice) {
 
 fn copy_range(to: &mut [u8], from: &[u8], start: usize, end: usize) {
     let end = end.min(to.len());
-    for at in start..end {
-        if let Some(byte) = to.get_mut(at) {
-            *byte = from.get(at).copied().unwrap_or(0);
-        }
-    }
+    let Some(to) = to.get_mut(start..end) else { return };
+    let from = from.get(start..end.min(from.len())).unwrap_or_default();
+    let (copied, zeros) = to.split_at_mut(from.len());
+    copied.copy_from_slice(from);
+    zeros.fill(0);
 }

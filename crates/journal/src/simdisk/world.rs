@@ -428,8 +428,8 @@ impl DiskFile for SimFile {
             let failure = failure.or(strikes(&mut world.faults.write).then(error));
             let len = self.contents(world)?.seen.len() as u64;
             let growth = (position + bytes.len() as u64).saturating_sub(len);
-            let capacity = world.faults.capacity.unwrap_or(u64::MAX);
-            let missing = (world.used() + growth).saturating_sub(capacity).min(growth);
+            let beyond = |capacity: u64| (world.used() + growth).saturating_sub(capacity);
+            let missing = world.faults.capacity.map_or(0, beyond).min(growth);
             let mut part = bytes.len() - missing as usize;
             if failure.is_some() {
                 part /= 2;
