@@ -18,6 +18,8 @@
 #   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
 #                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (up to an hour)
+#   make simulation RECOVERIES=1000000  the pipeline in virtual time: vendor, network, disk, crashes and
+#                       clocks fail, every record is judged (SEED=1, MUTANT=name; some 20 minutes)
 #   make fuzz N=300     fuzzes every decoder N seconds each (TARGET=frame: only that one)
 #   make mutants        takes the guards of machine and log out, one by one: something has to notice
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
@@ -27,7 +29,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check kill crash latency etcd storm soak model mutants fuzz bench \
+.PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup scoreboard smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
@@ -48,6 +50,8 @@ N ?= 20
 MINUTES ?= 30
 SEED ?= 1
 JOBS ?= 4
+RECOVERIES ?= 1000000
+MUTANT ?=
 
 # Installs what gives each of these commands or files (command:Debian's name), if one is missing.
 define install-missing
@@ -94,6 +98,12 @@ mutants: setup
 	  -- --nocapture no_mutant_lives
 	UNBROKEN_MUTANTS=full cargo test -p unbroken-journal --features proof --test journal --locked \
 	  -- --nocapture mutants
+
+# One seed is one history, byte for byte. What fails is made small and told as a line to be replayed.
+# With a mutant, a guard of the machine is taken out, and something must be found.
+simulation: setup
+	cargo run --release --locked -p unbroken-proof $(if $(MUTANT),--features proof) -- simulate \
+	  --recoveries $(RECOVERIES) --seed-from $(SEED) $(if $(MUTANT),--mutant $(MUTANT))
 
 # The test reads how often to kill, and which vendor breaks meanwhile, from the environment; without
 # it, it kills a few times.
