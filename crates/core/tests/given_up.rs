@@ -5,7 +5,7 @@ mod world;
 use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Numbering};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::Input;
-use unbroken_core::record::{GapCause, GapOutcome};
+use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
 use world::{World, contiguous};
 
 fn increasing() -> world::Rules {
@@ -143,5 +143,67 @@ fn a_hole_that_stays_costs_nothing_of_what_comes_behind_it() {
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!((rows[0].cause, rows[0].outcome), (GapCause::Poison, GapOutcome::Unrecoverable));
     assert_eq!(rows[0].through.map(|through| through.sequence), Some(2));
+    world.assert_state_is_the_vendors();
+}
+
+/// An event waits behind one that was dropped, and the socket breaks.
+fn waiting(ack: Ack) -> World {
+    let mut rules = contiguous();
+    rules.caps.ack = ack;
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.run_to_live();
+    world.settle();
+    let conn = world.sole_conn();
+    world.emit(1);
+    world.socks.get_mut(&conn).unwrap().queue.clear();
+    world.emit(2);
+    world.deliver(conn);
+    world.break_sock(conn);
+    while world.socks.is_empty() {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    world
+}
+
+#[test]
+fn what_waits_behind_a_hole_is_not_given_up_for_one_mute_subscription() {
+    let mut world = waiting(Ack::Plain);
+    let mute = world.sole_conn();
+    world.socks.get_mut(&mute).unwrap().mute = true;
+    world.emit(0);
+    for _ in 0..200 {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    assert!(world.is_live() && world.sole_conn() != mute);
+    assert_eq!(world.sequences(), [2, 3, 4], "the vendor still had all of them");
+    let repaired = |row: &GapClosed| row.outcome == GapOutcome::Repaired;
+    let rows = world.ledger();
+    assert!(rows.iter().all(|row| row.cause == GapCause::Start || repaired(row)), "{rows:?}");
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn what_waits_since_an_earlier_socket_hides_no_mute_one() {
+    let mut world = waiting(Ack::WithPosition);
+    let mute = world.sole_conn();
+    world.socks.get_mut(&mute).unwrap().mute = true;
+    world.run_to_live();
+    let bound_ms = world.rules.timing.audit_ms + world.rules.timing.grace_ms;
+    let until = world.now + bound_ms + 1_000;
+    world.emit(0);
+    while world.now < until && world.socks.contains_key(&mute) {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    world.run_to_live();
+    world.settle();
+    assert_ne!(world.sole_conn(), mute, "Live and mute for longer than an audit and its grace");
+    assert_eq!(world.sequences(), [2, 3, 4]);
     world.assert_state_is_the_vendors();
 }

@@ -254,6 +254,14 @@ impl Stream {
             .as_ref()
             .is_some_and(|link| link.proof.is_none() && link.rung == Rung::Resume)
             .then_some(GapCause::Unproven);
+        // What waits behind a hole shows that there is something to bring. It would be given up for
+        // a hiccup, and what the vendor would still serve with it.
+        let conn = self.link.as_ref().map(|link| link.conn);
+        let came = self.held.values().any(|event| Some(event.conn) == conn);
+        let fruitless = self.link.as_ref().is_some_and(|link| !link.fruitful);
+        if cause.is_some() && !self.held.is_empty() && !came && fruitless && self.outage.mute == 0 {
+            return self.handle_mute(cx, "subscribed, but what is missing did not come");
+        }
         let ahead = self.run.as_ref().is_some_and(Run::is_ahead);
         if ahead || self.run.as_ref().is_none_or(|run| run.purpose != Purpose::Reconcile) {
             self.begin_reconcile(cx, cause);
