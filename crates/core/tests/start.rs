@@ -300,3 +300,26 @@ fn the_first_row_ends_when_coverage_began_and_does_not_begin_later() {
     assert_eq!((row.cause, row.wall_to.0), (GapCause::Start, 0));
     assert!(row.wall_from <= row.wall_to, "{row:?}");
 }
+
+/// Nothing happens until the first connection breaks; then something does, and nobody sees it.
+#[test]
+fn an_outage_before_the_first_event_is_in_the_ledger_from_its_beginning() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.epoch_named = false;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.run_to_live();
+    let missed_at = world.moment().wall;
+    world.emit(1);
+    let conn = world.sole_conn();
+    world.socks.get_mut(&conn).unwrap().queue.clear();
+    world.break_sock(conn);
+    world.now = world.now + 10_000;
+    world.run_to_live();
+    let row = world.ledger().pop().unwrap();
+    assert_eq!(row.cause, GapCause::NoReplay);
+    assert!(row.wall_from <= missed_at && row.wall_to > missed_at, "{row:?}");
+}

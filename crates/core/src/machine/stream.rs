@@ -289,7 +289,10 @@ impl Stream {
     pub(super) fn write_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
         let after = self.seen.position;
         let gap = self.seen.last_gap.next();
-        let covered_at = self.seen.covered_at.filter(|_| !cx.mutated(Mutant::RowFromTheReturn));
+        // Where no event has ever come, the last snapshot is the last that is known.
+        let shown_at = || self.seen.keys.values().map(|value| value.received_at).max();
+        let covered_at = self.seen.covered_at.or_else(shown_at);
+        let covered_at = covered_at.filter(|_| !cx.mutated(Mutant::RowFromTheReturn));
         // Coverage begins with a confirmation; what is written down of it may come later.
         let acked_at = self.link.as_ref().and_then(|link| link.acked).map(|acked| acked.wall);
         let wall_from = covered_at.or(acked_at).unwrap_or(cx.now.wall);
