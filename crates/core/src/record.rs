@@ -262,7 +262,7 @@ pub struct GapClosed {
     pub gap: GapId,
     /// How it ended.
     pub outcome: GapOutcome,
-    /// Same as in the opening.
+    /// Same as in the opening, or later: events that came late narrow the row from its beginning.
     pub after: Option<Position>,
     /// The last position of the interval (inclusive); `None` where the vendor has no positions.
     pub through: Option<Position>,

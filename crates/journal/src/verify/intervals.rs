@@ -147,8 +147,9 @@ impl Open {
             }
             return;
         };
-        if opened.after != gap.after || opened.cause != gap.cause {
-            let text = format!("gap {id} ends with another beginning or cause than it began with");
+        // Late events narrow a row from its beginning.
+        if gap.after < opened.after || opened.cause != gap.cause {
+            let text = format!("gap {id} ends with an earlier beginning or another cause");
             found(FindingKind::GapIncoherent, text);
         }
         let (after, through) = (gap.after, gap.through);

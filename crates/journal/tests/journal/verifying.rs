@@ -1,6 +1,7 @@
 //! `verify` finds what was done to the log, and calls it by its name.
 
 use unbroken_core::ids::{AppendId, GapId, SnapshotId};
+use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
     Append, Body, GapCause, GapClosed, GapOpened, GapOutcome, Record, SnapshotBegin, SnapshotEnd,
     Witness,
@@ -270,4 +271,21 @@ fn open_ledger_rows_are_told_and_are_no_finding() {
     assert!(report.findings.is_empty());
     assert_eq!(report.open_gaps.len(), 1);
     assert_eq!(report.open_gaps[0].gap.gap, GapId(7));
+}
+
+/// Events that come late, one after the other: the second is the first of what is left of the row.
+#[test]
+fn a_row_may_be_narrowed_from_its_beginning_and_never_widened() {
+    let at = |sequence| Some(Position { epoch: Epoch(0), sequence });
+    let row = |opened, closed| {
+        let (mut begin, mut end) = (gap_opened(1), gap_closed(1, GapCause::Refused));
+        if let (Body::GapOpened(begin), Body::GapClosed(end)) = (&mut begin.body, &mut end.body) {
+            (begin.after, begin.cause) = (at(opened), GapCause::Refused);
+            (end.after, end.through, end.cause) = (at(closed), at(9), GapCause::Refused);
+        }
+        findings_of(vec![begin, end])
+    };
+    assert_eq!(row(4, 4), [""; 0]);
+    assert_eq!(row(4, 7), [""; 0]);
+    assert_eq!(row(4, 3), ["gap_incoherent"]);
 }
