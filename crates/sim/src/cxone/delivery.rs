@@ -67,8 +67,8 @@ impl State {
             return;
         }
         let text = event_text(&session.id, &self.world.events[index as usize]);
-        let subscription = session.subscription;
-        let bent = self.bend_frame(index, &text, out);
+        let (subscription, begins) = (session.subscription, index == session.first);
+        let bent = self.bend_frame(index, begins, &text, out);
         if bent == Bent::Not {
             put_frame(Opcode::Text, &text, out);
         }

@@ -34,11 +34,18 @@ pub(crate) enum Bent {
 
 impl State {
     /// Writes an event's frame in a bent form if a fault wants it so; what goes between the frames
-    /// is written too.
-    pub(crate) fn bend_frame(&mut self, index: u64, text: &[u8], out: &mut BytesMut) -> Bent {
+    /// is written too. `begins`: it is the first that its subscription serves.
+    pub(crate) fn bend_frame(
+        &mut self,
+        index: u64,
+        begins: bool,
+        text: &[u8],
+        out: &mut BytesMut,
+    ) -> Bent {
         let mut bent = Bent::Not;
         for fault in self.faults.in_force() {
-            if bent == Bent::Not && fault.bends_frames() && self.takes(fault, index) {
+            let spared = begins && self.withholds(fault);
+            if bent == Bent::Not && fault.bends_frames() && !spared && self.takes(fault, index) {
                 bent = self.write_bent(fault, text, out);
                 let count = self.faults.fire(fault);
                 let is_harmless = self.is_harmless(fault);
@@ -72,6 +79,14 @@ impl State {
             }
             _ => false,
         }
+    }
+
+    /// Whether events that the fault takes leave no trace. The first event of a subscription whose
+    /// confirmation names no position is none for it: the stream would begin later than it was asked
+    /// to, which is another fault.
+    fn withholds(&mut self, fault: Fault) -> bool {
+        let is_unknown = fault == Fault::UnknownFrames && !self.is_harmless(fault);
+        !self.settings.ack_position && (fault == Fault::DroppedFrames || is_unknown)
     }
 
     /// Whether the event was left out, or could not be read, on some subscription.
