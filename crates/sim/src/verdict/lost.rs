@@ -15,6 +15,9 @@ pub(super) struct Losses<'a> {
     pairing: &'a Pairing,
     /// By epoch: every position at which the client is known to have stood, rising.
     stood: BTreeMap<u32, Vec<u64>>,
+    /// By epoch: when a client that came from another one had entered it. Before that it stood
+    /// nowhere in it, whatever it had received.
+    entered_us: BTreeMap<u32, i64>,
     /// By agent: its events, rising.
     by_agent: HashMap<&'a str, Vec<usize>>,
     streams: &'a Streams<'a>,
@@ -46,7 +49,8 @@ impl<'a> Losses<'a> {
         for (at, event) in truth.events.iter().enumerate() {
             by_agent.entry(&event.agent).or_default().push(at);
         }
-        Self { truth, pairing, stood, by_agent, streams }
+        let entered_us = coverage.entries();
+        Self { truth, pairing, stood, entered_us, by_agent, streams }
     }
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
@@ -55,13 +59,21 @@ impl<'a> Losses<'a> {
     /// A subscription that should have served the event and broke (or was muted, or sent it in a
     /// form that cannot be read) before the client had certainly read it withholds it once more:
     /// then the next acceptance decides. Twice unreadable is enough: nobody asks a third time for
-    /// what comes again as it came. What was passed over in silence where numbers have holes that
+    /// what comes again as it came; and so is twice accepted and muted, after which nobody believes
+    /// that the position is served. What was passed over in silence where numbers have holes that
     /// mean nothing gives nobody a reason to ask for it.
     pub(super) fn lost(&self, event: &TruthEvent) -> Option<&'static str> {
         let served = || self.truth.subscriptions.iter();
         let was_dropped = served().any(|served| served.dropped.contains(&event.index));
         let garbled = served().filter(|served| served.garbled.contains(&event.index)).count();
-        if garbled > 1 || (was_dropped && self.truth.numbering != Numbering::Contiguous) {
+        let withheld = |served: &&TruthSubscription| {
+            served.muted && served.epoch == event.epoch && served.first <= event.index
+        };
+        let muted = served().filter(withheld).count();
+        if garbled > 1
+            || muted > 1
+            || (was_dropped && self.truth.numbering != Numbering::Contiguous)
+        {
             return None;
         }
         for served in &self.truth.subscriptions {
@@ -90,6 +102,9 @@ impl<'a> Losses<'a> {
     fn would_serve(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
         let Some(sequence) = event.sequence else { return false };
         if served.epoch != event.epoch || !served.replay {
+            return false;
+        }
+        if self.entered_us.get(&event.epoch).is_some_and(|at_us| served.accepted_us <= *at_us) {
             return false;
         }
         let positions = self.stood.get(&event.epoch).map_or(&[][..], Vec::as_slice);
