@@ -101,7 +101,7 @@ in_flight_bytes_max = {IN_FLIGHT_BYTES_MAX}
 
 [timing]
 preset = "demo"
-mass_delete_min = 5
+mass_delete_min = 2
 mass_delete_percent = 60
 
 [budget]
