@@ -15,9 +15,6 @@ pub(super) struct Losses<'a> {
     pairing: &'a Pairing,
     /// By epoch: every position at which the client is known to have stood, rising.
     stood: BTreeMap<u32, Vec<u64>>,
-    /// By epoch: when a client that came from another one had entered it. Before that it stood
-    /// nowhere in it, whatever it had received.
-    entered_us: BTreeMap<u32, i64>,
     /// By agent: its events, rising.
     by_agent: HashMap<&'a str, Vec<usize>>,
     streams: &'a Streams<'a>,
@@ -31,10 +28,17 @@ impl<'a> Losses<'a> {
         streams: &'a Streams<'a>,
     ) -> Self {
         let truth = coverage.truth();
+        let entered_us = coverage.entries();
         let mut stood: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for (stored, event) in evidence.stored.iter().zip(&pairing.event_of) {
             let event = event.filter(|_| is_in_j(stored)).map(|event| &truth.events[event]);
-            if let Some((epoch, sequence)) = event.and_then(|e| Some((e.epoch, e.sequence?))) {
+            let place = event.and_then(|e| Some((e.epoch, e.sequence?)));
+            // Whoever has received something of another numbering stands nowhere in it before it
+            // has entered it.
+            let is_early = |epoch: &u32| {
+                entered_us.get(epoch).is_some_and(|entered_us| stored.received_us < *entered_us)
+            };
+            if let Some((epoch, sequence)) = place.filter(|(epoch, _)| !is_early(epoch)) {
                 stood.entry(epoch).or_default().push(sequence);
             }
         }
@@ -49,8 +53,7 @@ impl<'a> Losses<'a> {
         for (at, event) in truth.events.iter().enumerate() {
             by_agent.entry(&event.agent).or_default().push(at);
         }
-        let entered_us = coverage.entries();
-        Self { truth, pairing, stood, entered_us, by_agent, streams }
+        Self { truth, pairing, stood, by_agent, streams }
     }
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
@@ -102,9 +105,6 @@ impl<'a> Losses<'a> {
     fn would_serve(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
         let Some(sequence) = event.sequence else { return false };
         if served.epoch != event.epoch || !served.replay {
-            return false;
-        }
-        if self.entered_us.get(&event.epoch).is_some_and(|at_us| served.accepted_us <= *at_us) {
             return false;
         }
         let positions = self.stood.get(&event.epoch).map_or(&[][..], Vec::as_slice);
@@ -184,10 +184,12 @@ impl<'a> Losses<'a> {
         };
         let events = self.by_agent.get(agent).map_or(&[][..], Vec::as_slice);
         let count = events.partition_point(|at| self.truth.events[*at].index < audit.as_of);
-        let shown = count.checked_sub(1).map(|last| events[last]);
-        shown.is_some_and(|shown| {
-            self.truth.events[shown].index > event.index && self.pairing.stored_of[shown].is_some()
-        })
+        // A newer state that came before the look was the end of this difference, whatever was
+        // dropped behind it.
+        let newer = events[..count].iter().rev();
+        newer
+            .take_while(|at| self.truth.events[**at].index > event.index)
+            .any(|at| self.pairing.stored_of[*at].is_some())
     }
 }
 
