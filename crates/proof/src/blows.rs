@@ -14,7 +14,7 @@ use crate::trouble::{Ours, Trouble};
 const VENDOR_HOLDS_US: Micros = 2_000_000;
 /// How long somebody takes to start what has died, and to make room on a full disk.
 const STARTS_US: std::ops::Range<Micros> = 50_000..800_000;
-const ROOM_US: std::ops::Range<Micros> = 300_000..1_500_000;
+const ROOM_US: std::ops::Range<Micros> = 1_500_000..4_000_000;
 /// Operations of the disk within which the power goes, or a write or sync fails.
 const OPERATIONS: std::ops::Range<u64> = 0..12;
 const MINUTE_US: i64 = 60_000_000;

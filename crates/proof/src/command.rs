@@ -90,7 +90,12 @@ fn simulate(asked: &Asked) -> Result<bool, ProofError> {
             warn(&format!("{recoveries} recoveries, {rate} per CPU-minute\n"));
         }
     })?;
-    let tables = [summary.coverage_table(), summary.fault_table(), summary.figures()];
+    let tables = [
+        summary.coverage_table(),
+        summary.reasons_table(),
+        summary.fault_table(),
+        summary.figures(),
+    ];
     tell(&tables.join("\n"));
     let mut told = BTreeSet::new();
     for (seed, violation) in &summary.violations {

@@ -146,8 +146,7 @@ impl Simulation {
             }
             Mode::Stopping { .. } => {
                 // A disk that fails at the last moment starts the process again.
-                let drains = self.witness.state() == Some(State::Draining);
-                if self.process.is_some() && !drains {
+                if self.witness.is_live() {
                     self.tell(Input::Shutdown);
                 }
             }

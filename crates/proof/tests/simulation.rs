@@ -13,11 +13,16 @@ fn campaign(seed_from: u64, recoveries: u64) -> Campaign {
 }
 
 #[test]
-fn hundreds_of_recoveries_break_no_promise() {
-    let summary = campaign(1, 900).run(|_| {}).unwrap();
+fn thousands_of_recoveries_break_no_promise_and_every_fault_shows_itself() {
+    let summary = campaign(1_000, 6_000).run(|_| {}).unwrap();
     let first = summary.violations.iter().next();
     assert_eq!(first, None, "replay with: unbroken-proof replay --seed N");
-    assert!(summary.recoveries >= 900 && summary.starts > summary.runs);
+    assert!(summary.recoveries >= 6_000 && summary.starts > summary.runs);
+    let all: Vec<_> = summary.troubles.iter().map(|(fault, counts)| (*fault, counts.1)).collect();
+    let rare: Vec<_> = all.iter().filter(|(_, fired)| summary.part_of(*fired) < 1.0).collect();
+    assert!(rare.is_empty(), "less than one in a hundred: {rare:?}\n{}", summary.fault_table());
+    let unexplained = summary.unexplained();
+    assert!(unexplained.is_empty(), "never reached, and nobody says why: {unexplained:?}");
 }
 
 #[test]
