@@ -106,3 +106,22 @@ fn a_confirmation_from_below_the_asked_position_proves_nothing() {
     world.run_to_live();
     assert_eq!(world.sequences(), [3, 4, 5, 6, 7]);
 }
+
+/// The second answer is asked for at once and is a long time on its way: it is as old as its
+/// question, and not older than may be.
+#[test]
+fn an_answer_that_was_long_on_its_way_is_no_proof_that_the_head_stays_below() {
+    let mut rules = contiguous();
+    rules.caps.rest_first = true;
+    rules.caps.snapshot_staleness_ms_max = 3_000;
+    let mut world = fallen_behind(rules);
+    let alarm = |r: &Report| matches!(r, Report::Alarm { .. });
+    for _ in 0..2 {
+        while world.pages.is_empty() {
+            world.tick();
+        }
+        world.now = world.now + 10_000;
+        world.page(world.events.len());
+        assert!(!world.reports.iter().any(alarm), "the vendor's cache may have been so old");
+    }
+}

@@ -156,7 +156,7 @@ fn waiting(ack: Ack) -> World {
     world.settle();
     let conn = world.sole_conn();
     world.emit(1);
-    world.socks.get_mut(&conn).unwrap().queue.clear();
+    world.socks.values_mut().for_each(|sock| sock.queue.clear());
     world.emit(2);
     world.deliver(conn);
     world.break_sock(conn);

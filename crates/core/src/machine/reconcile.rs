@@ -382,8 +382,11 @@ impl Stream {
         };
         let behind = self.durable.is_some_and(|durable| head < durable.sequence);
         if behind {
+            // An answer is as old as its question, and as much older as is declared: the way back says
+            // nothing.
             let since = *self.outage.stale_since.get_or_insert(cx.now.at);
-            if cx.now.at.since(since) <= cx.caps().snapshot_staleness_ms_max {
+            let asked_at = self.run.as_ref().map_or(cx.now.at, |run| run.begun_at);
+            if asked_at.since(since) <= cx.caps().snapshot_staleness_ms_max {
                 return self.refetch(cx, "the head is below what is held", None);
             }
             self.alarm(cx, "the vendor's head stays below what is held");
