@@ -171,9 +171,10 @@ impl<'a> Losses<'a> {
                 && (!was_dropped || self.streams.is_live_at(agent, page.served_us))
                 && !is_head(page)
         });
-        // An agent that has left is on no page; that somebody looks at all shows all the same.
         let has_looked = looks.clone().next().is_some();
-        let audits = looks.filter(|page| page.covers(agent));
+        // An agent that has left is on no page; that it is on none shows all the same.
+        let is_listed = looks.clone().any(|page| page.covers(agent));
+        let audits = looks.filter(|page| !is_listed || page.covers(agent));
         let looks_before = if was_dropped { 2 } else { 0 };
         // Where the client left before the third look, a newer state at the last one is what every
         // later one would have shown.
