@@ -30,23 +30,15 @@ impl Simulation {
         let now = self.now();
         self.witness.say(now, || format!("!!! {} at {now_us}", ours.name()));
         let hit = match ours {
-            Ours::NetworkReset => self.reset_roads(rng),
-            Ours::NetworkDark => self.darken(),
-            Ours::NetworkStall => {
-                self.network.stalled_until_us = now_us + rng.u64(50_000..1_500_000);
-                !self.network.roads.is_empty()
-            }
-            Ours::NetworkRefuses => {
-                self.network.refuses_until_us = now_us + rng.u64(100_000..1_500_000);
-                self.reset_roads(rng)
-            }
-            Ours::NetworkDown => {
-                self.network.down_until_us = now_us + rng.u64(100_000..2_500_000);
-                self.darken()
-            }
-            Ours::NetworkSlow => {
-                self.network.slow_until_us = now_us + rng.u64(500_000..2_000_000);
-                true
+            Ours::NetworkReset
+            | Ours::NetworkDark
+            | Ours::NetworkStall
+            | Ours::NetworkRefuses
+            | Ours::NetworkDown
+            | Ours::NetworkSlow => self.strike_network(ours, rng),
+            Ours::WriteError | Ours::SyncError | Ours::DiskFull => {
+                self.arm_fault(ours, rng);
+                return self.director.arm(ours);
             }
             Ours::Kill => self.kill(rng),
             Ours::PowerCut => self.cut_power(rng),
@@ -56,24 +48,9 @@ impl Simulation {
                 self.tell_or_miss(Input::Shutdown);
                 runs
             }
-            Ours::WriteError => {
-                self.archive.disk.fail_write(rng.u64(OPERATIONS));
-                return self.director.arm(ours);
-            }
-            Ours::SyncError => {
-                self.archive.disk.fail_sync(rng.u64(0..4));
-                return self.director.arm(ours);
-            }
             Ours::SyncLies => {
                 self.archive.disk.lie_on_sync(0);
                 true
-            }
-            Ours::DiskFull => {
-                let bytes = self.archive.disk.used_bytes() + rng.u64(0..2_000);
-                self.disk_full_bytes = Some(bytes);
-                self.archive.disk.limit_bytes(Some(bytes));
-                self.agenda.after(rng.u64(ROOM_US), Event::Room);
-                return self.director.arm(ours);
             }
             Ours::DiskSlow => {
                 self.disk_slow_until_us = now_us + rng.u64(300_000..2_500_000);
@@ -97,6 +74,44 @@ impl Simulation {
             }
         };
         self.director.count(ours, hit);
+    }
+
+    fn strike_network(&mut self, ours: Ours, rng: &mut fastrand::Rng) -> bool {
+        let now_us = self.agenda.now_us();
+        match ours {
+            Ours::NetworkDark => self.darken(),
+            Ours::NetworkStall => {
+                self.network.stalled_until_us = now_us + rng.u64(50_000..1_500_000);
+                !self.network.roads.is_empty()
+            }
+            Ours::NetworkRefuses => {
+                self.network.refuses_until_us = now_us + rng.u64(100_000..1_500_000);
+                self.reset_roads(rng)
+            }
+            Ours::NetworkDown => {
+                self.network.down_until_us = now_us + rng.u64(100_000..2_500_000);
+                self.darken()
+            }
+            Ours::NetworkSlow => {
+                self.network.slow_until_us = now_us + rng.u64(500_000..2_000_000);
+                true
+            }
+            _ => self.reset_roads(rng),
+        }
+    }
+
+    /// The disk will fail at some operation to come.
+    fn arm_fault(&mut self, ours: Ours, rng: &mut fastrand::Rng) {
+        match ours {
+            Ours::WriteError => self.archive.disk.fail_write(rng.u64(OPERATIONS)),
+            Ours::SyncError => self.archive.disk.fail_sync(rng.u64(0..4)),
+            _ => {
+                let bytes = self.archive.disk.used_bytes() + rng.u64(0..2_000);
+                self.disk_full_bytes = Some(bytes);
+                self.archive.disk.limit_bytes(Some(bytes));
+                self.agenda.after(rng.u64(ROOM_US), Event::Room);
+            }
+        }
     }
 
     fn tell_or_miss(&mut self, input: Input) {

@@ -18,7 +18,8 @@ const RECOVERED_US_MAX: Micros = 60_000_000;
 const QUIET_US: Micros = 10_000_000;
 /// How long a person takes to see that the stream is blocked or paused, and to do something.
 const PERSON_US: Micros = 3_000_000;
-/// Most virtual time that a step may take. Each fault of the vendor's ends within 8 s, ours within 6.
+/// Most virtual time that a step may take. Each fault of the vendor's ends within 8 s, each of ours
+/// within 6.
 const STEP_US_MAX: Micros = 180_000_000;
 
 /// What the director is doing.

@@ -57,8 +57,10 @@ impl Simulation {
                 self.part(road);
             }
             Act::Drop { conn } => {
-                let is_it = |errand: &Errand| matches!(errand.asked, Asked::Open { conn: of, .. } if of == conn);
-                self.errands.retain(|_, errand| !is_it(errand));
+                self.errands.retain(|_, errand| match errand.asked {
+                    Asked::Open { conn: asked, .. } => asked != conn,
+                    Asked::Token { .. } | Asked::Page { .. } => true,
+                });
                 if let Some(road) = self.network.road_of(conn) {
                     self.leave(road);
                     self.network.sweep();

@@ -73,7 +73,8 @@ fn read(simulation: &mut Simulation) -> Result<(Verdict, Option<Violation>), Jou
     let timing = simulation.source.machine_config(0).timing;
     let stale_ms_max = match simulation.plan.setting.body {
         Body::State => timing.audit_ms + timing.grace_ms + ROAD_MS_MAX,
-        // No baseline tells of state: after a loss a key is wrong, and marked so, until its next event.
+        // No baseline tells of state: after a loss a key is wrong, and marked so, until its next
+        // event.
         Body::Schedules => u64::MAX,
     };
     let failures = verdict.failures(stale_ms_max);

@@ -11,8 +11,8 @@ impl Summary {
         format!(
             "{} recoveries in {} runs with {} processes, {} hours of virtual time\n\
              {} recoveries per CPU-minute ({} s on processors)\n\
-             {} events made, {} recorded; missing and in the ledger: {} unrecoverable, {} unproven; \
-             undetectable: {}\n\
+             {} events made, {} recorded; missing and in the ledger: {} unrecoverable, \
+             {} unproven; undetectable: {}\n\
              {} violations\n",
             self.recoveries,
             self.runs,

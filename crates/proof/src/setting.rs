@@ -45,7 +45,8 @@ impl Setting {
             16..18 => Numbering::Increasing,
             _ => Numbering::None,
         };
-        // Where numbers have holes and no row shows state, a mute subscription looks like a quiet one.
+        // Where numbers have holes and no row shows state, a mute subscription looks like a quiet
+        // one.
         let body = if rng.u8(0..8) == 0 && numbering == Numbering::Contiguous {
             Body::Schedules
         } else {

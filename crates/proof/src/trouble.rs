@@ -91,8 +91,8 @@ impl Trouble {
     pub fn all_for(numbering: Numbering, body: Body) -> Vec<Self> {
         let vendor = Fault::ALL.into_iter().filter(|fault| fault.applies_with(numbering, body));
         let vendor = vendor.map(Self::Vendor);
-        // Where rows are by wall clock alone, our clock may differ from the vendor's by as much as is
-        // declared: a step is outside of what is promised.
+        // Where rows are by wall clock alone, our clock may differ from the vendor's by as much as
+        // is declared: a step is outside of what is promised.
         let steps = |ours: Ours| matches!(ours, Ours::ClockForward | Ours::ClockBack);
         let ours = Ours::ALL
             .iter()

@@ -205,8 +205,8 @@ impl Summary {
         without.map(|(state, kind, _)| (state, kind)).collect()
     }
 
-    /// Pairs that never came, each reason once with how many it is for; then those that came although
-    /// a reason says that they never do.
+    /// Pairs that never came, each reason once with how many it is for; then those that came
+    /// although a reason says that they never do.
     pub fn reasons_table(&self) -> String {
         let mut text = String::from("pairs never reached, and why\n");
         let mut counts: Vec<(&str, usize)> = Vec::new();

@@ -112,8 +112,8 @@ pub struct Settings {
     pub flapping_cuts: u32,
     /// … within so many milliseconds.
     pub flapping_ms: u64,
-    /// Events made in one moment for a client whose road is narrow; it is cut off when more than half
-    /// of them wait.
+    /// Events made in one moment for a client whose road is narrow; it is cut off when more than
+    /// half of them wait.
     pub narrow_events: u64,
     /// Size of an oversized frame: more than clients are told to expect.
     pub oversized_bytes: usize,

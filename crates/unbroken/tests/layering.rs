@@ -22,8 +22,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unbroken-sim", &[]),
     // The contest watches the real binary from outside: what it knows is how to read the log.
     ("unbroken-bench", &["unbroken-core", "unbroken-journal"]),
-    // The pipeline in virtual time: it drives source, machine, log and vendor itself, and holds what
-    // comes of it against the vendor's ledger. Nobody may know it.
+    // The pipeline in virtual time: it drives source, machine, log and vendor itself, and holds
+    // what comes of it against the vendor's ledger. Nobody may know it.
     ("unbroken-proof", &["unbroken-core", "unbroken-connect", "unbroken-journal", "unbroken-sim"]),
     // What must hold of the decoders; nobody may know it.
     ("unbroken-fuzz", &["unbroken-core", "unbroken-connect", "unbroken-journal"]),

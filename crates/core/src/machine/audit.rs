@@ -176,8 +176,8 @@ impl Stream {
         if cx.mutated(Mutant::MuteUnnoticed) {
             return;
         }
-        // A hole that is being waited for has a timer of its own. What waits since an earlier socket
-        // has none: it says nothing of this one.
+        // A hole that is being waited for has a timer of its own. What waits since an earlier
+        // socket has none: it says nothing of this one.
         let waits = self.timers.is_set(Timer::Hole);
         if self.is_live() && self.held_sequence() < Some(head) && !waits {
             self.handle_mute(cx, "the subscription has gone mute");

@@ -382,8 +382,8 @@ impl Stream {
         };
         let behind = self.durable.is_some_and(|durable| head < durable.sequence);
         if behind {
-            // An answer is as old as its question, and as much older as is declared: the way back says
-            // nothing.
+            // An answer is as old as its question, and as much older as is declared: the way back
+            // says nothing.
             let since = *self.outage.stale_since.get_or_insert(cx.now.at);
             let asked_at = self.run.as_ref().map_or(cx.now.at, |run| run.begun_at);
             if asked_at.since(since) <= cx.caps().snapshot_staleness_ms_max {

@@ -135,8 +135,8 @@ impl<'a> Coverage<'a> {
             .filter_map(|(row, _)| self.epochs.place(row.through?))
     }
 
-    /// By epoch that was entered from another one: when that was. The row of the ledger that ends in
-    /// it was closed then, and no position of the new numbering was there to ask from before.
+    /// By epoch that was entered from another one: when that was. The row of the ledger that ends
+    /// in it was closed then, and no position of the new numbering was there to ask from before.
     pub(super) fn entries(&self) -> BTreeMap<u32, i64> {
         let mut entries = BTreeMap::new();
         for (row, _) in &self.rows {
