@@ -14,6 +14,8 @@ use super::versions::versions;
 use crate::Failure;
 use crate::paths::make_empty;
 
+/// The scenario in which nothing goes wrong.
+const CALM: &str = "calm";
 /// How often what could not be played is tried again.
 const AGAIN_MAX: u32 = 2;
 
@@ -52,9 +54,26 @@ pub(crate) fn run(board: &Scoreboard) -> Result<(), Failure> {
     if board.only.is_some() {
         return Ok(());
     }
+    if let Some(label) = restless(&outcomes) {
+        return Err(format!(
+            "{label} is not clean in {CALM}: the machine is too busy to judge anybody, or the \
+             client is broken; the page stays as it was"
+        )
+        .into());
+    }
     fs::write(&board.page, page(&outcomes, &versions(board)?))?;
     say(&format!("the page: {}", board.page.display()));
     Ok(())
+}
+
+/// A client with findings in the scenario in which nothing goes wrong. Clients that the machine
+/// does not let run look bad in all the others as well, and that would not be their fault.
+fn restless(outcomes: &[Outcome]) -> Option<String> {
+    let is_restless = |outcome: &&Outcome| {
+        let mut calm = outcome.suite.scenarios.iter().filter(|one| one.name == CALM);
+        calm.any(|one| !one.is_clean)
+    };
+    outcomes.iter().find(is_restless).map(|outcome| outcome.entrant.label())
 }
 
 /// All scenarios, those again that could not be played, as on a machine that was too busy for them.
@@ -119,4 +138,24 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 fn say(line: &str) {
     // Nobody listens any more: the run is still worth its reports.
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::scenario;
+    use super::*;
+
+    #[test]
+    fn no_page_is_made_on_a_machine_too_busy_for_calm() {
+        let outcome = |calm: &[(&str, u64)]| Outcome {
+            entrant: ENTRANTS[0],
+            suite: Suite {
+                seed: 1,
+                scenarios: vec![scenario("calm", calm), scenario("cut", &[("lost", 1)])],
+            },
+        };
+        assert_eq!(restless(&[outcome(&[])]), None);
+        let found = restless(&[outcome(&[]), outcome(&[("stale_live_ms", 2_600)])]);
+        assert_eq!(found, Some(ENTRANTS[0].label()));
+    }
 }
