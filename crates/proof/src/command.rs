@@ -51,12 +51,15 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Asked, ProofError
     let mut asked = Asked::default();
     while let Some(name) = arguments.next() {
         match name.as_str() {
-            "--aloud" => asked.is_aloud = true,
-            "--go-on" => asked.goes_on = true,
+            "--aloud" => {
+                asked.is_aloud = true;
+                continue;
+            }
+            "--go-on" => {
+                asked.goes_on = true;
+                continue;
+            }
             _ => {}
-        }
-        if asked.is_aloud && name == "--aloud" || asked.goes_on && name == "--go-on" {
-            continue;
         }
         let value = arguments.next().unwrap_or_default();
         let number = || {
