@@ -76,7 +76,7 @@ const REASONS: &[Reason] = &[
     Reason {
         states: &[State::Subscribing, State::CatchingUp, State::Live],
         kinds: &[Kind::Opened, Kind::Refused],
-        why: "a second handshake is under way only while a hand-over is",
+        why: "seldom: a hand-over ends while its second handshake is under way",
     },
     Reason {
         states: &[State::Subscribing],
@@ -93,12 +93,12 @@ const REASONS: &[Reason] = &[
     Reason {
         states: &[State::Live],
         kinds: &[Kind::FrameAck],
-        why: "a subscription is confirmed once, and Live comes after that",
+        why: "seldom: a hand-over ends while its second subscription is confirmed",
     },
     Reason {
         states: &[State::Authorizing],
         kinds: &[Kind::Tick],
-        why: "the deadline of the token's request comes first, as an answer",
+        why: "seldom: the deadline of the token's request comes first, as an answer",
     },
     Reason {
         states: &[State::HandingOver],
