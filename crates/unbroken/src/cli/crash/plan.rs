@@ -51,6 +51,12 @@ impl Course {
         self.first.len() + self.lives.len() + self.mends.len()
     }
 
+    /// Whether the vendor tells again what it told before.
+    pub(super) fn replays(&self) -> bool {
+        let (kind, numbering) = self.vendor;
+        kind == VendorKind::Cxone && numbering != NumberingArg::None
+    }
+
     fn takes(&self, spot: &Spot) -> bool {
         match spot.when {
             When::Repair | When::Rebuild => !self.retains,
