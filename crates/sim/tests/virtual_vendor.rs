@@ -14,14 +14,17 @@ struct Client {
     now_us: u64,
     conn: u64,
     bytes: BytesMut,
+    /// The fragments of a message that is not whole.
+    part: Vec<u8>,
     all: Vec<u8>,
 }
 
 impl Client {
     fn new(settings: Settings) -> Self {
         let vendor = VirtualVendor::new(settings, 1_700_000_000_000_000).unwrap();
-        let (bytes, all) = (BytesMut::new(), Vec::new());
-        let mut client = Self { vendor, now_us: 0, conn: 0, bytes, all };
+        let bytes = BytesMut::new();
+        let (part, all) = (Vec::new(), Vec::new());
+        let mut client = Self { vendor, now_us: 0, conn: 0, bytes, part, all };
         client.connect();
         client
     }
@@ -46,6 +49,7 @@ impl Client {
         let Reply::Stream(conn) = reply else { panic!("{reply:?}") };
         self.conn = conn;
         self.bytes.clear();
+        self.part.clear();
     }
 
     fn subscribe(&mut self, after: Option<u64>) {
@@ -62,7 +66,7 @@ impl Client {
         let before = self.bytes.len();
         let turn = self.vendor.turn(self.conn, &mut self.bytes);
         self.all.extend_from_slice(&self.bytes[before..]);
-        (texts(&mut self.bytes), turn)
+        (texts(&mut self.bytes, &mut self.part), turn)
     }
 
     /// How the last subscription ended.
@@ -72,10 +76,10 @@ impl Client {
 }
 
 /// Takes the texts out of the vendor's frames.
-fn texts(bytes: &mut BytesMut) -> Vec<Value> {
+fn texts(bytes: &mut BytesMut, part: &mut Vec<u8>) -> Vec<Value> {
     let mut texts = Vec::new();
     while bytes.len() >= 2 {
-        let (opcode, short) = (bytes[0] & 0x0f, bytes[1]);
+        let (is_last, opcode, short) = (bytes[0] & 0x80 != 0, bytes[0] & 0x0f, bytes[1]);
         let (head, len) = match short {
             126 if bytes.len() >= 4 => (4, usize::from(u16::from_be_bytes([bytes[2], bytes[3]]))),
             126 => break,
@@ -85,8 +89,12 @@ fn texts(bytes: &mut BytesMut) -> Vec<Value> {
             break;
         }
         let frame = bytes.split_to(head + len);
-        if opcode == 1 {
-            texts.push(serde_json::from_slice(&frame[head..]).unwrap());
+        if opcode <= 1 {
+            part.extend_from_slice(&frame[head..]);
+            if is_last {
+                texts.push(serde_json::from_slice(part).unwrap());
+                part.clear();
+            }
         }
     }
     texts
