@@ -1,7 +1,7 @@
 //! From nothing to a subscription, and from a failure to the next attempt.
 
 use crate::bookmark::After;
-use crate::connector::{Ack, Class, Failure};
+use crate::connector::{Ack, Class, Failure, Numbering};
 use crate::fold::Anchor;
 use crate::ids::{ConnId, Label, TokenVersion};
 use crate::machine::budget::{Allowance, Purse, Urgency};
@@ -274,6 +274,7 @@ impl Stream {
 
     /// The first socket is gone; its closing is recorded.
     fn lose(&mut self, cx: &mut Cx<'_>, by: Closer, failure: Failure) {
+        self.settle_nameless(cx);
         let Some(mut link) = self.link.take() else { return };
         self.stash_events(cx, &mut link);
         self.adopt_beside(cx, &link);
@@ -300,12 +301,24 @@ impl Stream {
         self.fail(cx, Some(&link), failure);
     }
 
+    /// What waits for the first snapshot is of the numbering that its socket was in. Where that has
+    /// no name, the next socket may be in another: what waits is written before it can be mixed up.
+    fn settle_nameless(&mut self, cx: &mut Cx<'_>) {
+        let numbered = cx.caps().position != Numbering::None;
+        if numbered && !cx.caps().tells_numberings() && self.seen.position.is_none() {
+            let cause = self.gap_cause(cx);
+            self.release_held(cx, cause);
+        }
+    }
+
     /// Keeps what a socket brought of a numbering that could not be installed.
     pub(super) fn stash_events(&mut self, cx: &mut Cx<'_>, link: &mut Link) {
         if cx.mutated(Mutant::StashDropped) {
             return;
         }
-        let Some(new_epoch) = link.new_epoch.clone() else { return };
+        let Some(mut new_epoch) = link.new_epoch.clone() else { return };
+        // Without a name, what the next socket meets may be another.
+        new_epoch.over |= !cx.caps().tells_numberings();
         let mut events = std::mem::take(&mut link.parked);
         events.extend(self.take_held_of(link.conn));
         match &mut self.stash {

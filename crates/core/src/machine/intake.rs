@@ -214,10 +214,14 @@ impl Stream {
         if link.anchor_seen.is_some() {
             return self.weigh_anchor(cx);
         }
-        if contiguous {
+        if contiguous && cx.caps().tells_numberings() {
             return true;
         }
         self.handle_clamp(cx);
+        if self.link.as_ref().is_some_and(|link| link.new_epoch.is_some()) {
+            self.take_event(cx, event.clone());
+            return false;
+        }
         self.link.is_some()
     }
 

@@ -120,7 +120,7 @@ pub(super) struct Late {
 pub(super) struct NewEpoch {
     /// The vendor's name for it, where it has one.
     pub(super) name: Option<Label>,
-    /// It has no name, and its positions show that it is not the one that the vendor is in now.
+    /// It has no name, and its socket is gone: what the next one meets may be another.
     pub(super) over: bool,
 }
 

@@ -3,7 +3,7 @@
 use crate::connector::Numbering;
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
-use crate::machine::link::{Acked, NewEpoch, Stage};
+use crate::machine::link::{Acked, Link, NewEpoch, Stage};
 use crate::machine::mutant::Mutant;
 use crate::machine::number::is_opaque;
 use crate::machine::reconcile::{Purpose, Run};
@@ -11,6 +11,16 @@ use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::{Phase, Proof, Report, Rung};
 use crate::record::GapCause;
+
+/// The last event held has not come again: it alone can show that the numbering goes on.
+fn is_canary_missing(cx: &Cx<'_>, link: &Link) -> bool {
+    link.rung == Rung::Resume
+        && link.anchor.is_some()
+        && link.proof.is_none()
+        && link.new_epoch.is_none()
+        && !cx.caps().tells_numberings()
+        && !cx.mutated(Mutant::HiddenEpochKept)
+}
 
 impl Stream {
     /// The subscription is confirmed.
@@ -76,8 +86,7 @@ impl Stream {
     }
 
     /// Where numberings have no names, snapshots that stay below what is held for longer than they
-    /// may be old are of another: waiting for one that is not below it could last for ever. What an
-    /// earlier socket brought of a new numbering may be of yet another, too.
+    /// may be old are of another: waiting for one that is not below it could last for ever.
     pub(super) fn doubt_numbering(&mut self, cx: &mut Cx<'_>) {
         let Some(run) = &self.run else { return };
         let is_last = u64::from(run.tries) >= self.tries_max(cx);
@@ -86,11 +95,7 @@ impl Stream {
             return;
         }
         let is_new = self.link.as_ref().is_some_and(|link| link.new_epoch.is_some());
-        if is_new && tag < self.stashed_sequence(&None) {
-            if let Some((stashed, _)) = &mut self.stash {
-                stashed.over = true;
-            }
-        } else if !is_new && tag < run.lower {
+        if !is_new && tag < run.lower {
             self.alarm(cx, "the vendor's snapshots stay below what is held");
             self.outage.overlap = Some(GapCause::Unproven);
         }
@@ -206,7 +211,7 @@ impl Stream {
     /// The vendor began later than it was asked to: the same socket becomes an Overlap.
     pub(super) fn handle_clamp(&mut self, cx: &mut Cx<'_>) {
         let first = self.held.keys().next().copied();
-        self.become_overlap();
+        self.become_overlap(cx);
         self.timers.stop(Timer::Prove);
         self.outage.overlap = Some(GapCause::Clamped);
         let what = match first {
@@ -217,10 +222,15 @@ impl Stream {
         self.begin_reconcile(cx, Some(GapCause::Clamped));
     }
 
-    /// The socket stays; what it was asked for no longer counts.
-    fn become_overlap(&mut self) {
+    /// The socket stays; what it was asked for no longer counts. Where numberings have no names,
+    /// the last event held was asked for: without it, they are two.
+    fn become_overlap(&mut self, cx: &Cx<'_>) {
         self.prepared = None;
         let Some(link) = &mut self.link else { return };
+        if is_canary_missing(cx, link) {
+            link.new_epoch = Some(NewEpoch::named(None));
+            self.outage.new_epoch = true;
+        }
         link.rung = Rung::Overlap;
         link.anchor = None;
         link.base = link.acked.and_then(|acked| acked.position);
@@ -243,9 +253,9 @@ impl Stream {
         if cx.mutated(guard) {
             return;
         }
-        if self.link.as_ref().is_some_and(|link| link.proof.is_none() && link.rung == Rung::Rebase)
-        {
-            self.become_overlap();
+        let owes = |link: &Link| link.rung == Rung::Rebase || is_canary_missing(cx, link);
+        if self.link.as_ref().is_some_and(|link| link.proof.is_none() && owes(link)) {
+            self.become_overlap(cx);
             let cause = self.gap_cause(cx);
             return self.begin_reconcile(cx, Some(cause));
         }

@@ -527,6 +527,7 @@ impl Stream {
             };
         }
         let contiguous = cx.caps().position == Numbering::Contiguous;
+        let new_epoch = link.new_epoch.is_some();
         match (tag, first) {
             (Some(tag), Some(first)) if contiguous && first.saturating_sub(1) <= tag => {
                 return Verdict::Install(Witness::Contiguous);
@@ -543,7 +544,9 @@ impl Stream {
         let staleness_ms = cx.caps().snapshot_staleness_ms_max;
         let young = link.acked.is_some_and(|acked| run.begun_at >= acked.at + staleness_ms);
         match young {
-            true if tag.is_some() && tag == held => Verdict::Install(Witness::HeadUnmoved),
+            true if tag.is_some() && tag == held && !new_epoch => {
+                Verdict::Install(Witness::HeadUnmoved)
+            }
             true => Verdict::Install(Witness::Assumed),
             false => Verdict::Again("the snapshot may be older than the subscription"),
         }

@@ -1,16 +1,14 @@
-//! The vendor's numbering begins again, under another name. Numberings without a name are not
-//! searched here: `crates/core/tests/numbering.rs` scripts what is known of them.
+//! The vendor's numbering begins again, under another name or without one.
 
 use unbroken_core::machine::Mutant;
 
-use super::kinds::{cached, clamping, contiguous, increasing, live_only, telling};
+use super::kinds::{cached, clamping, contiguous, increasing, live_only, nameless, telling};
 use super::{Setting, Size, Small};
 use crate::search::{Budget, Invariant, Outcome};
 
 const SMOKE: Budget = Budget { emits: 2, resets: 1, breaks: 1, ..Budget::NONE };
 const FULL: Budget = Budget { emits: 3, crashes: 1, ..SMOKE };
 const STALE: Budget = Budget { stale_pages: 1, breaks: 0, ..SMOKE };
-
 pub fn world() -> Small {
     let setting = |name, rules| Setting { name, rules, smoke: SMOKE, full: FULL };
     let stale = |name, rules| Setting {
@@ -28,6 +26,14 @@ pub fn world() -> Small {
             setting("named, live only", live_only(contiguous())),
             stale("named, rows from a cache", cached(contiguous())),
             stale("named, live only, rows from a cache", cached(live_only(contiguous()))),
+            setting("hidden, contiguous", nameless(contiguous())),
+            setting("hidden, contiguous, clamps", nameless(clamping(contiguous()))),
+            setting("hidden, increasing", nameless(increasing())),
+            setting(
+                "hidden, increasing, confirms with a position",
+                nameless(telling(increasing())),
+            ),
+            setting("hidden, live only", nameless(live_only(contiguous()))),
         ],
         checks: &[
             Invariant::CursorCovered,

@@ -64,6 +64,13 @@ pub fn unpositioned() -> Rules {
     rules
 }
 
+/// Nothing names the numbering. Rows of the ledger are read by their times.
+pub fn nameless(mut rules: Rules) -> Rules {
+    rules.caps.epoch_named = false;
+    rules.times = true;
+    rules
+}
+
 /// The snapshot comes from a cache: its answers may be this old, and no older.
 pub fn cached(mut rules: Rules) -> Rules {
     rules.caps.snapshot_staleness_ms_max = 1_000;
