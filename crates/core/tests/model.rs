@@ -54,6 +54,28 @@ fn a_source_without_positions_breaks_nothing() {
 }
 
 #[test]
+fn what_is_claimed_holds_and_what_is_not_is_found() {
+    let mut wrong = Vec::new();
+    for claim in worlds::claims::all() {
+        match claim.prove(Size::of_environment()) {
+            Ok(states) => println!("{claim} {states} states"),
+            Err(why) => wrong.push(why),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_page_of_promises_claims_what_is_searched() {
+    let claims = worlds::claims::all();
+    let head = "| the source | what happens | events | state |\n| --- | --- | --- | --- |\n";
+    let lines = claims.iter().map(|claim| format!("{claim}\n"));
+    let table = head.to_owned() + &lines.collect::<String>();
+    let page = include_str!("../../../docs/reference/promises.md");
+    assert!(page.contains(&table), "docs/reference/promises.md should have:\n{table}");
+}
+
+#[test]
 fn every_invariant_is_checked_in_a_world() {
     let worlds = worlds::all();
     for invariant in Invariant::ALL {

@@ -30,7 +30,7 @@ pub fn try_kill(mutant: Mutant, killer: Killer) -> Option<Row> {
             Outcome::Broken { invariant, path, states } => {
                 Some(row(format!("{invariant:?}"), Some(path.len()), Some(states)))
             }
-            Outcome::Holds(_) | Outcome::TooLarge { .. } => None,
+            Outcome::Holds(_) | Outcome::Met { .. } | Outcome::TooLarge { .. } => None,
         },
         Killer::Scene(name) => {
             let scene = scenes::all().find(|scene| scene.name == name);

@@ -7,7 +7,7 @@ use unbroken_core::machine::{Mutant, Report};
 use super::act::Act;
 use super::node::Node;
 use super::{Budget, Invariant, Tally};
-use crate::world::Rules;
+use crate::world::{Rules, World};
 
 /// A world that needs more states or steps than this is not small: the search says so and fails.
 /// A state is remembered by its fingerprint and its distance from Live, in 25 bytes of a table of
@@ -41,6 +41,8 @@ pub struct Found {
 pub enum Outcome {
     /// No schedule breaks an invariant.
     Holds(Box<Found>),
+    /// What was looked for is so, at the end of this one.
+    Met { path: Vec<String>, states: usize },
     /// This one does.
     Broken { invariant: Invariant, path: Vec<String>, states: usize },
     /// There are more states or steps than a small world has.
@@ -61,6 +63,9 @@ struct Frame {
 }
 
 struct Search {
+    /// What is looked for in a world at rest.
+    wanted: fn(&World) -> bool,
+    checked: bool,
     known: HashMap<[u64; 2], u16>,
     stack: Vec<Frame>,
     found: Found,
@@ -69,21 +74,33 @@ struct Search {
 
 /// Searches every schedule. Stops at the first violation.
 pub fn search(rules: &Rules, budget: Budget, mutant: Option<Mutant>) -> Outcome {
-    let root = Node::root(rules, budget, mutant);
+    search_from(&Node::root(rules, budget, mutant), |_| false, true)
+}
+
+/// Searches every schedule from the first Live and a recorded event on, up to the first world at
+/// rest that is as wanted, with the invariants checked on the way or not.
+pub fn find(rules: &Rules, budget: Budget, wanted: fn(&World) -> bool, checked: bool) -> Outcome {
+    search_from(&Node::recorded(rules, budget), wanted, checked)
+}
+
+fn search_from(root: &Node, wanted: fn(&World) -> bool, checked: bool) -> Outcome {
     let mut search = Search {
+        wanted,
+        checked,
         known: HashMap::new(),
         stack: Vec::new(),
         found: Found::default(),
         bytes: Vec::new(),
     };
-    let end = search.run(root);
+    let end = search.run(root.clone());
     let path = || {
         let acts: Vec<Act> = search.stack.iter().map(|frame| frame.last_act()).collect();
-        tell(Node::root(rules, budget, mutant), &acts)
+        tell(root.clone(), &acts)
     };
     let states = search.known.len();
     match end {
         End::Whole => Outcome::Holds(Box::new(Found { states, ..search.found })),
+        End::Met => Outcome::Met { path: path(), states },
         End::Broken(invariant) => Outcome::Broken { invariant, path: path(), states },
         End::TooLarge => Outcome::TooLarge { path: path(), states },
     }
@@ -91,6 +108,7 @@ pub fn search(rules: &Rules, budget: Budget, mutant: Option<Mutant>) -> Outcome 
 
 enum End {
     Whole,
+    Met,
     Broken(Invariant),
     TooLarge,
 }
@@ -115,7 +133,12 @@ impl Search {
             let mut next = frame.node.clone();
             next.act(act);
             self.found.transitions += 1;
-            if let Err(invariant) = next.check(&frame.node, &mut self.found.tally) {
+            if next.is_at_rest() && (self.wanted)(&next.world) {
+                return End::Met;
+            }
+            if self.checked
+                && let Err(invariant) = next.check(&frame.node, &mut self.found.tally)
+            {
                 return End::Broken(invariant);
             }
             next.normalise();

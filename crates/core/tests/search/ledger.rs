@@ -89,6 +89,15 @@ impl<'a> Told<'a> {
         missing.filter(seen).filter(|index| !self.is_covered(*index))
     }
 
+    /// Events made since the record began that are not in the log.
+    pub fn lost(&self) -> impl Iterator<Item = usize> {
+        let begun = |row: &&Row| row.opened.cause == GapCause::Start;
+        let before =
+            move |index: usize| self.rows.values().filter(begun).any(|row| self.covers(row, index));
+        let missing = (0..self.world.events.len()).filter(|index| !self.held.contains(index));
+        missing.filter(move |index| !before(*index))
+    }
+
     /// Whether an event's numbering was ever entered. Of two that end before either is installed
     /// the machine keeps the later one's events.
     pub fn has_entered(&self, index: usize) -> bool {

@@ -9,6 +9,15 @@ use super::safety::{Check, ensure, held_by_key, is_in_order, made_by_key};
 use super::{Invariant, Tally};
 use crate::world::{World, body, key};
 
+/// Whether state is the vendor's.
+pub fn shows_state(world: &World) -> bool {
+    let fold = world.stream_fold();
+    world.truth(world.events.len()).into_iter().all(|(k, made)| {
+        let held = fold.keys.get(&key(k)).filter(|held| held.present);
+        held.map(|held| &held.payload) == made.map(|made| body(&made)).as_ref()
+    })
+}
+
 impl Node {
     pub fn check_complete(&self, tally: &mut Tally) -> Check {
         let world = &self.world;

@@ -18,6 +18,8 @@ mod live;
 mod node;
 mod safety;
 
-pub use explore::{Found, Outcome, search};
+pub use explore::{Found, Outcome, find, search};
 pub use fault::Budget;
 pub use invariant::{Invariant, Tally};
+pub use ledger::Told;
+pub use live::shows_state;

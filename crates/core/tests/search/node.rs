@@ -11,7 +11,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::Budget;
 use super::act::{Act, is_blocked};
 use super::ledger::Told;
-use crate::world::{Rules, Sock, World, body, key, stream};
+use super::live::shows_state;
+use crate::world::{Rules, Sock, World, stream};
 
 /// Where every state's clock stands. What is older than this is as old as this: longer than any age
 /// that decides something.
@@ -41,8 +42,25 @@ impl Node {
         root
     }
 
+    /// One event has been recorded since the first Live, and is on disk.
+    pub fn recorded(rules: &Rules, budget: Budget) -> Self {
+        let mut node = Self::root(rules, budget, None);
+        node.world.run_to_live();
+        node.world.emit(0);
+        node.world.settle();
+        node.normalise();
+        node
+    }
+
     /// Nothing is owed by anyone: the stream is Live and the vendor has no more to say.
     pub fn is_complete(&self) -> bool {
+        let world = &self.world;
+        self.is_at_rest()
+            && (world.withheld.is_empty() && world.garbled == 0 || is_made_up_for(world))
+    }
+
+    /// The stream is Live and nothing is on its way. An audit may be owed.
+    pub fn is_at_rest(&self) -> bool {
         let world = &self.world;
         let idle =
             |sock: &Sock| sock.subscribed && sock.queue.is_empty() && sock.closes_at.is_none();
@@ -52,7 +70,6 @@ impl Node {
             && world.socks.len() == 1
             && world.socks.values().all(idle)
             && world.durable == world.log.len()
-            && (world.withheld.is_empty() && world.garbled == 0 || is_made_up_for(world))
     }
 
     /// A person is needed, and is told why.
@@ -86,13 +103,8 @@ impl Node {
 /// Nothing matters any more that a mute subscription has withheld, or that came as bytes that
 /// nobody can read: until then an audit is owed, which finds it.
 fn is_made_up_for(world: &World) -> bool {
-    let fold = world.stream_fold();
     let told = Told::of(world, &world.log);
-    let is_current = world.truth(world.events.len()).into_iter().all(|(k, made)| {
-        let held = fold.keys.get(&key(k)).filter(|held| held.present);
-        held.map(|held| &held.payload) == made.map(|made| body(&made)).as_ref()
-    });
-    is_current && told.unaccounted(world.events.len()).next().is_none()
+    shows_state(world) && told.unaccounted(world.events.len()).next().is_none()
 }
 
 /// Hands over what is hashed, so that it is hashed at once.

@@ -54,6 +54,8 @@ pub struct Rules {
     pub times: bool,
     /// A key's value is one of two, so that one comes again: A, B, A.
     pub flaps: bool,
+    /// A numbering begins again without a socket breaking.
+    pub keeps_socks: bool,
     /// The log takes what a process hands over that has lost it.
     pub unfenced: bool,
 }
@@ -172,6 +174,7 @@ pub fn contiguous() -> Rules {
         two_pages: false,
         times: false,
         flaps: false,
+        keeps_socks: false,
         unfenced: false,
     }
 }

@@ -73,10 +73,13 @@ impl World {
         self.rules.caps.epoch_named.then(|| Label::new(format!("e{epoch}")))
     }
 
-    /// The vendor's numbering begins again; its sockets break.
+    /// The vendor's numbering begins again; its sockets break, if its rules say nothing else.
     pub fn reset_epoch(&mut self) {
         self.epoch += 1;
         self.floor = self.events.len();
+        if self.rules.keeps_socks {
+            return;
+        }
         for conn in self.socks.keys().copied().collect::<Vec<_>>() {
             self.break_sock(conn);
         }

@@ -7,6 +7,7 @@
 mod kinds;
 mod small;
 
+pub mod claims;
 pub mod crash_append;
 pub mod epochs;
 pub mod handover;

@@ -69,6 +69,7 @@ impl Small {
                     path.insert(0, format!("{}: {}", self.name, setting.name));
                     return Outcome::TooLarge { path, states };
                 }
+                Outcome::Met { .. } => unreachable!("nothing was looked for"),
             };
             if mutant.is_none() {
                 print(&format!("{}: {}", self.name, setting.name), &found, begun);
@@ -89,6 +90,7 @@ impl Small {
             Outcome::TooLarge { path, states } => {
                 panic!("not small: {states} states:\n  {}", path.join("\n  "))
             }
+            Outcome::Met { .. } => unreachable!("nothing was looked for"),
         };
         print(&format!("{} in all", self.name), &found, begun);
         assert!(found.lives > 0, "{}: no schedule reached Live", self.name);
