@@ -323,3 +323,40 @@ fn an_outage_before_the_first_event_is_in_the_ledger_from_its_beginning() {
     assert_eq!(row.cause, GapCause::NoReplay);
     assert!(row.wall_from <= missed_at && row.wall_to > missed_at, "{row:?}");
 }
+
+/// The connection breaks when the first snapshot is installed and not durable yet, and an event is
+/// made meanwhile: it is asked for from the snapshot on, when the journal has that.
+#[test]
+fn a_break_before_the_first_install_is_durable_waits_for_the_journal() {
+    let mut rules = contiguous();
+    rules.caps.ack = Ack::Plain;
+    let mut world = World::new(rules);
+    world.emit(0);
+    while !world.is_live() {
+        if world.step_but_pages() {
+            continue;
+        }
+        match world.pages.is_empty() {
+            true => world.tick(),
+            false if world.socks.is_empty() => world.page(1),
+            false => {
+                world.emit(1);
+                let conn = world.sole_conn();
+                world.deliver(conn);
+                world.page(world.events.len());
+            }
+        }
+    }
+    assert_eq!(world.durable_position(), None);
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    (0..3).for_each(|_| world.tick());
+    assert!(world.socks.is_empty() && world.pages.is_empty(), "there is no place yet");
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.asked.last(), Some(&Some(2)));
+    assert_eq!(world.sequences().last(), Some(&3));
+    assert!(world.ledger().iter().all(|row| row.cause == GapCause::Start));
+    world.assert_state_is_the_vendors();
+}

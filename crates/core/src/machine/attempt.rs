@@ -1,7 +1,7 @@
 //! From nothing to a subscription, and from a failure to the next attempt.
 
 use crate::bookmark::After;
-use crate::connector::{Ack, Class, Failure, Numbering};
+use crate::connector::{Ack, Class, Failure, Numbering, Replay};
 use crate::fold::Anchor;
 use crate::ids::{ConnId, Label, TokenVersion};
 use crate::machine::budget::{Allowance, Purse, Urgency};
@@ -16,6 +16,7 @@ use crate::machine::stream::{Jump, Stream};
 use crate::machine::timer::{Timer, TimerTable};
 use crate::machine::token::{Token, Verdict};
 use crate::machine::{Blocked, CloseHow, Message, Output, Phase, Report, Rung};
+use crate::position::Position;
 use crate::record::{Closer, GapCause, Turn};
 use crate::time::Millis;
 
@@ -52,7 +53,7 @@ impl Stream {
         }
         self.renew_powerless_token(cx);
         self.weigh_progress(cx);
-        self.await_bookmark(cx);
+        self.await_position(cx);
         if self.jump != Jump::None && !cx.mutated(Mutant::JumpUnawaited) {
             let (until, why) = (cx.now.at, Label::from("the journal"));
             return self.set_phase(cx, Phase::Waiting { until, why });
@@ -127,10 +128,15 @@ impl Stream {
         }
     }
 
-    /// A page may stand for many events, and be another when it is asked for again: nothing is
-    /// asked from before what is held. What is on its way to the disk is waited for.
-    fn await_bookmark(&mut self, cx: &Cx<'_>) {
-        if !is_opaque(cx) || self.jump != Jump::None || self.durable == self.seen.position {
+    /// Nothing is asked from before the first position of a numbering, nor, where a page may stand
+    /// for many events and be another when it is asked for again, from before what is held: what
+    /// is on its way to the disk is waited for.
+    fn await_position(&mut self, cx: &Cx<'_>) {
+        let epoch = |position: Option<Position>| position.map(|position| position.epoch);
+        let is_resumed = cx.caps().replay != Replay::None && !self.outage.new_epoch;
+        let nowhere = is_resumed && epoch(self.durable) != epoch(self.seen.position);
+        let is_needed = is_opaque(cx) || nowhere;
+        if !is_needed || self.jump != Jump::None || self.durable == self.seen.position {
             return;
         }
         if self.has_unit() {
@@ -518,7 +524,6 @@ impl Stream {
 
     /// Why there is a hole if this attempt cannot resume.
     pub(super) fn gap_cause(&self, cx: &Cx<'_>) -> GapCause {
-        use crate::connector::Replay;
         // A numbering entered by a person's word need not be another than the one that is met.
         if self.outage.refused && self.is_vouched() {
             return GapCause::Refused;
