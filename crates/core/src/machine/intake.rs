@@ -167,6 +167,12 @@ impl Stream {
             false => self.held_sequence(),
         };
         if held.is_some_and(|held| at <= held) {
+            // What comes again shows as well as anything new that the stream begins where it was
+            // asked to.
+            let begins = link.anchor.is_none() && link.asked.is_some_and(|asked| at == asked + 1);
+            if contiguous && unproven && !rebasing && begins {
+                self.handle_proof(cx, Proof::Next);
+            }
             return if rebasing { self.count_duplicate() } else { self.take_old(cx, event, at) };
         }
         let next = held.is_some_and(|held| at == held + 1);
@@ -383,6 +389,8 @@ impl Stream {
         }
         if link.proof.is_none() && !link.settled {
             match link.rung {
+                // What could not be read on this socket may be what is missing: it is asked for again.
+                Rung::Resume | Rung::Rebase if link.poisoned_at.is_some() => {}
                 Rung::Resume | Rung::Rebase => return self.handle_clamp(cx),
                 Rung::Overlap if link.first.is_none() && link.base.is_none() => {
                     return self.establish_first(cx);
