@@ -54,6 +54,11 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// When the last batch that was added was committed.
+    pub(crate) fn now_us(&self) -> Micros {
+        self.now_us
+    }
+
     /// The next batch.
     pub(crate) fn add(&mut self, batch: &Batch) {
         while let Some((first, at_us)) = self.archive.commits.get(self.commit)
