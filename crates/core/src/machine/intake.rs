@@ -389,7 +389,8 @@ impl Stream {
         }
         if link.proof.is_none() && !link.settled {
             match link.rung {
-                // What could not be read on this socket may be what is missing: it is asked for again.
+                // What could not be read on this socket may be what is missing: it is asked for
+                // again.
                 Rung::Resume | Rung::Rebase if link.poisoned_at.is_some() => {}
                 Rung::Resume | Rung::Rebase => return self.handle_clamp(cx),
                 Rung::Overlap if link.first.is_none() && link.base.is_none() => {
