@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::coverage::Coverage;
-use super::input::Evidence;
+use super::input::{Evidence, Origin, Outcome};
 use super::pairing::{Pairing, is_in_j};
 use super::streams::Streams;
 use crate::settings::{Body, Numbering};
@@ -17,12 +17,15 @@ pub(super) struct Losses<'a> {
     stood: BTreeMap<u32, Vec<u64>>,
     /// By agent: its events, rising.
     by_agent: HashMap<&'a str, Vec<usize>>,
+    /// By agent: from when on the vendor's frames were said to be covered again, and when the
+    /// snapshot that ended the outage was published, which spoke of the agent.
+    mended: HashMap<&'a str, Vec<(i64, i64)>>,
     streams: &'a Streams<'a>,
 }
 
 impl<'a> Losses<'a> {
     pub(super) fn new(
-        evidence: &Evidence,
+        evidence: &'a Evidence,
         pairing: &'a Pairing,
         coverage: &Coverage<'a>,
         streams: &'a Streams<'a>,
@@ -53,7 +56,8 @@ impl<'a> Losses<'a> {
         for (at, event) in truth.events.iter().enumerate() {
             by_agent.entry(&event.agent).or_default().push(at);
         }
-        Self { truth, pairing, stood, by_agent, streams }
+        let mended = mended(evidence, streams);
+        Self { truth, pairing, stood, by_agent, mended, streams }
     }
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
@@ -162,6 +166,13 @@ impl<'a> Losses<'a> {
             return true;
         }
         let agent = event.agent.as_ref();
+        // What an outage changed and what was dropped behind its end look alike on the snapshot
+        // that mends both: no later look can tell.
+        let mended = self.mended.get(agent).map_or(&[][..], Vec::as_slice);
+        let is_within = |(from, to): &(i64, i64)| (*from..*to).contains(&event.wall_us);
+        if was_dropped && mended.iter().any(is_within) {
+            return true;
+        }
         let ended_us = served()
             .filter(|served| was_dropped && served.end != SubscriptionEnd::Left)
             .filter_map(|served| served.ended_us.filter(|ended_us| *ended_us > event.wall_us))
@@ -192,6 +203,27 @@ impl<'a> Losses<'a> {
             .take_while(|at| self.truth.events[**at].index > event.index)
             .any(|at| self.pairing.stored_of[*at].is_some())
     }
+}
+
+/// Of each agent that a snapshot changed at the end of an outage that the ledger admits: from the
+/// end of the row to the snapshot, unless the stream was Live between the two.
+fn mended<'a>(evidence: &'a Evidence, streams: &Streams<'_>) -> HashMap<&'a str, Vec<(i64, i64)>> {
+    let mut mended: HashMap<&str, Vec<(i64, i64)>> = HashMap::new();
+    for item in evidence.stored.iter().filter(|stored| stored.origin == Origin::Snapshot) {
+        let admits = |outcome| !matches!(outcome, Outcome::Open | Outcome::Repaired);
+        let rows = evidence.ledger.iter();
+        let rows = rows.filter(|row| row.stream == item.stream && admits(row.outcome));
+        let ends = rows.filter_map(|row| row.wall_to_us.filter(|to_us| *to_us < item.received_us));
+        let Some(from_us) = ends.max() else { continue };
+        let was_live = streams
+            .live(&item.key)
+            .iter()
+            .any(|(live_us, to_us)| *live_us < item.received_us && *to_us > from_us);
+        if !was_live {
+            mended.entry(&item.key).or_default().push((from_us, item.received_us));
+        }
+    }
+    mended
 }
 
 /// Whether the page was asked for its position alone: the first row, of more.

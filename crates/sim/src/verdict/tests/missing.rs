@@ -3,7 +3,7 @@
 use super::scene::{Scene, place};
 use crate::settings::{Body, Numbering};
 use crate::truth::SubscriptionEnd;
-use crate::verdict::Outcome;
+use crate::verdict::{Origin, Outcome};
 
 /// Events 1 to 3 stored, then the socket broke; 4 and 5 were made in the outage; a second
 /// subscription from 5 on (as after a rebase) and 6 on it. A row says that 4 and 5 are gone.
@@ -362,4 +362,43 @@ fn an_audit_without_state_sees_nothing() {
     let mut scene = muted(Numbering::Increasing, 5);
     scene.truth.body = Body::Schedules;
     assert_eq!(scene.verdict().undetectable, 1);
+}
+
+/// After an outage up to 40, event 4 (of b, at 40) was dropped; a snapshot that said what b is was
+/// published at 46, to become Live.
+fn mended_by_a_snapshot(numbering: Numbering) -> Scene {
+    let mut scene = dropped(numbering, 3);
+    scene.evidence.live.clear();
+    scene.live(0, 30);
+    scene.live(46, 1_000);
+    scene.row(None, None, (30, 39), Outcome::Unproven);
+    let item = scene.store(3, 46);
+    item.origin = Origin::Snapshot;
+    scene
+}
+
+#[test]
+fn what_the_snapshot_behind_an_outage_has_mended_no_audit_can_show() {
+    let figures = |scene: &Scene| {
+        let verdict = scene.verdict();
+        (verdict.undetectable, verdict.uncovered)
+    };
+    let numbering = Numbering::None;
+    assert_eq!(figures(&mended_by_a_snapshot(numbering)), (1, 0));
+    // Another agent's row tells nothing of it.
+    let mut other = mended_by_a_snapshot(numbering);
+    other.evidence.stored.last_mut().unwrap().key = "a".into();
+    assert_eq!(figures(&other), (0, 1));
+    // Live in between, it had said that nothing was in doubt.
+    let mut live = mended_by_a_snapshot(numbering);
+    live.live(41, 45);
+    assert_eq!(figures(&live), (0, 1));
+    // An outage that is said to have changed nothing is no reason for a difference.
+    let mut repaired = mended_by_a_snapshot(numbering);
+    repaired.evidence.ledger[0].outcome = Outcome::Repaired;
+    assert_eq!(figures(&repaired), (0, 1));
+    // The snapshot came first.
+    let mut early = mended_by_a_snapshot(numbering);
+    early.evidence.stored.last_mut().unwrap().received_us = 39_500;
+    assert_eq!(figures(&early), (0, 1));
 }
