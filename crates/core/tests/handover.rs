@@ -339,3 +339,20 @@ fn a_second_connection_that_is_refused_is_not_tried_ever_faster() {
     let tries = world.reports.iter().filter(is_lost).count();
     assert!((2..20).contains(&tries), "tried {tries} times in 20 s");
 }
+
+#[test]
+fn what_is_expected_of_a_second_connection_is_bounded() {
+    let mut rules = without_positions();
+    rules.timing.held_max = 5;
+    let mut world = live(rules);
+    let (old, new) = second(&mut world);
+    world.socks.get_mut(&new).unwrap().mute = true;
+    for _ in 0..6 {
+        assert!(world.socks.contains_key(&new));
+        world.emit(0);
+        world.deliver(old);
+    }
+    assert!(!world.socks.contains_key(&new), "given up for now");
+    assert!(world.is_live() && world.socks.contains_key(&old));
+    assert!(world.reports.iter().any(|report| matches!(report, Report::Lost { .. })));
+}

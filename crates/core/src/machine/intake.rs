@@ -444,7 +444,11 @@ impl Stream {
                 link.echo.insert(key.clone(), identity);
                 if let Some(spare) = &mut self.spare {
                     spare.expected.entry(key).or_default().push(identity);
+                    spare.expected_count += 1;
                     spare.expected_at = Some(cx.now.at);
+                    if spare.expected_count > cx.timing().held_max {
+                        self.drop_spare_as(cx, "more events wait than the bound allows");
+                    }
                 }
             }
         }

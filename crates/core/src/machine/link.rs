@@ -65,6 +65,8 @@ pub(super) struct Link {
     /// Events that the other socket of a hand-over has delivered and this one will (without
     /// positions), per key in order.
     pub(super) expected: BTreeMap<Key, Vec<u128>>,
+    /// How many were added to them.
+    pub(super) expected_count: u64,
     /// When the last of them came.
     pub(super) expected_at: Option<Millis>,
     /// How many of the wanted keys it does not cover, as the vendor says.
@@ -171,6 +173,7 @@ impl Link {
             parked: Vec::new(),
             echo: BTreeMap::new(),
             expected: BTreeMap::new(),
+            expected_count: 0,
             expected_at: None,
             dark: 0,
             dark_why: None,
