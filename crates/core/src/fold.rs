@@ -212,7 +212,9 @@ impl StreamFold {
 
     /// Whether the stream has never been anywhere, or was told to forget where: it begins.
     pub fn is_fresh(&self) -> bool {
-        let untouched = self.last_snapshot == SnapshotId(0) && self.keys.is_empty();
+        let untouched = self.last_snapshot == SnapshotId(0)
+            && self.keys.is_empty()
+            && self.covered_at.is_none();
         self.forgotten || (self.position.is_none() && untouched)
     }
 

@@ -509,6 +509,7 @@ impl Stream {
         self.note_clean(cx);
         self.schedule_audit(cx);
         self.schedule_history(cx);
+        self.schedule_forgetting(cx);
         if leaving {
             self.begin_handover(cx);
         }

@@ -40,7 +40,8 @@ impl Stream {
             return false;
         }
         let held = self.seen.keys.get(&event.key);
-        held.is_some_and(|held| {
+        // Gone is what a key that is not held is anyway; a tombstone may have been forgotten.
+        held.map_or(event.deleted, |held| {
             let same =
                 held.present != event.deleted && (event.deleted || held.digest == event.digest);
             same || Self::is_outdated(cx, event, held)
@@ -54,7 +55,7 @@ impl Stream {
         let (Some(newer), Some(older)) = (held.occurred_at, event.occurred_at) else {
             return false;
         };
-        let under_way_ms_max = cx.timing().backpressure_ms + cx.timing().idle_ms;
+        let under_way_ms_max = cx.timing().under_way_ms_max();
         let under_way_us = newer.0.saturating_sub(older.0);
         under_way_us > 0 && under_way_us.unsigned_abs() / 1_000 <= under_way_ms_max
     }

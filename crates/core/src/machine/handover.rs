@@ -153,6 +153,7 @@ impl Stream {
         self.timers.stop(Timer::Handover);
         if self.is_live() {
             self.set_phase(cx, Phase::Live { handover: false });
+            self.schedule_forgetting(cx);
             if self.link.as_ref().is_some_and(|link| link.leaving) {
                 let (least_ms, most_ms) = (cx.timing().backoff_ms, cx.timing().backoff_ms_max);
                 let half_ms = self.half_left_ms(cx).unwrap_or(most_ms);
@@ -213,6 +214,7 @@ impl Stream {
         }
         self.note_dark(cx);
         self.doubt_poison(cx);
+        self.schedule_forgetting(cx);
         if self.is_live() && std::mem::take(&mut self.resync_owed) {
             self.begin_reconcile(cx, None);
         }

@@ -45,6 +45,7 @@ mod stream;
 mod timer;
 mod timing;
 mod token;
+mod tombstone;
 mod wake;
 
 pub use beginning::{Start, Unsuited};

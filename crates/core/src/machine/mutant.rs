@@ -164,6 +164,16 @@ mutants! {
     AheadForgotten: "R1, ties", "identities above the position";
     /// Without positions, the same value of a key that comes twice running is two events.
     EchoTaken: "R1, unpositioned", "the key's last event is a repetition";
+    /// A tombstone goes with the next step: an event from before it brings the key back.
+    TombstoneAtOnce: "tombstones", "a tombstone outlasts what is under way";
+    /// A tombstone goes while events of a second connection wait unread.
+    TombstoneInHandover: "tombstones", "a hand-over forgets nothing";
+    /// A tombstone goes before the stream has come to its position.
+    TombstoneAbovePosition: "tombstones", "a tombstone outlasts the position before it";
+    /// Tombstones stand for ever: keys that come and go make state grow.
+    TombstoneKept: "tombstones", "tombstones are forgotten";
+    /// What was last heard of a key is kept although the key is forgotten.
+    EchoKept: "tombstones", "an echo goes with its key";
     /// Bytes that could not be understood leave no trace in the ledger.
     PoisonWithoutRow: "poison", "poison has a row where no hole shows";
     /// A frame that ends every socket is asked for again and again.

@@ -67,6 +67,7 @@ impl Machine {
                     age(at);
                 }
             }
+            stream.tombstones.stood_at_mut().into_iter().for_each(age);
             age(&mut stream.heard_at);
             if let Some(at) = &mut stream.live_since {
                 age(at);
@@ -99,10 +100,10 @@ impl Machine {
             });
         }
         let ranks: Vec<u64> = offsets.into_iter().collect();
+        let rank = |offset: u64| ranks.partition_point(|known| *known < offset) as u64;
         for stream in &mut self.streams {
-            stream.offsets_mut().for_each(|offset| {
-                *offset = ranks.partition_point(|known| known < offset) as u64;
-            });
+            stream.offsets_mut().for_each(|offset| *offset = rank(*offset));
+            stream.tombstones.renumber(rank);
         }
         self.shared.clock = ranks.len() as u64;
     }
@@ -140,8 +141,21 @@ impl Machine {
         let Some(stream) = self.stream(stream) else { return 0 };
         let parked = |link: &Option<Link>| link.as_ref().map_or(0, |link| link.parked.len());
         let stashed = stream.stash.as_ref().map_or(0, |(_, events)| events.len());
+        let expected = stream.spare.iter().flat_map(|link| link.expected.values()).map(Vec::len);
         let windows = [stream.held.len(), parked(&stream.link), parked(&stream.spare), stashed];
-        windows.into_iter().max().unwrap_or(0)
+        windows.into_iter().chain([expected.sum()]).max().unwrap_or(0)
+    }
+
+    /// Of how many keys a stream keeps something that is no state: what was heard of them last, and
+    /// that they are gone. `None`: of a key that state does not know, or not of all that are gone.
+    pub fn kept(&self, stream: &StreamId) -> Option<usize> {
+        let Some(stream) = self.stream(stream) else { return Some(0) };
+        let keys = &stream.seen.keys;
+        let mut echoes = stream.link.iter().flat_map(|link| link.echo.keys());
+        let gone = keys.values().filter(|held| !held.present).count();
+        let is_exact = echoes.all(|key| keys.contains_key(key)) && gone == stream.tombstones.len();
+        let echoes = stream.link.as_ref().map_or(0, |link| link.echo.len());
+        is_exact.then_some(gone + echoes)
     }
 }
 

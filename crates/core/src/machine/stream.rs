@@ -14,6 +14,7 @@ use crate::machine::outage::Outage;
 use crate::machine::reconcile::{Prepared, Run};
 use crate::machine::schema::Schema;
 use crate::machine::timer::{Timer, TimerTable};
+use crate::machine::tombstone::Tombstones;
 use crate::machine::{Output, Phase, Report};
 use crate::position::Position;
 use crate::record::{
@@ -98,6 +99,7 @@ pub(super) struct Stream {
     pub(super) schema: Schema,
     /// What is being asked of the vendor's history.
     pub(super) history: Option<Inquiry>,
+    pub(super) tombstones: Tombstones,
     duplicates: u64,
     foreign: u64,
     unknown: u64,
@@ -139,6 +141,7 @@ impl Stream {
             poison_run: 0,
             schema: Schema::default(),
             history: None,
+            tombstones: Tombstones::default(),
             duplicates: 0,
             foreign: 0,
             unknown: 0,
@@ -159,6 +162,7 @@ impl Stream {
         self.heard_at = cx.now.at;
         self.marked = fold.position;
         self.seen = fold;
+        self.tombstones = Tombstones::of(self, cx.shared.clock, cx.now.at);
         if let Some(staged) = &self.seen.staged {
             let snapshot = staged.snapshot;
             self.write(cx, Body::SnapshotAbort { snapshot });
@@ -211,6 +215,7 @@ impl Stream {
 
     pub(super) fn write_at(&mut self, cx: &mut Cx<'_>, received_at: UnixMicros, body: Body) {
         let record = Record { stream: self.id.clone(), received_at, body };
+        self.note_tombstone(cx, &record);
         self.seen.apply(cx.shared.clock, &record, false);
         cx.shared.clock += 1;
         self.unit.push(record);

@@ -35,6 +35,8 @@ pub enum Timer {
     Backpressure,
     /// When the vendor's history is to be asked, or has taken too long to answer.
     History,
+    /// When tombstones have stood for long enough.
+    Forget,
     /// When the token is to be renewed.
     Renew,
     /// When a token request has taken too long.
@@ -105,6 +107,7 @@ const ALL: [Timer; COUNT] = [
     Timer::Handover,
     Timer::Backpressure,
     Timer::History,
+    Timer::Forget,
     Timer::Renew,
     Timer::Token,
 ];

@@ -99,6 +99,12 @@ impl Default for Timing {
 }
 
 impl Timing {
+    /// How long an event can be under way on a socket: reading may stand still for so long, and the
+    /// vendor be silent.
+    pub fn under_way_ms_max(&self) -> u64 {
+        self.backpressure_ms.saturating_add(self.idle_ms)
+    }
+
     /// For the demo: the same machine, with a story to tell in a minute.
     pub fn demo() -> Self {
         Self {

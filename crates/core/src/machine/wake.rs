@@ -98,6 +98,7 @@ impl Stream {
             Timer::Grace => self.handle_grace_timer(cx),
             Timer::Behind => self.handle_behind_timer(cx),
             Timer::History => self.handle_history_timer(cx),
+            Timer::Forget => self.handle_forget_timer(cx),
             Timer::Handover => self.handle_handover_timer(cx),
             Timer::Backpressure => {
                 // The unit of this input, which records the close, is behind all that is behind:

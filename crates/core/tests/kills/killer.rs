@@ -104,6 +104,13 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::SplitFrameWhole | Mutant::AheadForgotten => {
             "a position goes on in the next frame, after a break"
         }
+        Mutant::TombstoneAtOnce => "an event from before a deletion comes a second late",
+        Mutant::TombstoneInHandover => "a deletion, while older events wait on a second connection",
+        Mutant::TombstoneAbovePosition => {
+            "a deletion beyond the position, and older events after an hour"
+        }
+        Mutant::TombstoneKept => "keys that come and go, numbered",
+        Mutant::EchoKept => "keys that come and go, without positions",
         Mutant::UnreadForEver => "a message that ends every socket",
         Mutant::SchemaChangeUnnoticed => "a vendor renames its fields",
         Mutant::PartialGoesLive => "a subscription without one of the keys",

@@ -17,6 +17,7 @@ mod refusals;
 mod snapshots;
 mod strangers;
 mod stream;
+mod tombstones;
 
 use std::collections::BTreeSet;
 
@@ -52,6 +53,7 @@ pub fn all() -> impl Iterator<Item = &'static Scene> {
         snapshots::SCENES,
         strangers::SCENES,
         stream::SCENES,
+        tombstones::SCENES,
     ];
     groups.into_iter().flatten()
 }

@@ -90,7 +90,12 @@ fn check_windows(world: &World, tally: &mut Tally) -> Check {
     if waiting > 0 {
         tally.count(Invariant::BoundedMemory);
     }
-    ensure(waiting as u64 <= world.rules.timing.held_max, Invariant::BoundedMemory)
+    ensure(waiting as u64 <= world.rules.timing.held_max, Invariant::BoundedMemory)?;
+    let kept = world.machine.kept(&stream());
+    if kept.is_some_and(|kept| kept > 0) {
+        tally.count(Invariant::BoundedMemory);
+    }
+    ensure(kept.is_some(), Invariant::BoundedMemory)
 }
 
 /// Live is a claim: nothing is in doubt.
@@ -194,8 +199,11 @@ fn check_install(
 /// The one sentence, read off the records without the product's fold.
 fn check_fold(told: &Told<'_>, fold: &StreamFold, tally: &mut Tally) -> Check {
     let mut state: BTreeMap<Key, &Change> = BTreeMap::new();
-    publish(told.bodies(), |change| {
-        state.insert(change.key.clone(), change);
+    publish(told.bodies(), |shown| {
+        match shown {
+            Shown::Write(change) => drop(state.insert(change.key.clone(), change)),
+            Shown::Forgotten(key) => drop(state.remove(key)),
+        }
         Ok(())
     })?;
     let held = fold.keys.iter();
@@ -210,20 +218,28 @@ fn check_fold(told: &Told<'_>, fold: &StreamFold, tally: &mut Tally) -> Check {
     ensure(held == last, Invariant::StateIsFold)
 }
 
+/// What readers get to see of state.
+enum Shown<'a> {
+    Write(&'a Change),
+    Forgotten(&'a Key),
+}
+
 /// Gives each write of state as readers get to see it: those of a bracket at its End.
 fn publish<'a>(
     bodies: impl Iterator<Item = &'a Body>,
-    mut write: impl FnMut(&'a Change) -> Check,
+    mut show: impl FnMut(Shown<'a>) -> Check,
 ) -> Check {
     let mut staged = Vec::new();
     for body in bodies {
         match body {
-            Body::Change(change) if change.effect == Effect::State => write(change)?,
+            Body::Change(change) if change.effect == Effect::State => show(Shown::Write(change))?,
             Body::SnapshotBegin(_) | Body::SnapshotAbort { .. } => staged.clear(),
             Body::SnapshotItem { change, .. } => staged.push(change),
             Body::SnapshotEnd(_) => {
-                std::mem::take(&mut staged).into_iter().try_for_each(&mut write)?;
+                let items = std::mem::take(&mut staged).into_iter();
+                items.map(Shown::Write).try_for_each(&mut show)?;
             }
+            Body::Forgotten { key } => show(Shown::Forgotten(key))?,
             _ => {}
         }
     }
@@ -246,14 +262,15 @@ fn check_seen(world: &World, tally: &mut Tally) -> Check {
 }
 
 /// Per key, state never goes back to an older event: not by an event, not by a row, and not by a
-/// deletion that follows from a row's absence.
+/// deletion that follows from a row's absence. That a key was forgotten is no excuse.
 fn check_time(world: &World, tally: &mut Tally) -> Check {
     if world.rules.flaps {
         return Ok(());
     }
     let told = Told::of(world, &world.log);
     let mut state: BTreeMap<&Key, usize> = BTreeMap::new();
-    publish(told.bodies(), |change| {
+    publish(told.bodies(), |shown| {
+        let Shown::Write(change) = shown else { return Ok(()) };
         let before = state.get(&change.key).copied().unwrap_or(0);
         if before > 0 {
             tally.count(Invariant::NoTimeTravel);

@@ -140,6 +140,12 @@ impl World {
         sock.queue.push_back(Decoded { subscription: None, epoch, items });
     }
 
+    /// The vendor says on every socket that it is there.
+    pub fn beat_all(&mut self) {
+        let open = self.socks.values_mut().filter(|sock| sock.subscribed && !sock.mute);
+        open.for_each(|sock| sock.queue.push_back(Decoded::default()));
+    }
+
     /// In the model the vendor answers pings. A script says itself when it does.
     pub(super) fn answer_ping(&mut self, conn: ConnId) {
         if self.still

@@ -77,6 +77,14 @@ pub fn cached(mut rules: Rules) -> Rules {
     rules
 }
 
+/// Tombstones are forgotten in sight: silence ends a socket, and is ended by a ping.
+pub fn forgetting(mut rules: Rules) -> Rules {
+    rules.timing.backpressure_ms = 1_000;
+    rules.timing.idle_ms = 20_000;
+    rules.timing.ping_ms = 15_000;
+    rules
+}
+
 /// The vendor is asked for its head often enough to find a mute subscription.
 pub fn audited(mut rules: Rules) -> Rules {
     rules.timing.audit_ms = 60_000;

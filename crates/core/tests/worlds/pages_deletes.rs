@@ -3,7 +3,7 @@
 use unbroken_core::connector::Paging;
 use unbroken_core::machine::Mutant;
 
-use super::kinds::{cached, contiguous, increasing, live_only, telling};
+use super::kinds::{cached, contiguous, forgetting, increasing, live_only, telling};
 use super::{Setting, Size, Small};
 use crate::search::{Budget, Invariant, Outcome};
 use crate::world::Rules;
@@ -54,6 +54,12 @@ pub fn world() -> Small {
                 Budget { emits: 2, purges: 1, ..STALE },
                 Budget { purges: 1, ..STALE },
             ),
+            setting(
+                "deletions are forgotten",
+                forgetting(live_only(increasing())),
+                Budget { emits: 2, ..SMOKE },
+                SMOKE,
+            ),
             setting("deletions are asked about", careful(beside()), SMOKE, FULL),
         ],
         checks: &[
@@ -64,6 +70,7 @@ pub fn world() -> Small {
             Invariant::AtomicInstall,
             Invariant::GapHonesty,
             Invariant::LiveMeansLive,
+            Invariant::BoundedMemory,
             Invariant::OverlapProved,
             Invariant::FinallyLive,
             Invariant::GapsClose,

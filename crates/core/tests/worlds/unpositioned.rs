@@ -2,13 +2,15 @@
 
 use unbroken_core::machine::Mutant;
 
-use super::kinds::{audited, unpositioned};
+use super::kinds::{audited, forgetting, unpositioned};
 use super::{Setting, Size, Small};
 use crate::search::{Budget, Invariant, Outcome};
 use crate::world::Rules;
 
 const OUTAGE: Budget = Budget { emits: 2, breaks: 1, crashes: 1, ..Budget::NONE };
 const HANDOVER: Budget = Budget { emits: 2, closings: 1, ..Budget::NONE };
+
+const FORGOTTEN: Budget = Budget { deletes: 1, emits: 2, ..Budget::NONE };
 
 fn flapping() -> Rules {
     Rules { flaps: true, ..unpositioned() }
@@ -38,6 +40,12 @@ pub fn world() -> Small {
                 unpositioned(),
                 Budget { deletes: 1, emits: 2, closings: 0, breaks: 1, ..few },
             ),
+            Setting {
+                name: "deletions are forgotten",
+                rules: forgetting(unpositioned()),
+                smoke: FORGOTTEN,
+                full: Budget { breaks: 1, closings: 1, ..FORGOTTEN },
+            },
         ],
         checks: &[
             Invariant::AtMostOnce,
@@ -45,6 +53,7 @@ pub fn world() -> Small {
             Invariant::NoTimeTravel,
             Invariant::GapHonesty,
             Invariant::LiveMeansLive,
+            Invariant::BoundedMemory,
             Invariant::OverlapProved,
             Invariant::FinallyLive,
             Invariant::GapsClose,
