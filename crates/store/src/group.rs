@@ -101,7 +101,7 @@ impl<'t, 'r> Group<'t, 'r> {
             // What the vendor is still to be asked is no row of a table until it has answered.
             Body::HistoryOwed(_) | Body::HistoryForgone { .. } => {}
             Body::Forgotten { key } => {
-                if let Some(agent) = stream.known_key(key) {
+                if let Some(agent) = stream.forget_key(self.tx, key)? {
                     self.pending.remove(&agent);
                     self.tx
                         .prepare_cached("DELETE FROM agents WHERE agent = ?1")?
@@ -133,7 +133,10 @@ impl<'t, 'r> Group<'t, 'r> {
         change: &'r Change,
     ) -> rusqlite::Result<()> {
         let stream = self.streams.stream(self.tx, &record.stream)?;
-        let agent = stream.key(self.tx, &change.key)?;
+        let agent = match change.effect {
+            Effect::State => stream.key(self.tx, &change.key)?,
+            Effect::History => stream.past_key(self.tx, &change.key)?,
+        };
         if matches!(change.origin, Origin::Live | Origin::Replay) {
             stream.state.covered_at = Some(change.occurred_at.unwrap_or(record.received_at));
             stream.changed = true;

@@ -88,7 +88,8 @@ CREATE TABLE staged (
     digest      BLOB    NOT NULL
 ) STRICT;
 
--- Current state: the last write per key, tombstones included (present = 0).
+-- Current state: the last write per key; one that was deleted stays (present = 0) until nothing
+-- older of it can come.
 CREATE TABLE agents (
     agent       INTEGER PRIMARY KEY REFERENCES keys (id),
     stream      INTEGER NOT NULL,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use unbroken_core::fold::StreamFold;
 use unbroken_core::ids::{ConnId, Key, Label, SnapshotId, StreamId};
 use unbroken_core::key_table::KeyTable;
@@ -104,6 +104,8 @@ pub(crate) struct Stream {
     pub(crate) state: StreamState,
     /// Its row is behind `state`.
     pub(crate) changed: bool,
+    /// Those of state: a key that was forgotten, or has a history only, is looked up in the file,
+    /// since of such keys there is no end.
     keys: KeyTable<i64>,
 }
 
@@ -130,7 +132,10 @@ impl Streams {
             names.insert(id, name.clone());
             by_name.insert(name, Stream { id, state, changed: false, keys: KeyTable::default() });
         }
-        let mut rows = connection.prepare("SELECT id, stream, name FROM keys")?;
+        let mut rows = connection.prepare(
+            "SELECT id, stream, name FROM keys
+             WHERE id IN (SELECT agent FROM agents) OR id IN (SELECT agent FROM staged)",
+        )?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
             let stream: i64 = row.get(1)?;
@@ -201,20 +206,42 @@ impl Streams {
 }
 
 impl Stream {
-    /// The key's number, new if it was unknown.
+    /// The number of a key of state, new if it was unknown.
     pub(crate) fn key(&mut self, tx: &Transaction<'_>, key: &Key) -> rusqlite::Result<i64> {
         if let Some(id) = self.keys.get(key) {
             return Ok(*id);
         }
-        let mut insert = tx.prepare_cached("INSERT INTO keys (stream, name) VALUES (?1, ?2)")?;
-        let id = insert.insert(params![self.id, key.as_str()])?;
+        let id = self.number(tx, key)?;
         self.keys.insert(key.clone(), id);
         Ok(id)
     }
 
-    /// The key's number, if it has one.
-    pub(crate) fn known_key(&self, key: &Key) -> Option<i64> {
-        self.keys.get(key).copied()
+    /// The number of a key that need not be one of state, new if it was unknown.
+    pub(crate) fn past_key(&self, tx: &Transaction<'_>, key: &Key) -> rusqlite::Result<i64> {
+        self.keys.get(key).map_or_else(|| self.number(tx, key), |id| Ok(*id))
+    }
+
+    /// The key's number, if it has one; from here on it is not one of state.
+    pub(crate) fn forget_key(
+        &mut self,
+        tx: &Transaction<'_>,
+        key: &Key,
+    ) -> rusqlite::Result<Option<i64>> {
+        self.keys.remove(key).map_or_else(|| self.stored(tx, key), |id| Ok(Some(id)))
+    }
+
+    fn number(&self, tx: &Transaction<'_>, key: &Key) -> rusqlite::Result<i64> {
+        if let Some(id) = self.stored(tx, key)? {
+            return Ok(id);
+        }
+        let mut insert = tx.prepare_cached("INSERT INTO keys (stream, name) VALUES (?1, ?2)")?;
+        insert.insert(params![self.id, key.as_str()])
+    }
+
+    fn stored(&self, tx: &Transaction<'_>, key: &Key) -> rusqlite::Result<Option<i64>> {
+        let mut select =
+            tx.prepare_cached("SELECT id FROM keys WHERE stream = ?1 AND name = ?2")?;
+        select.query_row(params![self.id, key.as_str()], |row| row.get(0)).optional()
     }
 }
 
@@ -237,4 +264,41 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<StreamState> {
         converging_until: position(row, 12)?,
         staged: row.get::<_, Option<i64>>(14)?.map(|snapshot| SnapshotId(unsigned(snapshot))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+    use unbroken_core::ids::{Key, StreamId};
+
+    use super::Streams;
+
+    #[test]
+    fn of_keys_that_come_and_go_none_is_held_in_memory_and_each_keeps_its_number() {
+        let mut file = Connection::open_in_memory().expect("a database");
+        file.execute_batch(include_str!("schema.sql")).expect("the tables");
+        let tx = file.transaction().expect("a transaction");
+        let mut streams = Streams::default();
+        let stream = streams.stream(&tx, &StreamId::from("sim/adherence")).expect("a stream");
+        for number in 0..100 {
+            let (come, past) = (Key::new(format!("come {number}")), Key::new(format!("{number}")));
+            let id = stream.key(&tx, &come).expect("a number");
+            let other = stream.past_key(&tx, &past).expect("another");
+            assert_ne!(id, other);
+            assert_eq!(stream.forget_key(&tx, &come), Ok(Some(id)));
+            assert_eq!(stream.forget_key(&tx, &come), Ok(Some(id)), "read from the file");
+            assert_eq!(stream.past_key(&tx, &past), Ok(other));
+            assert_eq!(stream.past_key(&tx, &come), Ok(id));
+        }
+        assert_eq!(stream.forget_key(&tx, &Key::from("nobody")), Ok(None));
+        assert!(stream.keys.is_empty());
+        let stayed = stream.key(&tx, &Key::from("come 7")).expect("a number");
+        assert_eq!((stayed, stream.keys.len()), (13 + 2, 1), "the one from before");
+        tx.execute_batch("INSERT INTO agents VALUES (15, 1, 1, NULL, NULL, 1, x'00', NULL, 0, '')")
+            .expect("a row of state");
+        streams.save(&tx).expect("the rows");
+        tx.commit().expect("a commit");
+        let loaded = Streams::load(&file).expect("what the file holds");
+        assert_eq!(loaded.by_name[&StreamId::from("sim/adherence")].keys.len(), 1);
+    }
 }
