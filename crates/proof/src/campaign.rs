@@ -60,6 +60,8 @@ pub struct Summary {
     pub recoveries: u64,
     /// Processes started.
     pub starts: u64,
+    /// See [`Outcome::forgotten`].
+    pub forgotten: u64,
     /// Events made by the vendors, and records of them.
     pub events: (u64, u64),
     /// Missing events in rows of the ledger, by what the row says: `unproven`, `unrecoverable`;
@@ -83,6 +85,7 @@ impl Summary {
         self.runs += 1;
         self.recoveries += outcome.recoveries;
         self.starts += outcome.starts;
+        self.forgotten += outcome.forgotten;
         self.virtual_us += outcome.virtual_us;
         self.coverage.add(&outcome.coverage);
         for (trouble, (struck, fired)) in &outcome.troubles {

@@ -18,6 +18,8 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// How often the stream left Live and came back.
     pub recoveries: u64,
+    /// Keys that left state for good, tombstone and all.
+    pub forgotten: u64,
     /// Which inputs came in which phase.
     pub coverage: Coverage,
     /// Of each class: how often it struck, and how often it could be seen.
@@ -52,6 +54,7 @@ impl Outcome {
         Self {
             violation: witness.violation.clone().or(found),
             recoveries: witness.recoveries,
+            forgotten: witness.forgotten,
             trace: witness.trace(),
             story: witness.take_story(),
             coverage: witness.coverage,

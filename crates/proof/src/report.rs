@@ -11,8 +11,8 @@ impl Summary {
         format!(
             "{} recoveries in {} runs with {} processes, {} hours of virtual time\n\
              {} recoveries per CPU-minute ({} s on processors)\n\
-             {} events made, {} recorded; missing and in the ledger: {} unrecoverable, \
-             {} unproven; undetectable: {}\n\
+             {} events made, {} recorded, {} keys gone for good; missing and in the ledger: \
+             {} unrecoverable, {} unproven; undetectable: {}\n\
              {} violations\n",
             self.recoveries,
             self.runs,
@@ -22,6 +22,7 @@ impl Summary {
             self.cpu_us / 1_000_000,
             self.events.0,
             self.events.1,
+            self.forgotten,
             self.missing.1,
             self.missing.0,
             self.missing.2,

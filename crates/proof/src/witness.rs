@@ -39,6 +39,8 @@ pub(crate) struct Witness {
     last_events: BTreeMap<Epoch, u64>,
     /// The version of what state shows of each key.
     versions: BTreeMap<Key, Position>,
+    /// Keys that left state for good.
+    pub(crate) forgotten: u64,
     staged: Option<(SnapshotId, Vec<(Key, Position)>)>,
 }
 
@@ -58,6 +60,7 @@ impl Witness {
             under_way: Vec::new(),
             last_events: BTreeMap::new(),
             versions: BTreeMap::new(),
+            forgotten: 0,
             staged: None,
         }
     }
@@ -195,9 +198,8 @@ impl Witness {
                     }
                 }
                 Body::SnapshotAbort { .. } => self.staged = None,
-                Body::Forgotten { key } => {
-                    self.versions.remove(key);
-                }
+                // Its version stays here: what comes late must not bring the key back.
+                Body::Forgotten { .. } => self.forgotten += 1,
                 _ => {}
             }
         }
