@@ -20,6 +20,7 @@ fn thousands_of_recoveries_break_no_promise_and_every_fault_shows_itself() {
     let first = summary.violations.iter().next();
     assert_eq!(first, None, "replay with: unbroken-proof replay --seed N");
     assert!(summary.recoveries >= 6_000 && summary.starts > summary.runs);
+    assert!(summary.forgotten > summary.runs, "agents leave for good: {}", summary.forgotten);
     let all: Vec<_> = summary.troubles.iter().map(|(fault, counts)| (*fault, counts.1)).collect();
     let rare: Vec<_> = all.iter().filter(|(_, fired)| summary.part_of(*fired) < 1.0).collect();
     assert!(rare.is_empty(), "less than one in a hundred: {rare:?}\n{}", summary.fault_table());
