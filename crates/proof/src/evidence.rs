@@ -10,7 +10,7 @@ use unbroken_core::record::{Body, Change, Effect, GapCause, GapOutcome, Origin, 
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Batch;
 use unbroken_sim::verdict::{
-    self, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored,
+    self, Death, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored,
 };
 
 use crate::agenda::Micros;
@@ -54,11 +54,6 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// When the last batch that was added was committed.
-    pub(crate) fn now_us(&self) -> Micros {
-        self.now_us
-    }
-
     /// The next batch.
     pub(crate) fn add(&mut self, batch: &Batch) {
         while let Some((first, at_us)) = self.archive.commits.get(self.commit)
@@ -90,6 +85,13 @@ impl<'a> Collector<'a> {
         for (_, from_us) in std::mem::take(&mut self.live_since) {
             self.live(from_us, ORIGIN_US + now_us as i64);
         }
+        let wall_us = |at_us: Micros| ORIGIN_US + at_us as i64;
+        let deaths = self.archive.deaths.iter();
+        let deaths = deaths.map(|(born_us, died_us)| Death {
+            born_us: wall_us(*born_us),
+            died_us: wall_us(*died_us),
+        });
+        self.evidence.deaths = deaths.collect();
         self.evidence.ledger = self.ledger.into_values().collect();
         self.evidence.epoch_names = self.epoch_names.into_iter().collect();
         for stream in self.fold.streams.values() {

@@ -5,15 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use unbroken_core::fold::StreamFold;
-use unbroken_core::record::{Body, Record};
 use unbroken_journal::verify::{VerifyOptions, verify};
 use unbroken_journal::{JournalError, Reader};
-use unbroken_sim::truth::SubscriptionEnd;
 use unbroken_sim::verdict::judge as judge_evidence;
-use unbroken_sim::{Body as Rows, Truth, Verdict};
+use unbroken_sim::{Body as Rows, Verdict};
 
-use crate::agenda::Micros;
-use crate::clocks::ORIGIN_US;
 use crate::evidence::Collector;
 use crate::log::DIR;
 use crate::simulation::{Process, Simulation};
@@ -22,10 +18,6 @@ use crate::violation::Violation;
 /// What a value may be wrong for while it is called Live, beside one audit and its grace, in
 /// milliseconds: the road there and back, and a page that comes as late as it may.
 const ROAD_MS_MAX: u64 = 2_000;
-
-/// How long what was read may wait for the disk, behind a hole or for a snapshot: a slow sync, the
-/// wait for a late event, some pages.
-const UNSYNCED_US_MAX: i64 = 5_000_000;
 
 impl Simulation {
     /// A process has stopped, and all it had handed over is durable: the log adds up to what its
@@ -62,22 +54,13 @@ fn read(simulation: &mut Simulation) -> Result<(Verdict, Option<Violation>), Jou
     let reader = Reader::open_on(disk, Path::new(DIR))?;
     let mut collector = Collector::new(&simulation.clocks, &simulation.archive);
     let mut batches = reader.batches(0)?;
-    let mut began_us = None;
     while let Some(batch) = batches.next_batch()? {
         collector.add(&batch);
-        let is_place = |record: &Record| {
-            matches!(record.body, Body::SnapshotEnd(_) | Body::GapClosed(_) | Body::Change(_))
-        };
-        if began_us.is_none() && batch.entries().any(|(_, record)| is_place(record)) {
-            began_us = Some(collector.now_us());
-        }
     }
     let now_us = simulation.agenda.now_us();
     let evidence = collector.finish(now_us);
     let mut truth = simulation.vendor.truth();
     truth.latency_ms = simulation.plan.setting.latency_us * 2 / 1_000;
-    forget_what_never_began(&mut truth, &simulation.archive.deaths, began_us);
-    forget_what_died(&mut truth, &simulation.archive.deaths);
     let verdict = judge_evidence(&truth, &evidence);
     let timing = simulation.source.machine_config(0).timing;
     let stale_ms_max = match simulation.plan.setting.body {
@@ -93,30 +76,6 @@ fn read(simulation: &mut Simulation) -> Result<(Verdict, Option<Violation>), Jou
         Violation { what: (*figure).to_owned(), detail }
     });
     Ok((verdict, found))
-}
-
-/// A process that died before its first place was on the disk has left nobody behind who could know
-/// that it was there: coverage begins with the first that has.
-fn forget_what_never_began(truth: &mut Truth, deaths: &[Micros], began_us: Option<Micros>) {
-    let is_before = |death_us: &&Micros| began_us.is_none_or(|began_us| **death_us <= began_us);
-    if let Some(death_us) = deaths.iter().filter(is_before).max() {
-        let death_us = ORIGIN_US + *death_us as i64;
-        truth.subscriptions.retain(|served| served.accepted_us > death_us);
-    }
-}
-
-/// What a process had read shortly before it died need not have been on the disk: its subscriptions
-/// count as broken, however orderly they ended, and the next acceptance decides.
-fn forget_what_died(truth: &mut Truth, deaths: &[Micros]) {
-    for death_us in deaths.iter().map(|death_us| ORIGIN_US + *death_us as i64) {
-        for served in &mut truth.subscriptions {
-            let was_there = served.accepted_us <= death_us
-                && served.ended_us.is_none_or(|ended_us| ended_us >= death_us - UNSYNCED_US_MAX);
-            if was_there {
-                served.end = SubscriptionEnd::Broken;
-            }
-        }
-    }
 }
 
 /// The log's bytes go into the trace.

@@ -76,6 +76,7 @@ pub(crate) enum Event {
 pub(crate) struct Process {
     pub(crate) driver: Driver,
     pub(crate) log: Log,
+    born_us: Micros,
     /// The monotonic clock at its beginning.
     origin_us: Micros,
     generation: u32,
@@ -328,6 +329,7 @@ impl Simulation {
         self.process = Some(Process {
             driver: Driver::new(Rc::clone(&self.source), machine),
             log: opening.log,
+            born_us: now_us,
             origin_us: self.clocks.monotonic(now_us),
             generation: self.generation,
         });
@@ -376,7 +378,7 @@ impl Simulation {
     /// The process dies.
     pub(crate) fn kill_process(&mut self) -> Option<Process> {
         let process = self.end_process()?;
-        self.archive.deaths.push(self.agenda.now_us());
+        self.archive.deaths.push((process.born_us, self.agenda.now_us()));
         Some(process)
     }
 

@@ -28,7 +28,8 @@ pub struct Verdict {
     /// |J|: change records of origin live or replay.
     pub events_stored: u64,
     /// Missing, although a client that obeys the published rules would have been served it at the
-    /// first request accepted after it was withheld, or had read it on an orderly socket.
+    /// first request accepted after it was withheld, or had read it on an orderly socket and lived
+    /// to record it.
     pub lost: u64,
     /// Missing, dropped on a socket that stayed up, on a stream that is not contiguous, and
     /// invisible to the next audit; without positions also what came behind such a one and said

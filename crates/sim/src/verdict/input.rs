@@ -116,6 +116,22 @@ pub struct FinalValue {
     pub is_marked_stale: bool,
 }
 
+/// A process of the client's that ended without closing its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// When it was started, microseconds since 1970.
+    pub born_us: i64,
+    /// When it was seen to be dead, likewise; before the next one was started.
+    pub died_us: i64,
+}
+
+impl Death {
+    /// Whether it lived at that time.
+    pub(super) fn saw(&self, at_us: i64) -> bool {
+        (self.born_us..=self.died_us).contains(&at_us)
+    }
+}
+
 /// All that a client hands in.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
@@ -130,6 +146,9 @@ pub struct Evidence {
     /// The vendor's names of its epochs, where it knows them: (its number, the vendor's name).
     /// Names in [`Evidence::stored`] count too.
     pub epoch_names: Vec<(u32, String)>,
+    /// Its processes that died. What was on its way to their disk went with them, and the vendor's
+    /// next acceptance decides whether it was lost.
+    pub deaths: Vec<Death>,
     /// How much later than it reached the client a record may be dated, in microseconds: where its
     /// time is that of the moment at which the client told of it. The bounds of the ledger's rows
     /// are the client's own times.

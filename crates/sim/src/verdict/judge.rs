@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::coverage::{Coverage, Standing};
+use super::deaths::{Deaths, since_the_record};
 use super::epochs::EpochMap;
 use super::figures::{Example, Verdict};
 use super::input::{Evidence, Outcome, Stored};
@@ -46,11 +47,13 @@ pub fn judge(truth: &Truth, evidence: &Evidence) -> Verdict {
 
 /// As [`judge`], event by event.
 pub(crate) fn judge_closely(truth: &Truth, evidence: &Evidence) -> Judged {
+    let truth = &*since_the_record(truth, evidence);
     let epochs = EpochMap::new(truth, evidence);
     let pairing = pair(truth, evidence, &epochs);
     let streams = Streams::new(evidence);
     let coverage = Coverage::new(truth, evidence, &epochs, &pairing, &streams);
-    let losses = Losses::new(evidence, &pairing, &coverage, &streams);
+    let deaths = Deaths::new(truth, evidence, &pairing, &streams);
+    let losses = Losses::new(evidence, &pairing, &coverage, &streams, &deaths);
     let mut verdict = Verdict {
         events_stored: evidence.stored.iter().filter(|stored| is_in_j(stored)).count() as u64,
         gaps_open: evidence.ledger.iter().filter(|row| row.outcome == Outcome::Open).count() as u64,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::coverage::Coverage;
+use super::deaths::Deaths;
 use super::input::{Evidence, Origin, Outcome};
 use super::pairing::{Pairing, is_in_j};
 use super::streams::Streams;
@@ -21,6 +22,7 @@ pub(super) struct Losses<'a> {
     /// snapshot that ended the outage was published, which spoke of the agent.
     mended: HashMap<&'a str, Vec<(i64, i64)>>,
     streams: &'a Streams<'a>,
+    deaths: &'a Deaths<'a>,
 }
 
 impl<'a> Losses<'a> {
@@ -29,6 +31,7 @@ impl<'a> Losses<'a> {
         pairing: &'a Pairing,
         coverage: &Coverage<'a>,
         streams: &'a Streams<'a>,
+        deaths: &'a Deaths<'a>,
     ) -> Self {
         let truth = coverage.truth();
         let entered_us = coverage.entries();
@@ -57,11 +60,12 @@ impl<'a> Losses<'a> {
             by_agent.entry(&event.agent).or_default().push(at);
         }
         let mended = mended(evidence, streams);
-        Self { truth, pairing, stood, by_agent, mended, streams }
+        Self { truth, pairing, stood, by_agent, mended, streams, deaths }
     }
 
-    /// Why the missing event is lost, if it is: it was read on an orderly socket, or the first
-    /// acceptance after it was withheld would have served it.
+    /// Why the missing event is lost, if it is: it was read on an orderly socket by a process that
+    /// did not take it with it in its death, or the first acceptance after it was withheld would
+    /// have served it.
     ///
     /// A subscription that should have served the event and broke (or was muted, or sent it in a
     /// form that cannot be read) before the client had certainly read it withholds it once more:
@@ -88,7 +92,7 @@ impl<'a> Losses<'a> {
             if is_over || !served.covers(&event.agent) {
                 continue;
             }
-            if !served.muted && was_read(served, event) {
+            if !served.muted && was_read(served, event) && !self.deaths.took(served, event) {
                 return Some("read on an orderly socket");
             }
             if served.accepted_us > event.wall_us {

@@ -6,6 +6,7 @@
 //! bodies per key. What each figure counts is said at [`Verdict`].
 
 mod coverage;
+mod deaths;
 mod epochs;
 mod facts;
 mod figures;
@@ -22,7 +23,9 @@ mod tests;
 pub(crate) use coverage::Standing;
 pub use facts::{FactVerdict, StoredFact, judge_facts};
 pub use figures::{Example, Verdict};
-pub use input::{Evidence, FinalValue, LedgerRow, LiveInterval, Origin, Outcome, Place, Stored};
+pub use input::{
+    Death, Evidence, FinalValue, LedgerRow, LiveInterval, Origin, Outcome, Place, Stored,
+};
 #[cfg(test)]
 pub(crate) use judge::Missing;
 pub use judge::judge;

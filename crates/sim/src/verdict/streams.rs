@@ -1,6 +1,7 @@
 //! Which of the client's streams speak of an agent, and when they were Live.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 
 use super::input::{Evidence, LiveInterval};
 
@@ -45,5 +46,12 @@ impl<'a> Streams<'a> {
         self.live.iter().any(|live| {
             (live.from_us..live.to_us).contains(&at_us) && self.may_speak(&live.stream, agent)
         })
+    }
+
+    /// Whether a stream that may speak of the agent entered Live within these bounds.
+    pub(super) fn has_become_live(&self, agent: &str, within_us: RangeInclusive<i64>) -> bool {
+        self.live
+            .iter()
+            .any(|live| within_us.contains(&live.from_us) && self.may_speak(&live.stream, agent))
     }
 }

@@ -1,5 +1,6 @@
 //! For each figure a case in which it counts, and its neighbour in which it must not.
 
+mod deaths;
 mod facts;
 mod missing;
 mod scene;

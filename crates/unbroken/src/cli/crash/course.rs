@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fastrand::Rng;
+use tokio::process::Child;
 use tokio::time::sleep;
 use unbroken::crash::{Spot, When};
 use unbroken::place;
 use unbroken::render::wall_now;
-use unbroken_core::time::UnixMicros;
+use unbroken_sim::verdict::Death;
 
 use super::life::{self, End};
 use super::plan::{self, Strike};
@@ -53,7 +54,8 @@ pub(super) struct Course {
     pub(super) service: Service,
     pub(super) rng: Rng,
     pub(super) outcome: Outcome,
-    deaths: Vec<UnixMicros>,
+    born_us: i64,
+    deaths: Vec<Death>,
     follower: Option<Follower>,
     /// How the last life ended: in order, with nothing written ahead.
     is_closed: bool,
@@ -73,6 +75,7 @@ pub(super) async fn run(
         service,
         rng: Rng::with_seed(plan.seed),
         outcome: Outcome::default(),
+        born_us: wall_now().0,
         deaths: Vec::new(),
         follower: None,
         is_closed: false,
@@ -154,9 +157,14 @@ impl Course {
         Ok(())
     }
 
+    fn begin(&mut self, aim: Option<&str>) -> Result<Child, CliError> {
+        self.born_us = wall_now().0;
+        life::start(&self.service, aim)
+    }
+
     /// A life with an aim.
     async fn die_at(&mut self, aim: &str) -> Result<End, CliError> {
-        let child = life::start(&self.service, Some(aim))?;
+        let child = self.begin(Some(aim))?;
         let end = life::end(child).await?;
         self.note(end, aim);
         Ok(end)
@@ -165,7 +173,7 @@ impl Course {
     /// A life that is told to stop, and does not come to its end.
     async fn die_stopping(&mut self, name: &str) -> Result<End, CliError> {
         let aim = format!("drained>{name}:1");
-        let child = life::start(&self.service, Some(&aim))?;
+        let child = self.begin(Some(&aim))?;
         self.be_up().await;
         // If it does not hear, it is killed from outside when its time is over.
         let _ = self.service.tell_to_stop().await;
@@ -177,7 +185,7 @@ impl Course {
 
     /// A life that ends as it should.
     pub(super) async fn stop_in_order(&mut self) -> Result<(), CliError> {
-        let child = life::start(&self.service, None)?;
+        let child = self.begin(None)?;
         self.be_up().await;
         if self.service.stop(child).await? {
             self.is_closed = true;
@@ -189,7 +197,7 @@ impl Course {
 
     /// A life that is ended from outside, wherever it is.
     pub(super) async fn kill_somewhere(&mut self) -> Result<(), CliError> {
-        let mut child = life::start(&self.service, None)?;
+        let mut child = self.begin(None)?;
         self.be_up().await;
         kill_now(&mut child).await?;
         self.outcome.others += 1;
@@ -209,9 +217,12 @@ impl Course {
     }
 
     fn note(&mut self, end: End, aim: &str) {
+        self.is_closed = false;
         match end {
             End::Struck => {}
-            End::Missed | End::Late => self.outcome.others += 1,
+            // It was told to stop, and has closed its log.
+            End::Missed => return,
+            End::Late => self.outcome.others += 1,
             End::Fell(code) => {
                 let code = code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
                 self.finding(format!("a service aimed at {aim} ended by itself: {code}"));
@@ -223,7 +234,7 @@ impl Course {
     fn died(&mut self) {
         let now = wall_now();
         self.is_closed = false;
-        self.deaths.push(now);
+        self.deaths.push(Death { born_us: self.born_us, died_us: now.0 });
         if let Some(follower) = &self.follower {
             follower.died(now);
         }
@@ -256,7 +267,7 @@ impl Course {
 
     /// The last life, which may take its time, and the verdict.
     async fn finish(mut self, mut vendor: Running, replays: bool) -> Result<Outcome, CliError> {
-        let child = life::start(&self.service, None)?;
+        let child = self.begin(None)?;
         if !come_to_rest(&self.service, &mut vendor).await {
             self.finding("the last life did not come to rest".to_owned());
         }
@@ -265,7 +276,11 @@ impl Course {
         }
         let data_dir = self.service.data_dir.clone();
         let witnesses = match self.follower.take() {
-            Some(follower) => follower.finish()?,
+            Some(follower) => {
+                let mut witnesses = follower.finish()?;
+                witnesses.bury(&self.deaths);
+                witnesses
+            }
             None => Judgement::read(&data_dir, vendor.naming(), &self.deaths)?,
         };
         let mut judgement = vendor.judge(&data_dir, witnesses).await?;

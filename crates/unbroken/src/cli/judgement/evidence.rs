@@ -14,7 +14,7 @@ use unbroken_core::record::{
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_sim::verdict::{
-    self, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored, StoredFact,
+    self, Death, Evidence, FinalValue, LedgerRow, LiveInterval, Outcome, Place, Stored, StoredFact,
 };
 
 /// Collects evidence from a log's records in order.
@@ -115,6 +115,11 @@ impl Witnesses {
     /// A position has become a stream's resume position.
     pub(crate) fn mark(&mut self, mark: &Mark) {
         self.fold.mark(mark);
+    }
+
+    /// The processes that wrote the log and died.
+    pub(crate) fn bury(&mut self, deaths: &[Death]) {
+        self.evidence.deaths = deaths.to_vec();
     }
 
     /// A process died here: nothing was live from its last record on.

@@ -8,9 +8,8 @@ use unbroken::control::Status;
 use unbroken::place::journal_dir;
 use unbroken::render::wall_now;
 use unbroken_core::machine::Timing;
-use unbroken_core::time::UnixMicros;
 use unbroken_journal::Reader;
-use unbroken_sim::verdict::judge;
+use unbroken_sim::verdict::{Death, judge};
 use unbroken_sim::{PollTruth, Truth, Verdict, judge_poll};
 
 use super::evidence::{Testimony, Witnesses};
@@ -42,19 +41,20 @@ impl Judgement {
         Self::of_witnesses(witnesses, data_dir, truth, &Timing::demo())
     }
 
-    /// Reads what is in `data_dir`. `deaths` are the moments at which a process that wrote it was
-    /// killed: from its last record on nothing was live.
+    /// Reads what is in `data_dir`. `deaths` are those of processes that wrote it: from the last
+    /// record of each on nothing was live.
     pub(crate) fn read(
         data_dir: &Path,
         naming: Naming,
-        deaths: &[UnixMicros],
+        deaths: &[Death],
     ) -> Result<Witnesses, CliError> {
         let reader = Reader::open(journal_dir(data_dir))?;
         let mut witnesses = Witnesses::naming(naming);
+        witnesses.bury(deaths);
         let mut deaths = deaths.iter().peekable();
         let mut batches = reader.batches(reader.oldest_offset()?)?;
         while let Some(batch) = batches.next_batch()? {
-            while deaths.next_if(|death| **death <= batch.written_at).is_some() {
+            while deaths.next_if(|death| death.died_us <= batch.written_at.0).is_some() {
                 witnesses.died();
             }
             for (offset, record) in batch.entries() {

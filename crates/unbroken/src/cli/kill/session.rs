@@ -10,6 +10,7 @@ use unbroken::render::{Paint, count, millis, wall, wall_now};
 use unbroken::words::cause_plainly_by_name;
 use unbroken_core::machine::Timing;
 use unbroken_core::time::UnixMicros;
+use unbroken_sim::verdict::Death;
 
 use super::vendor::{Meant, Running};
 use crate::cli::answer::Answer;
@@ -34,7 +35,7 @@ struct Kill {
 /// What the lives of the service came to.
 #[derive(Debug, Default)]
 struct Lives {
-    deaths: Vec<UnixMicros>,
+    deaths: Vec<Death>,
     /// Lives that ended by themselves before they were killed.
     ended_early: u32,
     /// Lives that had become live when they were killed.
@@ -94,6 +95,7 @@ async fn live_and_die(
     rng: &mut Rng,
     lives: &mut Lives,
 ) -> Result<(), CliError> {
+    let born_us = wall_now().0;
     let mut child = service.start()?;
     let (shortest, longest) = (millis(kill.life.0), millis(kill.life.1));
     let life = Duration::from_millis(rng.u64(shortest..=longest));
@@ -104,7 +106,7 @@ async fn live_and_die(
     let was_live = service.status().await.is_some_and(|status| status.is_live());
     lives.killed_live += u32::from(was_live);
     kill_now(&mut child).await?;
-    lives.deaths.push(wall_now());
+    lives.deaths.push(Death { born_us, died_us: wall_now().0 });
     Ok(())
 }
 
@@ -200,6 +202,6 @@ fn figures(kill: &Kill, ending: &Ending) -> Value {
     Value::Object(object)
 }
 
-fn count_u32(deaths: &[UnixMicros]) -> u32 {
+fn count_u32(deaths: &[Death]) -> u32 {
     u32::try_from(deaths.len()).unwrap_or(u32::MAX)
 }

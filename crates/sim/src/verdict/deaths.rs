@@ -1,0 +1,83 @@
+//! What processes took with them: what they had read and their disk had not.
+//!
+//! No time is guessed for how long something may be on its way to the disk. A client hands over what
+//! it reads in the order in which it reads it, so the record itself says how far a process had come
+//! when it died: whatever lies in front of something that is recorded was to be recorded too.
+
+use std::borrow::Cow;
+
+use super::input::{Death, Evidence, Outcome};
+use super::pairing::{Pairing, is_in_j};
+use super::streams::Streams;
+use crate::truth::{Truth, TruthEvent, TruthSubscription};
+
+/// The lives that ended by themselves or by force, with what they had recorded.
+pub(super) struct Deaths<'a> {
+    lives: Vec<Life>,
+    truth: &'a Truth,
+    streams: &'a Streams<'a>,
+}
+
+struct Life {
+    death: Death,
+    /// Events that it recorded, by place in the ledger, the last of the vendor's first, and when
+    /// each was received.
+    recorded: Vec<(usize, i64)>,
+}
+
+impl<'a> Deaths<'a> {
+    pub(super) fn new(
+        truth: &'a Truth,
+        evidence: &Evidence,
+        pairing: &Pairing,
+        streams: &'a Streams<'a>,
+    ) -> Self {
+        let lives = evidence.deaths.iter().map(|death| {
+            let mut recorded: Vec<(usize, i64)> = evidence
+                .stored
+                .iter()
+                .zip(&pairing.event_of)
+                .filter(|(stored, _)| is_in_j(stored) && death.saw(stored.received_us))
+                .filter_map(|(stored, event)| Some(((*event)?, stored.received_us)))
+                .collect();
+            recorded.sort_unstable_by(|one, other| other.cmp(one));
+            Life { death: *death, recorded }
+        });
+        Self { lives: lives.collect(), truth, streams }
+    }
+
+    /// Whether an event that was read on this subscription went with the process: it died, and
+    /// before that its disk had nothing that shows it to have come past the event. That is a later
+    /// event that the subscription serves too, or the claim to be Live again, made after the
+    /// subscription had ended, which would say that nothing was on its way any more.
+    pub(super) fn took(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
+        let Some(life) = self.lives.iter().find(|life| life.death.saw(served.accepted_us)) else {
+            return false;
+        };
+        let is_behind = |(at, received_us): &(usize, i64)| {
+            *received_us >= served.accepted_us && served.covers(&self.truth.events[*at].agent)
+        };
+        let later = life.recorded.iter().take_while(|(at, _)| {
+            self.truth.events.get(*at).is_some_and(|later| later.index > event.index)
+        });
+        let was_live_again = |ended_us: i64| {
+            let behind_us = ended_us.saturating_add(1)..=life.death.died_us;
+            self.streams.has_become_live(&event.agent, behind_us)
+        };
+        !later.into_iter().any(is_behind) && !served.ended_us.is_some_and(was_live_again)
+    }
+}
+
+/// The ledger as far as there was anybody who could know of it: a process that died before its
+/// first place was on the disk has left nobody behind who could tell that it was there.
+pub(super) fn since_the_record<'a>(truth: &'a Truth, evidence: &Evidence) -> Cow<'a, Truth> {
+    let stored = evidence.stored.iter().map(|stored| stored.received_us);
+    let rows = evidence.ledger.iter().filter(|row| row.outcome != Outcome::Open);
+    let began_us = stored.chain(rows.filter_map(|row| row.wall_to_us)).min();
+    let is_before = |died_us: &i64| began_us.is_none_or(|began_us| *died_us <= began_us);
+    let deaths = evidence.deaths.iter().map(|death| death.died_us);
+    let Some(died_us) = deaths.filter(is_before).max() else { return Cow::Borrowed(truth) };
+    let mut truth = truth.clone();
+    truth.subscriptions.retain(|served| served.accepted_us > died_us);
+    Cow::Owned(truth)
+}
