@@ -44,9 +44,21 @@ pub(super) struct Outcome {
     pub(super) others: u64,
     /// Logs damaged and repaired.
     pub(super) repaired: u64,
+    /// Strikes whose points were never passed.
+    pub(super) missed: Vec<Strike>,
     /// What should not be, in words.
     pub(super) findings: Vec<String>,
     pub(super) judgement: Option<Judgement>,
+}
+
+impl Outcome {
+    /// What was missed in so many courses is a finding.
+    pub(super) fn give_up(&mut self, courses: u32) {
+        let missed = self.missed.iter().map(|Strike { spot: Spot { name, when, .. }, .. }| {
+            format!("{name} ({}) was passed in none of {courses} courses", when.name())
+        });
+        self.findings.extend(missed);
+    }
 }
 
 /// A course under way.
@@ -82,24 +94,22 @@ pub(super) async fn run(
     };
     for strike in &plan.first {
         course.start_anew()?;
-        course.strike(strike).await?;
+        if course.strike(strike).await? != End::Struck {
+            course.outcome.missed.push(*strike);
+        }
     }
     if plan.retains {
         let data_dir = course.service.data_dir.clone();
         course.follower = Some(Follower::start(data_dir, vendor.naming())?);
     }
-    let mends = course.live(&plan).await?;
-    for strike in mends {
-        let Spot { name, when, .. } = strike.spot;
-        course.finding(format!("{name} ({}) was never passed", when.name()));
-    }
+    course.live(&plan).await?;
     let replays = plan.replays();
     course.finish(vendor, replays).await.map(|outcome| (plan, outcome))
 }
 
 impl Course {
-    /// Strikes what is planned; returns what could not be mended.
-    async fn live(&mut self, plan: &plan::Course) -> Result<Vec<Strike>, CliError> {
+    /// Strikes what is planned.
+    async fn live(&mut self, plan: &plan::Course) -> Result<(), CliError> {
         let mut mends = plan.mends.clone();
         let mut lives: VecDeque<(Strike, u32)> =
             plan.lives.iter().map(|strike| (*strike, 1)).collect();
@@ -110,8 +120,7 @@ impl Course {
                 if tries < TRIES_MAX {
                     lives.push_back((strike, tries + 1));
                 } else {
-                    let Spot { name, when, .. } = strike.spot;
-                    self.finding(format!("{name} ({}) was never passed", when.name()));
+                    self.outcome.missed.push(strike);
                 }
             }
             if lives.len() == half && !mends.is_empty() {
@@ -124,7 +133,8 @@ impl Course {
             }
             self.mend(&mut mends).await?;
         }
-        Ok(mends)
+        self.outcome.missed.append(&mut mends);
+        Ok(())
     }
 
     /// One life and its death.

@@ -17,6 +17,10 @@ const VENDORS: [(VendorKind, NumberingArg); 5] = [
     (VendorKind::Cxone, NumberingArg::Increasing),
 ];
 
+/// In so many courses may a strike wait for its point in vain: how a log comes to be damaged, or a
+/// tail to be torn, differs from course to course.
+pub(super) const COURSES_MAX: u32 = 3;
+
 /// Passed hundreds of times in a life.
 const OFTEN: [&str; 6] =
     ["batch-torn", "batch-written", "batch-synced", "end-torn", "end-written", "told"];
@@ -33,6 +37,8 @@ pub(super) struct Strike {
 #[derive(Debug)]
 pub(super) struct Course {
     pub(super) number: usize,
+    /// How many courses, this one included, its strikes have been planned in.
+    pub(super) planned: u32,
     pub(super) seed: u64,
     pub(super) vendor: (VendorKind, NumberingArg),
     /// Retention deletes, and the log is read as it grows. Otherwise it is all kept, damaged and
@@ -47,6 +53,28 @@ pub(super) struct Course {
 }
 
 impl Course {
+    /// The course in which strikes are tried that did not come in this one: with the next vendor,
+    /// whose log is kept in the same way. `None`: they have been tried often enough.
+    pub(super) fn again(&self, number: usize, missed: &[Strike]) -> Option<Self> {
+        if missed.is_empty() || self.planned >= COURSES_MAX {
+            return None;
+        }
+        let at = VENDORS.iter().position(|vendor| *vendor == self.vendor).unwrap_or_default();
+        let of = |is_meant: fn(When) -> bool| {
+            missed.iter().copied().filter(|strike| is_meant(strike.spot.when)).collect()
+        };
+        Some(Self {
+            number,
+            planned: self.planned + 1,
+            seed: self.seed + 1,
+            vendor: VENDORS[(at + 1) % VENDORS.len()],
+            retains: self.retains,
+            first: of(|when| when == When::FirstStart),
+            lives: of(|when| when != When::FirstStart && !is_mended(when)),
+            mends: of(is_mended),
+        })
+    }
+
     fn load(&self) -> usize {
         self.first.len() + self.lives.len() + self.mends.len()
     }
@@ -59,7 +87,7 @@ impl Course {
 
     fn takes(&self, spot: &Spot) -> bool {
         match spot.when {
-            When::Repair | When::Rebuild => !self.retains,
+            when if is_mended(when) => !self.retains,
             _ if needs_retention(spot) => self.retains,
             _ => true,
         }
@@ -77,6 +105,7 @@ pub(super) fn plan(count: usize, seed: u64) -> Vec<Course> {
         .zip(vendors)
         .map(|(number, vendor)| Course {
             number,
+            planned: 1,
             seed: rng.u64(1..1_000_000),
             vendor: *vendor,
             retains: number % 2 == 0,
@@ -91,7 +120,7 @@ pub(super) fn plan(count: usize, seed: u64) -> Vec<Course> {
         let Some(course) = takers.min_by_key(|course| course.load()) else { continue };
         match spot.when {
             When::FirstStart => course.first.push(strike),
-            When::Repair | When::Rebuild => course.mends.push(strike),
+            when if is_mended(when) => course.mends.push(strike),
             _ => course.lives.push(strike),
         }
     }
@@ -102,6 +131,10 @@ pub(super) fn plan(count: usize, seed: u64) -> Vec<Course> {
         course.mends.sort_by_key(|strike| spots.iter().position(|spot| *spot == strike.spot));
     }
     courses
+}
+
+fn is_mended(when: When) -> bool {
+    matches!(when, When::Repair | When::Rebuild)
 }
 
 fn needs_retention(spot: &Spot) -> bool {
@@ -122,7 +155,7 @@ fn nth(spot: &Spot, rng: &mut Rng) -> u64 {
 mod tests {
     use unbroken::crash::{When, spots};
 
-    use super::plan;
+    use super::{COURSES_MAX, Strike, plan};
 
     #[test]
     fn a_plan_strikes_each_point_and_as_often_as_asked() {
@@ -139,5 +172,25 @@ mod tests {
             let firsts = courses.iter().flat_map(|course| &course.first);
             assert!(firsts.into_iter().all(|strike| strike.spot.when == When::FirstStart));
         }
+    }
+
+    #[test]
+    fn what_does_not_come_is_tried_with_other_vendors_and_not_for_ever() {
+        let mut course = plan(1, 1).into_iter().find(|course| !course.retains).expect("a course");
+        let missed: Vec<Strike> = [&course.first, &course.lives, &course.mends]
+            .iter()
+            .filter_map(|strikes| strikes.first().copied())
+            .collect();
+        assert_eq!(missed.len(), 3);
+        let mut vendors = vec![course.vendor];
+        while let Some(next) = course.again(7, &missed) {
+            assert_eq!((next.first.len(), next.lives.len(), next.mends.len()), (1, 1, 1));
+            assert_eq!((next.number, next.retains), (7, course.retains));
+            assert!(!vendors.contains(&next.vendor), "{vendors:?}");
+            vendors.push(next.vendor);
+            course = next;
+        }
+        assert_eq!(vendors.len(), COURSES_MAX as usize);
+        assert!(plan(1, 1).iter().all(|course| course.again(7, &[]).is_none()));
     }
 }

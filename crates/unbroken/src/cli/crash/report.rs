@@ -59,6 +59,10 @@ pub(super) fn tell(course: &Course, outcome: &Outcome) {
         count(outcome.others),
         if outcome.findings.is_empty() { "UNBROKEN" } else { "BROKEN" },
     );
+    for strike in &outcome.missed {
+        let (name, when) = (strike.spot.name, strike.spot.when.name());
+        text.push_str(&format!("  {name} ({when}) did not come here\n"));
+    }
     for finding in &outcome.findings {
         text.push_str(&format!("  {finding}\n"));
     }

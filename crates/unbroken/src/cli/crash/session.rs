@@ -43,6 +43,7 @@ async fn perform(args: &CrashArgs, dir: PathBuf) -> Result<Answer, CliError> {
         numbering: NumberingArg::Contiguous,
         faults: "all".to_owned(),
     };
+    let mut count = courses.len();
     let mut waiting: VecDeque<Course> = courses.into();
     let (mut running, mut done) = (JoinSet::new(), Vec::new());
     loop {
@@ -53,7 +54,14 @@ async fn perform(args: &CrashArgs, dir: PathBuf) -> Result<Answer, CliError> {
             running.spawn(course::run(course, vendor.clone(), place));
         }
         let Some(ended) = running.join_next().await else { break };
-        let (course, outcome) = ended.map_err(|error| CliError::Task(error.to_string()))??;
+        let (course, mut outcome) = ended.map_err(|error| CliError::Task(error.to_string()))??;
+        match course.again(count, &outcome.missed) {
+            Some(again) => {
+                waiting.push_back(again);
+                count += 1;
+            }
+            None => outcome.give_up(course.planned),
+        }
         report::tell(&course, &outcome);
         done.push((course, outcome));
     }
