@@ -1,6 +1,6 @@
 //! What a verification found.
 
-use unbroken_core::ids::{GapId, Key, StreamId};
+use unbroken_core::ids::{GapId, Key, SnapshotId, StreamId};
 
 /// One way in which the store is not what the log says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +114,16 @@ pub enum Finding {
         /// The row.
         gap: GapId,
         /// The first column that differs; `gap` if the whole row is missing or extra.
+        column: &'static str,
+    },
+    /// A row of a snapshot's bracket differs from the log's, is missing or extra.
+    #[error("snapshots: bracket {snapshot} of {stream} differs from the log in {column}")]
+    SnapshotDiffers {
+        /// The stream.
+        stream: StreamId,
+        /// The bracket.
+        snapshot: SnapshotId,
+        /// The first column that differs; `snapshot` if the whole row is missing or extra.
         column: &'static str,
     },
 }

@@ -6,6 +6,7 @@
 mod brackets;
 mod finding;
 mod gaps;
+mod snapshots;
 mod state;
 mod tables;
 mod walk;

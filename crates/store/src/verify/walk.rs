@@ -7,6 +7,7 @@ use unbroken_core::record::{Body, Mark, Record};
 
 use super::brackets::Brackets;
 use super::gaps::Ledger;
+use super::snapshots::Snapshots;
 use super::tables::{
     RecordRow, Table, TurnRow, event_differs, prepare, quarantine_differs, turn_differs,
 };
@@ -20,7 +21,7 @@ use crate::{Log, LogExtent, StoreError};
 
 /// Compares the store at `path` with the log: every event, quarantined frame and connection turn
 /// has its row, and no other row is there; state is the fold of the log, key by key; so are the
-/// streams' rows and the gap ledger, and the file is whole. The service may be running meanwhile.
+/// streams' rows, the gap ledger and the brackets of snapshots, and the file is whole. The service may be running meanwhile.
 ///
 /// # Errors
 /// If the file or the log cannot be read. That they disagree is no error but a [`Finding`].
@@ -82,6 +83,7 @@ struct Walk<'a> {
     fold: Fold,
     ledger: Ledger,
     brackets: Brackets,
+    snapshots: Snapshots,
     late: Vec<Mark>,
 }
 
@@ -107,6 +109,7 @@ impl<'a> Walk<'a> {
             fold,
             ledger: Ledger::default(),
             brackets: Brackets::default(),
+            snapshots: Snapshots::default(),
             late: Vec::new(),
         })
     }
@@ -152,6 +155,7 @@ impl<'a> Walk<'a> {
                 if offset == self.fold_from {
                     self.ledger.add_image(&self.fold);
                     self.brackets.add_image(&self.fold);
+                    self.snapshots.add_image(&self.fold);
                 }
                 self.follow(offset, record, tables, report)?;
             }
@@ -174,6 +178,7 @@ impl<'a> Walk<'a> {
             self.fold.apply(offset, record);
         }
         self.ledger.follow(offset, record);
+        self.snapshots.follow(offset, record);
         match &record.body {
             Body::Change(change) => {
                 tables.events.check(offset, report, |row| event_differs(row, record, change, None))
@@ -198,6 +203,7 @@ impl<'a> Walk<'a> {
         if state_known {
             if self.fold_from == self.checkpoint {
                 self.ledger.add_image(&self.fold);
+                self.snapshots.add_image(&self.fold);
             }
             let filter = StateFilter { tombstones: true, ..StateFilter::default() };
             state::compare_keys(self.reader.state_rows(&filter)?, &self.fold, report);
@@ -208,7 +214,7 @@ impl<'a> Walk<'a> {
             report.found(Finding::StateUnknown { checkpoint, image });
         }
         self.ledger.compare(self.reader.gaps()?, self.oldest, report);
-        Ok(())
+        self.snapshots.compare(self.reader.connection(), self.oldest, report)
     }
 
     fn rows_before_log(&self) -> Result<u64, StoreError> {

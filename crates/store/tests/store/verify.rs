@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use unbroken_core::ids::{GapId, Key, StreamId};
+use unbroken_core::ids::{GapId, Key, SnapshotId, StreamId};
 use unbroken_store::{Finding, Log, Store, Verification, open_or_build, rebuild, verify_store};
 
 use crate::world::{Draw, MemoryLog, filled_log};
@@ -195,6 +195,40 @@ fn a_changed_gap_is_found_by_its_number() {
 }
 
 #[test]
+fn a_changed_bracket_is_found_by_its_number() {
+    let damages = [
+        ("published", "items = items + 1", "items"),
+        ("published", "rows = rows + 1", "items"),
+        ("published", "status = 'aborted'", "status"),
+        ("published", "tag = coalesce(tag, 0) + 1, tag_epoch = 0", "tag"),
+        ("published", "rows_are_state = 1 - rows_are_state", "rows_are_state"),
+        ("published", "begun_offset = begun_offset - 1", "begun_offset"),
+        ("published", "ended_at = ended_at + 1", "ended_offset"),
+        ("aborted", "status = 'open'", "status"),
+    ];
+    let case = case(16);
+    for (status, change, column) in damages {
+        let (snapshot, stream) = bracket(&case, status);
+        let of = format!("stream = 1 AND snapshot = {}", snapshot.0);
+        let finding = Finding::SnapshotDiffers { stream, snapshot, column };
+        case.finds(&format!("UPDATE snapshots SET {change} WHERE {of}"), &[finding]);
+    }
+}
+
+#[test]
+fn a_lost_bracket_and_one_that_came_from_nowhere_are_found_by_their_numbers() {
+    let case = case(17);
+    let (snapshot, stream) = bracket(&case, "published");
+    let column = "snapshot";
+    let finding = Finding::SnapshotDiffers { stream: stream.clone(), snapshot, column };
+    let delete = "DELETE FROM snapshots WHERE stream = 1 AND snapshot";
+    case.finds(&format!("{delete} = {}", snapshot.0), &[finding]);
+    let snapshot = SnapshotId(999_999);
+    let insert = "INSERT INTO snapshots (stream, snapshot, status) VALUES (1, 999999, 'open')";
+    case.finds(insert, &[Finding::SnapshotDiffers { stream, snapshot, column }]);
+}
+
+#[test]
 fn a_moved_position_is_found_by_its_stream() {
     let placed = |case: &Case| {
         case.one::<u32>("SELECT count(*) FROM streams WHERE position IS NOT NULL") > 0
@@ -264,6 +298,14 @@ fn state_older_than_every_image_is_said_to_be_unknown() {
     let (checkpoint, image) = (batches[60].first_offset, batches[90].first_offset);
     let findings = verify_store(&path, &log).unwrap().findings;
     assert_eq!(findings, [Finding::StateUnknown { checkpoint, image }]);
+}
+
+/// A bracket of the first stream that ended so.
+fn bracket(case: &Case, status: &str) -> (SnapshotId, StreamId) {
+    let sql =
+        format!("SELECT max(snapshot) FROM snapshots WHERE stream = 1 AND status = '{status}'");
+    let stream: String = case.one("SELECT name FROM streams WHERE id = 1");
+    (SnapshotId(case.one::<u32>(&sql).into()), StreamId::new(stream))
 }
 
 fn named(case: &Case, agent: u32) -> (StreamId, Key) {
