@@ -1,18 +1,19 @@
 //! The driver in virtual time: the real machine and the real source, with the order of things that
 //! `unbroken_connect::driver` has. What it does to the world is a list of acts.
 //!
-//! Left out: tasks (an errand is an act and an answer), several messages to one subscription, and
-//! tokens handed over on open sockets; none of them is in the profile that is simulated.
+//! What is joined and counted on its way to the log, and what is said and heard on a socket, is the
+//! driver's own. Left out: tasks (an errand is an act and an answer) and tokens handed over on open
+//! sockets, of which there are none in the profile that is simulated.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use unbroken_connect::driver::{Flow, InFlight};
+use unbroken_connect::driver::{Flow, Outbox, Talk, unread};
 use unbroken_connect::secret::Secret;
 use unbroken_connect::source::Source;
-use unbroken_connect::transport::{Ended, SocketEvent};
+use unbroken_connect::transport::SocketEvent;
 use unbroken_core::bookmark::After;
-use unbroken_core::connector::{Class, Decoded, Failure, Item};
-use unbroken_core::ids::{ConnId, Key, Label, RequestId, TokenVersion};
+use unbroken_core::connector::{Class, Decoded, Failure};
+use unbroken_core::ids::{ConnId, Key, RequestId, TokenVersion};
 use unbroken_core::machine::{CloseHow, Fetch, Halt, Input, Machine, Message, Now, Output, Report};
 use unbroken_core::record::Append;
 use unbroken_core::time::Millis;
@@ -61,14 +62,6 @@ pub(crate) enum Act {
     Report(Report),
 }
 
-/// What was said on a socket.
-#[derive(Debug)]
-struct Talk {
-    token: Option<TokenVersion>,
-    is_subscribed: bool,
-    subscription: Option<Label>,
-}
-
 /// What to do after the machine has been obeyed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -81,12 +74,11 @@ pub(crate) enum Next {
 pub(crate) struct Driver {
     source: std::rc::Rc<Source>,
     pub(crate) machine: Machine,
-    flight: InFlight,
+    outbox: Outbox,
     talks: BTreeMap<ConnId, Talk>,
     open: Vec<ConnId>,
     tokens: BTreeMap<TokenVersion, Secret>,
     echoes: VecDeque<Input>,
-    pending: Option<Append>,
     /// Whether sockets are read.
     pub(crate) is_reading: bool,
     pub(crate) acts: Vec<Act>,
@@ -95,14 +87,13 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(source: std::rc::Rc<Source>, machine: Machine) -> Self {
         Self {
-            flight: InFlight::new(source.limits().in_flight_bytes_max),
+            outbox: Outbox::new(source.limits().in_flight_bytes_max),
             source,
             machine,
             talks: BTreeMap::new(),
             open: Vec::new(),
             tokens: BTreeMap::new(),
             echoes: VecDeque::new(),
-            pending: None,
             is_reading: true,
             acts: Vec::new(),
         }
@@ -111,7 +102,7 @@ impl Driver {
     /// Tells the machine, then does what it says until it waits.
     pub(crate) fn tell(&mut self, now: Now, input: Input, witness: &mut Witness) -> Next {
         if let Input::Appended { append } = &input {
-            let flow = self.flight.durable(*append);
+            let flow = self.outbox.durable(*append);
             self.turn(flow);
         }
         self.echoes.push_back(input);
@@ -173,9 +164,7 @@ impl Driver {
         if let SocketEvent::Ended(_) = &event {
             self.open.retain(|open| *open != conn);
         }
-        if !self.talks.contains_key(&conn) {
-            return None;
-        }
+        let talk = self.talks.get_mut(&conn)?;
         let decoded = match event {
             SocketEvent::Frame(frame) => self.source.decode(&frame),
             SocketEvent::Told(_) | SocketEvent::Alive => Decoded::default(),
@@ -192,12 +181,19 @@ impl Driver {
                 return Some(self.tell(now, closed, witness));
             }
         };
-        Some(self.tell_frame(now, conn, decoded, witness))
+        let mut next = None;
+        for decoded in talk.pass(decoded) {
+            next = Some(self.tell_frame(now, conn, decoded, witness));
+            if matches!(next, Some(Next::Halt(_))) {
+                break;
+            }
+        }
+        next
     }
 
     /// Hands what the machine has written since the last time over to the log.
     pub(crate) fn hand_over(&mut self) {
-        if let Some(append) = self.pending.take() {
+        if let Some(append) = self.outbox.take() {
             self.acts.push(Act::Submit(append));
         }
     }
@@ -209,12 +205,8 @@ impl Driver {
         decoded: Decoded,
         witness: &mut Witness,
     ) -> Next {
-        let confirms = |item: &Item| matches!(item, Item::Ack { .. } | Item::Event(_));
-        if let Some(talk) = self.talks.get_mut(&conn)
-            && talk.subscription.is_none()
-            && decoded.items.iter().any(confirms)
-        {
-            talk.subscription.clone_from(&decoded.subscription);
+        if let Some(talk) = self.talks.get_mut(&conn) {
+            talk.heard(&decoded);
         }
         self.tell(now, Input::Frame { conn, decoded }, witness)
     }
@@ -244,9 +236,8 @@ impl Driver {
                     }
                 });
             }
-            Output::Open { conn, token: version, after, .. } => {
-                let talk = Talk { token: version, is_subscribed: false, subscription: None };
-                self.talks.insert(conn, talk);
+            Output::Open { conn, stream, token: version, after } => {
+                self.talks.insert(conn, Talk::new(stream, version));
                 self.acts.push(match self.token(version) {
                     Ok(token) => Act::Ask(Asked::Open { conn, after, token }),
                     Err(failure) => Act::Failed(Brought::Socket(conn, Err(failure))),
@@ -262,30 +253,19 @@ impl Driver {
     }
 
     fn append(&mut self, append: Append) {
-        let flow = self.flight.handed_over(&append);
-        if let Some(pending) = &mut self.pending {
-            if let Err(other) = pending.join(append) {
-                self.hand_over();
-                self.pending = Some(other);
-            }
-        } else {
-            self.pending = Some(append);
-        }
+        let (full, flow) = self.outbox.push(append);
+        self.acts.extend(full.map(Act::Submit));
         self.turn(flow);
     }
 
     fn turn(&mut self, flow: Flow) {
-        let resumed = match flow {
-            Flow::Keep => return,
-            Flow::Stop => false,
-            Flow::Resume => true,
-        };
+        let Some(resumed) = flow.turn() else { return };
         self.is_reading = resumed;
         self.echoes.extend(self.open.iter().map(|conn| Input::Reading { conn: *conn, resumed }));
     }
 
     fn close(&mut self, conn: ConnId, how: CloseHow) {
-        let talk = self.talks.remove(&conn).filter(|talk| talk.is_subscribed);
+        let talk = self.talks.remove(&conn).filter(Talk::is_subscribed);
         let was_open = self.open.contains(&conn);
         self.open.retain(|open| *open != conn);
         if how == CloseHow::Polite && was_open {
@@ -299,11 +279,7 @@ impl Driver {
     fn send(&mut self, conn: ConnId, message: &Message) {
         let Some(mut talk) = self.talks.remove(&conn) else { return };
         let rendered = self.render(message, &talk);
-        match message {
-            Message::Subscribe { .. } => talk.is_subscribed = true,
-            Message::Unsubscribe => talk.is_subscribed = false,
-            Message::Ping => {}
-        }
+        talk.said(&self.source, message, rendered.as_ref().map_or(0, Vec::len));
         self.talks.insert(conn, talk);
         let texts = match rendered {
             Err(failure) => return self.lose(conn, failure),
@@ -317,15 +293,8 @@ impl Driver {
     }
 
     fn render(&self, message: &Message, talk: &Talk) -> Result<Vec<String>, Failure> {
-        let token = self.token(talk.token).unwrap_or_default();
-        let failed =
-            |what: String| Failure { class: Class::Fatal, code: None, what: Label::new(what) };
-        if let Message::Subscribe { after } = message {
-            let texts = self.source.subscriptions(after.as_ref(), token.as_ref());
-            return texts.map_err(|error| failed(error.to_string()));
-        }
-        let text = self.source.message(message, talk.subscription.as_ref(), token.as_ref());
-        Ok(text.map_err(|error| failed(error.to_string()))?.into_iter().collect())
+        let token = self.token(talk.token()).unwrap_or_default();
+        talk.render(&self.source, message, token.as_ref())
     }
 
     fn lose(&mut self, conn: ConnId, failure: Failure) {
@@ -345,10 +314,4 @@ impl Driver {
             what: "token is no longer held".into(),
         })
     }
-}
-
-/// What ended a socket because it could not be read, as the machine hears of it.
-fn unread(ended: &Ended) -> Option<Decoded> {
-    let unread = Item::Unread { reason: Label::from(ended.what.as_str()), length: ended.unread? };
-    Some(Decoded { items: vec![unread], ..Decoded::default() })
 }

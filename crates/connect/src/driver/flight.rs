@@ -10,7 +10,7 @@ const RECORD_BYTES: usize = 256;
 
 /// Counts the bytes between socket and disk.
 #[derive(Debug)]
-pub struct InFlight {
+pub(super) struct InFlight {
     units: VecDeque<(AppendId, usize)>,
     bytes: usize,
     bytes_max: usize,
@@ -28,14 +28,25 @@ pub enum Flow {
     Resume,
 }
 
+impl Flow {
+    /// If reading changes: whether it goes on from now.
+    pub fn turn(self) -> Option<bool> {
+        match self {
+            Self::Keep => None,
+            Self::Stop => Some(false),
+            Self::Resume => Some(true),
+        }
+    }
+}
+
 impl InFlight {
     /// Nothing in flight; `bytes_max` may be.
-    pub fn new(bytes_max: usize) -> Self {
+    pub(super) fn new(bytes_max: usize) -> Self {
         Self { units: VecDeque::new(), bytes: 0, bytes_max, stopped: false }
     }
 
     /// A unit was handed over.
-    pub fn handed_over(&mut self, append: &Append) -> Flow {
+    pub(super) fn handed_over(&mut self, append: &Append) -> Flow {
         let bytes = append.records.iter().map(record_bytes).sum();
         self.units.push_back((append.id, bytes));
         self.bytes += bytes;
@@ -47,7 +58,7 @@ impl InFlight {
     }
 
     /// Every unit up to `id` is durable.
-    pub fn durable(&mut self, id: AppendId) -> Flow {
+    pub(super) fn durable(&mut self, id: AppendId) -> Flow {
         while let Some((_, bytes)) = self.units.pop_front_if(|(unit, _)| *unit <= id) {
             self.bytes -= bytes;
         }
@@ -56,11 +67,6 @@ impl InFlight {
         }
         self.stopped = false;
         Flow::Resume
-    }
-
-    /// Bytes in flight.
-    pub fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 
@@ -105,7 +111,7 @@ mod tests {
         assert_eq!(flight.durable(AppendId(3)), Flow::Keep);
         assert_eq!(flight.durable(AppendId(4)), Flow::Resume);
         assert_eq!(flight.durable(AppendId(6)), Flow::Keep);
-        assert_eq!(flight.bytes(), 0);
+        assert_eq!(flight.bytes, 0);
     }
 
     #[test]
@@ -116,7 +122,7 @@ mod tests {
         }
         flight.durable(AppendId(2));
         flight.durable(AppendId(2));
-        assert_eq!(flight.bytes(), RECORD_BYTES + 3);
+        assert_eq!(flight.bytes, RECORD_BYTES + 3);
     }
 
     #[test]

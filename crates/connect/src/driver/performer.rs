@@ -3,36 +3,20 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use unbroken_core::connector::{Decoded, Failure, Item};
-use unbroken_core::ids::{ConnId, Label, StreamId, TokenVersion};
+use unbroken_core::connector::{Decoded, Failure};
+use unbroken_core::ids::ConnId;
 use unbroken_core::machine::{CloseHow, Halt, Input, Machine, Message, Now, Output, Report};
 use unbroken_core::record::Append;
 use unbroken_core::time::Millis;
 
 use crate::driver::clock::Clock;
 use crate::driver::errands::{Brought, Errands};
-use crate::driver::flight::{Flow, InFlight};
-use crate::driver::joining::Joining;
+use crate::driver::flight::Flow;
 use crate::driver::log::Log;
-use crate::generic::TemplateError;
+use crate::driver::outbox::Outbox;
+use crate::driver::talk::{Talk, unread};
 use crate::source::Source;
 use crate::transport::{Ended, SocketEvent, Sockets};
-
-/// What was said on a socket.
-#[derive(Debug)]
-struct Talk {
-    stream: StreamId,
-    token: Option<TokenVersion>,
-    subscribed: bool,
-    subscription: Option<Label>,
-    joining: Joining,
-}
-
-impl Talk {
-    fn new(stream: StreamId, token: Option<TokenVersion>) -> Self {
-        Self { stream, token, subscribed: false, subscription: None, joining: Joining::default() }
-    }
-}
 
 /// What to do after the machine has been obeyed.
 pub(crate) enum Next {
@@ -48,12 +32,10 @@ pub(crate) struct Performer<L, R> {
     machine: Machine,
     log: L,
     reports: R,
-    flight: InFlight,
+    outbox: Outbox,
     talks: BTreeMap<ConnId, Talk>,
     /// What performing an output brought about; the machine hears of it when it has been drained.
     echoes: VecDeque<Input>,
-    /// Units of this turn, joined: one hand-over costs the log the same for one event and for many.
-    pending: Option<Append>,
 }
 
 impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
@@ -70,10 +52,9 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             sockets: Sockets::default(),
             errands: Errands::new(Arc::clone(&source)),
             clock: Clock::start(),
-            flight: InFlight::new(in_flight_bytes_max),
+            outbox: Outbox::new(in_flight_bytes_max),
             talks: BTreeMap::new(),
             echoes: VecDeque::new(),
-            pending: None,
             source,
             machine,
             log,
@@ -89,7 +70,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
 
     fn tell_at(&mut self, now: Now, input: Input) -> Next {
         if let Input::Appended { append } = &input {
-            let flow = self.flight.durable(*append);
+            let flow = self.outbox.durable(*append);
             self.turn(flow);
         }
         self.echoes.push_back(input);
@@ -136,7 +117,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
     /// Hands what the machine has written since the last time over to the log. To be called before
     /// anything is waited for.
     pub(crate) fn hand_over(&mut self) {
-        if let Some(append) = self.pending.take() {
+        if let Some(append) = self.outbox.take() {
             self.log.submit(append);
         }
     }
@@ -164,8 +145,8 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         // Events of a batch that lie behind the machine's own close are nobody's.
         let talk = self.talks.get_mut(&conn)?;
         let decoded = match event {
-            SocketEvent::Frame(frame) => self.source.hear(&talk.stream, conn, &frame),
-            SocketEvent::Told(told) => self.source.hear_told(&talk.stream, conn, told),
+            SocketEvent::Frame(frame) => self.source.hear(talk.stream(), conn, &frame),
+            SocketEvent::Told(told) => self.source.hear_told(talk.stream(), conn, told),
             SocketEvent::Alive => Decoded::default(),
             SocketEvent::Ended(ended) => {
                 self.talks.remove(&conn);
@@ -180,11 +161,11 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
                 return Some(self.tell_at(now, Input::Closed { conn, by: ended.by, failure }));
             }
         };
-        if talk.joining.is_whole() {
+        if talk.is_whole() {
             return Some(self.tell_frame(now, conn, decoded));
         }
         let mut next = None;
-        for decoded in talk.joining.pass(decoded) {
+        for decoded in talk.pass(decoded) {
             next = Some(self.tell_frame(now, conn, decoded));
             if matches!(next, Some(Next::Halt(_))) {
                 break;
@@ -194,11 +175,8 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
     }
 
     fn tell_frame(&mut self, now: Now, conn: ConnId, decoded: Decoded) -> Next {
-        if let Some(talk) = self.talks.get_mut(&conn)
-            && talk.subscription.is_none()
-            && confirms(&decoded)
-        {
-            talk.subscription.clone_from(&decoded.subscription);
+        if let Some(talk) = self.talks.get_mut(&conn) {
+            talk.heard(&decoded);
         }
         self.tell_at(now, Input::Frame { conn, decoded })
     }
@@ -206,7 +184,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
     /// Hands the newest token over on open sockets, where the vendor takes it there.
     fn renew_tokens(&mut self) {
         let Some((version, token)) = self.errands.newest_token() else { return };
-        let old = |talk: &Talk| talk.token.is_some_and(|held| held < version);
+        let old = |talk: &Talk| talk.token().is_some_and(|held| held < version);
         let stale: Vec<ConnId> = self
             .sockets
             .conns()
@@ -221,7 +199,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
             }
             self.sockets.renew(conn, &token);
             if let Some(talk) = self.talks.get_mut(&conn) {
-                talk.token = Some(version);
+                talk.renewed(version);
             }
             if text.is_some()
                 && let Some(Err(ended)) = self.sockets.send(conn, text)
@@ -272,24 +250,15 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
     }
 
     fn append(&mut self, append: Append) {
-        let flow = self.flight.handed_over(&append);
-        if let Some(pending) = &mut self.pending {
-            if let Err(other) = pending.join(append) {
-                self.hand_over();
-                self.pending = Some(other);
-            }
-        } else {
-            self.pending = Some(append);
+        let (full, flow) = self.outbox.push(append);
+        if let Some(full) = full {
+            self.log.submit(full);
         }
         self.turn(flow);
     }
 
     fn turn(&mut self, flow: Flow) {
-        let resumed = match flow {
-            Flow::Keep => return,
-            Flow::Stop => false,
-            Flow::Resume => true,
-        };
+        let Some(resumed) = flow.turn() else { return };
         self.sockets.set_reading(resumed);
         let conns = self.sockets.conns();
         self.echoes.extend(conns.into_iter().map(|conn| Input::Reading { conn, resumed }));
@@ -297,7 +266,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
 
     fn close(&mut self, conn: ConnId, how: CloseHow) {
         self.errands.give_up(conn);
-        let talk = self.talks.remove(&conn).filter(|talk| talk.subscribed);
+        let talk = self.talks.remove(&conn).filter(Talk::is_subscribed);
         let Some(socket) = self.sockets.remove(conn) else { return };
         if how == CloseHow::Polite {
             let farewell = talk.map(|talk| self.render(&Message::Unsubscribe, &talk));
@@ -310,14 +279,7 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
     fn send(&mut self, conn: ConnId, message: Message) {
         let Some(mut talk) = self.talks.remove(&conn) else { return };
         let rendered = self.render(&message, &talk);
-        match &message {
-            Message::Subscribe { .. } => {
-                talk.subscribed = true;
-                talk.joining = self.source.joining(rendered.as_ref().map_or(0, Vec::len));
-            }
-            Message::Unsubscribe => talk.subscribed = false,
-            Message::Ping => {}
-        }
+        talk.said(&self.source, &message, rendered.as_ref().map_or(0, Vec::len));
         self.talks.insert(conn, talk);
         let texts = match rendered {
             Err(failure) => return self.lose(conn, failure),
@@ -333,26 +295,9 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         }
     }
 
-    /// The texts of a message: none where the profile has none, several where the keys need them
-    /// or the vendor gave several ids.
     fn render(&self, message: &Message, talk: &Talk) -> Result<Vec<String>, Failure> {
-        let token = self.errands.token(talk.token).unwrap_or_default();
-        let failed = |error: TemplateError| Failure {
-            class: unbroken_core::connector::Class::Fatal,
-            code: None,
-            what: Label::new(error.to_string()),
-        };
-        if let Message::Subscribe { after } = message {
-            return self.source.subscriptions(after.as_ref(), token.as_ref()).map_err(failed);
-        }
-        let text = |id| self.source.message(message, id, token.as_ref()).map_err(failed);
-        let mut texts: Vec<String> = text(talk.subscription.as_ref())?.into_iter().collect();
-        if *message == Message::Unsubscribe {
-            for id in talk.joining.others() {
-                texts.extend(text(Some(id))?);
-            }
-        }
-        Ok(texts)
+        let token = self.errands.token(talk.token()).unwrap_or_default();
+        talk.render(&self.source, message, token.as_ref())
     }
 
     fn broken(&mut self, conn: ConnId, ended: &Ended) {
@@ -368,14 +313,4 @@ impl<L: Log, R: FnMut(Now, Report)> Performer<L, R> {
         let by = unbroken_core::record::Closer::Us;
         self.echoes.push_back(Input::Closed { conn, by, failure });
     }
-}
-
-/// What ended a socket because it could not be read, as the machine hears of it.
-fn unread(ended: &Ended) -> Option<Decoded> {
-    let unread = Item::Unread { reason: Label::from(ended.what.as_str()), length: ended.unread? };
-    Some(Decoded { items: vec![unread], ..Decoded::default() })
-}
-
-fn confirms(decoded: &Decoded) -> bool {
-    decoded.items.iter().any(|item| matches!(item, Item::Ack { .. } | Item::Event(_)))
 }
