@@ -1,8 +1,8 @@
 //! What processes took with them: what they had read and their disk had not.
 //!
-//! No time is guessed for how long something may be on its way to the disk. A client hands over what
-//! it reads in the order in which it reads it, so the record itself says how far a process had come
-//! when it died: whatever lies in front of something that is recorded was to be recorded too.
+//! No time is guessed for how long something may be on its way to the disk. A client hands over
+//! what it reads in the order in which it reads it, so the record itself says how far a process had
+//! come when it died: whatever lies in front of something that is recorded was to be recorded too.
 
 use std::borrow::Cow;
 

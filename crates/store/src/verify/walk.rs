@@ -21,7 +21,8 @@ use crate::{Log, LogExtent, StoreError};
 
 /// Compares the store at `path` with the log: every event, quarantined frame and connection turn
 /// has its row, and no other row is there; state is the fold of the log, key by key; so are the
-/// streams' rows, the gap ledger and the brackets of snapshots, and the file is whole. The service may be running meanwhile.
+/// streams' rows, the gap ledger and the brackets of snapshots, and the file is whole. The service
+/// may be running meanwhile.
 ///
 /// # Errors
 /// If the file or the log cannot be read. That they disagree is no error but a [`Finding`].
