@@ -46,6 +46,11 @@ impl<'a> Deaths<'a> {
         Self { lives: lives.collect(), truth, streams }
     }
 
+    /// When processes died after this time.
+    pub(super) fn after(&self, at_us: i64) -> impl Iterator<Item = i64> + '_ {
+        self.lives.iter().map(|life| life.death.died_us).filter(move |died_us| *died_us > at_us)
+    }
+
     /// Whether an event that was read on this subscription went with the process: it died, and
     /// before that its disk had nothing that shows it to have come past the event. That is a later
     /// event that the subscription serves too, or the claim to be Live again, made after the

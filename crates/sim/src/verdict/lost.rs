@@ -152,8 +152,8 @@ impl<'a> Losses<'a> {
     /// single event an audit is three looks at most: the first may find the agent just touched, and
     /// where the stream goes on only two running looks that differ prove anything. Looks are those
     /// of a client that says Live: what is fetched to become it leaves touched agents to the
-    /// stream. If the vendor ends a subscription meanwhile, later looks show what an outage may
-    /// have changed.
+    /// stream. If the vendor ends a subscription meanwhile, or the client dies, later looks show
+    /// what an outage may have changed.
     pub(super) fn is_undetectable(&self, event: &TruthEvent) -> bool {
         let served = || self.truth.subscriptions.iter();
         let was_dropped = served().any(|served| served.dropped.contains(&event.index));
@@ -180,6 +180,7 @@ impl<'a> Losses<'a> {
         let ended_us = served()
             .filter(|served| was_dropped && served.end != SubscriptionEnd::Left)
             .filter_map(|served| served.ended_us.filter(|ended_us| *ended_us > event.wall_us))
+            .chain(self.deaths.after(event.wall_us).filter(|_| was_dropped))
             .min();
         let looks = self.truth.pages.iter().filter(|page| {
             page.as_of > event.index

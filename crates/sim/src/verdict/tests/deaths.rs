@@ -125,3 +125,22 @@ fn who_died_without_a_trace_was_never_there() {
     scene.evidence.stored[0].received_us = us(15);
     assert_eq!((scene.verdict().events_emitted, scene.verdict().uncovered), (3, 2));
 }
+
+#[test]
+fn what_was_dropped_before_a_death_need_not_show_after_it() {
+    // Event 4 (of b) was passed over in silence; one look at 45 could have shown it, later ones
+    // show 6, which the client holds.
+    let mut scene = Scene::clean(Numbering::Increasing);
+    scene.forget(3);
+    scene.served(0).dropped = vec![3];
+    for (look, as_of) in [(45, 5), (46, 5), (47, 5), (61, 6)] {
+        scene.page(look);
+        scene.truth.pages.last_mut().unwrap().as_of = as_of;
+    }
+    assert_eq!((scene.verdict().undetectable, scene.verdict().uncovered), (0, 1));
+    scene.evidence.deaths = vec![death(-5, 46)];
+    assert_eq!((scene.verdict().undetectable, scene.verdict().uncovered), (1, 0));
+    // It was found in time to be written down.
+    scene.evidence.deaths = vec![death(-5, 48)];
+    assert_eq!((scene.verdict().undetectable, scene.verdict().uncovered), (0, 1));
+}
