@@ -242,7 +242,7 @@ pub enum GapCause {
     EpochChanged,
     /// A hole in a contiguous numbering that a resume did not fill.
     Hole,
-    /// The audit found state that the stream never showed.
+    /// A snapshot shows state that the stream never did, although it was complete.
     Drift,
     /// The subscription had gone mute.
     Mute,

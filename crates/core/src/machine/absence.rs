@@ -8,7 +8,6 @@ use crate::machine::Blocked;
 use crate::machine::context::Cx;
 use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
-use crate::record::GapCause;
 use crate::snapshot::{Collected, Diff, diff, is_newer};
 
 impl Stream {
@@ -36,7 +35,7 @@ impl Stream {
             && !self.deletes_expected
             && !cx.mutated(Mutant::MassDeleteApplied);
         if implausible {
-            self.open_gap(cx, GapCause::Drift);
+            self.open_doubt(cx, &absent);
             self.block(cx, Blocked::MassDelete { lacks, of });
             return false;
         }

@@ -506,7 +506,10 @@ impl Stream {
         self.report_counts(cx);
         self.write_turn(cx, conn, Turn::Live, Closer::Us, "complete and current");
         self.set_phase(cx, Phase::Live { handover: false });
-        self.note_clean(cx);
+        self.drifted = false;
+        if cx.mutated(Mutant::ResumeCompares) {
+            self.clean = Some(self.here(cx));
+        }
         self.schedule_audit(cx);
         self.schedule_history(cx);
         self.schedule_forgetting(cx);

@@ -3,17 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotBody, SnapshotKind};
-use crate::ids::{Key, Label, SnapshotId};
+use crate::ids::{Key, Label};
 use crate::machine::context::Cx;
+use crate::machine::drift::Clean;
 use crate::machine::mutant::Mutant;
 use crate::machine::reconcile::Purpose;
-use crate::machine::stream::Stream;
+use crate::machine::stream::{Jump, Stream};
 use crate::machine::timer::Timer;
 use crate::machine::{CloseHow, Phase, Start};
-use crate::position::Position;
-use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
 use crate::snapshot::diff;
-use crate::time::UnixMicros;
 
 /// An audit is begun after this part of the interval, in percent: the rest is for the request
 /// itself.
@@ -32,13 +30,6 @@ enum Stage {
     After,
 }
 
-/// The last moment at which rows and stream agreed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Clean {
-    position: Option<Position>,
-    wall: UnixMicros,
-}
-
 /// The audit of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Audit {
@@ -49,7 +40,7 @@ pub(super) struct Audit {
     differed: BTreeSet<Key>,
     /// Where the stream stood when touched keys began to be recorded: what was dropped before can
     /// show, what is dropped later may not.
-    since: Option<Clean>,
+    pub(super) since: Option<Clean>,
     /// Keys that events touched before the rows were asked for.
     before: BTreeSet<Key>,
     /// This audit follows another one at once.
@@ -139,7 +130,7 @@ impl Stream {
     fn begin_row_audit(&mut self, cx: &mut Cx<'_>) {
         self.touched.clear();
         self.audit.before.clear();
-        self.audit.since = Some(Clean { position: self.seen.position, wall: cx.now.wall });
+        self.audit.since = Some(self.here(cx));
         self.audit.stage = Stage::Before;
         let lead_ms = self.audit_lead_ms(cx);
         self.set_timer(cx, Timer::Grace, lead_ms);
@@ -246,7 +237,14 @@ impl Stream {
             self.alarm(cx, format!("{count} keys differ from the vendor without an event"));
             self.audit.differed.clear();
             self.resync_owed = true;
-            self.drifted = true;
+            match self.is_exact(cx, &run.collected) {
+                // Below what is held: asked for from there, it could not be taken.
+                true => {
+                    self.open_drift(cx, &differing);
+                    self.jump = Jump::Unwritten;
+                }
+                false => self.drifted = true,
+            }
             let class = Class::Retry { after_ms: None };
             let what = Label::from("state has drifted from the vendor's");
             self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
@@ -255,43 +253,5 @@ impl Stream {
             self.doubt(cx, "keys differ from the vendor; a second look decides");
             self.begin_row_audit(cx);
         }
-    }
-
-    /// Stream and vendor agree, as of the moment at which the subscription was confirmed: of what
-    /// came since then nothing but the stream itself has told.
-    pub(super) fn note_clean(&mut self, cx: &Cx<'_>) {
-        self.drifted = false;
-        let acked = self.link.as_ref().and_then(|link| link.acked);
-        let wall = acked.map_or(cx.now.wall, |acked| acked.wall);
-        let position = acked.and_then(|acked| acked.held).or(self.seen.position);
-        self.clean = Some(Clean { position, wall });
-    }
-
-    /// A resume after drift may have brought everything, or not: what the snapshot still had to
-    /// correct is written down as drift since the last clean audit.
-    pub(super) fn write_drift(&mut self, cx: &mut Cx<'_>, snapshot: SnapshotId, corrected: bool) {
-        if !std::mem::take(&mut self.drifted) || !corrected {
-            return;
-        }
-        let gap = self.seen.last_gap.next();
-        let clean = self.clean;
-        let here = |p: &Position| p.epoch == self.seen.epoch;
-        let after = clean.and_then(|clean| clean.position).filter(here);
-        let wall_from = clean.map_or(cx.now.wall, |clean| clean.wall);
-        let cause = GapCause::Drift;
-        let through = self.seen.position;
-        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
-        let closed = GapClosed {
-            gap,
-            outcome: GapOutcome::Drift,
-            after,
-            through,
-            wall_from,
-            wall_to: cx.now.wall,
-            cause,
-            closed_by: Some(snapshot),
-            reconciled: true,
-        };
-        self.close_gap(cx, closed);
     }
 }

@@ -48,6 +48,7 @@ impl Stream {
         witness: Witness,
         keys: Option<BTreeSet<Key>>,
     ) {
+        let drift = self.weigh_drift(cx, &collected, keys.as_ref());
         let new_epoch = self.enter_epoch(cx);
         if new_epoch && collected.tag.is_none() {
             let bookmark = collected.bookmark.as_ref();
@@ -95,8 +96,8 @@ impl Stream {
             }
             self.close_gap(cx, closed);
         }
+        self.settle_drift(cx, snapshot, drift, keyed);
         if !keyed {
-            self.write_drift(cx, snapshot, counts.changed + counts.deleted > 0);
             self.forget_debts();
         }
         cx.report(Report::Installed {
@@ -327,7 +328,8 @@ impl Stream {
             if let Some(said) = said.filter(|_| link_rebased && held < Some(base)) {
                 self.book(cx, base, said);
             }
-            return Some(base);
+            // The row of a loss that an audit has found begins before what is held.
+            return Some(base).max(held);
         }
         if link.first.is_some() && !poison_last {
             return held;

@@ -40,6 +40,7 @@ impl Stream {
         let token = self.link.as_ref().and_then(|link| link.token);
         let lower = self.shown_sequence(cx);
         let mut run = Run::new(Purpose::Reconcile, token, cx.now.at, lower);
+        run.since = self.complete_since(cx);
         run.keys = Some(keys);
         self.run = Some(run);
         self.fetch(cx);

@@ -19,6 +19,7 @@ mod audit;
 mod beginning;
 mod budget;
 mod context;
+mod drift;
 mod effect;
 mod handover;
 mod history;

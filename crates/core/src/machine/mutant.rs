@@ -99,6 +99,9 @@ mutants! {
     ShiftingPagesBelieved: "R7", "absent twice running where pages shift";
     /// A snapshot that lacks nearly everybody deletes nearly everybody.
     MassDeleteApplied: "R7", "mass deletes wait for a person";
+    /// Beside a complete stream without positions, a row from before the record of touched keys
+    /// takes back what an event has told.
+    OldRowBelieved: "R5, unpositioned", "rows are younger than the record of touched keys";
     /// A snapshot of pages of different moments is taken for one moment.
     NoConvergingMark: "R8", "converging mark, durable";
     /// A restart forgets that keys do not fit together yet.
@@ -133,6 +136,10 @@ mutants! {
     DriftOfTouchedKeys: "R12", "drift from exact snapshots only";
     /// What differs once is drift.
     DriftAtFirstSight: "R12", "drift only twice";
+    /// What a snapshot corrects on a complete stream leaves no trace: nobody learns of the loss.
+    CorrectedInSilence: "R9, R12", "what is corrected without an event has a row";
+    /// A resume counts as a comparison: the row of what is found behind it begins behind the loss.
+    ResumeCompares: "R9, R12", "rows of drift begin at the last comparison";
     /// A second connection's events are applied while those of the first are under way.
     SpareNotHeld: "R13", "hand-over hold";
     /// The first connection is closed as soon as the second is confirmed.

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::bookmark::{After, Bookmark};
-use crate::connector::{Class, EventBody, Failure, Numbering, Page};
+use crate::connector::{Class, EventBody, Failure, Numbering, Page, SnapshotKind};
 use crate::fold::OpenGap;
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
@@ -28,6 +28,13 @@ const UNBOOKED_MAX: usize = 10_000;
 
 pub(super) fn is_opaque(cx: &Cx<'_>) -> bool {
     cx.caps().position == Numbering::Opaque
+}
+
+/// Nothing in a snapshot beside an open stream says of which moment its rows are.
+pub(super) fn is_unpositioned(cx: &Cx<'_>) -> bool {
+    let caps = cx.caps();
+    caps.snapshot == SnapshotKind::Unpositioned
+        || matches!(caps.position, Numbering::None | Numbering::Opaque)
 }
 
 impl Stream {

@@ -51,6 +51,9 @@ impl Machine {
             }
             if let Some(run) = &mut stream.run {
                 age(&mut run.begun_at);
+                if let Some(at) = &mut run.since {
+                    age(at);
+                }
                 requests_in_flight |= run.request.is_some();
             }
             for link in [&mut stream.link, &mut stream.spare].into_iter().flatten() {

@@ -8,7 +8,7 @@ use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::link::{NewEpoch, Stage};
 use crate::machine::mutant::Mutant;
-use crate::machine::number::is_opaque;
+use crate::machine::number::{is_opaque, is_unpositioned};
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
 use crate::machine::{Blocked, CloseHow, Fetch, Output, Phase, Report, Rung};
@@ -43,6 +43,8 @@ pub(super) struct Run {
     pub(super) begun_at: Millis,
     /// The position that state showed when the reconciliation began.
     pub(super) lower: Option<u64>,
+    /// Beside a stream that is complete, without positions: since when touched keys are recorded.
+    pub(super) since: Option<Millis>,
     /// The position held when the snapshot was asked for.
     held: Option<u64>,
     pub(super) tries: u32,
@@ -81,6 +83,7 @@ impl Run {
             keys: None,
             begun_at,
             lower,
+            since: None,
             held: None,
             tries: 0,
             queued: None,
@@ -120,7 +123,9 @@ impl Stream {
         if matches!(purpose, Purpose::Head | Purpose::Rebase) {
             self.set_phase(cx, Phase::Fetching);
         }
-        self.run = Some(Run::new(purpose, token, cx.now.at, self.shown_sequence(cx)));
+        let mut run = Run::new(purpose, token, cx.now.at, self.shown_sequence(cx));
+        run.since = self.complete_since(cx).filter(|_| purpose == Purpose::Reconcile);
+        self.run = Some(run);
         self.fetch(cx);
     }
 
@@ -132,6 +137,7 @@ impl Stream {
         let is_ahead = ahead.is_some();
         self.doubt(cx, "state has to be fetched");
         self.touched.clear();
+        self.begin_comparison(cx);
         self.run = ahead;
         if let Some(cause) = cause {
             let conn = self.link.as_ref().map(|link| link.conn);
@@ -149,7 +155,6 @@ impl Stream {
         }
         self.timers.stop(Timer::Prove);
         self.timers.stop(Timer::Grace);
-        self.audit = Default::default();
         self.absent_once.clear();
         if cx.caps().snapshot == SnapshotKind::None || spared {
             self.run = None;
@@ -218,16 +223,16 @@ impl Stream {
     }
 
     fn fetch_not_before(&self, cx: &Cx<'_>) -> Millis {
-        let unpositioned = cx.caps().snapshot == SnapshotKind::Unpositioned
-            || matches!(cx.caps().position, Numbering::None | Numbering::Opaque);
         let reconcile = self.run.as_ref().is_some_and(|run| run.purpose == Purpose::Reconcile);
         let link = self.link.as_ref().filter(|_| reconcile);
         let acked_at =
-            link.filter(|_| unpositioned).and_then(|link| link.acked).map(|acked| acked.at);
+            link.filter(|_| is_unpositioned(cx)).and_then(|link| link.acked).map(|acked| acked.at);
         // Of a snapshot to subscribe from, only its age says that it is no older than what is held.
         let rebase = self.run.as_ref().is_some_and(|run| run.purpose == Purpose::Rebase);
         let heard_at = Some(self.heard_at).filter(|_| rebase && is_opaque(cx));
         let since = acked_at.max(heard_at).max(link.and_then(|link| link.poisoned_at));
+        // An older row would take back what an event has told before touched keys were recorded.
+        let since = since.max(self.run.as_ref().and_then(|run| run.since));
         since.map_or(cx.now.at, |since| since + cx.caps().snapshot_staleness_ms_max)
     }
 
@@ -466,6 +471,7 @@ impl Stream {
     /// Whether a complete snapshot overlaps the open subscription.
     fn judge(&mut self, cx: &mut Cx<'_>) -> Verdict {
         let stashed = self.run.as_ref().and_then(|run| self.stashed_sequence(&run.collected.epoch));
+        let loose = self.is_contradicted(cx);
         let (Some(run), Some(link)) = (&mut self.run, &mut self.link) else {
             return Verdict::Later;
         };
@@ -495,7 +501,7 @@ impl Stream {
             link.first
         };
         let behind = tag > held && !new_epoch && self.seen.position.is_some();
-        let owed = behind && (first.is_none() || link.settled);
+        let owed = behind && (first.is_none() || link.settled) || loose;
         let promised = link.settled
             || link.proof.is_some()
             || link.rung != Rung::Overlap

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::connector::Failure;
 use crate::fold::{OpenGap, StreamFold};
 use crate::ids::{AppendId, ConnId, Key, Label, StreamId};
-use crate::machine::audit::{Audit, Clean};
+use crate::machine::audit::Audit;
 use crate::machine::context::Cx;
+use crate::machine::drift::Clean;
 use crate::machine::history::Inquiry;
 use crate::machine::link::{Link, NewEpoch, Parked};
 use crate::machine::mutant::Mutant;
@@ -72,7 +73,7 @@ pub(super) struct Stream {
     /// Keys that were absent from the last snapshot of this reconciliation.
     pub(super) absent_once: BTreeSet<Key>,
     pub(super) audit: Audit,
-    /// When rows and stream last agreed.
+    /// When rows and stream last agreed, as far as this process knows.
     pub(super) clean: Option<Clean>,
     /// An audit has found drift that no snapshot has corrected yet.
     pub(super) drifted: bool,

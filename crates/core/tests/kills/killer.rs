@@ -51,11 +51,13 @@ fn world_of(mutant: Mutant) -> Option<Killer> {
         | Mutant::HeldDropped => crash(REFUSES),
         Mutant::JumpUnawaited | Mutant::UnprovenGoesLive => crash("increasing, clamps"),
         Mutant::HoleNotHeld => crash("contiguous, clamps"),
-        Mutant::LateEventTouchesState | Mutant::LateRowKept | Mutant::NoWitness => {
-            crash("live only")
-        }
+        Mutant::LateEventTouchesState
+        | Mutant::LateRowKept
+        | Mutant::NoWitness
+        | Mutant::KeysNotRebuilt => crash("live only"),
         Mutant::HoleWithoutNumber => crash("opaque, confirms with its place, clamps"),
         Mutant::LooseSnapshotAtOnce => crash(OPAQUE),
+        Mutant::CorrectedInSilence => pages("an event is dropped, and a person looks"),
         Mutant::TagMaximum | Mutant::TouchedForgotten => pages("by key"),
         Mutant::TornPagesAccepted => pages("by row number"),
         Mutant::SocketDroppedForRefetch => pages("from a cache"),
@@ -85,6 +87,8 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::DeletesOutsideScope => "a look at one key of four",
         Mutant::KeyedSpeaksForAll => "a look at one key while another changes",
         Mutant::ShiftingPagesBelieved => "a row moves to a page that was read",
+        Mutant::OldRowBelieved => "an old row beside a complete stream",
+        Mutant::ResumeCompares => "an event was lost, and found behind a resume",
         Mutant::MassDeleteApplied => "an empty answer about twenty keys",
         Mutant::NoConvergingMark | Mutant::QuietWhileConverging => {
             "two moments on a stream that is quiet before the later one"
@@ -100,7 +104,6 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::HiddenEpochKept | Mutant::CanaryUnasked | Mutant::CanaryNotCompared => {
             "a numbering without a name begins again"
         }
-        Mutant::KeysNotRebuilt => "a key is deleted while the process is down",
         Mutant::SplitFrameWhole | Mutant::AheadForgotten => {
             "a position goes on in the next frame, after a break"
         }

@@ -24,6 +24,7 @@ pub enum Act {
     Deliver(usize),
     DeliverTwice(usize),
     Garble(usize),
+    Drop(usize),
     Beat(usize),
     Mute(usize),
     Announce(usize),
@@ -37,6 +38,7 @@ pub enum Act {
         upto: usize,
     },
     FailPage,
+    Resync,
     Commit,
     Crash {
         survivors: usize,
@@ -143,6 +145,9 @@ impl Node {
         if !world.pages.is_empty() && budget.page_failures > 0 {
             acts.push(Act::FailPage);
         }
+        if budget.resyncs > 0 {
+            acts.push(Act::Resync);
+        }
         let in_flight = world.log.len() - world.durable;
         if budget.crashes > 0 {
             acts.extend((0..=in_flight).map(|survivors| Act::Crash { survivors }));
@@ -179,6 +184,9 @@ impl Node {
             }
             if budget.poisons > 0 && event {
                 acts.push(Act::Garble(rank));
+            }
+            if budget.drops > 0 && event {
+                acts.push(Act::Drop(rank));
             }
         }
         if sock.subscribed && !sock.mute {
@@ -237,6 +245,8 @@ impl Node {
             Act::CloseIdle(_) => &mut budget.idle_closes,
             Act::DeliverTwice(_) => &mut budget.duplicates,
             Act::Garble(_) => &mut budget.poisons,
+            Act::Drop(_) => &mut budget.drops,
+            Act::Resync => &mut budget.resyncs,
             Act::Beat(_) => &mut budget.beats,
             Act::Mute(_) => &mut budget.mutes,
             Act::Announce(_) => &mut budget.closings,
@@ -315,6 +325,8 @@ fn perform(world: &mut World, act: Act) {
         Act::Deliver(rank) => world.deliver(at(world, rank)),
         Act::DeliverTwice(rank) => world.deliver_twice(at(world, rank)),
         Act::Garble(rank) => world.garble(at(world, rank)),
+        Act::Drop(rank) => world.drop_event(at(world, rank)),
+        Act::Resync => world.give(Input::Resync { stream: stream(), keys: None }),
         Act::Beat(rank) => world.beat(at(world, rank)),
         Act::Mute(rank) => world.mute(at(world, rank)),
         Act::Announce(rank) => world.announce_close(at(world, rank)),

@@ -36,6 +36,10 @@ pub struct Budget {
     pub beats: u8,
     /// An event comes as bytes that nobody can read.
     pub poisons: u8,
+    /// An event does not come, on a socket that stays up.
+    pub drops: u8,
+    /// A person asks for a fresh look at all keys.
+    pub resyncs: u8,
 }
 
 impl Budget {
@@ -57,5 +61,7 @@ impl Budget {
         duplicates: 0,
         beats: 0,
         poisons: 0,
+        drops: 0,
+        resyncs: 0,
     };
 }

@@ -141,7 +141,7 @@ impl<'a> Told<'a> {
     }
 
     /// Where positions of two numberings cannot be told apart, rows are read by their times.
-    fn is_by_clock(&self) -> bool {
+    pub fn is_by_clock(&self) -> bool {
         let caps = &self.world.rules.caps;
         caps.position == Numbering::None || !caps.tells_numberings()
     }

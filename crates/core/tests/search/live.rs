@@ -26,6 +26,7 @@ impl Node {
         tally.count(Invariant::GapsClose);
         ensure(fold.open_gaps.is_empty(), Invariant::GapsClose)?;
         check_state(world, tally)?;
+        check_shown(&told, tally)?;
         check_received(world, &told, tally)?;
         check_poison(world, &told, tally)?;
         if world.rules.flaps {
@@ -51,6 +52,23 @@ fn check_state(world: &World, tally: &mut Tally) -> Check {
         let held = fold.keys.get(&key(k)).filter(|held| held.present);
         let held = held.map(|held| &held.payload);
         ensure(held == made.map(|made| body(&made)).as_ref(), Invariant::LiveMeansLive)?;
+    }
+    Ok(())
+}
+
+/// What a snapshot has shown and the stream has not, is of an event that a row admits. Without
+/// positions nobody can tell whether it was before the confirmation.
+fn check_shown(told: &Told<'_>, tally: &mut Tally) -> Check {
+    if told.is_by_clock() {
+        return Ok(());
+    }
+    for body in told.bodies() {
+        let Body::SnapshotItem { change, .. } = body else { continue };
+        let Some(index) = told.index(change).filter(|index| !told.held.contains(index)) else {
+            continue;
+        };
+        tally.count(Invariant::GapHonesty);
+        ensure(told.is_covered(index), Invariant::GapHonesty)?;
     }
     Ok(())
 }

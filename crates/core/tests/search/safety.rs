@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use unbroken_core::connector::{Numbering, SnapshotBody, SnapshotKind};
 use unbroken_core::fold::StreamFold;
 use unbroken_core::ids::Key;
 use unbroken_core::position::{Epoch, Position};
-use unbroken_core::record::{Append, Body, Change, Effect, Record};
+use unbroken_core::record::{Append, Body, Change, Effect, Record, digest};
 
 use super::ledger::{Told, index, is_streamed};
 use super::node::Node;
 use super::{Invariant, Tally};
-use crate::world::{World, body, stream};
+use crate::world::{World, body, key, stream};
 
 /// The name of what does not hold.
 pub type Check = Result<(), Invariant>;
@@ -98,7 +99,8 @@ fn check_windows(world: &World, tally: &mut Tally) -> Check {
     ensure(kept.is_some(), Invariant::BoundedMemory)
 }
 
-/// Live is a claim: nothing is in doubt.
+/// Live is a claim: nothing is in doubt, and where there are positions, what state shows is the
+/// vendor's of one moment.
 fn check_live(world: &World, tally: &mut Tally) -> Check {
     let Some(seen) = world.machine.seen(&stream()).filter(|_| world.is_live()) else {
         return Ok(());
@@ -108,7 +110,22 @@ fn check_live(world: &World, tally: &mut Tally) -> Check {
         && seen.staged.is_none()
         && seen.converging_until.is_none()
         && world.socks.values().any(|sock| sock.subscribed);
-    ensure(sure, Invariant::LiveMeansLive)
+    ensure(sure, Invariant::LiveMeansLive)?;
+    let caps = &world.rules.caps;
+    let told = caps.position != Numbering::None
+        && caps.snapshot == SnapshotKind::Positioned
+        && caps.snapshot_body == SnapshotBody::State;
+    if !told || world.rules.flaps || world.garbled > 0 || !world.withheld.is_empty() {
+        return Ok(());
+    }
+    let shows = |upto: usize| {
+        world.truth(world.events.len()).into_keys().all(|k| {
+            let made = world.truth(upto).get(&k).copied().flatten();
+            let held = seen.keys.get(&key(k)).filter(|held| held.present).map(|held| held.digest);
+            held == made.map(|made| digest(&body(&made)))
+        })
+    };
+    ensure((0..=world.events.len()).rev().any(shows), Invariant::LiveMeansLive)
 }
 
 fn check_once(world: &World, told: &Told<'_>, tally: &mut Tally) -> Check {

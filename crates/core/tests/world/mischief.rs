@@ -6,7 +6,7 @@ use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Fetch, Input};
 use unbroken_core::record::Closer;
 
-use super::World;
+use super::{Made, World, body};
 
 /// How long before a planned close it is announced.
 const NOTICE_MS: u64 = 60_000;
@@ -130,6 +130,17 @@ impl World {
         decoded.items = vec![Item::Poison { reason: Label::from("no text"), bytes }];
         self.garbled += 1;
         self.give(Input::Frame { conn, decoded });
+    }
+
+    /// The next frame of a socket, an event, does not arrive, and the socket stays.
+    pub fn drop_event(&mut self, conn: ConnId) {
+        let decoded = self.socks.get_mut(&conn).unwrap().queue.pop_front().unwrap();
+        for item in &decoded.items {
+            if let Item::Event(event) = item {
+                let is_it = |made: &Made| body(made) == event.payload;
+                self.withheld.extend(self.events.iter().position(is_it));
+            }
+        }
     }
 
     /// The vendor tells how far its stream has come.

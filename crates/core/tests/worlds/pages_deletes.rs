@@ -1,9 +1,9 @@
 //! Snapshots of two pages between which rows move, deletions, caches, pages that fail.
 
-use unbroken_core::connector::Paging;
+use unbroken_core::connector::{Coverage, Paging};
 use unbroken_core::machine::Mutant;
 
-use super::kinds::{cached, contiguous, forgetting, increasing, live_only, telling};
+use super::kinds::{audited, cached, contiguous, forgetting, increasing, live_only, telling};
 use super::{Setting, Size, Small};
 use crate::search::{Budget, Invariant, Outcome};
 use crate::world::Rules;
@@ -11,6 +11,7 @@ use crate::world::Rules;
 const SMOKE: Budget = Budget { emits: 3, deletes: 1, breaks: 1, ..Budget::NONE };
 const FULL: Budget = Budget { emits: 4, page_failures: 1, ..SMOKE };
 const REFUSED: Budget = Budget { purges: 1, ..SMOKE };
+const DROPPED: Budget = Budget { emits: 2, drops: 1, resyncs: 1, ..Budget::NONE };
 const STALE: Budget = Budget { stale_pages: 1, ..SMOKE };
 
 fn paged(mut rules: Rules, paging: Paging) -> Rules {
@@ -22,6 +23,13 @@ fn paged(mut rules: Rules, paging: Paging) -> Rules {
 /// One key of two is too many to go missing at once.
 fn careful(mut rules: Rules) -> Rules {
     rules.timing.mass_delete_min = 1;
+    rules
+}
+
+/// Numbers with holes, of which only a part is ours.
+fn partly() -> Rules {
+    let mut rules = telling(increasing());
+    rules.caps.coverage = Coverage::Filtered;
     rules
 }
 
@@ -61,6 +69,9 @@ pub fn world() -> Small {
                 SMOKE,
             ),
             setting("deletions are asked about", careful(beside()), SMOKE, FULL),
+            setting("an event is dropped, and a person looks", audited(partly()), DROPPED, {
+                Budget { breaks: 1, ..DROPPED }
+            }),
         ],
         checks: &[
             Invariant::CursorCovered,
