@@ -19,19 +19,22 @@ impl Stream {
         let Some(run) = &self.run else { return false };
         let absent = self.absent_keys(cx, &run.collected, run.keys.as_ref());
         let shifting = cx.caps().paging == Paging::Offset && !run.collected.is_frozen();
+        let (lacks, of) = self.lacking(&run.collected, run.keys.as_ref());
+        let empty = run.collected.rows.is_empty()
+            && lacks == of
+            && !cx.mutated(Mutant::EmptyAnswerBelieved);
+        // An event saves a key from being deleted, not a snapshot without it from being strange.
+        let timing = cx.timing();
+        let many = lacks >= timing.mass_delete_min && lacks * 100 > of * timing.mass_delete_percent;
         let is_seen_twice =
             absent.is_subset(&self.absent_once) || cx.mutated(Mutant::ShiftingPagesBelieved);
-        if shifting && !is_seen_twice {
+        if (shifting || empty && !many) && !is_seen_twice {
             self.absent_once = absent;
             self.refetch(cx, "keys are missing; a second look decides", None);
             return false;
         }
-        // An event saves a key from being deleted, not a snapshot without it from being strange.
-        let (lacks, of) = self.lacking(&run.collected, run.keys.as_ref());
-        let timing = cx.timing();
         let implausible = !absent.is_empty()
-            && lacks >= timing.mass_delete_min
-            && lacks * 100 > of * timing.mass_delete_percent
+            && (many || empty)
             && !self.deletes_expected
             && !cx.mutated(Mutant::MassDeleteApplied);
         if implausible {

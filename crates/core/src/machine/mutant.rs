@@ -99,6 +99,8 @@ mutants! {
     ShiftingPagesBelieved: "R7", "absent twice running where pages shift";
     /// A snapshot that lacks nearly everybody deletes nearly everybody.
     MassDeleteApplied: "R7", "mass deletes wait for a person";
+    /// An answer without any row deletes everybody, where they are few.
+    EmptyAnswerBelieved: "R7", "an empty answer waits for a person";
     /// Beside a complete stream without positions, a row from before the record of touched keys
     /// takes back what an event has told.
     OldRowBelieved: "R5, unpositioned", "rows are younger than the record of touched keys";

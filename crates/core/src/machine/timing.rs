@@ -57,7 +57,8 @@ pub struct Timing {
     /// A snapshot that would delete keys and lacks more than this part of all is not believed, in
     /// percent …
     pub mass_delete_percent: u64,
-    /// … if it lacks at least so many. Keys that events have touched meanwhile count: they save
+    /// … if it lacks at least so many. An answer without any row is never believed without a
+    /// person, whatever this says. Keys that events have touched meanwhile count: they save
     /// themselves from being deleted, not the snapshot from being strange.
     pub mass_delete_min: u64,
     /// How long a blocked stream waits before it tries again by itself (a scope may have been

@@ -87,6 +87,7 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::DeletesOutsideScope => "a look at one key of four",
         Mutant::KeyedSpeaksForAll => "a look at one key while another changes",
         Mutant::ShiftingPagesBelieved => "a row moves to a page that was read",
+        Mutant::EmptyAnswerBelieved => "empty answers about two keys",
         Mutant::OldRowBelieved => "an old row beside a complete stream",
         Mutant::ResumeCompares => "an event was lost, and found behind a resume",
         Mutant::MassDeleteApplied => "an empty answer about twenty keys",

@@ -10,6 +10,7 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "a look at one key of four", play: scope },
     Scene { name: "a look at one key while another changes", play: freshness },
     Scene { name: "an empty answer about twenty keys", play: empty },
+    Scene { name: "empty answers about two keys", play: empty_of_two },
     Scene { name: "an old answer beside an open subscription", play: old_answer },
     Scene { name: "an event falls into the end of a numbering", play: end_of_numbering },
 ];
@@ -47,18 +48,33 @@ fn freshness(mutant: Option<Mutant>) -> Verdict {
     judge(&world)
 }
 
-fn empty(mutant: Option<Mutant>) -> Verdict {
+/// The vendor has lost its table: whoever asks is told of nobody, time and again.
+fn empty_answers(mutant: Option<Mutant>, keys: u8) -> Verdict {
     let mut rules = contiguous();
     rules.caps.replay = Replay::None;
-    let mut world = live(rules, mutant, 20)?;
+    let mut world = live(rules, mutant, keys)?;
     let conn = world.sole_conn();
     world.break_sock(conn);
-    until_page(&mut world);
-    let (request, _) = world.pages.remove(0);
-    let page = Page { rows: Vec::new(), total: Some(0), ..world.page_at(20, true) };
-    world.give(Input::Page { request, page });
-    world.settle();
+    for _ in 0..2 {
+        if world.is_live() {
+            break;
+        }
+        until_page(&mut world);
+        let (request, _) = world.pages.remove(0);
+        let page = Page { rows: Vec::new(), total: Some(0), ..world.page_at(keys.into(), true) };
+        world.give(Input::Page { request, page });
+    }
+    while world.step_but_pages() {}
+    world.commit();
     judge_state(&world)
+}
+
+fn empty(mutant: Option<Mutant>) -> Verdict {
+    empty_answers(mutant, 20)
+}
+
+fn empty_of_two(mutant: Option<Mutant>) -> Verdict {
+    empty_answers(mutant, 2)
 }
 
 fn old_answer(mutant: Option<Mutant>) -> Verdict {
