@@ -53,6 +53,27 @@ struct PresenceTimes<'a> {
 struct Named<'a> {
     #[serde(borrow)]
     id: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    participants: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Participant<'a> {
+    #[serde(borrow)]
+    end_time: Option<&'a RawValue>,
+}
+
+impl Named<'_> {
+    /// A conversation from which everybody has gone is over. Its document is told again when
+    /// somebody's wrap-up ends, and is then as over as before.
+    fn is_over(&self) -> bool {
+        let participants = self.participants.map_or("[]", RawValue::get);
+        let participants: Vec<Participant<'_>> =
+            serde_json::from_str(participants).unwrap_or_default();
+        let is_gone = |participant: &Participant<'_>| participant.end_time.is_some();
+        !participants.is_empty() && participants.iter().all(is_gone)
+    }
 }
 
 /// Reads a frame of a stream of this kind. What is no event of it, the profile's rules read:
@@ -120,6 +141,7 @@ fn event(
             let expected = |_| Label::from("eventBody/id: expected a conversation's id");
             let named: Named<'_> = serde_json::from_str(raw).map_err(expected)?;
             event.key = (&*named.id).into();
+            event.deleted = named.is_over();
         }
         Kind::Presence | Kind::RoutingStatus | Kind::Activity => event.occurred_at = latest(raw),
     }
@@ -207,6 +229,26 @@ mod tests {
         let event = only(read(Kind::Adherence, &notification(&topic::of_unit("m"), body)));
         assert!(event.deleted);
         assert_eq!(event.digest, 0);
+    }
+
+    #[test]
+    fn a_conversation_from_which_everybody_has_gone_is_over() {
+        let of = |participants: &str| {
+            let body = format!(r#"{{"id":"c","participants":{participants}}}"#);
+            let topic = "v2.users.u.conversations";
+            only(read(Kind::Conversations, &notification(topic, &body)))
+        };
+        let (here, gone) = (r#"{"id":"p"}"#, r#"{"id":"q","endTime":"2026-11-26T01:00:00.000Z"}"#);
+        let null = r#"{"id":"p","endTime":null}"#;
+        let going_on = [format!("[{here},{gone}]"), format!("[{gone},{null}]"), "[]".to_owned()];
+        for participants in going_on.iter().map(String::as_str).chain(["null", "7"]) {
+            let event = of(participants);
+            assert!(!event.deleted && event.digest == event.identity, "{participants}");
+        }
+        let over = of(&format!("[{gone},{gone}]"));
+        assert!(over.deleted && over.digest == 0 && !over.payload.is_empty());
+        let again = of(&format!("[{gone},{gone},{gone}]"));
+        assert!(again.deleted && again.identity != over.identity, "another event");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) struct Event {
     pub(super) wall_us: i64,
     pub(super) kind: Kind,
     pub(super) agent: usize,
-    /// The agent has left its unit.
+    /// The agent has left its unit, or nobody takes part in the conversation any more.
     pub(super) is_removal: bool,
     pub(super) body: Bytes,
     /// As a REST row; of adherence alone.
@@ -246,7 +246,11 @@ impl World {
     }
 
     fn emit(&mut self, kind: Kind, agent: usize, body: String, row: Option<Bytes>) {
-        let is_removal = kind == Kind::Adherence && !self.roster.agents[agent].is_present;
+        let is_removal = match kind {
+            Kind::Adherence => !self.roster.agents[agent].is_present,
+            Kind::Conversation(number) => self.conversations[number].ended_us.is_some(),
+            Kind::Presence | Kind::Routing | Kind::Activity => false,
+        };
         let wall_us = self.now_us();
         let event = Event { wall_us, kind, agent, is_removal, body: Bytes::from(body), row };
         let noted = self.truth_of(self.len(), &event);

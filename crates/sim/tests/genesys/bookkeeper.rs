@@ -182,7 +182,10 @@ impl Bookkeeper {
         let body = &message["eventBody"];
         let key = key_of(message);
         if self.last.insert(key.clone(), body.clone()).as_ref() != Some(body) {
-            self.store(key, text, Origin::Live, body["removedFromManagementUnit"] == true);
+            let is_over = |all: &Vec<Value>| all.iter().all(|one| one["endTime"].is_string());
+            let is_gone = body["removedFromManagementUnit"] == true
+                || body["participants"].as_array().is_some_and(is_over);
+            self.store(key, text, Origin::Live, is_gone);
         }
     }
 
