@@ -5,7 +5,7 @@ mod world;
 
 use unbroken_core::connector::{Decoded, EventBody, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::ids::Key;
-use unbroken_core::machine::Input;
+use unbroken_core::machine::{Input, Timing};
 use unbroken_core::record::Body;
 use world::{Rules, World, contiguous, key};
 
@@ -250,4 +250,11 @@ fn a_vendor_of_states_that_tells_again_who_is_gone_tells_nothing() {
     let told = world.changes().len();
     world.give(Input::Frame { conn, decoded: again });
     assert_eq!(world.changes().len(), told);
+}
+
+#[test]
+fn the_page_of_limits_says_how_long_a_tombstone_stands() {
+    let page = include_str!("../../../docs/reference/limits.md");
+    let seconds = Timing::default().under_way_ms_max() / 1_000;
+    assert!(page.contains(&format!("({seconds} s with the default timing)")), "{seconds} s");
 }
