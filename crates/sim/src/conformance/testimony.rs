@@ -172,6 +172,7 @@ impl Testimony {
             epoch_names: numbered.map(|(at, name)| (number(at), name.clone())).collect(),
             // A client that is killed before it tells anything is to be seen, not excused.
             deaths: Vec::new(),
+            repairs: Vec::new(),
             told_late_us: TOLD_LATE_US,
         }
     }

@@ -1,4 +1,4 @@
-//! What processes took with them: what they had read and their disk had not.
+//! What processes took with them, what they had read and their disk had not, and what repairs cut.
 //!
 //! No time is guessed for how long something may be on its way to the disk. A client hands over
 //! what it reads in the order in which it reads it, so the record itself says how far a process had
@@ -14,6 +14,8 @@ use crate::truth::{Truth, TruthEvent, TruthSubscription};
 /// The lives that ended by themselves or by force, with what they had recorded.
 pub(super) struct Deaths<'a> {
     lives: Vec<Life>,
+    /// As one life from the beginning to the repair, of which the log has what it still has.
+    repairs: Vec<Life>,
     truth: &'a Truth,
     streams: &'a Streams<'a>,
 }
@@ -32,7 +34,7 @@ impl<'a> Deaths<'a> {
         pairing: &Pairing,
         streams: &'a Streams<'a>,
     ) -> Self {
-        let lives = evidence.deaths.iter().map(|death| {
+        let life = |death: Death| {
             let mut recorded: Vec<(usize, i64)> = evidence
                 .stored
                 .iter()
@@ -41,9 +43,16 @@ impl<'a> Deaths<'a> {
                 .filter_map(|(stored, event)| Some(((*event)?, stored.received_us)))
                 .collect();
             recorded.sort_unstable_by(|one, other| other.cmp(one));
-            Life { death: *death, recorded }
-        });
-        Self { lives: lives.collect(), truth, streams }
+            Life { death, recorded }
+        };
+        let repairs = evidence.repairs.iter();
+        let repairs = repairs.map(|at_us| Death { born_us: i64::MIN, died_us: *at_us });
+        Self {
+            lives: evidence.deaths.iter().copied().map(life).collect(),
+            repairs: repairs.map(life).collect(),
+            truth,
+            streams,
+        }
     }
 
     /// When processes died after this time.
@@ -59,17 +68,36 @@ impl<'a> Deaths<'a> {
         let Some(life) = self.lives.iter().find(|life| life.death.saw(served.accepted_us)) else {
             return false;
         };
-        let is_behind = |(at, received_us): &(usize, i64)| {
-            *received_us >= served.accepted_us && served.covers(&self.truth.events[*at].agent)
-        };
-        let later = life.recorded.iter().take_while(|(at, _)| {
-            self.truth.events.get(*at).is_some_and(|later| later.index > event.index)
-        });
         let was_live_again = |ended_us: i64| {
             let behind_us = ended_us.saturating_add(1)..=life.death.died_us;
             self.streams.has_become_live(&event.agent, behind_us)
         };
-        !later.into_iter().any(is_behind) && !served.ended_us.is_some_and(was_live_again)
+        !self.has_come_past(life, served, event, served.accepted_us)
+            && !served.ended_us.is_some_and(was_live_again)
+    }
+
+    /// Whether the event may have been recorded when the vendor accepted this subscription, and
+    /// cut by a repair since: nothing in the log from before the repair lies behind it.
+    pub(super) fn was_cut(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
+        let later = |life: &&Life| {
+            life.death.died_us > served.accepted_us && life.death.died_us > event.wall_us
+        };
+        let mut repairs = self.repairs.iter().filter(later);
+        repairs.any(|life| !self.has_come_past(life, served, event, i64::MIN))
+    }
+
+    /// Whether an event behind this one that the subscription serves too was received from then on
+    /// and recorded.
+    fn has_come_past(
+        &self,
+        life: &Life,
+        served: &TruthSubscription,
+        event: &TruthEvent,
+        from_us: i64,
+    ) -> bool {
+        let events = &self.truth.events;
+        let mut later = life.recorded.iter().take_while(|(at, _)| events[*at].index > event.index);
+        later.any(|(at, received_us)| *received_us >= from_us && served.covers(&events[*at].agent))
     }
 }
 

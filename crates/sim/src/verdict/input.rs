@@ -149,6 +149,9 @@ pub struct Evidence {
     /// Its processes that died. What was on its way to their disk went with them, and the vendor's
     /// next acceptance decides whether it was lost.
     pub deaths: Vec<Death>,
+    /// When its log was cut by a repair, microseconds since 1970. What had been recorded and was
+    /// cut counts as never asked for before.
+    pub repairs: Vec<i64>,
     /// How much later than it reached the client a record may be dated, in microseconds: where its
     /// time is that of the moment at which the client told of it. The bounds of the ledger's rows
     /// are the client's own times.

@@ -65,7 +65,7 @@ impl<'a> Losses<'a> {
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket by a process that
     /// did not take it with it in its death, or the first acceptance after it was withheld would
-    /// have served it.
+    /// have served it. What a repair may have cut was withheld then.
     ///
     /// A subscription that should have served the event and broke (or was muted, or sent it in a
     /// form that cannot be read) before the client had certainly read it withholds it once more:
@@ -89,7 +89,8 @@ impl<'a> Losses<'a> {
         }
         for served in &self.truth.subscriptions {
             let is_over = served.ended_us.is_some_and(|ended_us| ended_us < event.wall_us);
-            if is_over || !served.covers(&event.agent) {
+            let is_other = !served.covers(&event.agent);
+            if is_over || is_other || self.deaths.was_cut(served, event) {
                 continue;
             }
             if !served.muted && was_read(served, event) && !self.deaths.took(served, event) {

@@ -108,6 +108,28 @@ fn what_the_vendor_would_have_given_again_is_lost_in_spite_of_the_death() {
 }
 
 #[test]
+fn what_a_repair_cut_is_lost_only_if_the_vendor_would_have_given_it_after_that() {
+    // The next process had 5 and 6 on its disk, and asked from behind them; at 85 they were cut.
+    let mut scene = taken(Numbering::Increasing);
+    scene.served(1).floor = 0;
+    assert_eq!(lost(&scene), 2);
+    scene.evidence.repairs = vec![85];
+    assert_eq!(lost(&scene), 2, "a repair of another time");
+    scene.evidence.repairs = vec![us(85)];
+    assert_eq!(lost(&scene), 0);
+    // What survived the repair shows what else was there.
+    scene.store(5, 69);
+    assert_eq!(lost(&scene), 1);
+    scene.evidence.stored.pop();
+    let head = scene.truth.events[5].sequence;
+    let third = scene.subscribe(90, head);
+    scene.served(third).floor = 0;
+    assert_eq!(lost(&scene), 2, "kept by the vendor, and not asked for again");
+    scene.served(third).floor = head.unwrap_or(0);
+    assert_eq!(lost(&scene), 0);
+}
+
+#[test]
 fn who_died_without_a_trace_was_never_there() {
     let mut scene = Scene::new(Numbering::Increasing);
     let first = scene.subscribe(0, None);

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use unbroken::crash::{Spot, When};
 use unbroken::place;
 use unbroken::render::wall_now;
+use unbroken_core::time::UnixMicros;
 use unbroken_sim::verdict::Death;
 
 use super::life::{self, End};
@@ -68,6 +69,7 @@ pub(super) struct Course {
     pub(super) outcome: Outcome,
     born_us: i64,
     deaths: Vec<Death>,
+    pub(super) repairs: Vec<UnixMicros>,
     follower: Option<Follower>,
     /// How the last life ended: in order, with nothing written ahead.
     is_closed: bool,
@@ -89,6 +91,7 @@ pub(super) async fn run(
         outcome: Outcome::default(),
         born_us: wall_now().0,
         deaths: Vec::new(),
+        repairs: Vec::new(),
         follower: None,
         is_closed: false,
     };
@@ -103,8 +106,7 @@ pub(super) async fn run(
         course.follower = Some(Follower::start(data_dir, vendor.naming())?);
     }
     course.live(&plan).await?;
-    let replays = plan.replays();
-    course.finish(vendor, replays).await.map(|outcome| (plan, outcome))
+    course.finish(vendor).await.map(|outcome| (plan, outcome))
 }
 
 impl Course {
@@ -276,7 +278,7 @@ impl Course {
     }
 
     /// The last life, which may take its time, and the verdict.
-    async fn finish(mut self, mut vendor: Running, replays: bool) -> Result<Outcome, CliError> {
+    async fn finish(mut self, mut vendor: Running) -> Result<Outcome, CliError> {
         let child = self.begin(None)?;
         if !come_to_rest(&self.service, &mut vendor).await {
             self.finding("the last life did not come to rest".to_owned());
@@ -285,7 +287,7 @@ impl Course {
             self.finding("the last life did not stop in time".to_owned());
         }
         let data_dir = self.service.data_dir.clone();
-        let witnesses = match self.follower.take() {
+        let mut witnesses = match self.follower.take() {
             Some(follower) => {
                 let mut witnesses = follower.finish()?;
                 witnesses.bury(&self.deaths);
@@ -293,10 +295,12 @@ impl Course {
             }
             None => Judgement::read(&data_dir, vendor.naming(), &self.deaths)?,
         };
+        witnesses.cut(&self.repairs);
+        let is_polled = matches!(vendor, Running::Polled(..));
         let mut judgement = vendor.judge(&data_dir, witnesses).await?;
-        if self.outcome.repaired > 0 && !replays {
-            // A repair cuts what had been read, and this vendor does not tell it again: that it is
-            // in the ledger is what can be asked for.
+        if self.outcome.repaired > 0 && is_polled {
+            // A repair cuts what had been read, and an answer that was taken is not given again:
+            // that it is in the ledger is what can be asked for.
             judgement.verdict.lost = 0;
         }
         if !judgement.is_clean() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use unbroken::crash::When;
 use unbroken::place;
+use unbroken::render::wall_now;
 
 use super::course::{Course, io_failed};
 use super::damage;
@@ -36,6 +37,7 @@ impl Course {
         }
         self.be_refused().await?;
         self.command(When::Repair, &["repair"], strikes).await?;
+        self.repairs.push(wall_now());
         self.command(When::Rebuild, &["rebuild"], strikes).await?;
         self.outcome.repaired += 1;
         Ok(())

@@ -79,12 +79,6 @@ impl Course {
         self.first.len() + self.lives.len() + self.mends.len()
     }
 
-    /// Whether the vendor tells again what it told before.
-    pub(super) fn replays(&self) -> bool {
-        let (kind, numbering) = self.vendor;
-        kind == VendorKind::Cxone && numbering != NumberingArg::None
-    }
-
     fn takes(&self, spot: &Spot) -> bool {
         match spot.when {
             when if is_mended(when) => !self.retains,

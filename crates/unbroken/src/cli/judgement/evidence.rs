@@ -122,6 +122,12 @@ impl Witnesses {
         self.evidence.deaths = deaths.to_vec();
     }
 
+    /// The log was cut by a repair at these times.
+    #[cfg(feature = "proof")]
+    pub(crate) fn cut(&mut self, repairs: &[UnixMicros]) {
+        self.evidence.repairs = repairs.iter().map(|at| at.0).collect();
+    }
+
     /// A process died here: nothing was live from its last record on.
     pub(crate) fn died(&mut self) {
         let open = std::mem::take(&mut self.live_since);
