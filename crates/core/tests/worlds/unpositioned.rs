@@ -44,7 +44,14 @@ pub fn world() -> Small {
                 name: "deletions are forgotten",
                 rules: forgetting(unpositioned()),
                 smoke: FORGOTTEN,
-                full: Budget { breaks: 1, closings: 1, ..FORGOTTEN },
+                full: Budget { breaks: 1, ..FORGOTTEN },
+            },
+            Setting {
+                name: "hand-over, deletions are forgotten",
+                rules: forgetting(unpositioned()),
+                // With the deletion half a million states: nothing for every commit.
+                smoke: Budget { closings: 1, emits: 1, ..Budget::NONE },
+                full: Budget { closings: 1, ..FORGOTTEN },
             },
         ],
         checks: &[
