@@ -317,32 +317,6 @@ impl Stream {
         }
     }
 
-    /// Keeps what a socket brought of a numbering that could not be installed.
-    pub(super) fn stash_events(&mut self, cx: &mut Cx<'_>, link: &mut Link) {
-        if cx.mutated(Mutant::StashDropped) {
-            return;
-        }
-        let Some(mut new_epoch) = link.new_epoch.clone() else { return };
-        // Without a name, what the next socket meets may be another.
-        new_epoch.over |= !cx.caps().tells_numberings();
-        let mut events = std::mem::take(&mut link.parked);
-        events.extend(self.take_held_of(link.conn));
-        match &mut self.stash {
-            Some((stashed, earlier)) if *stashed == new_epoch => earlier.extend(events),
-            stash if !events.is_empty() => *stash = Some((new_epoch, events)),
-            _ => {}
-        }
-        let held_max = usize::try_from(cx.timing().held_max).unwrap_or(usize::MAX);
-        let Some((_, stashed)) = self.stash.as_mut().filter(|(_, held)| held.len() > held_max)
-        else {
-            return;
-        };
-        // The ledger row that follows the stash begins behind its last event: what comes after it
-        // is written down as missing.
-        stashed.truncate(held_max);
-        self.alarm(cx, "more events of a new numbering have come than can wait for a snapshot");
-    }
-
     /// Takes out the events that wait behind a hole and came on this socket.
     pub(super) fn take_held_of(&mut self, conn: ConnId) -> Vec<Parked> {
         let (ours, others) =

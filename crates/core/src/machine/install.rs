@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::connector::{Numbering, SnapshotBody};
 use crate::fold::OpenGap;
-use crate::ids::{Key, Label, SnapshotId};
+use crate::ids::{Key, SnapshotId};
 use crate::machine::context::Cx;
 use crate::machine::link::{Late, NewEpoch, Parked};
 use crate::machine::mutant::Mutant;
@@ -191,33 +191,6 @@ impl Stream {
         let epoch = if fresh { self.seen.epoch } else { self.seen.epoch.next() };
         self.write(cx, Body::EpochChanged { epoch, name: new.name.clone() });
         self.release_stash(cx, new, cause);
-    }
-
-    /// Events of this numbering that an earlier socket brought: the row that was opened before them
-    /// ends there, and another begins after them.
-    fn release_stash(&mut self, cx: &mut Cx<'_>, new: &NewEpoch, cause: GapCause) {
-        let stash = self.stash.take().filter(|(stashed, _)| stashed == new);
-        let Some((_, events)) = stash else { return };
-        if is_opaque(cx) {
-            self.release_counted(cx, events);
-            return self.open_gap(cx, cause);
-        }
-        let numbered = |event: Parked| event.event.sequence.map(|at| (at, event));
-        let stashed = events.into_iter().filter_map(numbered).collect();
-        let waiting = std::mem::replace(&mut self.held, stashed);
-        if let Some(first) = self.held.keys().next() {
-            self.seen.advance(self.position(first.saturating_sub(1)));
-            self.release_held(cx, cause);
-            self.open_gap(cx, cause);
-        }
-        self.held = waiting;
-    }
-
-    /// The highest position that an earlier socket brought of a numbering not installed yet.
-    pub(super) fn stashed_sequence(&self, epoch: &Option<Label>) -> Option<u64> {
-        let (_, events) =
-            self.stash.as_ref().filter(|(stashed, _)| stashed.name == *epoch && !stashed.over)?;
-        events.iter().filter_map(|event| event.event.sequence).max()
     }
 
     fn write_items(

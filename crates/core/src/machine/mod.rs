@@ -42,6 +42,7 @@ mod proof;
 mod prove;
 mod reconcile;
 mod schema;
+mod stash;
 mod stream;
 mod timer;
 mod timing;
