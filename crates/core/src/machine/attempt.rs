@@ -79,7 +79,12 @@ impl Stream {
             }
             Step::Floor { asked } => self.open(cx, Rung::Floor, Some(asked), None, token),
             Step::Rebase => self.begin_run(cx, Purpose::Rebase, token),
-            Step::Overlap => self.open(cx, Rung::Overlap, None, None, token),
+            Step::Overlap { asked } => {
+                self.open(cx, Rung::Overlap, asked, None, token);
+                if let Some(link) = self.link.as_mut().filter(|_| asked.is_some()) {
+                    link.stashed = Some(0);
+                }
+            }
             Step::NoWay => self.block(cx, Blocked::NoWay),
         }
     }
@@ -282,6 +287,7 @@ impl Stream {
     fn lose(&mut self, cx: &mut Cx<'_>, by: Closer, failure: Failure) {
         self.settle_nameless(cx);
         let Some(mut link) = self.link.take() else { return };
+        let brought = link.has_brought();
         self.stash_events(cx, &mut link);
         self.adopt_beside(cx, &link);
         self.report_lost(cx, link.conn, failure.clone());
@@ -297,8 +303,9 @@ impl Stream {
             self.outage.attempts = 0;
             self.outage.asked_again = 0;
         }
-        let idle_end = link.stage == Stage::Subscribed && !link.fruitful && link.proof.is_none();
-        if idle_end && by == Closer::Vendor && link.rung != Rung::Overlap {
+        let is_asked = link.rung != Rung::Overlap || link.stashed.is_some();
+        let idle_end = link.stage == Stage::Subscribed && !brought && link.proof.is_none();
+        if idle_end && by == Closer::Vendor && is_asked {
             self.outage.closed_idle = self.outage.closed_idle.saturating_add(1);
             if self.outage.closed_idle >= 2 && !cx.mutated(Mutant::IdleClosesUncounted) {
                 self.note_stale(cx, &link, None, "accepted twice and closed without an event");
@@ -396,7 +403,8 @@ impl Stream {
     }
 
     pub(super) fn block(&mut self, cx: &mut Cx<'_>, why: Blocked) {
-        if let Some(link) = self.link.take() {
+        if let Some(mut link) = self.link.take() {
+            self.stash_events(cx, &mut link);
             self.close(cx, link.conn, CloseHow::Polite, "blocked");
         }
         if let Some(spare) = self.spare.take() {
@@ -441,7 +449,7 @@ impl Stream {
                     self.rebase_incapable = REBASE_PROBE_OUTAGES;
                 }
             }
-            Rung::Overlap => {}
+            Rung::Overlap => self.note_stash_refused(link),
         }
     }
 
@@ -451,7 +459,8 @@ impl Stream {
         self.outage.head_known = true;
         let class = Class::Retry { after_ms: None };
         let failure = Failure { class, code: None, what: Label::from(what) };
-        if let Some(link) = self.link.take() {
+        if let Some(mut link) = self.link.take() {
+            self.stash_events(cx, &mut link);
             self.close(cx, link.conn, CloseHow::Polite, what);
             self.report_lost(cx, link.conn, failure);
         }

@@ -313,7 +313,8 @@ impl Stream {
         let tag = tag?;
         self.seen.advance(tag);
         self.jump = Jump::Unwritten;
-        let floor = held.filter(|_| !new_epoch).map_or(0, |p| p.sequence);
+        // In a new numbering what earlier sockets brought of it is held already.
+        let floor = held.filter(|held| held.epoch == tag.epoch).map_or(0, |p| p.sequence);
         if let Some(link) = &mut self.link {
             link.late = Some(Late { floor, tag, row: None, rest: None });
         }

@@ -58,6 +58,9 @@ pub(super) struct Link {
     pub(super) epoch_met: bool,
     /// A numbering that is not installed yet; its events are parked.
     pub(super) new_epoch: Option<NewEpoch>,
+    /// It was asked for from behind what earlier sockets brought of that numbering; so many of
+    /// the parked events are theirs.
+    pub(super) stashed: Option<usize>,
     /// Events that may not be applied yet: of a numbering not installed, or of a hand-over.
     pub(super) parked: Vec<Parked>,
     /// The last event of each key on this socket: the identity of events without positions.
@@ -170,6 +173,7 @@ impl Link {
             late: None,
             epoch_met: false,
             new_epoch: None,
+            stashed: None,
             parked: Vec::new(),
             echo: BTreeMap::new(),
             expected: BTreeMap::new(),
@@ -188,6 +192,11 @@ impl Link {
             settled: false,
             replay_until: None,
         }
+    }
+
+    /// Whether anything came on it that was not held before, or that waits.
+    pub(super) fn has_brought(&self) -> bool {
+        self.fruitful || self.stashed.is_some_and(|count| count < self.parked.len())
     }
 
     /// Whether what a resume brings first decides if it is one.

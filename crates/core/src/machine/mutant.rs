@@ -132,6 +132,11 @@ mutants! {
     EpochFenceOpen: "R11", "epoch fence";
     /// What a socket brought of an epoch that could not be installed goes with it.
     StashDropped: "R11", "events of a coming epoch are kept";
+    /// In an epoch that could not be installed yet the vendor is asked from now, again and again.
+    StashUnasked: "R11, R3", "a coming epoch goes on behind what came of it";
+    /// What earlier sockets brought of a coming epoch is put before what a subscription brings
+    /// that begins somewhere else.
+    StashJoinedUnproved: "R11, R4", "what is joined goes on without a hole";
     /// A head that the stream does not reach is nothing to worry about.
     MuteUnnoticed: "R12", "mute audit";
     /// Keys differ because events are under way, and that is taken for drift.

@@ -38,6 +38,8 @@ pub(super) struct Outage {
     pub(super) mute: u8,
     /// The vendor names an epoch that is not the one held.
     pub(super) new_epoch: bool,
+    /// The place in a numbering not installed yet that was refused last.
+    pub(super) stash_refused: Option<u64>,
     /// The position held when the last attempt began.
     pub(super) tried_from: Option<Position>,
     /// What was tried last.

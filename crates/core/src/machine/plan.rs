@@ -17,8 +17,9 @@ pub(super) enum Step {
     Floor { asked: u64 },
     /// Snapshot first, then subscribe after its tag.
     Rebase,
-    /// Subscribe from now, then a snapshot.
-    Overlap,
+    /// Subscribe from now (in a numbering that is not installed yet, from behind what came of it),
+    /// then a snapshot.
+    Overlap { asked: Option<u64> },
     /// The source declares no way that could lead to Live.
     NoWay,
 }
@@ -68,6 +69,9 @@ impl Stream {
         {
             return Step::Floor { asked };
         }
+        if let Some(asked) = self.stashed_place(cx).filter(|_| free && replays) {
+            return Step::Overlap { asked: Some(asked) };
+        }
         let rebase = positioned && caps.replay != Replay::None;
         let same_numbering_known = caps.tells_numberings() || self.seen.position.is_none();
         let counted = !cx.mutated(Mutant::RefusalsUncounted);
@@ -76,7 +80,7 @@ impl Stream {
             return Step::Rebase;
         }
         if caps.subscribe_without_position {
-            Step::Overlap
+            Step::Overlap { asked: None }
         } else if rebase {
             Step::Rebase
         } else {

@@ -82,6 +82,26 @@ impl Stream {
         if let Some(link) = &mut self.link {
             link.new_epoch = Some(NewEpoch::named(name));
         }
+        self.join_stash(cx);
+        true
+    }
+
+    /// Compares the epoch of a snapshot beside an open subscription with that of the socket. False
+    /// if they are two.
+    pub(super) fn meet_snapshot_epoch(&mut self, cx: &Cx<'_>, name: Option<Label>) -> bool {
+        let Some(link) = &mut self.link else { return true };
+        let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
+        if !cx.caps().epoch_named || name.is_none() || *known == name {
+            return true;
+        }
+        // Where the socket itself has said what it is in, a page of another is an old one.
+        let untouched = link.first.is_none() && link.new_epoch.is_none() && !link.epoch_met;
+        if link.rung != Rung::Overlap || !untouched {
+            return false;
+        }
+        link.new_epoch = Some(NewEpoch::named(name));
+        self.outage.new_epoch |= self.seen.position.is_some();
+        self.join_stash(cx);
         true
     }
 

@@ -6,7 +6,7 @@ use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotKind};
 use crate::ids::{Key, Label, RequestId, TokenVersion};
 use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
-use crate::machine::link::{NewEpoch, Stage};
+use crate::machine::link::Stage;
 use crate::machine::mutant::Mutant;
 use crate::machine::number::{is_opaque, is_unpositioned};
 use crate::machine::stream::Stream;
@@ -312,7 +312,8 @@ impl Stream {
         match failure.class {
             Class::Reauthorize => {
                 let token = run.token;
-                if let Some(link) = self.link.take() {
+                if let Some(mut link) = self.link.take() {
+                    self.stash_events(cx, &mut link);
                     self.close(cx, link.conn, CloseHow::Polite, "the token was refused by REST");
                 }
                 self.handle_unauthorized(cx, token, failure);
@@ -472,25 +473,18 @@ impl Stream {
     fn judge(&mut self, cx: &mut Cx<'_>) -> Verdict {
         let stashed = self.run.as_ref().and_then(|run| self.stashed_sequence(&run.collected.epoch));
         let loose = self.is_contradicted(cx);
+        let name = self.run.as_ref().and_then(|run| run.collected.epoch.clone());
+        if !self.meet_snapshot_epoch(cx, name) {
+            return Verdict::Again("the snapshot is of another epoch");
+        }
+        let tag = self.run.as_ref().and_then(|run| run.collected.tag);
+        let unproved = self.is_stash_unproved(tag);
         let (Some(run), Some(link)) = (&mut self.run, &mut self.link) else {
             return Verdict::Later;
         };
-        let name = &run.collected.epoch;
-        if cx.caps().epoch_named && name.is_some() {
-            let known = link.new_epoch.as_ref().map_or(&self.seen.epoch_name, |new| &new.name);
-            if known != name {
-                // Where the socket itself has said what it is in, a page of another is an old one.
-                let untouched = link.first.is_none() && link.new_epoch.is_none() && !link.epoch_met;
-                if link.rung != Rung::Overlap || !untouched {
-                    return Verdict::Again("the snapshot is of another epoch");
-                }
-                link.new_epoch = Some(NewEpoch::named(name.clone()));
-                self.outage.new_epoch |= self.seen.position.is_some();
-            }
-        }
         let new_epoch = link.new_epoch.is_some();
-        let tag = run.collected.tag;
-        let lower = if new_epoch { stashed } else { run.lower };
+        let joined = link.asked.filter(|_| link.stashed.is_some_and(|count| count > 0));
+        let lower = if new_epoch { stashed.max(joined) } else { run.lower };
         if tag.is_some() && tag < lower && !cx.mutated(Mutant::StaleSnapshotAccepted) {
             return Verdict::Again("the snapshot is older than what is held");
         }
@@ -506,12 +500,13 @@ impl Stream {
             || link.proof.is_some()
             || link.rung != Rung::Overlap
             || link.base.is_some();
-        if owed && promised && !run.graced {
+        let awaited = owed && promised || unproved;
+        if awaited && !run.graced {
             run.graced = true;
             self.timers.set(Timer::Grace, cx.now.at + cx.config.timing.grace_ms);
             return Verdict::Later;
         }
-        if owed && promised && self.timers.is_set(Timer::Grace) {
+        if awaited && self.timers.is_set(Timer::Grace) {
             return Verdict::Later;
         }
         self.weigh_witness(cx, tag, first)
@@ -564,6 +559,9 @@ impl Stream {
             return self.handle_audit_grace(cx);
         }
         let Some(run) = self.run.as_ref().filter(|run| run.complete) else { return };
+        if self.is_stash_unproved(run.collected.tag) {
+            return self.leave_stash(cx);
+        }
         let held = self.held_sequence();
         // Once the stream is complete on this socket, a head that others have moved says nothing.
         let ours = cx.caps().coverage == Coverage::Full;

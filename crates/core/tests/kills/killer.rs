@@ -94,6 +94,8 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::NoConvergingMark | Mutant::QuietWhileConverging => {
             "two moments on a stream that is quiet before the later one"
         }
+        Mutant::StashUnasked => "a coming numbering breaks off, and is served on",
+        Mutant::StashJoinedUnproved => "a coming numbering breaks off, and begins later",
         Mutant::ConvergingForgotten => "two moments, and a restart before the later one",
         Mutant::RowFromTheReturn => "an event falls into the end of a numbering",
         Mutant::HoleAskedForEver => "a vendor that has lost one event for good",

@@ -138,7 +138,10 @@ fn is_inside(world: &World, row: &GapClosed, made: &Made) -> bool {
     // What was before the first coverage has no beginning.
     let begun = row.wall_from.0 <= wall || row.cause == GapCause::Start;
     let in_time = begun && wall <= row.wall_to.0;
-    if world.rules.caps.position == Numbering::None || made.epoch != world.epoch {
+    // A row that has ended in an older numbering says nothing of positions of this one.
+    let ours = world.stream_fold().epoch;
+    let is_older = row.through.is_some_and(|through| through.epoch != ours);
+    if world.rules.caps.position == Numbering::None || made.epoch != world.epoch || is_older {
         return in_time;
     }
     // A row across numberings covers the new one from its beginning.

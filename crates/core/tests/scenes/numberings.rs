@@ -3,13 +3,15 @@
 use unbroken_core::connector::Ack;
 use unbroken_core::machine::Mutant;
 
-use super::{Scene, Verdict, calm, increasing, judge, live};
-use crate::world::{OnOld, Rules, contiguous};
+use super::{Scene, Verdict, calm, held, increasing, judge, live, pass};
+use crate::world::{OnOld, Rules, World, contiguous};
 
 pub const SCENES: &[Scene] = &[
     Scene { name: "a numbering without a name begins again", play: hidden },
     Scene { name: "a numbering with a name begins again", play: named },
     Scene { name: "a confirmation from later than asked", play: clamped },
+    Scene { name: "a coming numbering breaks off, and is served on", play: served_on },
+    Scene { name: "a coming numbering breaks off, and begins later", play: begins_later },
 ];
 
 fn hidden(mutant: Option<Mutant>) -> Verdict {
@@ -49,6 +51,48 @@ fn clamped(mutant: Option<Mutant>) -> Verdict {
     world.break_sock(conn);
     world.emit(0);
     world.emit(1);
+    world.purge();
+    world.emit(0);
+    calm(&mut world)?;
+    judge(&world)
+}
+
+/// A numbering begins again; an event of it has come, and no snapshot, when the connection breaks,
+/// and one was made since.
+fn broken_off(mutant: Option<Mutant>) -> Result<World, &'static str> {
+    let mut rules = increasing();
+    rules.on_old = OnOld::Clamp;
+    let mut world = live(rules, mutant, 2)?;
+    world.emit(0);
+    world.settle();
+    pass(&mut world, 1_000);
+    world.reset_epoch();
+    while !world.socks.values().any(|sock| sock.subscribed && sock.queue.is_empty()) {
+        if !world.step_but_pages() {
+            world.tick();
+        }
+    }
+    let conn = world.sole_conn();
+    world.emit(0);
+    while !world.socks[&conn].queue.is_empty() {
+        world.deliver(conn);
+    }
+    world.break_sock(conn);
+    world.emit(1);
+    Ok(world)
+}
+
+/// What the vendor would serve on being asked is no loss, whatever the ledger says.
+fn served_on(mutant: Option<Mutant>) -> Verdict {
+    let mut world = broken_off(mutant)?;
+    calm(&mut world)?;
+    judge(&world)?;
+    let last = world.events.len() - 1;
+    if held(&world).contains(&last) { Ok(()) } else { Err("GapHonesty") }
+}
+
+fn begins_later(mutant: Option<Mutant>) -> Verdict {
+    let mut world = broken_off(mutant)?;
     world.purge();
     world.emit(0);
     calm(&mut world)?;

@@ -9,6 +9,8 @@ use crate::search::{Budget, Invariant, Outcome};
 const SMOKE: Budget = Budget { emits: 2, resets: 1, breaks: 1, ..Budget::NONE };
 const FULL: Budget = Budget { emits: 3, crashes: 1, ..SMOKE };
 const STALE: Budget = Budget { stale_pages: 1, breaks: 0, ..SMOKE };
+const GONE: Budget = Budget { purges: 1, ..SMOKE };
+
 pub fn world() -> Small {
     let setting = |name, rules| Setting { name, rules, smoke: SMOKE, full: FULL };
     let stale = |name, rules| Setting {
@@ -17,12 +19,16 @@ pub fn world() -> Small {
         smoke: STALE,
         full: Budget { emits: 3, breaks: 1, ..STALE },
     };
+    let gone =
+        |name, rules| Setting { name, rules, smoke: GONE, full: Budget { emits: 3, ..GONE } };
     Small {
         name: "epochs",
         settings: vec![
             setting("named, contiguous", contiguous()),
             setting("named, contiguous, clamps", clamping(contiguous())),
             setting("named, increasing, confirms with a position", telling(increasing())),
+            gone("named, contiguous, clamps, forgets", clamping(contiguous())),
+            gone("named, increasing, clamps, forgets", clamping(increasing())),
             setting("named, live only", live_only(contiguous())),
             stale("named, rows from a cache", cached(contiguous())),
             stale("named, live only, rows from a cache", cached(live_only(contiguous()))),
