@@ -2,11 +2,11 @@
 
 mod world;
 
-use unbroken_core::connector::Ack;
+use unbroken_core::connector::{Ack, Decoded, Item};
 use unbroken_core::ids::ConnId;
 use unbroken_core::position::Position;
 use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
-use world::{World, contiguous};
+use world::{OnOld, World, contiguous};
 
 /// Live on a vendor whose confirmation names no position; 2 has come and is durable.
 fn live() -> World {
@@ -44,20 +44,55 @@ fn assert_nothing_was_given_up(world: &World) {
     world.assert_state_is_the_vendors();
 }
 
-#[test]
-fn what_could_not_be_read_is_asked_for_again() {
+/// The first event of a resume comes as something that is not understood.
+fn assert_is_asked_for_again(come: fn(&mut World, ConnId)) {
     let mut world = live();
     let conn = world.sole_conn();
     world.break_sock(conn);
     world.emit(0);
     world.emit(1);
     let conn = confirmed(&mut world);
-    world.garble(conn);
+    come(&mut world, conn);
     world.run_to_live();
     world.settle();
     assert_eq!(world.asked[world.asked.len() - 2..], [Some(2), Some(2)]);
     assert_eq!(world.sequences(), [2, 3, 4]);
     assert_nothing_was_given_up(&world);
+}
+
+#[test]
+fn what_could_not_be_read_is_asked_for_again() {
+    assert_is_asked_for_again(World::garble);
+}
+
+#[test]
+fn what_came_under_a_name_that_is_not_known_is_asked_for_again() {
+    assert_is_asked_for_again(World::rename);
+}
+
+#[test]
+fn a_frame_of_another_kind_hides_no_clamp_for_long() {
+    let mut world = live();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.emit(0);
+    world.purge();
+    world.emit(1);
+    world.rules.on_old = OnOld::Clamp;
+    for _ in 0..2 {
+        let conn = confirmed(&mut world);
+        let strange = Decoded { items: vec![Item::Unknown], ..Decoded::default() };
+        world.socks.get_mut(&conn).unwrap().queue.push_front(strange);
+        for _ in 0..20 {
+            if world.socks.contains_key(&conn) && !world.step_but_pages() {
+                world.tick();
+            }
+        }
+    }
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [2, 4]);
+    world.assert_state_is_the_vendors();
 }
 
 #[test]

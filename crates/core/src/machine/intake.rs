@@ -51,7 +51,7 @@ impl Stream {
                 Item::Bookmark { at } => self.handle_bookmark(cx, conn, at),
                 Item::Refusal(failure) => self.handle_refusal(cx, conn, failure),
                 Item::Closing { within_ms } => self.handle_closing(cx, conn, within_ms),
-                Item::Unknown => self.count_unknown(),
+                Item::Unknown => self.note_unknown(conn),
                 Item::Poison { reason, bytes } => self.quarantine(cx, conn, reason, bytes),
                 Item::Withheld { reason, shape, length, digest } => {
                     let bytes = shape.slice(..shape.len().min(QUARANTINE_BYTES_MAX));
@@ -389,9 +389,9 @@ impl Stream {
         }
         if link.proof.is_none() && !link.settled {
             match link.rung {
-                // What could not be read on this socket may be what is missing: it is asked for
+                // What was not understood on this socket may be what is missing: it is asked for
                 // again.
-                Rung::Resume | Rung::Rebase if link.poisoned_at.is_some() => {}
+                Rung::Resume | Rung::Rebase if link.poisoned_at.is_some() || link.strange => {}
                 Rung::Resume | Rung::Rebase => return self.handle_clamp(cx),
                 Rung::Overlap if link.first.is_none() && link.base.is_none() => {
                     return self.establish_first(cx);

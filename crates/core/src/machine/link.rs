@@ -80,6 +80,8 @@ pub(super) struct Link {
     pub(super) unread: bool,
     /// An event came on it that was not held before.
     pub(super) fruitful: bool,
+    /// A frame of a kind that is not known has come on it, once it was confirmed.
+    pub(super) strange: bool,
     /// When bytes that could not be understood last came on it.
     pub(super) poisoned_at: Option<Millis>,
     /// The same moment by the wall clock.
@@ -183,6 +185,7 @@ impl Link {
             dark_why: None,
             unread: false,
             fruitful: false,
+            strange: false,
             poisoned_at: None,
             poisoned_wall: None,
             frame_end: None,

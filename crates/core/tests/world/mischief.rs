@@ -143,6 +143,13 @@ impl World {
         }
     }
 
+    /// The next frame of a socket, an event, comes under a name that nobody knows.
+    pub fn rename(&mut self, conn: ConnId) {
+        let mut decoded = self.socks.get_mut(&conn).unwrap().queue.pop_front().unwrap();
+        decoded.items = vec![Item::Unknown];
+        self.give(Input::Frame { conn, decoded });
+    }
+
     /// The vendor tells how far its stream has come.
     pub fn beat(&mut self, conn: ConnId) {
         let epoch = self.epoch_name(self.epoch);

@@ -84,9 +84,8 @@ impl State {
     /// Whether events that the fault takes leave no trace. The first event of a subscription whose
     /// confirmation names no position is none for it: the stream would begin later than it was
     /// asked to, which is another fault.
-    fn withholds(&mut self, fault: Fault) -> bool {
-        let is_unknown = fault == Fault::UnknownFrames && !self.is_harmless(fault);
-        !self.settings.ack_position && (fault == Fault::DroppedFrames || is_unknown)
+    fn withholds(&self, fault: Fault) -> bool {
+        !self.settings.ack_position && fault == Fault::DroppedFrames
     }
 
     /// Whether the event was left out, or could not be read, on some subscription.
