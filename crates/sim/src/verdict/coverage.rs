@@ -1,6 +1,6 @@
 //! Which ledger row speaks of a missing event.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::epochs::EpochMap;
 use super::input::{Evidence, LedgerRow, Outcome, Stored};
@@ -133,22 +133,6 @@ impl<'a> Coverage<'a> {
             .iter()
             .filter(|(row, _)| row.outcome != Outcome::Open)
             .filter_map(|(row, _)| self.epochs.place(row.through?))
-    }
-
-    /// By epoch that was entered from another one: when that was. The row of the ledger that ends
-    /// in it was closed then, and no position of the new numbering was there to ask from before.
-    pub(super) fn entries(&self) -> BTreeMap<u32, i64> {
-        let mut entries = BTreeMap::new();
-        for (row, _) in &self.rows {
-            let ends = (row.after.and_then(|after| self.epochs.place(after)), row.through);
-            let (Some((before, _)), Some(through)) = ends else { continue };
-            let Some((entered, _)) = self.epochs.place(through) else { continue };
-            if let Some(to_us) = row.wall_to_us.filter(|_| entered != before) {
-                let first = entries.entry(entered).or_insert(to_us);
-                *first = to_us.min(*first);
-            }
-        }
-        entries
     }
 
     pub(super) fn truth(&self) -> &'a Truth {

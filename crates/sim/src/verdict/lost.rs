@@ -34,17 +34,11 @@ impl<'a> Losses<'a> {
         deaths: &'a Deaths<'a>,
     ) -> Self {
         let truth = coverage.truth();
-        let entered_us = coverage.entries();
         let mut stood: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for (stored, event) in evidence.stored.iter().zip(&pairing.event_of) {
             let event = event.filter(|_| is_in_j(stored)).map(|event| &truth.events[event]);
             let place = event.and_then(|e| Some((e.epoch, e.sequence?)));
-            // Whoever has received something of another numbering stands nowhere in it before it
-            // has entered it.
-            let is_early = |epoch: &u32| {
-                entered_us.get(epoch).is_some_and(|entered_us| stored.received_us < *entered_us)
-            };
-            if let Some((epoch, sequence)) = place.filter(|(epoch, _)| !is_early(epoch)) {
+            if let Some((epoch, sequence)) = place {
                 stood.entry(epoch).or_default().push(sequence);
             }
         }
@@ -70,24 +64,17 @@ impl<'a> Losses<'a> {
     /// A subscription that should have served the event and broke (or was muted, or sent it in a
     /// form that cannot be read) before the client had certainly read it withholds it once more:
     /// then the next acceptance decides. Twice unreadable is enough: nobody asks a third time for
-    /// what comes again as it came; and so is twice accepted and muted, after which nobody believes
-    /// that the position is served. What was passed over in silence where numbers have holes that
-    /// mean nothing gives nobody a reason to ask for it.
+    /// what comes again as it came; and so is twice accepted and mute to the end, after which
+    /// nobody believes that the position is served. What was passed over in silence where numbers
+    /// have holes that mean nothing gives nobody a reason to ask for it.
     pub(super) fn lost(&self, event: &TruthEvent) -> Option<&'static str> {
         let served = || self.truth.subscriptions.iter();
         let was_dropped = served().any(|served| served.dropped.contains(&event.index));
-        let garbled = served().filter(|served| served.garbled.contains(&event.index)).count();
-        let withheld = |served: &&TruthSubscription| {
-            served.muted && served.epoch == event.epoch && served.first <= event.index
-        };
-        let muted = served().filter(withheld).count();
-        if garbled > 1
-            || muted > 1
-            || (was_dropped && self.truth.numbering != Numbering::Contiguous)
-        {
+        if was_dropped && self.truth.numbering != Numbering::Contiguous {
             return None;
         }
-        for served in &self.truth.subscriptions {
+        let (mut garbled, mut mute) = (0, 0);
+        for served in served() {
             let is_over = served.ended_us.is_some_and(|ended_us| ended_us < event.wall_us);
             let is_other = !served.covers(&event.agent);
             if is_over || is_other || self.deaths.was_cut(served, event) {
@@ -103,6 +90,11 @@ impl<'a> Losses<'a> {
                 if served.first > event.index {
                     return Some("kept by the vendor, but asked for from behind it");
                 }
+            }
+            garbled += u8::from(served.garbled.contains(&event.index));
+            mute += u8::from(was_seen_mute(served, event));
+            if garbled > 1 || mute > 1 {
+                return None;
             }
         }
         None
@@ -235,6 +227,14 @@ fn mended<'a>(evidence: &'a Evidence, streams: &Streams<'_>) -> HashMap<&'a str,
 /// Whether the page was asked for its position alone: the first row, of more.
 fn is_head(page: &TruthPage) -> bool {
     page.offset == 0 && page.rows <= 1 && page.total != 1
+}
+
+/// Whether the client could see that a subscription which should have brought the event brought
+/// nothing: it waited until it left, or until the vendor closed in good order. A break says nothing
+/// of what was under way.
+fn was_seen_mute(served: &TruthSubscription, event: &TruthEvent) -> bool {
+    let is_orderly = matches!(served.end, SubscriptionEnd::Left | SubscriptionEnd::Closed);
+    served.muted && is_orderly && served.epoch == event.epoch && served.first <= event.index
 }
 
 /// Whether the client has certainly read the event on this subscription, and ended it orderly.

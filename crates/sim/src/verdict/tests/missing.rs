@@ -1,8 +1,8 @@
 //! `lost`, `undetectable`, `uncovered`, `unproven`, `unrecoverable`.
 
-use super::scene::{Scene, place};
+use super::scene::{Scene, place, us};
 use crate::settings::{Body, Numbering};
-use crate::truth::SubscriptionEnd;
+use crate::truth::{SubscriptionEnd, TruthSubscription};
 use crate::verdict::{Origin, Outcome};
 
 /// Events 1 to 3 stored, then the socket broke; 4 and 5 were made in the outage; a second
@@ -344,9 +344,72 @@ fn an_event_that_came_garbled_is_there_for_the_asking_once() {
         let last = scene.truth.events[5].sequence;
         let second = scene.subscribe(62, last);
         assert_eq!(scene.verdict().lost, 1, "{numbering:?}");
-        scene.served(second).garbled = vec![3];
+        // Asked rightly and garbled again: who asks from behind it then has been driven to it.
+        let served = scene.served(second);
+        (served.first, served.garbled) = (3, vec![3]);
+        scene.broke(second, 63);
+        scene.subscribe(64, last);
         assert_eq!((scene.verdict().lost, scene.verdict().uncovered), (0, 1), "{numbering:?}");
+        // Not who asked from behind it in between.
+        scene.truth.subscriptions.swap(1, 2);
+        assert_eq!(scene.verdict().lost, 1, "{numbering:?}");
     }
+}
+
+/// The two events of the outage were served to two subscriptions that were mute; a third was asked
+/// for from behind them.
+fn muted_twice() -> Scene {
+    let mut scene = outage();
+    let last = scene.truth.subscriptions.pop().unwrap();
+    for at_ms in [51, 53] {
+        let number = scene.subscribe(at_ms, Some(3));
+        let served = scene.served(number);
+        (served.muted, served.end) = (true, SubscriptionEnd::Left);
+        served.ended_us = Some(us(at_ms + 1));
+    }
+    scene.truth.subscriptions.push(TruthSubscription { floor: 0, ..last });
+    scene
+}
+
+#[test]
+fn nobody_asks_a_third_time_where_two_subscriptions_were_seen_to_be_mute() {
+    assert_eq!(muted_twice().verdict().lost, 0);
+    let mut closed = muted_twice();
+    closed.served(1).end = SubscriptionEnd::Closed;
+    assert_eq!(closed.verdict().lost, 0);
+    // Once may be an accident, a break shows nothing, and what began behind the events was none.
+    let mut once = muted_twice();
+    once.served(1).muted = false;
+    assert_eq!(once.verdict().lost, 2);
+    let mut broken = muted_twice();
+    broken.served(2).end = SubscriptionEnd::Broken;
+    assert_eq!(broken.verdict().lost, 2);
+    // Who asked from behind them before it had seen two has not been driven to it.
+    let mut early = muted_twice();
+    early.truth.subscriptions.swap(2, 3);
+    assert_eq!(early.verdict().lost, 2);
+}
+
+#[test]
+fn a_newer_state_that_is_held_ends_a_difference_whatever_was_dropped_behind_it() {
+    // 6 (of b) was held when 8 (of b) was dropped, too: the looks behind 8 show 8.
+    let scene = |held: bool| {
+        let mut scene = dropped(Numbering::None, 0);
+        scene.event("a", 70);
+        scene.store(6, 71);
+        scene.event("b", 80);
+        scene.read_all(0);
+        scene.served(0).dropped.push(7);
+        (82..85).for_each(|at_ms| scene.page(at_ms));
+        if !held {
+            scene.forget(5);
+            scene.served(0).dropped.push(5);
+        }
+        let verdict = scene.verdict();
+        (verdict.undetectable, verdict.uncovered)
+    };
+    assert_eq!(scene(true), (1, 1), "4 cannot be seen, 8 can");
+    assert_eq!(scene(false), (0, 3), "b was wrong from 4 on");
 }
 
 #[test]
