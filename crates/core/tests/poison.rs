@@ -5,11 +5,11 @@
 mod world;
 
 use bytes::Bytes;
-use unbroken_core::connector::{Class, Decoded, Failure, Item, Numbering, Replay};
+use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Numbering, Replay};
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Blocked, Input, Phase};
 use unbroken_core::record::{
-    Body, GapCause, GapOutcome, QUARANTINE_BYTES_MAX, Quarantined, digest,
+    Body, GapCause, GapClosed, GapOutcome, QUARANTINE_BYTES_MAX, Quarantined, digest,
 };
 use world::{World, contiguous, stream};
 
@@ -376,4 +376,55 @@ fn what_the_second_connection_of_a_hand_over_could_not_tell_is_on_the_ledger() {
         row.after.is_some_and(|p| p.sequence < 6) && row.through.is_some_and(|p| p.sequence >= 6)
     });
     assert!(held || covered, "event 6 is neither held nor covered: {:?}", world.ledger());
+}
+
+/// What was read together with such bytes is not served again: the vendor has forgotten it when it
+/// is asked.
+#[test]
+fn what_was_read_behind_it_is_kept_if_the_vendor_has_forgotten_it() {
+    let mut rules = increasing();
+    rules.caps.ack = Ack::WithPosition;
+    let mut world = live(rules);
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    (0..3).for_each(|_| world.emit(0));
+    world.garble(conn);
+    world.deliver(conn);
+    world.deliver(conn);
+    assert!(world.socks.contains_key(&conn), "it is left when all that was read is taken in");
+    world.tick();
+    assert!(!world.socks.contains_key(&conn));
+    world.purge();
+    world.emit(1);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [4, 8, 10, 12]);
+    let lost = world.ledger().into_iter().filter(|row| row.outcome == GapOutcome::Unrecoverable);
+    let lost: Vec<_> = lost.filter_map(|row| row.after.zip(row.through)).collect();
+    let [(after, through)] = &lost[..] else { panic!("{lost:?}") };
+    assert_eq!((after.sequence, through.sequence), (4, 7));
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn what_was_read_behind_it_comes_again_and_counts_once() {
+    let mut rules = increasing();
+    rules.caps.ack = Ack::WithPosition;
+    let mut world = live(rules);
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    (0..3).for_each(|_| world.emit(0));
+    world.garble(conn);
+    world.deliver(conn);
+    world.deliver(conn);
+    world.tick();
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [4, 6, 8, 10]);
+    let is_lossless =
+        |row: &GapClosed| row.cause == GapCause::Start || row.outcome == GapOutcome::Repaired;
+    assert!(world.ledger().iter().all(is_lossless), "{:?}", world.ledger());
+    world.assert_state_is_the_vendors();
 }

@@ -183,10 +183,16 @@ impl Stream {
             self.apply(cx, event, Some(at));
             return self.drain_held(cx);
         }
+        if link.holed {
+            return self.hold(cx, event, at);
+        }
         let first_known = link.first.is_some() || link.base.is_some();
         let is_held = !cx.mutated(Mutant::HoleNotHeld);
         if contiguous && (held.is_some() || !first_known) && is_held {
             return self.hold(cx, event, at);
+        }
+        if !contiguous {
+            self.pass_held(cx, at);
         }
         let identity = (self.position(at), event.event.key.clone(), event.ordinal);
         if self.seen.ahead.contains(&identity) && !cx.mutated(Mutant::AheadForgotten) {
@@ -352,7 +358,8 @@ impl Stream {
 
     /// Writes the events that wait behind the first hole, up to the next one.
     fn release_run(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
-        let mut is_opened = false;
+        let mut opened_for = None;
+        let contiguous = cx.caps().position == Numbering::Contiguous;
         while let Some((at, event)) = self.held.pop_first() {
             match self.held_sequence() {
                 Some(held) if at <= held => {
@@ -360,12 +367,14 @@ impl Stream {
                     continue;
                 }
                 Some(held) if at == held + 1 => {}
-                _ if is_opened => {
+                // Where numbers have holes, what one socket brought in a row is whole.
+                _ if !contiguous && opened_for == Some(event.conn) => {}
+                _ if opened_for.is_some() => {
                     self.held.insert(at, event);
                     return;
                 }
                 _ => {
-                    is_opened = true;
+                    opened_for = Some(event.conn);
                     self.open_gap(cx, cause);
                     self.seen.advance(self.position(at.saturating_sub(1)));
                 }
@@ -384,7 +393,10 @@ impl Stream {
     /// A hole has waited long enough.
     pub(super) fn handle_hole_timer(&mut self, cx: &mut Cx<'_>) {
         let Some(link) = &self.link else { return };
-        if self.held.is_empty() {
+        if link.holed {
+            return self.ask_again(cx);
+        }
+        if self.held.is_empty() || cx.caps().position != Numbering::Contiguous {
             return;
         }
         if link.proof.is_none() && !link.settled {
@@ -475,7 +487,7 @@ impl Stream {
         head: Option<u64>,
     ) {
         let ours = self.link.as_ref().is_some_and(|l| l.conn == conn && l.owns(subscription));
-        if let Some(head) = head.filter(|_| ours && self.is_live()) {
+        if let Some(head) = head.filter(|_| ours && self.is_live() && !self.is_holed()) {
             if cx.caps().coverage == Coverage::Full {
                 self.note_head(cx, head);
             } else {

@@ -80,6 +80,9 @@ pub(super) struct Link {
     pub(super) unread: bool,
     /// An event came on it that was not held before.
     pub(super) fruitful: bool,
+    /// It is left as soon as what was read of it is taken in: bytes that could not be understood
+    /// came, and what follows them waits until they have been asked for again.
+    pub(super) holed: bool,
     /// A frame of a kind that is not known has come on it, once it was confirmed.
     pub(super) strange: bool,
     /// When bytes that could not be understood last came on it.
@@ -185,6 +188,7 @@ impl Link {
             dark_why: None,
             unread: false,
             fruitful: false,
+            holed: false,
             strange: false,
             poisoned_at: None,
             poisoned_wall: None,

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use crate::connector::{Class, Failure, Numbering, Replay};
+use crate::connector::{Ack, Class, Failure, Numbering, Replay};
 use crate::ids::{ConnId, Label};
 use crate::machine::context::Cx;
 use crate::machine::link::Stage;
 use crate::machine::mutant::Mutant;
 use crate::machine::reconcile::Purpose;
 use crate::machine::stream::Stream;
+use crate::machine::timer::Timer;
 use crate::machine::{Blocked, CloseHow};
 use crate::record::{Body, GapCause, QUARANTINE_BYTES_MAX, Quarantined, digest};
 
@@ -141,7 +142,7 @@ impl Stream {
         }
         let subscribed = self.link.as_ref().filter(|link| link.stage == Stage::Subscribed);
         let poisoned = subscribed.is_some_and(|link| link.poisoned_at.is_some());
-        if !poisoned || cx.caps().position == Numbering::Contiguous {
+        if !poisoned || cx.caps().position == Numbering::Contiguous || self.is_holed() {
             return;
         }
         if self.is_stable(cx) {
@@ -152,9 +153,7 @@ impl Stream {
         let stands = self.link.as_ref().is_some_and(|link| link.first.is_some());
         if (asked.is_none() || stands) && self.can_ask_again(cx) {
             self.outage.asked_again += 1;
-            let class = Class::Retry { after_ms: None };
-            let what = Label::from("bytes that could not be understood are asked for again");
-            return self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
+            return self.leave_behind(cx);
         }
         let Some(asked) = asked else {
             return self.begin_reconcile(cx, Some(GapCause::Poison));
@@ -162,6 +161,48 @@ impl Stream {
         self.open_gap(cx, GapCause::Poison);
         if asked {
             self.refetch(cx, "bytes that could not be understood came meanwhile", None);
+        }
+    }
+
+    /// Leaves the socket, for what could not be understood is asked for again. What was read behind
+    /// it is not thrown away where the vendor may have forgotten it by then: it waits like events
+    /// behind a hole, if the next confirmation will show what has become of that.
+    fn leave_behind(&mut self, cx: &mut Cx<'_>) {
+        let caps = cx.caps();
+        let waits = caps.position == Numbering::Increasing
+            && caps.position_unique
+            && caps.ack == Ack::WithPosition
+            && self.spare.is_none();
+        match self.link.as_mut().filter(|_| waits) {
+            Some(link) => {
+                link.holed = true;
+                self.timers.set(Timer::Hole, cx.now.at);
+            }
+            None => self.ask_again(cx),
+        }
+    }
+
+    pub(super) fn ask_again(&mut self, cx: &mut Cx<'_>) {
+        let class = Class::Retry { after_ms: None };
+        let what = Label::from("bytes that could not be understood are asked for again");
+        self.give_up(cx, CloseHow::Polite, Failure { class, code: None, what });
+    }
+
+    /// Whether the first socket is left as soon as what was read of it is taken in.
+    pub(super) fn is_holed(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.holed)
+    }
+
+    /// Numbers with holes: what has waited and does not come again before a later event was
+    /// received all the same, and has its place before it.
+    pub(super) fn pass_held(&mut self, cx: &mut Cx<'_>, at: u64) {
+        while let Some(first) = self.held.first_entry().filter(|first| *first.key() <= at) {
+            let (waited, event) = first.remove_entry();
+            if waited < at && Some(waited) > self.held_sequence() {
+                self.apply(cx, event, Some(waited));
+            } else {
+                self.count_duplicate();
+            }
         }
     }
 

@@ -206,7 +206,7 @@ impl Stream {
 
     /// Live, unless something is still owed.
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
-        if self.is_live() {
+        if self.is_live() || self.is_holed() {
             return;
         }
         if !self.gaps_to_close().is_empty() || std::mem::take(&mut self.resync_owed) {

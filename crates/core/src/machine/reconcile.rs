@@ -132,6 +132,11 @@ impl Stream {
     /// Begins the reconciliation of state on an open subscription; with a cause, a ledger row is
     /// opened first, so that it is in the log before any event that follows the hole.
     pub(super) fn begin_reconcile(&mut self, cx: &mut Cx<'_>, cause: Option<GapCause>) {
+        if self.is_holed() {
+            // State is fetched on the way back.
+            self.resync_owed |= cause.is_none();
+            return cause.into_iter().for_each(|cause| self.open_gap(cx, cause));
+        }
         let spared = self.is_snapshot_spared(cx, cause);
         let ahead = self.take_ahead();
         let is_ahead = ahead.is_some();
@@ -412,6 +417,9 @@ impl Stream {
     }
 
     fn evaluate(&mut self, cx: &mut Cx<'_>) {
+        if self.is_holed() {
+            return;
+        }
         let purpose = self.run.as_ref().map(|run| run.purpose);
         match purpose {
             Some(Purpose::Rebase) => self.evaluate_rebase(cx),

@@ -121,6 +121,9 @@ impl Stream {
     /// What was not understood may have been events. Where holes show, the numbers tell; elsewhere
     /// the interval is put on the ledger, once for each time that the vendor changes.
     pub(super) fn doubt_schema(&mut self, cx: &mut Cx<'_>) {
+        if self.is_holed() {
+            return;
+        }
         let owed = std::mem::take(&mut self.schema.owed);
         let written = owed && !cx.mutated(Mutant::SchemaChangeUnnoticed);
         if written && cx.caps().position != Numbering::Contiguous && self.is_live() {

@@ -124,7 +124,7 @@ impl Stream {
         if resumed {
             self.timers.stop(Timer::Backpressure);
             self.hear(cx);
-            if !self.held.is_empty() {
+            if !self.held.is_empty() || self.is_holed() {
                 self.set_timer(cx, Timer::Hole, cx.timing().reorder_ms);
             }
             if self.phase == Phase::CatchingUp && self.run.is_none() {

@@ -54,6 +54,11 @@ pub fn world() -> Small {
             },
             setting("bytes that nobody can read", audited(contiguous()), poisoned),
             setting("bytes that nobody can read, with holes", telling(increasing()), poisoned),
+            setting(
+                "bytes that nobody can read, and history is forgotten",
+                telling(increasing()),
+                Budget { emits: 3, poisons: 1, breaks: 0, ..EMITS },
+            ),
         ],
         checks: &[
             Invariant::CursorCovered,
