@@ -176,11 +176,11 @@ impl<'a> Losses<'a> {
             .chain(self.deaths.after(event.wall_us).filter(|_| was_dropped))
             .min();
         let looks = self.truth.pages.iter().filter(|page| {
-            page.as_of > event.index
-                && (!was_dropped || self.streams.is_live_at(agent, page.served_us))
-                && !is_head(page)
+            (!was_dropped || self.streams.is_live_at(agent, page.served_us)) && !is_head(page)
         });
+        // Of a client that never looks, nothing is hidden by the end of a subscription.
         let has_looked = looks.clone().next().is_some();
+        let looks = looks.filter(|page| page.as_of > event.index);
         // An agent that has left is on no page; that it is on none shows all the same.
         let is_listed = looks.clone().any(|page| page.covers(agent));
         let audits = looks.filter(|page| !is_listed || page.covers(agent));

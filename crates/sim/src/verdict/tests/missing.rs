@@ -315,6 +315,12 @@ fn a_single_drop_is_undetectable_unless_three_looks_can_see_it() {
         let mut broken = dropped(numbering, 3);
         broken.broke(0, 43);
         assert_eq!(figures(&broken), (1, 0, 0), "{numbering:?}");
+        // Before the first: it had looked before, and could not know that it would have to.
+        broken.truth.pages.clear();
+        assert_eq!(figures(&broken), (0, 1, 0), "{numbering:?}");
+        broken.page(35);
+        broken.truth.pages[0].as_of = 3;
+        assert_eq!(figures(&broken), (1, 0, 0), "{numbering:?}");
         // Whoever was not passed over has read it.
         let mut read = dropped(numbering, 2);
         read.served(0).dropped.clear();
