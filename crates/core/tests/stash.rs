@@ -1,5 +1,5 @@
-//! Goal: a numbering that was met and could not be installed before its socket went goes on where it
-//! was, as long as the vendor serves it: what was made meanwhile is no loss.
+//! Goal: a numbering that was met and could not be installed before its socket went goes on where
+//! it was, as long as the vendor serves it: what was made meanwhile is no loss.
 
 mod world;
 

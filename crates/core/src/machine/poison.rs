@@ -68,8 +68,8 @@ impl Stream {
         self.count_poison(cx);
     }
 
-    /// A frame of a kind that is not known. Most are none of ours; an event under another name would
-    /// look like this, too.
+    /// A frame of a kind that is not known. Most are none of ours; an event under another name
+    /// would look like this, too.
     pub(super) fn note_unknown(&mut self, conn: ConnId) {
         let link = self.link_mut(conn).filter(|link| link.stage == Stage::Subscribed);
         if let Some(link) = link {
