@@ -3,9 +3,9 @@
 
 mod world;
 
-use unbroken_core::connector::{Decoded, Item, Numbering};
+use unbroken_core::connector::{Decoded, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::machine::{Input, Report};
-use unbroken_core::record::GapCause;
+use unbroken_core::record::{GapCause, GapOutcome};
 use world::{World, contiguous};
 
 fn live(numbering: Numbering) -> World {
@@ -113,6 +113,35 @@ fn elsewhere_the_interval_is_on_the_ledger_until_state_has_been_fetched() {
     strange(&mut world, 50);
     assert!(world.is_live(), "one row for each time that the vendor changes, not for each frame");
     world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn without_positions_the_ledger_has_all_moments_from_before_the_first_to_the_last() {
+    let mut rules = contiguous();
+    rules.caps.position = Numbering::None;
+    rules.caps.replay = Replay::None;
+    rules.caps.snapshot = SnapshotKind::Unpositioned;
+    let mut world = World::new(rules);
+    world.emit(0);
+    world.run_to_live();
+    let mut came_at = Vec::new();
+    for _ in 0..5 {
+        world.now = world.now + 1_000;
+        came_at.push(world.moment().wall);
+        strange(&mut world, 1);
+        world.now = world.now + 1_000;
+        world.emit(0);
+        world.settle();
+    }
+    world.run_to_live();
+    let rows = world.ledger();
+    let rows: Vec<_> = rows.iter().filter(|row| row.cause == GapCause::Poison).collect();
+    assert!(rows.iter().all(|row| row.outcome == GapOutcome::Unproven), "{rows:?}");
+    assert!(rows.iter().all(|row| row.wall_from <= row.wall_to), "{rows:?}");
+    for at in came_at {
+        let inside = rows.iter().any(|row| row.wall_from <= at && at <= row.wall_to);
+        assert!(inside, "{at:?} in {rows:?}");
+    }
 }
 
 #[test]

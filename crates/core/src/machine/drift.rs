@@ -26,8 +26,8 @@ use crate::time::{Millis, UnixMicros};
 /// A moment up to which state was known to be the vendor's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Clean {
-    position: Option<Position>,
-    wall: UnixMicros,
+    pub(super) position: Option<Position>,
+    pub(super) wall: UnixMicros,
 }
 
 /// What a snapshot corrects on a stream that was complete.

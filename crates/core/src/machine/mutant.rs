@@ -194,6 +194,8 @@ mutants! {
     UnreadForEver: "poison", "what cannot be read is left behind";
     /// A vendor that renames its fields looks like a quiet afternoon.
     SchemaChangeUnnoticed: "poison", "a strange schema is on the ledger";
+    /// Only what a vendor that renames its fields has sent last is on the ledger.
+    SchemaChangeFromTheAlarm: "poison", "a strange schema is on the ledger from its beginning";
     /// A subscription that leaves out a part of the keys is Live.
     PartialGoesLive: "partial", "a partial subscription is not Live";
     /// A 401 for an older token is held against the present one.

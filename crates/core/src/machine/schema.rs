@@ -7,9 +7,10 @@
 use crate::connector::{Item, Numbering};
 use crate::machine::Report;
 use crate::machine::context::Cx;
+use crate::machine::drift::Clean;
 use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
-use crate::record::GapCause;
+use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
 use crate::time::Millis;
 
 /// Frames of one half of the window: what is judged are the last 1,000 to 2,000. Long enough for
@@ -33,14 +34,16 @@ pub(super) struct Schema {
     before: Half,
     began: bool,
     alarmed_at: Option<Millis>,
-    /// It was noticed, and what was not understood is not on the ledger yet.
-    owed: bool,
+    /// It was noticed, and what was not understood, from here on, is not on the ledger yet.
+    owed: Option<Clean>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Half {
     frames: u32,
     strange: u32,
+    /// Where the stream stood before the first strange one.
+    since: Option<Clean>,
 }
 
 /// What a frame more has shown.
@@ -53,11 +56,12 @@ enum Turn {
 }
 
 impl Schema {
-    /// Counts a frame.
-    fn count(&mut self, at: Millis, strange: bool) -> Option<Turn> {
+    /// Counts a frame: a strange one with where the stream stood before it.
+    fn count(&mut self, at: Millis, strange: Option<Clean>) -> Option<Turn> {
         self.now.frames += 1;
-        self.now.strange += u32::from(strange);
-        let turn = if strange { self.judge(at) } else { None };
+        self.now.strange += u32::from(strange.is_some());
+        self.now.since = self.now.since.or(strange);
+        let turn = strange.and_then(|_| self.judge(at));
         if self.now.frames < HALF_FRAMES {
             return turn;
         }
@@ -81,15 +85,18 @@ impl Schema {
         let window = Half {
             frames: self.now.frames + self.before.frames,
             strange: self.now.strange + self.before.strange,
+            since: self.before.since.or(self.now.since),
         };
         if !window.is_too_strange() {
             return None;
         }
-        let Half { frames, strange } = window;
+        let Half { frames, strange, since } = window;
         if self.alarmed_at.is_some_and(|told| at.since(told) < REPEAT_MS) {
             return None;
         }
-        self.owed |= self.alarmed_at.is_none();
+        if self.alarmed_at.is_none() {
+            self.owed = since;
+        }
         self.alarmed_at = Some(at);
         Some(Turn::Changed { strange, frames })
     }
@@ -109,7 +116,8 @@ impl Stream {
             return;
         }
         let stream = self.id.clone();
-        match self.schema.count(cx.now.at, items.iter().any(is_strange)) {
+        let strange = items.iter().any(is_strange).then(|| self.covered_until(cx));
+        match self.schema.count(cx.now.at, strange) {
             None => {}
             Some(Turn::Known) => cx.report(Report::SchemaKnown { stream }),
             Some(Turn::Changed { strange, frames }) => {
@@ -124,11 +132,41 @@ impl Stream {
         if self.is_holed() {
             return;
         }
-        let owed = std::mem::take(&mut self.schema.owed);
-        let written = owed && !cx.mutated(Mutant::SchemaChangeUnnoticed);
-        if written && cx.caps().position != Numbering::Contiguous && self.is_live() {
-            self.begin_reconcile(cx, Some(GapCause::Poison));
+        let Some(since) = self.schema.owed.take() else { return };
+        let written = cx.caps().position != Numbering::Contiguous && self.is_live();
+        if !written || cx.mutated(Mutant::SchemaChangeUnnoticed) {
+            return;
         }
+        // No snapshot asked for before is young enough, and coverage begins behind this frame.
+        if let Some(link) = &mut self.link {
+            link.poisoned_at = Some(cx.now.at);
+            link.poisoned_wall = Some(cx.now.wall);
+        }
+        // Others were understood meanwhile, which no row may call lost: two rows.
+        if since != self.covered_until(cx) && !cx.mutated(Mutant::SchemaChangeFromTheAlarm) {
+            self.write_doubt(cx, since);
+        }
+        self.begin_reconcile(cx, Some(GapCause::Poison));
+    }
+
+    /// From here to where the stream stands something may be missing, and something is not.
+    fn write_doubt(&mut self, cx: &mut Cx<'_>, since: Clean) {
+        let gap = self.seen.last_gap.next();
+        let Clean { position: after, wall: wall_from } = since;
+        let cause = GapCause::Poison;
+        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
+        let closed = GapClosed {
+            gap,
+            outcome: GapOutcome::Unproven,
+            after,
+            through: self.seen.position,
+            wall_from,
+            wall_to: cx.now.wall,
+            cause,
+            closed_by: None,
+            reconciled: false,
+        };
+        self.close_gap(cx, closed);
     }
 }
 

@@ -293,19 +293,24 @@ impl Stream {
     }
 
     pub(super) fn write_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
-        let after = self.seen.position;
         let gap = self.seen.last_gap.next();
+        let Clean { position: after, wall: wall_from } = self.covered_until(cx);
+        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
+        cx.report(Report::GapOpened { stream: self.id.clone(), gap, cause });
+    }
+
+    /// Up to where the stream is known to have told everything, at the latest.
+    pub(super) fn covered_until(&self, cx: &Cx<'_>) -> Clean {
         // Where no event has ever come, the last snapshot is the last that is known.
         let shown_at = || self.seen.keys.values().map(|value| value.received_at).max();
         let covered_at = self.seen.covered_at.or_else(shown_at);
         let covered_at = covered_at.filter(|_| !cx.mutated(Mutant::RowFromTheReturn));
         // Coverage begins with a confirmation; what is written down of it may come later.
         let acked_at = self.link.as_ref().and_then(|link| link.acked).map(|acked| acked.wall);
-        let wall_from = covered_at.or(acked_at).unwrap_or(cx.now.wall);
+        let wall = covered_at.or(acked_at).unwrap_or(cx.now.wall);
         let skew = i64::try_from(cx.caps().clock_skew_ms_max).unwrap_or(i64::MAX);
-        let wall_from = UnixMicros(wall_from.0.saturating_sub(skew.saturating_mul(1_000)));
-        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
-        cx.report(Report::GapOpened { stream: self.id.clone(), gap, cause });
+        let wall = UnixMicros(wall.0.saturating_sub(skew.saturating_mul(1_000)));
+        Clean { position: self.seen.position, wall }
     }
 
     pub(super) fn close_gap(&mut self, cx: &mut Cx<'_>, closed: GapClosed) {

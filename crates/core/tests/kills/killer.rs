@@ -119,6 +119,7 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::EchoKept => "keys that come and go, without positions",
         Mutant::UnreadForEver => "a message that ends every socket",
         Mutant::SchemaChangeUnnoticed => "a vendor renames its fields",
+        Mutant::SchemaChangeFromTheAlarm => "a vendor without positions renames its fields",
         Mutant::PartialGoesLive => "a subscription without one of the keys",
         Mutant::OldTokenBlamed => "two sockets of an old token",
         Mutant::SilenceBelieved => "a socket falls silent where nobody can be asked",

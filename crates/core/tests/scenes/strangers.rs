@@ -18,6 +18,10 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "bytes that nobody understands, where no hole shows", play: poison },
     Scene { name: "a message that ends every socket", play: unread },
     Scene { name: "a vendor renames its fields", play: renamed },
+    Scene {
+        name: "a vendor without positions renames its fields",
+        play: renamed_without_positions,
+    },
     Scene { name: "a subscription without one of the keys", play: partial },
     Scene { name: "an index that is still being filled", play: index },
     Scene { name: "a walk that ends before its total", play: short },
@@ -81,15 +85,27 @@ fn end_unread(world: &mut World, conn: ConnId) {
 }
 
 fn renamed(mutant: Option<Mutant>) -> Verdict {
-    let mut world = live(increasing(), mutant, 2)?;
+    renamed_to(&mut live(increasing(), mutant, 2)?)
+}
+
+fn renamed_without_positions(mutant: Option<Mutant>) -> Verdict {
+    renamed_to(&mut live(unpositioned(), mutant, 2)?)
+}
+
+/// Of one key nothing is understood any more, between events of another.
+fn renamed_to(world: &mut World) -> Verdict {
     for _ in 0..5 {
         let conn = world.sole_conn();
+        pass(world, 1_000);
         world.emit(1);
-        spoil(&mut world, conn, Item::Unknown);
+        spoil(world, conn, Item::Unknown);
+        world.deliver(conn);
+        pass(world, 1_000);
+        world.emit(0);
         world.deliver(conn);
     }
-    calm(&mut world)?;
-    judge_state(&world)
+    calm(world)?;
+    judge(world)
 }
 
 fn partial(mutant: Option<Mutant>) -> Verdict {
