@@ -23,7 +23,8 @@ pub(super) struct StaleKey {
 
 /// Keys whose last value is not the vendor's. Where the baseline carries no state, only keys that
 /// the client holds or was told of can be asked for, and not by an event that passed it by in
-/// silence.
+/// silence. What it was last told to be gone it need not hold: that it came back unseen is a matter
+/// of the ledger.
 pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, losses: &Losses<'_>) -> Vec<StaleKey> {
     let first = truth.first_coverages();
     let scope = truth.subscribed_agents();
@@ -33,7 +34,14 @@ pub(super) fn stale_keys(truth: &Truth, evidence: &Evidence, losses: &Losses<'_>
     }
     let held: BTreeMap<&str, _> =
         evidence.state.iter().map(|value| (value.key.as_str(), value)).collect();
-    let told: BTreeSet<&str> = evidence.stored.iter().map(|stored| stored.key.as_str()).collect();
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for stored in &evidence.stored {
+        match stored.deleted {
+            true => told.remove(stored.key.as_str()),
+            false => told.insert(&stored.key),
+        };
+    }
+    told.extend(held.keys());
     let keys: BTreeSet<&str> = last.keys().chain(held.keys()).copied().collect();
     let mut stale = Vec::new();
     for key in keys {

@@ -1,9 +1,9 @@
 //! `stale_keys`, `stale_marked_keys`, `stale_live_ms_max`.
 
-use super::scene::{Scene, us};
+use super::scene::{Scene, place, us};
 use crate::settings::{Body, Numbering};
 use crate::truth::TruthRow;
-use crate::verdict::{FinalValue, Origin};
+use crate::verdict::{FinalValue, Origin, Outcome};
 
 #[test]
 fn a_key_with_another_value_is_stale() {
@@ -77,6 +77,36 @@ fn agents_that_were_there_before_the_coverage_count_where_the_baseline_shows_the
     assert_eq!(scene.verdict().stale_keys, 1);
     scene.truth.body = Body::Schedules;
     assert_eq!(scene.verdict().stale_keys, 0);
+}
+
+#[test]
+fn a_key_that_left_need_not_be_held_when_no_baseline_could_tell_of_its_return() {
+    let returned = |body: Body| {
+        let mut scene = Scene::clean(Numbering::Contiguous);
+        scene.truth.body = body;
+        let gone = scene.removal("a", 70);
+        scene.store(gone, 71);
+        scene.evidence.state[0].payload = None;
+        let back = scene.event("a", 90);
+        scene.read_all(0);
+        let place = |at| place(0, at);
+        let (after, through) = (place(7), place(8));
+        scene.row(after, through, (89, 91), Outcome::Unrecoverable);
+        assert_eq!(back, 7);
+        scene
+    };
+    // Held as gone, it has to be marked; not held, it was never told of.
+    let mut held = returned(Body::Schedules);
+    assert_eq!(held.verdict().stale_keys, 1);
+    held.evidence.state.remove(0);
+    assert_eq!(held.verdict().stale_keys, 0);
+    // A baseline of state shows it, and what it was last told to be there it has to hold.
+    let mut told = returned(Body::State);
+    told.evidence.state.remove(0);
+    assert_eq!(told.verdict().stale_keys, 1);
+    let mut dropped = returned(Body::Schedules);
+    dropped.evidence.state.clear();
+    assert_eq!(dropped.verdict().stale_keys, 1, "b was there");
 }
 
 #[test]
