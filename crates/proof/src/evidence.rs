@@ -87,9 +87,10 @@ impl<'a> Collector<'a> {
         }
         let wall_us = |at_us: Micros| ORIGIN_US + at_us as i64;
         let deaths = self.archive.deaths.iter();
-        let deaths = deaths.map(|(born_us, died_us)| Death {
+        let deaths = deaths.map(|(born_us, died_us, is_orderly)| Death {
             born_us: wall_us(*born_us),
             died_us: wall_us(*died_us),
+            is_orderly: *is_orderly,
         });
         self.evidence.deaths = deaths.collect();
         self.evidence.ledger = self.ledger.into_values().collect();

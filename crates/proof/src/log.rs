@@ -54,8 +54,8 @@ pub(crate) struct Archive {
     lasts: Vec<(u64, Epoch, u64)>,
     /// The log's end when each process began.
     pub(crate) starts: Vec<u64>,
-    /// Of each process that was not told to end: when it began, and when it did.
-    pub(crate) deaths: Vec<(Micros, Micros)>,
+    /// Of each process that has ended: when it began, when it did, and whether it was told to.
+    pub(crate) deaths: Vec<(Micros, Micros, bool)>,
     /// Everything below was told to a consumer, which has synced it.
     told_offset: u64,
 }

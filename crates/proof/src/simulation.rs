@@ -342,6 +342,7 @@ impl Simulation {
             Halt::Stopped => {
                 let Some(process) = self.end_process() else { return };
                 self.compare(&process);
+                self.archive.deaths.push((process.born_us, self.agenda.now_us(), true));
                 if let Err(error) = process.log.close() {
                     if self.is_disk_to_blame() {
                         return self.fail_disk();
@@ -378,7 +379,7 @@ impl Simulation {
     /// The process dies.
     pub(crate) fn kill_process(&mut self) -> Option<Process> {
         let process = self.end_process()?;
-        self.archive.deaths.push((process.born_us, self.agenda.now_us()));
+        self.archive.deaths.push((process.born_us, self.agenda.now_us(), false));
         Some(process)
     }
 

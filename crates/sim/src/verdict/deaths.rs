@@ -3,12 +3,15 @@
 //! No time is guessed for how long something may be on its way to the disk. A client hands over
 //! what it reads in the order in which it reads it, so the record itself says how far a process had
 //! come when it died: whatever lies in front of something that is recorded was to be recorded too.
+//! Where numbers show a hole, what comes behind it is not recorded before the vendor has been asked
+//! for what is missing, and a process that is told to end meanwhile leaves that to the next one.
 
 use std::borrow::Cow;
 
 use super::input::{Death, Evidence, Outcome};
 use super::pairing::{Pairing, is_in_j};
 use super::streams::Streams;
+use crate::settings::Numbering;
 use crate::truth::{Truth, TruthEvent, TruthSubscription};
 
 /// The lives that ended by themselves or by force, with what they had recorded.
@@ -17,6 +20,7 @@ pub(super) struct Deaths<'a> {
     /// As one life from the beginning to the repair, of which the log has what it still has.
     repairs: Vec<Life>,
     truth: &'a Truth,
+    pairing: &'a Pairing,
     streams: &'a Streams<'a>,
 }
 
@@ -31,7 +35,7 @@ impl<'a> Deaths<'a> {
     pub(super) fn new(
         truth: &'a Truth,
         evidence: &Evidence,
-        pairing: &Pairing,
+        pairing: &'a Pairing,
         streams: &'a Streams<'a>,
     ) -> Self {
         let life = |death: Death| {
@@ -46,11 +50,13 @@ impl<'a> Deaths<'a> {
             Life { death, recorded }
         };
         let repairs = evidence.repairs.iter();
-        let repairs = repairs.map(|at_us| Death { born_us: i64::MIN, died_us: *at_us });
+        let cut = |died_us| Death { born_us: i64::MIN, died_us, is_orderly: false };
+        let repairs = repairs.copied().map(cut);
         Self {
             lives: evidence.deaths.iter().copied().map(life).collect(),
             repairs: repairs.map(life).collect(),
             truth,
+            pairing,
             streams,
         }
     }
@@ -72,8 +78,21 @@ impl<'a> Deaths<'a> {
             let behind_us = ended_us.saturating_add(1)..=life.death.died_us;
             self.streams.has_become_live(&event.agent, behind_us)
         };
-        !self.has_come_past(life, served, event, served.accepted_us)
+        (!life.death.is_orderly || self.is_behind_a_hole(served, event))
+            && !self.has_come_past(life, served, event, served.accepted_us)
             && !served.ended_us.is_some_and(was_live_again)
+    }
+
+    /// Whether numbers showed the client that the vendor had left out an event before this one,
+    /// which has not come since.
+    fn is_behind_a_hole(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
+        let mut withheld = served.dropped.iter().chain(&served.garbled);
+        let is_missing = |index: &u64| {
+            let at = self.truth.events.partition_point(|made| made.index < *index);
+            self.pairing.stored_of.get(at).is_some_and(Option::is_none)
+        };
+        self.truth.numbering == Numbering::Contiguous
+            && withheld.any(|index| *index < event.index && is_missing(index))
     }
 
     /// Whether the event may have been recorded when the vendor accepted this subscription, and

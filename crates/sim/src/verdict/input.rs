@@ -116,13 +116,16 @@ pub struct FinalValue {
     pub is_marked_stale: bool,
 }
 
-/// A process of the client's that ended without closing its log.
+/// A process of the client's that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Death {
     /// When it was started, microseconds since 1970.
     pub born_us: i64,
     /// When it was seen to be dead, likewise; before the next one was started.
     pub died_us: i64,
+    /// Whether it was told to end, and had closed its log: then it could record all that it had,
+    /// but for what waited behind a hole that the vendor was to fill.
+    pub is_orderly: bool,
 }
 
 impl Death {

@@ -75,6 +75,11 @@ impl<'a> Losses<'a> {
         }
         let (mut garbled, mut mute) = (0, 0);
         for served in served() {
+            match self.was_seen_mute(served, event) {
+                true => mute += 1,
+                false if served.first < served.confirmed => mute = 0,
+                false => {}
+            }
             let is_over = served.ended_us.is_some_and(|ended_us| ended_us < event.wall_us);
             let is_other = !served.covers(&event.agent);
             if is_over || is_other || self.deaths.was_cut(served, event) {
@@ -92,12 +97,26 @@ impl<'a> Losses<'a> {
                 }
             }
             garbled += u8::from(served.garbled.contains(&event.index));
-            mute += u8::from(was_seen_mute(served, event));
             if garbled > 1 || mute > 1 {
                 return None;
             }
         }
         None
+    }
+
+    /// Whether the client could see that a subscription which should have brought something of the
+    /// event's numbering brought nothing: it waited until it left, or until the vendor closed in
+    /// good order. A break says nothing of what was under way.
+    fn was_seen_mute(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
+        let is_orderly = matches!(served.end, SubscriptionEnd::Left | SubscriptionEnd::Closed);
+        let begins = self.truth.events.partition_point(|made| made.index < served.first);
+        let first = self.truth.events.get(begins);
+        let is_due = first.zip(served.ended_us).is_some_and(|(made, us)| made.wall_us <= us);
+        served.muted
+            && is_orderly
+            && is_due
+            && served.epoch == event.epoch
+            && served.first <= event.index
     }
 
     /// Whether the vendor, as it was when it accepted this subscription, would have accepted one
@@ -227,14 +246,6 @@ fn mended<'a>(evidence: &'a Evidence, streams: &Streams<'_>) -> HashMap<&'a str,
 /// Whether the page was asked for its position alone: the first row, of more.
 fn is_head(page: &TruthPage) -> bool {
     page.offset == 0 && page.rows <= 1 && page.total != 1
-}
-
-/// Whether the client could see that a subscription which should have brought the event brought
-/// nothing: it waited until it left, or until the vendor closed in good order. A break says nothing
-/// of what was under way.
-fn was_seen_mute(served: &TruthSubscription, event: &TruthEvent) -> bool {
-    let is_orderly = matches!(served.end, SubscriptionEnd::Left | SubscriptionEnd::Closed);
-    served.muted && is_orderly && served.epoch == event.epoch && served.first <= event.index
 }
 
 /// Whether the client has certainly read the event on this subscription, and ended it orderly.

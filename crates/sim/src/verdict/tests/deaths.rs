@@ -6,7 +6,7 @@ use crate::truth::SubscriptionEnd;
 use crate::verdict::{Death, Outcome};
 
 fn death(born_ms: i64, died_ms: i64) -> Death {
-    Death { born_us: us(born_ms), died_us: us(died_ms) }
+    Death { born_us: us(born_ms), died_us: us(died_ms), is_orderly: false }
 }
 
 /// Events 1 to 6 were read on a socket that the vendor closed in order at 65; the process died at
@@ -47,6 +47,27 @@ fn what_died_on_its_way_to_the_disk_is_not_lost_but_withheld_by_the_vendor() {
         scene.evidence.ledger.clear();
         assert_eq!(scene.verdict().uncovered, 2, "{numbering:?}");
     }
+}
+
+#[test]
+fn who_is_told_to_end_takes_only_what_waits_behind_a_hole() {
+    let stopped = |numbering| {
+        let mut scene = taken(numbering);
+        scene.evidence.deaths = vec![Death { is_orderly: true, ..death(-5, 70) }];
+        scene
+    };
+    let numbering = Numbering::Contiguous;
+    assert_eq!(lost(&stopped(numbering)), 2, "it had both, and nothing was missing");
+    let holed = |numbering| {
+        let mut scene = stopped(numbering);
+        scene.served(0).dropped.push(4);
+        scene
+    };
+    assert_eq!(lost(&holed(numbering)), 0, "6 waits for 5, which the vendor has left out");
+    let mut filled = holed(numbering);
+    filled.store(4, 69);
+    assert_eq!(lost(&filled), 1, "5 has come");
+    assert_eq!(lost(&holed(Numbering::Increasing)), 1, "numbers with holes do not wait");
 }
 
 #[test]

@@ -390,6 +390,17 @@ fn nobody_asks_a_third_time_where_two_subscriptions_were_seen_to_be_mute() {
     let mut broken = muted_twice();
     broken.served(2).end = SubscriptionEnd::Broken;
     assert_eq!(broken.verdict().lost, 2);
+    // One that was over before the event was made counts if there was something to bring.
+    let mut over = muted_twice();
+    over.served(1).ended_us = Some(over.truth.events[3].wall_us);
+    assert_eq!(over.verdict().lost, 0);
+    over.served(1).ended_us = Some(over.truth.events[3].wall_us - 1);
+    assert_eq!(over.verdict().lost, 2);
+    // One that brings something in between is the end of the doubt.
+    let mut brings = muted_twice();
+    let between = TruthSubscription { muted: false, confirmed: 4, ..brings.served(1).clone() };
+    brings.truth.subscriptions.insert(2, TruthSubscription { first: 3, ..between });
+    assert!(brings.verdict().lost > 0);
     // Who asked from behind them before it had seen two has not been driven to it.
     let mut early = muted_twice();
     early.truth.subscriptions.swap(2, 3);

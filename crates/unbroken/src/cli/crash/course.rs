@@ -246,7 +246,7 @@ impl Course {
     fn died(&mut self) {
         let now = wall_now();
         self.is_closed = false;
-        self.deaths.push(Death { born_us: self.born_us, died_us: now.0 });
+        self.deaths.push(Death { born_us: self.born_us, died_us: now.0, is_orderly: false });
         if let Some(follower) = &self.follower {
             follower.died(now);
         }

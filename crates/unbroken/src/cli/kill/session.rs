@@ -106,7 +106,7 @@ async fn live_and_die(
     let was_live = service.status().await.is_some_and(|status| status.is_live());
     lives.killed_live += u32::from(was_live);
     kill_now(&mut child).await?;
-    lives.deaths.push(Death { born_us, died_us: wall_now().0 });
+    lives.deaths.push(Death { born_us, died_us: wall_now().0, is_orderly: false });
     Ok(())
 }
 
