@@ -103,11 +103,17 @@ fn event_of(kind: Kind, object: &Value) -> Result<Event, String> {
                 key: key_of_topic(topic, body).ok_or("an event of a topic that there is not")?,
                 epoch: None,
                 sequence: None,
-                is_removal: gone.is_some_and(|gone| gone == true),
+                is_removal: gone.is_some_and(|gone| gone == true) || is_over(body),
                 object: object.clone(),
             })
         }
     }
+}
+
+/// Whether it is a conversation in which nobody takes part any more.
+fn is_over(body: &Value) -> bool {
+    let all = body.get("participants").and_then(Value::as_array);
+    all.is_some_and(|all| all.iter().all(|one| one.get("endTime").is_some_and(Value::is_string)))
 }
 
 /// What the ledger calls the subject of an event.
@@ -139,7 +145,10 @@ fn state_of(kind: Kind, state: &Value) -> Result<Said, String> {
         None => Err("a state without `value`".to_owned()),
         Some(value) => Ok(Said::State {
             key,
-            value: Some(value.clone()).filter(|value| !value.is_null()),
+            // Who keeps a conversation that is over as it ended says as well that it is.
+            value: Some(value.clone()).filter(|value| {
+                !value.is_null() && !is_over(value.get("eventBody").unwrap_or(value))
+            }),
             is_stale: state.get("stale").is_some_and(|stale| stale == true),
         }),
     }
@@ -230,6 +239,30 @@ mod tests {
         assert_eq!(of_team.unwrap(), "adherence/u2");
         let of_queue = key("v2.routing.queues.q.conversations", r#"{"id":"c2"}"#);
         assert_eq!(of_queue.unwrap(), "conversation/c2");
+    }
+
+    #[test]
+    fn a_conversation_is_gone_when_its_last_participant_is() {
+        let said = |left: &str| {
+            let of = |member: &str, value: String| {
+                let line = read(Kind::Genesys, &format!("{{\"{member}\":{value}}}"));
+                line.unwrap().said
+            };
+            let ended = r#"{"endTime":"2026-01-05T08:00:40Z"}"#;
+            let body = format!(r#"{{"id":"c","participants":[{ended},{left}]}}"#);
+            let topic = "v2.users.u.conversations";
+            let event = format!(r#"{{"topicName":"{topic}","eventBody":{body}}}"#);
+            let Said::Event(told) = of("event", event.clone()) else { panic!("no event") };
+            let state = |value: &str| {
+                let state = format!(r#"{{"key":"conversation/c","value":{value}}}"#);
+                let Said::State { value, .. } = of("state", state) else { panic!("no state") };
+                value.is_none()
+            };
+            (told.is_removal, state(&body), state(&event))
+        };
+        assert_eq!(said("{}"), (false, false, false));
+        assert_eq!(said(r#"{"endTime":null}"#), (false, false, false));
+        assert_eq!(said(r#"{"endTime":"2026-01-05T08:00:41Z"}"#), (true, true, true));
     }
 
     #[test]
