@@ -7,7 +7,7 @@ mod world;
 use bytes::Bytes;
 use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Numbering, Replay};
 use unbroken_core::ids::{ConnId, Label};
-use unbroken_core::machine::{Blocked, Input, Phase};
+use unbroken_core::machine::{Blocked, Input, Phase, Report};
 use unbroken_core::record::{
     Body, GapCause, GapClosed, GapOutcome, QUARANTINE_BYTES_MAX, Quarantined, digest,
 };
@@ -426,5 +426,30 @@ fn what_was_read_behind_it_comes_again_and_counts_once() {
     let is_lossless =
         |row: &GapClosed| row.cause == GapCause::Start || row.outcome == GapOutcome::Repaired;
     assert!(world.ledger().iter().all(is_lossless), "{:?}", world.ledger());
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn an_alarm_behind_it_does_not_take_in_what_waits_before_the_rest_has_come_again() {
+    let mut rules = increasing();
+    rules.caps.ack = Ack::WithPosition;
+    let mut world = live(rules);
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    (0..12).for_each(|_| world.emit(0));
+    // Every second one is garbled: five are an alarm.
+    for _ in 0..6 {
+        world.garble(conn);
+        world.deliver(conn);
+    }
+    let is_alarm = |report: &Report| matches!(report, Report::SchemaChanged { .. });
+    assert!(world.reports.iter().any(is_alarm));
+    world.tick();
+    assert!(!world.socks.contains_key(&conn), "it is left, to ask again");
+    world.run_to_live();
+    world.settle();
+    let all: Vec<u64> = (2..15).map(|step| 2 * step).collect();
+    assert_eq!(world.sequences(), all);
     world.assert_state_is_the_vendors();
 }

@@ -127,9 +127,11 @@ impl Stream {
     }
 
     /// What was not understood may have been events. Where holes show, the numbers tell; elsewhere
-    /// the interval is put on the ledger, once for each time that the vendor changes.
+    /// the interval is put on the ledger, once for each time that the vendor changes. Not while
+    /// what was read behind such bytes waits for what a resume brings before it: it would be taken
+    /// in at once, and what comes then would be older than what is held.
     pub(super) fn doubt_schema(&mut self, cx: &mut Cx<'_>) {
-        if self.is_holed() {
+        if self.is_holed() || !self.held.is_empty() {
             return;
         }
         let Some(since) = self.schema.owed.take() else { return };
