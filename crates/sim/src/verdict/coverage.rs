@@ -127,11 +127,12 @@ impl<'a> Coverage<'a> {
     }
 
     /// Positions of an epoch up to which the ledger has come: a row's end is where the client
-    /// stands.
+    /// stands. Not where a comparison found a drift: there it reaches to the page's position, while
+    /// the client goes on standing where the stream has brought it.
     pub(super) fn ends(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
         self.rows
             .iter()
-            .filter(|(row, _)| row.outcome != Outcome::Open)
+            .filter(|(row, _)| row.outcome != Outcome::Open && !row.is_drift())
             .filter_map(|(row, _)| self.epochs.place(row.through?))
     }
 

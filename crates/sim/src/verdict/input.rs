@@ -90,8 +90,15 @@ pub struct LedgerRow {
     pub wall_to_us: Option<i64>,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it was opened, in the client's words.
+    /// Why it was opened, in the client's words. One of them is known to the judge: "drift", where
+    /// a comparison with the baseline showed another state than the stream had.
     pub cause: String,
+}
+
+impl LedgerRow {
+    pub(super) fn is_drift(&self) -> bool {
+        self.cause == "drift"
+    }
 }
 
 /// An interval in which the client said of a stream that it was Live: complete, current, proved.

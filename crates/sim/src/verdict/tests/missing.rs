@@ -408,6 +408,20 @@ fn nobody_asks_a_third_time_where_two_subscriptions_were_seen_to_be_mute() {
 }
 
 #[test]
+fn a_client_stands_where_a_row_ends_but_not_where_a_page_showed_a_drift() {
+    // The vendor's floor is above what the client had read, and at the end of a row.
+    let ends = |cause: &str| {
+        let mut scene = outage();
+        scene.served(1).floor = 4;
+        scene.row(place(0, 2), place(0, 4), (34, 41), Outcome::Unproven);
+        scene.evidence.ledger.last_mut().unwrap().cause = cause.into();
+        scene.verdict().lost
+    };
+    assert_eq!(ends("refused"), 1);
+    assert_eq!(ends("drift"), 0);
+}
+
+#[test]
 fn a_newer_state_that_is_held_ends_a_difference_whatever_was_dropped_behind_it() {
     // 6 (of b) was held when 8 (of b) was dropped, too: the looks behind 8 show 8.
     let scene = |held: bool| {
