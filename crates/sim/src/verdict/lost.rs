@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::coverage::Coverage;
 use super::deaths::Deaths;
-use super::input::{Evidence, Origin, Outcome};
+use super::input::{Evidence, LedgerRow, Origin, Outcome};
 use super::pairing::{Pairing, is_in_j};
 use super::streams::Streams;
 use crate::settings::{Body, Numbering};
@@ -21,6 +21,8 @@ pub(super) struct Losses<'a> {
     /// By agent: from when on the vendor's frames were said to be covered again, and when the
     /// snapshot that ended the outage was published, which spoke of the agent.
     mended: HashMap<&'a str, Vec<(i64, i64)>>,
+    /// What the ledger admits of times without a subscription.
+    outages: Vec<&'a LedgerRow>,
     streams: &'a Streams<'a>,
     deaths: &'a Deaths<'a>,
 }
@@ -54,7 +56,10 @@ impl<'a> Losses<'a> {
             by_agent.entry(&event.agent).or_default().push(at);
         }
         let mended = mended(evidence, streams);
-        Self { truth, pairing, stood, by_agent, mended, streams, deaths }
+        let rows = evidence.ledger.iter();
+        let outages = rows.filter(|row| row.outcome != Outcome::Repaired && !row.is_drift());
+        let outages = outages.collect();
+        Self { truth, pairing, stood, by_agent, mended, outages, streams, deaths }
     }
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket by a process that
@@ -158,14 +163,26 @@ impl<'a> Losses<'a> {
         is_missing && self.is_undetectable(event)
     }
 
+    /// Whether the client left the subscription while another one went on: no row speaks of an
+    /// outage then.
+    fn was_relieved(&self, served: &TruthSubscription, agent: &str) -> bool {
+        let Some(ended_us) = served.ended_us else { return false };
+        let is_in = |row: &&&LedgerRow| {
+            row.wall_from_us <= ended_us
+                && row.wall_to_us.is_none_or(|to_us| ended_us <= to_us)
+                && self.streams.may_speak(&row.stream, agent)
+        };
+        served.end == SubscriptionEnd::Left && !self.outages.iter().any(|row| is_in(&row))
+    }
+
     /// Whether the missing event was dropped on a socket that stayed up, on a stream that is not
     /// contiguous, and the next audit could not show it, because by then the agent had a newer
     /// state that the client holds. A muted stream brings nothing more, so one look shows it. Of a
     /// single event an audit is three looks at most: the first may find the agent just touched, and
     /// where the stream goes on only two running looks that differ prove anything. Looks are those
     /// of a client that says Live: what is fetched to become it leaves touched agents to the
-    /// stream. If the vendor ends a subscription meanwhile, or the client dies, later looks show
-    /// what an outage may have changed.
+    /// stream. If the vendor ends a subscription meanwhile, or the client dies, or leaves it for an
+    /// outage that the ledger admits, later looks show what an outage may have changed.
     pub(super) fn is_undetectable(&self, event: &TruthEvent) -> bool {
         let served = || self.truth.subscriptions.iter();
         let was_dropped = served().any(|served| served.dropped.contains(&event.index));
@@ -190,7 +207,7 @@ impl<'a> Losses<'a> {
             return true;
         }
         let ended_us = served()
-            .filter(|served| was_dropped && served.end != SubscriptionEnd::Left)
+            .filter(|served| was_dropped && !self.was_relieved(served, agent))
             .filter_map(|served| served.ended_us.filter(|ended_us| *ended_us > event.wall_us))
             .chain(self.deaths.after(event.wall_us).filter(|_| was_dropped))
             .min();

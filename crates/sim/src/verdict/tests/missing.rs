@@ -458,6 +458,29 @@ fn an_audit_without_state_sees_nothing() {
     assert_eq!(scene.verdict().undetectable, 1);
 }
 
+#[test]
+fn what_a_client_leaves_for_an_outage_later_looks_show_no_more() {
+    // Event 4 was dropped at 40, and looked for once or three times before the client left at 55.
+    let left = |looks: usize, cause: &str, outcome: Outcome| {
+        let mut scene = dropped(Numbering::None, looks - 1);
+        scene.truth.events.pop();
+        scene.evidence.stored.pop();
+        (57..60).for_each(|at_ms| scene.page(at_ms));
+        let served = scene.served(0);
+        (served.end, served.ended_us, served.confirmed) = (SubscriptionEnd::Left, Some(us(55)), 5);
+        scene.subscribe(56, None);
+        scene.row(None, None, (52, 56), outcome);
+        scene.evidence.ledger.last_mut().unwrap().cause = cause.into();
+        let verdict = scene.verdict();
+        (verdict.undetectable, verdict.uncovered)
+    };
+    assert_eq!(left(1, "no_replay", Outcome::Unproven), (1, 0));
+    assert_eq!(left(3, "no_replay", Outcome::Unproven), (0, 1), "three looks can see it");
+    // Another one went on: the looks behind show it still.
+    assert_eq!(left(1, "no_replay", Outcome::Repaired), (0, 1));
+    assert_eq!(left(1, "drift", Outcome::Unproven), (0, 1));
+}
+
 /// After an outage up to 40, event 4 (of b, at 40) was dropped; a snapshot that said what b is was
 /// published at 46, to become Live.
 fn mended_by_a_snapshot(numbering: Numbering) -> Scene {
