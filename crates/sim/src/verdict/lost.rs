@@ -69,22 +69,21 @@ impl<'a> Losses<'a> {
     /// A subscription that should have served the event and broke (or was muted, or sent it in a
     /// form that cannot be read) before the client had certainly read it withholds it once more:
     /// then the next acceptance decides. Twice unreadable is enough: nobody asks a third time for
-    /// what comes again as it came; and so is twice accepted and mute to the end, after which
-    /// nobody believes that the position is served. What was passed over in silence where numbers
-    /// have holes that mean nothing gives nobody a reason to ask for it.
+    /// what comes again as it came; and so is twice accepted and seen to bring nothing, after which
+    /// nobody believes that the position is served until something comes: neither what was due then
+    /// nor what was made since. What was passed over in silence where numbers have holes that mean
+    /// nothing gives nobody a reason to ask for it.
     pub(super) fn lost(&self, event: &TruthEvent) -> Option<&'static str> {
         let served = || self.truth.subscriptions.iter();
         let was_dropped = served().any(|served| served.dropped.contains(&event.index));
         if was_dropped && self.truth.numbering != Numbering::Contiguous {
             return None;
         }
-        let (mut garbled, mut mute) = (0, 0);
+        let mut garbled = 0;
+        let mut doubt = Doubt::default();
         for served in served() {
-            match self.was_seen_mute(served, event) {
-                true => mute += 1,
-                false if served.first < served.confirmed => mute = 0,
-                false => {}
-            }
+            let was_given_up = doubt.is_given_up();
+            doubt.weigh(served, self.was_due(served, event));
             let is_over = served.ended_us.is_some_and(|ended_us| ended_us < event.wall_us);
             let is_other = !served.covers(&event.agent);
             if is_over || is_other || self.deaths.was_cut(served, event) {
@@ -98,30 +97,25 @@ impl<'a> Losses<'a> {
                     return None;
                 }
                 if served.first > event.index {
-                    return Some("kept by the vendor, but asked for from behind it");
+                    let reason = "kept by the vendor, but asked for from behind it";
+                    return (!was_given_up).then_some(reason);
                 }
             }
             garbled += u8::from(served.garbled.contains(&event.index));
-            if garbled > 1 || mute > 1 {
+            if garbled > 1 {
                 return None;
             }
         }
         None
     }
 
-    /// Whether the client could see that a subscription which should have brought something of the
-    /// event's numbering brought nothing: it waited until it left, or until the vendor closed in
-    /// good order. A break says nothing of what was under way.
-    fn was_seen_mute(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
-        let is_orderly = matches!(served.end, SubscriptionEnd::Left | SubscriptionEnd::Closed);
+    /// Whether a subscription from before the event, in its numbering, had something to bring while
+    /// it was there.
+    fn was_due(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
         let begins = self.truth.events.partition_point(|made| made.index < served.first);
         let first = self.truth.events.get(begins);
         let is_due = first.zip(served.ended_us).is_some_and(|(made, us)| made.wall_us <= us);
-        served.muted
-            && is_orderly
-            && is_due
-            && served.epoch == event.epoch
-            && served.first <= event.index
+        is_due && served.epoch == event.epoch && served.first <= event.index
     }
 
     /// Whether the vendor, as it was when it accepted this subscription, would have accepted one
@@ -236,6 +230,35 @@ impl<'a> Losses<'a> {
         newer
             .take_while(|at| self.truth.events[**at].index > event.index)
             .any(|at| self.pairing.stored_of[*at].is_some())
+    }
+}
+
+/// How often a client saw since it was last brought something that a subscription brought nothing
+/// although something was due. One may be a restart of the vendor's, or an accident; and so is it
+/// with one that stays open: the two are not added up.
+#[derive(Debug, Default)]
+struct Doubt {
+    closed: u8,
+    left: u8,
+}
+
+impl Doubt {
+    /// The vendor closed it in good order before anything came, or it was mute until the client
+    /// left. A break says nothing of what was under way, nor does leaving one that was not mute.
+    fn weigh(&mut self, served: &TruthSubscription, was_due: bool) {
+        let is_idle = was_due && served.delivered <= served.first;
+        match served.end {
+            SubscriptionEnd::Closed if is_idle => self.closed = self.closed.saturating_add(1),
+            SubscriptionEnd::Left if is_idle && served.muted => {
+                self.left = self.left.saturating_add(1);
+            }
+            _ if served.first < served.confirmed => *self = Self::default(),
+            _ => {}
+        }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.closed > 1 || self.left > 1
     }
 }
 

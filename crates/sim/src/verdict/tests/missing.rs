@@ -380,9 +380,34 @@ fn muted_twice() -> Scene {
 #[test]
 fn nobody_asks_a_third_time_where_two_subscriptions_were_seen_to_be_mute() {
     assert_eq!(muted_twice().verdict().lost, 0);
+    // What was made since they were over was given up with what had been due.
+    let mut since = muted_twice();
+    (since.served(1).accepted_us, since.served(1).ended_us) = (us(41), Some(us(42)));
+    (since.served(2).accepted_us, since.served(2).ended_us) = (us(43), Some(us(44)));
+    assert_eq!(since.verdict().lost, 0);
+    // So it is where the vendor closed both before anything came, mute or not; but one of each may
+    // be two accidents.
     let mut closed = muted_twice();
     closed.served(1).end = SubscriptionEnd::Closed;
+    assert_eq!(closed.verdict().lost, 2);
+    closed.served(2).end = SubscriptionEnd::Closed;
     assert_eq!(closed.verdict().lost, 0);
+    (closed.served(1).muted, closed.served(2).muted) = (false, false);
+    assert_eq!(closed.verdict().lost, 0);
+    closed.served(2).delivered = 4;
+    assert_eq!(closed.verdict().lost, 2);
+    // Who asked rightly once more all the same has to ask again if that broke after it had begun.
+    let mut again = muted_twice();
+    let third = TruthSubscription {
+        muted: false,
+        accepted_us: us(54),
+        ended_us: Some(us(55)),
+        end: SubscriptionEnd::Broken,
+        confirmed: 4,
+        ..again.served(2).clone()
+    };
+    again.truth.subscriptions.insert(3, third);
+    assert_eq!(again.verdict().lost, 2);
     // Once may be an accident, a break shows nothing, and what began behind the events was none.
     let mut once = muted_twice();
     once.served(1).muted = false;
