@@ -453,3 +453,55 @@ fn an_alarm_behind_it_does_not_take_in_what_waits_before_the_rest_has_come_again
     assert_eq!(world.sequences(), all);
     world.assert_state_is_the_vendors();
 }
+
+fn garbled_again(meanwhile: impl FnOnce(&mut World)) -> World {
+    let mut rules = increasing();
+    rules.caps.ack = Ack::WithPosition;
+    let mut world = live(rules);
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    (0..4).for_each(|_| world.emit(0));
+    // The first and the third are garbled, and the first comes garbled again.
+    for _ in 0..2 {
+        world.garble(conn);
+        world.deliver(conn);
+    }
+    world.tick();
+    assert!(!world.socks.contains_key(&conn), "it is left, to ask again");
+    while world.socks.is_empty() {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    let again = world.sole_conn();
+    world.accept(again);
+    world.answer(again);
+    world.deliver(again);
+    world.garble(again);
+    meanwhile(&mut world);
+    world.run_to_live();
+    world.settle();
+    assert_eq!(world.sequences(), [4, 8, 10, 12]);
+    let is_open_to_doubt = |row: &GapClosed| {
+        row.cause == GapCause::Poison
+            && row.after.is_some_and(|after| after.sequence < 6)
+            && row.through.is_some_and(|through| through.sequence >= 6)
+    };
+    assert!(world.ledger().iter().any(is_open_to_doubt), "{:?}", world.ledger());
+    world.assert_state_is_the_vendors();
+    world
+}
+
+#[test]
+fn what_comes_garbled_again_does_not_take_in_what_waits_before_the_rest_has_come_again() {
+    garbled_again(|_| {});
+}
+
+#[test]
+fn nor_is_it_forgotten_while_state_is_fetched_meanwhile() {
+    garbled_again(|world| {
+        world.give(Input::Resync { stream: stream(), keys: None });
+        assert!(!world.is_live());
+    });
+}

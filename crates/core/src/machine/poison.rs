@@ -156,6 +156,9 @@ impl Stream {
             return self.leave_behind(cx);
         }
         let Some(asked) = asked else {
+            if self.owe_doubt(cx) {
+                return;
+            }
             return self.begin_reconcile(cx, Some(GapCause::Poison));
         };
         self.open_gap(cx, GapCause::Poison);

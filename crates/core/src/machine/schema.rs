@@ -135,8 +135,16 @@ impl Stream {
             return;
         }
         let Some(since) = self.schema.owed.take() else { return };
-        let written = cx.caps().position != Numbering::Contiguous && self.is_live();
-        if !written || cx.mutated(Mutant::SchemaChangeUnnoticed) {
+        let contiguous = cx.caps().position == Numbering::Contiguous;
+        if contiguous || cx.mutated(Mutant::SchemaChangeUnnoticed) {
+            return;
+        }
+        // Others were understood meanwhile, which no row may call lost: two rows.
+        if since != self.covered_until(cx) && !cx.mutated(Mutant::SchemaChangeFromTheAlarm) {
+            self.write_doubt(cx, since);
+        }
+        // Elsewhere state is fetched already.
+        if !self.is_live() {
             return;
         }
         // No snapshot asked for before is young enough, and coverage begins behind this frame.
@@ -144,11 +152,18 @@ impl Stream {
             link.poisoned_at = Some(cx.now.at);
             link.poisoned_wall = Some(cx.now.wall);
         }
-        // Others were understood meanwhile, which no row may call lost: two rows.
-        if since != self.covered_until(cx) && !cx.mutated(Mutant::SchemaChangeFromTheAlarm) {
-            self.write_doubt(cx, since);
-        }
         self.begin_reconcile(cx, Some(GapCause::Poison));
+    }
+
+    /// What came garbled again is put on the ledger when what waits has been taken in, in its order
+    /// with what comes again. False where nothing waits.
+    pub(super) fn owe_doubt(&mut self, cx: &Cx<'_>) -> bool {
+        if self.held.is_empty() || !self.is_live() {
+            return false;
+        }
+        let since = self.covered_until(cx);
+        self.schema.owed.get_or_insert(since);
+        true
     }
 
     /// From here to where the stream stands something may be missing, and something is not.
