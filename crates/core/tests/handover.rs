@@ -7,6 +7,7 @@ use unbroken_core::connector::{
 };
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::{Budget, Input, Report};
+use unbroken_core::record::Effect;
 use world::{World, contiguous};
 
 fn live(rules: world::Rules) -> World {
@@ -200,6 +201,30 @@ fn what_both_have_brought_is_stored_once_if_the_first_dies_before_the_join() {
     world.emit(1);
     world.settle();
     assert_eq!(world.changes().len() - before, 4);
+    world.assert_state_is_the_vendors();
+}
+
+#[test]
+fn what_only_the_second_has_brought_and_is_older_is_history_if_both_die_before_the_join() {
+    let mut rules = without_positions();
+    rules.times = true;
+    let mut world = live(rules);
+    let before = world.changes().len();
+    let (old, new) = second(&mut world);
+    for key in [0, 1, 0] {
+        world.now = world.now + 1;
+        world.emit(key);
+    }
+    world.socks.get_mut(&old).unwrap().queue.pop_front();
+    for conn in [old, old, new] {
+        world.deliver(conn);
+    }
+    world.break_sock(old);
+    world.break_sock(new);
+    let effects: Vec<Effect> = world.changes()[before..].iter().map(|c| c.effect).collect();
+    assert_eq!(effects, [Effect::State, Effect::State, Effect::History]);
+    world.run_to_live();
+    assert_eq!(world.changes().len() - before, 3);
     world.assert_state_is_the_vendors();
 }
 

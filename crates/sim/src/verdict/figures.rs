@@ -47,7 +47,8 @@ pub struct Verdict {
     /// Stored beyond the match (twice, never made, or altered), and history stored twice.
     pub duplicated: u64,
     /// Neighbours of one stream and epoch with a lower position; without positions, records of
-    /// events that do not stand in the vendor's order for their agent.
+    /// events that do not stand in the vendor's order for their agent, but for those of which the
+    /// client itself says that they came behind newer ones (`effect` is not `state`).
     pub out_of_order: u64,
     /// Keys that differ from the vendor at the end. That one is marked stale excuses it only where
     /// the baseline does not tell of it ([`Verdict::stale_marked_keys`]): else it could have been

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::epochs::EpochMap;
 use super::input::{Evidence, Origin, Stored};
-use super::subsequence::{Element, longest_common};
+use super::subsequence::{Element, SKEW_US, longest_common, may_be};
 use crate::truth::Truth;
 
 /// The match between M and J.
@@ -109,7 +109,8 @@ fn pair_by_body(pairing: &mut Pairing, truth: &Truth, evidence: &Evidence) {
     keys.sort_unstable();
     for key in keys {
         let held = held.remove(key).unwrap_or_default();
-        pair_key(pairing, sent.get(key).map_or(&[], Vec::as_slice), &held);
+        let is_late = |at: usize| !evidence.stored[at].is_state;
+        pair_key(pairing, sent.get(key).map_or(&[], Vec::as_slice), &held, is_late);
     }
     pairing.extra.sort_unstable();
 }
@@ -118,11 +119,13 @@ fn pair_key<T: Copy + Eq + std::hash::Hash>(
     pairing: &mut Pairing,
     sent: &[(usize, Element<T>)],
     held: &[(usize, Element<T>)],
+    is_late: impl Fn(usize) -> bool,
 ) {
     let elements = |side: &[(usize, Element<T>)]| -> Vec<Element<T>> {
         side.iter().map(|(_, element)| *element).collect()
     };
-    for (sent_at, held_at) in longest_common(&elements(sent), &elements(held)) {
+    let late: Vec<bool> = held.iter().map(|(at, _)| is_late(*at)).collect();
+    for (sent_at, held_at) in in_order_but(&elements(sent), &elements(held), &late) {
         pairing.stored_of[sent[sent_at].0] = Some(held[held_at].0);
         pairing.event_of[held[held_at].0] = Some(sent[sent_at].0);
     }
@@ -142,6 +145,43 @@ fn pair_key<T: Copy + Eq + std::hash::Hash>(
             pairing.inverted.push(*at);
         }
     }
+}
+
+/// The longest common order, of all records or, where that matches more, of those that are not
+/// late: a late one, of which the client itself says that it came behind newer ones, may stand
+/// anywhere behind its event. A log cannot take it back to its place, and without it the event
+/// would be lost.
+fn in_order_but<T: Copy + Eq + std::hash::Hash>(
+    sent: &[Element<T>],
+    held: &[Element<T>],
+    late: &[bool],
+) -> Vec<(usize, usize)> {
+    let whole = longest_common(sent, held);
+    if whole.len() == held.len() || !late.contains(&true) {
+        return whole;
+    }
+    let (late, timely): (Vec<usize>, Vec<usize>) = (0..held.len()).partition(|at| late[*at]);
+    let kept: Vec<Element<T>> = timely.iter().map(|at| held[*at]).collect();
+    let mut pairs = longest_common(sent, &kept);
+    for (_, held_at) in &mut pairs {
+        *held_at = timely[*held_at];
+    }
+    let mut is_free = vec![true; sent.len()];
+    for (sent_at, _) in &pairs {
+        is_free[*sent_at] = false;
+    }
+    let timely = pairs.clone();
+    for held_at in late {
+        let is_early = |at: usize| timely.iter().any(|pair| pair.0 < at && pair.1 > held_at);
+        let is_its = |at: &usize| {
+            is_free[*at] && may_be(&sent[*at], &held[held_at], SKEW_US) && !is_early(*at)
+        };
+        if let Some(sent_at) = (0..sent.len()).rev().find(is_its) {
+            is_free[sent_at] = false;
+            pairs.push((sent_at, held_at));
+        }
+    }
+    if pairs.len() > whole.len() { pairs } else { whole }
 }
 
 /// Bodies are compared by a 128-bit digest; removals by being removals.

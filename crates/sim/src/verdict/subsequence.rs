@@ -11,9 +11,10 @@ pub(super) struct Element<T> {
 }
 
 /// Clocks that are read in two places may disagree by so much.
-const SKEW_US: i64 = 50_000;
+pub(super) const SKEW_US: i64 = 50_000;
 
-fn may_be<T: PartialEq>(sent: &Element<T>, held: &Element<T>, skew_us: i64) -> bool {
+/// Whether what is held may be what was sent.
+pub(super) fn may_be<T: PartialEq>(sent: &Element<T>, held: &Element<T>, skew_us: i64) -> bool {
     sent.value == held.value && held.at_us + skew_us >= sent.at_us
 }
 

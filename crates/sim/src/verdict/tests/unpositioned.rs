@@ -102,6 +102,30 @@ fn records_of_an_agent_in_another_order_than_its_events_are_out_of_order() {
 }
 
 #[test]
+fn a_record_that_says_it_is_late_may_stand_behind_newer_ones() {
+    let mut scene = Scene::clean(Numbering::None);
+    scene.evidence.stored.swap(0, 2);
+    for stored in &mut scene.evidence.stored {
+        stored.received_us = us(100);
+    }
+    scene.evidence.stored[2].is_state = false;
+    let verdict = scene.verdict();
+    assert_eq!((verdict.out_of_order, verdict.duplicated, verdict.uncovered), (0, 0, 0));
+    // It has to have been sent, before it came, and once.
+    scene.evidence.stored[2].received_us = us(-100);
+    assert_eq!(scene.verdict().duplicated, 1);
+    scene.evidence.stored[2].received_us = us(100);
+    let again = scene.evidence.stored[2].clone();
+    scene.evidence.stored.push(again);
+    assert_eq!(scene.verdict().duplicated, 1);
+    // The newer one has no such excuse.
+    scene.evidence.stored.pop();
+    scene.evidence.stored[2].is_state = true;
+    scene.evidence.stored[0].is_state = false;
+    assert_eq!(scene.verdict().out_of_order, 1);
+}
+
+#[test]
 fn removals_are_matched_with_removals() {
     let mut scene = Scene::clean(Numbering::None);
     let gone = scene.removal("a", 70);
