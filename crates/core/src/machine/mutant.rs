@@ -196,6 +196,10 @@ mutants! {
     SchemaChangeUnnoticed: "poison", "a strange schema is on the ledger";
     /// Only what a vendor that renames its fields has sent last is on the ledger.
     SchemaChangeFromTheAlarm: "poison", "a strange schema is on the ledger from its beginning";
+    /// The row of an alarm takes in what waits to be asked for again.
+    AlarmReleases: "poison", "an alarm waits for what comes again";
+    /// The row of what comes garbled again takes in what waits behind it.
+    DoubtReleases: "poison", "what is garbled again waits for what comes behind it";
     /// A subscription that leaves out a part of the keys is Live.
     PartialGoesLive: "partial", "a partial subscription is not Live";
     /// A 401 for an older token is held against the present one.

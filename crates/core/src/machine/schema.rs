@@ -131,7 +131,8 @@ impl Stream {
     /// what was read behind such bytes waits for what a resume brings before it: it would be taken
     /// in at once, and what comes then would be older than what is held.
     pub(super) fn doubt_schema(&mut self, cx: &mut Cx<'_>) {
-        if self.is_holed() || !self.held.is_empty() {
+        let waits = !self.held.is_empty() && !cx.mutated(Mutant::AlarmReleases);
+        if self.is_holed() || waits {
             return;
         }
         let Some(since) = self.schema.owed.take() else { return };
@@ -158,7 +159,7 @@ impl Stream {
     /// What came garbled again is put on the ledger when what waits has been taken in, in its order
     /// with what comes again. False where nothing waits.
     pub(super) fn owe_doubt(&mut self, cx: &Cx<'_>) -> bool {
-        if self.held.is_empty() || !self.is_live() {
+        if self.held.is_empty() || !self.is_live() || cx.mutated(Mutant::DoubtReleases) {
             return false;
         }
         let since = self.covered_until(cx);

@@ -120,6 +120,8 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::UnreadForEver => "a message that ends every socket",
         Mutant::SchemaChangeUnnoticed => "a vendor renames its fields",
         Mutant::SchemaChangeFromTheAlarm => "a vendor without positions renames its fields",
+        Mutant::AlarmReleases => "every second event is garbled, and comes whole when asked for",
+        Mutant::DoubtReleases => "what was garbled comes garbled again, and the rest whole",
         Mutant::PartialGoesLive => "a subscription without one of the keys",
         Mutant::OldTokenBlamed => "two sockets of an old token",
         Mutant::SilenceBelieved => "a socket falls silent where nobody can be asked",

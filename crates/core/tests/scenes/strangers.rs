@@ -22,6 +22,11 @@ pub const SCENES: &[Scene] = &[
         name: "a vendor without positions renames its fields",
         play: renamed_without_positions,
     },
+    Scene {
+        name: "every second event is garbled, and comes whole when asked for",
+        play: garbled_by_turns,
+    },
+    Scene { name: "what was garbled comes garbled again, and the rest whole", play: garbled_again },
     Scene { name: "a subscription without one of the keys", play: partial },
     Scene { name: "an index that is still being filled", play: index },
     Scene { name: "a walk that ends before its total", play: short },
@@ -106,6 +111,48 @@ fn renamed_to(world: &mut World) -> Verdict {
     }
     calm(world)?;
     judge(world)
+}
+
+/// What was read behind garbled bytes waits until they have been asked for again. Of a burst of so
+/// many events every second one was garbled.
+fn burst(mutant: Option<Mutant>, events: u32) -> Result<(World, ConnId), &'static str> {
+    let mut rules = increasing();
+    rules.caps.ack = Ack::WithPosition;
+    let mut world = live(rules, mutant, 2)?;
+    world.settle();
+    let conn = world.sole_conn();
+    (0..events).for_each(|_| world.emit(0));
+    for _ in 0..events / 2 {
+        world.garble(conn);
+        world.deliver(conn);
+    }
+    Ok((world, conn))
+}
+
+/// Five are an alarm.
+fn garbled_by_turns(mutant: Option<Mutant>) -> Verdict {
+    let (mut world, _) = burst(mutant, 12)?;
+    calm(&mut world)?;
+    world.settle();
+    judge(&world)
+}
+
+fn garbled_again(mutant: Option<Mutant>) -> Verdict {
+    let (mut world, left) = burst(mutant, 4)?;
+    world.tick();
+    while world.socks.is_empty() || world.socks.contains_key(&left) {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    let again = world.sole_conn();
+    world.accept(again);
+    world.answer(again);
+    world.deliver(again);
+    world.garble(again);
+    calm(&mut world)?;
+    world.settle();
+    judge(&world)
 }
 
 fn partial(mutant: Option<Mutant>) -> Verdict {
