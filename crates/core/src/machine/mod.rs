@@ -49,6 +49,7 @@ mod timing;
 mod token;
 mod tombstone;
 mod wake;
+mod witness;
 
 pub use beginning::{Start, Unsuited};
 pub use budget::{Allowance, Budget, Pace};

@@ -1,8 +1,8 @@
-//! Fetching snapshots, and deciding whether one may be believed.
+//! Fetching snapshots, for whatever they are wanted.
 
 use std::collections::BTreeSet;
 
-use crate::connector::{Class, Coverage, Failure, Numbering, Page, SnapshotKind};
+use crate::connector::{Class, Failure, Numbering, Page, SnapshotKind};
 use crate::ids::{Key, Label, RequestId, TokenVersion};
 use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
@@ -11,8 +11,9 @@ use crate::machine::mutant::Mutant;
 use crate::machine::number::{is_opaque, is_unpositioned};
 use crate::machine::stream::Stream;
 use crate::machine::timer::Timer;
+use crate::machine::witness::Verdict;
 use crate::machine::{Blocked, CloseHow, Fetch, Output, Phase, Report, Rung};
-use crate::record::{GapCause, Witness};
+use crate::record::GapCause;
 use crate::snapshot::Collected;
 use crate::time::Millis;
 
@@ -46,7 +47,7 @@ pub(super) struct Run {
     /// Beside a stream that is complete, without positions: since when touched keys are recorded.
     pub(super) since: Option<Millis>,
     /// The position held when the snapshot was asked for.
-    held: Option<u64>,
+    pub(super) held: Option<u64>,
     pub(super) tries: u32,
     /// A page that waits for the budget.
     queued: Option<Fetch>,
@@ -103,14 +104,6 @@ impl Run {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Prepared {
     pub(super) collected: Collected,
-}
-
-/// Whether a complete snapshot can be installed now.
-enum Verdict {
-    Install(Witness),
-    Again(&'static str),
-    /// An event or a timer will decide.
-    Later,
 }
 
 impl Stream {
@@ -416,7 +409,7 @@ impl Stream {
         }
     }
 
-    fn evaluate(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn evaluate(&mut self, cx: &mut Cx<'_>) {
         if self.is_holed() {
             return;
         }
@@ -475,112 +468,6 @@ impl Stream {
                 }
             }
         }
-    }
-
-    /// Whether a complete snapshot overlaps the open subscription.
-    fn judge(&mut self, cx: &mut Cx<'_>) -> Verdict {
-        let stashed = self.run.as_ref().and_then(|run| self.stashed_sequence(&run.collected.epoch));
-        let loose = self.is_contradicted(cx);
-        let name = self.run.as_ref().and_then(|run| run.collected.epoch.clone());
-        if !self.meet_snapshot_epoch(cx, name) {
-            return Verdict::Again("the snapshot is of another epoch");
-        }
-        let tag = self.run.as_ref().and_then(|run| run.collected.tag);
-        let unproved = self.is_stash_unproved(tag);
-        let (Some(run), Some(link)) = (&mut self.run, &mut self.link) else {
-            return Verdict::Later;
-        };
-        let new_epoch = link.new_epoch.is_some();
-        let joined = link.asked.filter(|_| link.stashed.is_some_and(|count| count > 0));
-        let lower = if new_epoch { stashed.max(joined) } else { run.lower };
-        if tag.is_some() && tag < lower && !cx.mutated(Mutant::StaleSnapshotAccepted) {
-            return Verdict::Again("the snapshot is older than what is held");
-        }
-        let held = self.seen.position.map(|p| p.sequence);
-        let first = if new_epoch {
-            link.parked.iter().filter_map(|p| p.event.sequence).min()
-        } else {
-            link.first
-        };
-        let behind = tag > held && !new_epoch && self.seen.position.is_some();
-        let owed = behind && (first.is_none() || link.settled) || loose;
-        let promised = link.settled
-            || link.proof.is_some()
-            || link.rung != Rung::Overlap
-            || link.base.is_some();
-        let awaited = owed && promised || unproved;
-        if awaited && !run.graced {
-            run.graced = true;
-            self.timers.set(Timer::Grace, cx.now.at + cx.config.timing.grace_ms);
-            return Verdict::Later;
-        }
-        if awaited && self.timers.is_set(Timer::Grace) {
-            return Verdict::Later;
-        }
-        self.weigh_witness(cx, tag, first)
-    }
-
-    /// What shows that no event fell between the snapshot and the subscription, strongest first.
-    fn weigh_witness(&self, cx: &Cx<'_>, tag: Option<u64>, first: Option<u64>) -> Verdict {
-        let (Some(run), Some(link)) = (&self.run, &self.link) else { return Verdict::Later };
-        if cx.mutated(Mutant::NoWitness) {
-            return Verdict::Install(Witness::Assumed);
-        }
-        let held = self.held_sequence();
-        if let (Some(tag), Some(base)) = (tag, link.base) {
-            let resumed = link.acked.is_none_or(|acked| acked.position.is_none());
-            return match tag >= base {
-                true if resumed => Verdict::Install(Witness::Resumed),
-                true => Verdict::Install(Witness::AckPosition),
-                false => Verdict::Again("the snapshot is older than the subscription"),
-            };
-        }
-        let contiguous = cx.caps().position == Numbering::Contiguous;
-        let new_epoch = link.new_epoch.is_some();
-        match (tag, first) {
-            (Some(tag), Some(first)) if contiguous && first.saturating_sub(1) <= tag => {
-                return Verdict::Install(Witness::Contiguous);
-            }
-            (Some(_), Some(_)) if contiguous => {
-                return Verdict::Again("the snapshot is older than the first event");
-            }
-            (Some(tag), Some(first)) if first <= tag => {
-                return Verdict::Install(Witness::FirstEvent);
-            }
-            _ if contiguous && !self.held.is_empty() => return Verdict::Later,
-            _ => {}
-        }
-        let staleness_ms = cx.caps().snapshot_staleness_ms_max;
-        let young = link.acked.is_some_and(|acked| run.begun_at >= acked.at + staleness_ms);
-        match young {
-            true if tag.is_some() && tag == held && !new_epoch => {
-                Verdict::Install(Witness::HeadUnmoved)
-            }
-            true => Verdict::Install(Witness::Assumed),
-            false => Verdict::Again("the snapshot may be older than the subscription"),
-        }
-    }
-
-    /// Events up to the tag were given time to arrive. If none came, the subscription is mute.
-    pub(super) fn handle_grace_timer(&mut self, cx: &mut Cx<'_>) {
-        if self.audit.is_running() {
-            return self.handle_audit_grace(cx);
-        }
-        let Some(run) = self.run.as_ref().filter(|run| run.complete) else { return };
-        if self.is_stash_unproved(run.collected.tag) {
-            return self.leave_stash(cx);
-        }
-        let held = self.held_sequence();
-        // Once the stream is complete on this socket, a head that others have moved says nothing.
-        let ours = cx.caps().coverage == Coverage::Full;
-        let none_came = self.link.as_ref().is_some_and(|l| match l.settled {
-            true => ours && (!l.fruitful || run.held == held),
-            false => !l.fruitful,
-        });
-        if run.collected.tag > held && none_came && !self.is_poisoned_again() {
-            return self.handle_mute(cx, "subscribed, but no event came");
-        }
-        self.evaluate(cx);
     }
 
     /// A subscription brings no events although there are some.
