@@ -20,7 +20,8 @@ impl Stream {
     /// Whether a complete snapshot overlaps the open subscription.
     pub(super) fn judge(&mut self, cx: &mut Cx<'_>) -> Verdict {
         let stashed = self.run.as_ref().and_then(|run| self.stashed_sequence(&run.collected.epoch));
-        let loose = self.is_contradicted(cx);
+        let graced = self.run.as_ref().is_some_and(|run| run.graced);
+        let loose = !graced && self.is_contradicted(cx);
         let name = self.run.as_ref().and_then(|run| run.collected.epoch.clone());
         if !self.meet_snapshot_epoch(cx, name) {
             return Verdict::Again("the snapshot is of another epoch");
@@ -43,6 +44,7 @@ impl Stream {
             link.first
         };
         let behind = tag > held && !new_epoch && self.seen.position.is_some();
+        let loose = loose || graced && tag.is_none() && link.settled;
         let owed = behind && (first.is_none() || link.settled) || loose;
         let promised = link.settled
             || link.proof.is_some()
