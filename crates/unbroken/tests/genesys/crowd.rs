@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use unbroken_core::machine::{Phase, Report};
 use unbroken_sim::{Fault, Load};
 
-use crate::world::{Wishes, World, settings};
+use crate::world::{PATIENT, Wishes, World, settings};
 
 const USERS: u32 = 12_000;
 const CHANNELS: usize = 12;
@@ -25,9 +25,10 @@ async fn twelve_thousand_users_are_twelve_channels_and_one_may_be_taken_away() {
     vendor.rate_window_ms = 60_000;
     let world = World::start(vendor, |_| Wishes {
         genesys: "topics = [\"adherence\"]".to_owned(),
-        more: "audit_ms = 600000\n\n[source.budget]\nrequests_per_minute = 120\n\
-               requests_burst = 180\nhandshakes_per_minute = 60\nhandshakes_burst = 20"
-            .to_owned(),
+        more: format!(
+            "{PATIENT}\naudit_ms = 600000\n\n[source.budget]\nrequests_per_minute = 120\n\
+             requests_burst = 180\nhandshakes_per_minute = 60\nhandshakes_burst = 20"
+        ),
         ..Wishes::default()
     })
     .await;

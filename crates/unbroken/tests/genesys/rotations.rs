@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use unbroken_core::machine::{Phase, Report};
 
-use crate::world::{Wishes, World, settings};
+use crate::world::{PATIENT, Wishes, World, settings};
 
-/// A day of a channel, here.
+/// A day of a channel, here: it is left before the end of it.
 const DAY_MS: u64 = 4_000;
+/// The vendor's. It takes a channel away in the end, but not because this machine has other work
+/// just when a hand-over begins.
+const LIFE_MS: u64 = 10 * DAY_MS;
 /// Hand-overs to be seen.
 const ROTATIONS: usize = 40;
 
@@ -21,12 +24,13 @@ fn handovers(world: &World) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forty_rotations_lose_and_double_nothing() {
     let mut vendor = settings(40, 400.0);
-    vendor.channel_life_ms = DAY_MS;
+    vendor.channel_life_ms = LIFE_MS;
     let world = World::start(vendor, |_| Wishes {
         genesys: format!(
             "topics = [\"adherence\", \"presence\", \"routing_status\", \"activity\", \
              \"conversations\"]\nchannel_life_ms = {DAY_MS}\nclosing_notice_ms = 100"
         ),
+        more: PATIENT.to_owned(),
         ..Wishes::default()
     })
     .await;
@@ -44,13 +48,13 @@ async fn forty_rotations_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_night_channels_rotate_without_a_row() {
     let mut vendor = settings(5, 1.0);
-    vendor.channel_life_ms = 2 * DAY_MS;
+    vendor.channel_life_ms = LIFE_MS;
     let world = World::start(vendor, |_| Wishes {
         genesys: format!(
             "topics = [\"adherence\"]\nchannel_life_ms = {}\nclosing_notice_ms = 100",
             2 * DAY_MS
         ),
-        more: "handover_ms = 200\npage_ms = 100".to_owned(),
+        more: format!("{PATIENT}\nhandover_ms = 800"),
         ..Wishes::default()
     })
     .await;

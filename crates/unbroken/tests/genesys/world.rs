@@ -18,6 +18,11 @@ use crate::record::Recorded;
 /// How long anything may take that happens in moments on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// No answer is late: on a machine with other work, one second is not long. What is given up for
+/// lateness is an outage that the vendor has no part in.
+pub(crate) const PATIENT: &str =
+    "connect_ms = 60000\nsubscribe_ms = 60000\npage_ms = 60000\ntoken_ms = 60000";
+
 /// What is heard of the pipeline.
 #[derive(Debug, Default)]
 struct Ear(Mutex<Vec<Report>>);
@@ -95,6 +100,18 @@ impl World {
         }
     }
 
+    /// Whether everything that the vendor made was read, wherever it is subscribed to: a later ping
+    /// was answered.
+    fn is_read(&self) -> bool {
+        let truth = self.vendor.truth();
+        let mut open = truth.subscriptions.iter().filter(|served| served.ended_us.is_none());
+        open.all(|served| {
+            let newest = truth.events.iter().rev().find(|event| served.covers(&event.agent));
+            let newest = newest.filter(|event| event.index >= served.first);
+            newest.is_none_or(|event| event.index < served.confirmed)
+        })
+    }
+
     /// What was reported so far.
     pub(crate) fn reports(&self) -> Vec<Report> {
         self.ear.0.lock().unwrap().clone()
@@ -121,7 +138,8 @@ impl World {
         self.vendor.stop_faults();
         self.vendor.stop_emission();
         self.wait_live().await;
-        // The last events are on their way: the record has them when it stands still.
+        self.wait("everything to be read", Self::is_read).await;
+        // What was read is recorded when the record stands still.
         let mut before = u64::MAX;
         loop {
             tokio::time::sleep(Duration::from_millis(300)).await;
