@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::connector::SnapshotBody;
 use crate::fold::OpenGap;
-use crate::ids::{GapId, Key, SnapshotId};
+use crate::ids::{Key, SnapshotId};
 use crate::machine::Report;
 use crate::machine::audit::Audit;
 use crate::machine::context::Cx;
@@ -19,7 +19,7 @@ use crate::machine::mutant::Mutant;
 use crate::machine::number::{is_opaque, is_unpositioned};
 use crate::machine::stream::Stream;
 use crate::position::Position;
-use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
+use crate::record::{GapCause, GapClosed, GapOutcome};
 use crate::snapshot::{Collected, diff};
 use crate::time::{Millis, UnixMicros};
 
@@ -164,7 +164,7 @@ impl Stream {
     /// Opens a row that begins where these keys were last the vendor's.
     pub(super) fn open_drift(&mut self, cx: &mut Cx<'_>, keys: &BTreeSet<Key>) {
         let since = self.agreed_until(cx, keys);
-        let gap = self.open_since(cx, since);
+        let gap = self.open_since(cx, since, GapCause::Drift);
         cx.report(Report::GapOpened { stream: self.id.clone(), gap, cause: GapCause::Drift });
     }
 
@@ -176,13 +176,6 @@ impl Stream {
         } else if !self.seen.open_gaps.values().any(is_asked) {
             self.open_gap(cx, GapCause::Drift);
         }
-    }
-
-    fn open_since(&mut self, cx: &mut Cx<'_>, since: Clean) -> GapId {
-        let gap = self.seen.last_gap.next();
-        let (after, wall_from, cause) = (since.position, since.wall, GapCause::Drift);
-        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
-        gap
     }
 
     /// A snapshot is installed: what it has corrected is written down.
@@ -206,7 +199,7 @@ impl Stream {
 
     fn write_drift(&mut self, cx: &mut Cx<'_>, snapshot: SnapshotId, drift: Drift) {
         let Drift { since, outcome, tag } = drift;
-        let gap = self.open_since(cx, since);
+        let gap = self.open_since(cx, since, GapCause::Drift);
         let beyond = tag.filter(|_| self.seen.position.is_some()).map(|tag| self.position(tag));
         let closed = GapClosed {
             gap,

@@ -10,7 +10,7 @@ use crate::machine::context::Cx;
 use crate::machine::drift::Clean;
 use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
-use crate::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome};
+use crate::record::{GapCause, GapClosed, GapOutcome};
 use crate::time::Millis;
 
 /// Frames of one half of the window: what is judged are the last 1,000 to 2,000. Long enough for
@@ -169,16 +169,14 @@ impl Stream {
 
     /// From here to where the stream stands something may be missing, and something is not.
     fn write_doubt(&mut self, cx: &mut Cx<'_>, since: Clean) {
-        let gap = self.seen.last_gap.next();
-        let Clean { position: after, wall: wall_from } = since;
         let cause = GapCause::Poison;
-        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
+        let gap = self.open_since(cx, since, cause);
         let closed = GapClosed {
             gap,
             outcome: GapOutcome::Unproven,
-            after,
+            after: since.position,
             through: self.seen.position,
-            wall_from,
+            wall_from: since.wall,
             wall_to: cx.now.wall,
             cause,
             closed_by: None,

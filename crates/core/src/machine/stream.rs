@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::connector::Failure;
 use crate::fold::{OpenGap, StreamFold};
-use crate::ids::{AppendId, ConnId, Key, Label, StreamId};
+use crate::ids::{AppendId, ConnId, GapId, Key, Label, StreamId};
 use crate::machine::audit::Audit;
 use crate::machine::context::Cx;
 use crate::machine::drift::Clean;
@@ -293,10 +293,16 @@ impl Stream {
     }
 
     pub(super) fn write_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
-        let gap = self.seen.last_gap.next();
-        let Clean { position: after, wall: wall_from } = self.covered_until(cx);
-        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
+        let since = self.covered_until(cx);
+        let gap = self.open_since(cx, since, cause);
         cx.report(Report::GapOpened { stream: self.id.clone(), gap, cause });
+    }
+
+    pub(super) fn open_since(&mut self, cx: &mut Cx<'_>, since: Clean, cause: GapCause) -> GapId {
+        let gap = self.seen.last_gap.next();
+        let Clean { position: after, wall: wall_from } = since;
+        self.write(cx, Body::GapOpened(GapOpened { gap, after, wall_from, cause }));
+        gap
     }
 
     /// Up to where the stream is known to have told everything, at the latest.
