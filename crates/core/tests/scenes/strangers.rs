@@ -132,6 +132,8 @@ fn burst(mutant: Option<Mutant>, events: u32) -> Result<(World, ConnId), &'stati
 /// Five are an alarm.
 fn garbled_by_turns(mutant: Option<Mutant>) -> Verdict {
     let (mut world, _) = burst(mutant, 12)?;
+    // It is left at the end of the turn, to ask again.
+    world.tick();
     calm(&mut world)?;
     world.settle();
     judge(&world)
