@@ -100,9 +100,9 @@ pub(crate) fn holds(raw: Option<&str>, equals: Option<&Scalar>) -> bool {
     }
 }
 
-/// A key.
+/// A key. An empty text names nobody: all that had one would be one key.
 pub(crate) fn key(raw: &str, encoding: Encoding) -> Option<Key> {
-    let text = text(raw)?;
+    let text = text(raw).filter(|text| !text.is_empty())?;
     match encoding {
         Encoding::Json => Some(Key::new(text.as_ref())),
         Encoding::Base64 => {
@@ -230,6 +230,12 @@ mod tests {
         assert_eq!(key("\"YS9i\"", Encoding::Base64).unwrap().as_str(), "a/b");
         assert_eq!(key("\"/w==\"", Encoding::Base64).unwrap().as_str(), "base64:/w==");
         assert_eq!(key("\"/w\"", Encoding::Base64), None);
+    }
+
+    #[test]
+    fn an_empty_text_is_nobody_s_key() {
+        assert_eq!(key("\"\"", Encoding::Json), None);
+        assert_eq!(key("\"\"", Encoding::Base64), None);
     }
 
     #[test]
