@@ -79,10 +79,19 @@ pub struct RealDisk;
 
 #[derive(Debug)]
 struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl LockGuard for FileLock {}
+
+impl Drop for FileLock {
+    /// To close the file would not do: a child that another thread is just starting has it, too,
+    /// until it becomes its program.
+    fn drop(&mut self) {
+        // An error leaves it to the closing of the file.
+        let _ = self.file.unlock();
+    }
+}
 
 impl Disk for RealDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -154,7 +163,7 @@ impl Disk for RealDisk {
             Ok(()) => {
                 file.set_len(0)?;
                 writeln!(file, "{}", std::process::id())?;
-                Ok(Locking::Held(Box::new(FileLock { _file: file })))
+                Ok(Locking::Held(Box::new(FileLock { file })))
             }
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
@@ -194,5 +203,25 @@ impl DiskFile for File {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         File::set_len(self, len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Disk, FileLock, Locking, RealDisk};
+
+    #[test]
+    fn a_lock_that_was_given_up_is_free_although_a_child_holds_its_file_too() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("lock");
+        assert!(matches!(RealDisk.lock(&path), Ok(Locking::Held(_))));
+        let file = std::fs::File::options().write(true).open(&path).expect("it was made");
+        file.try_lock().expect("it is free");
+        let of_a_child = file.try_clone().expect("another descriptor of it");
+        let guard = FileLock { file };
+        assert!(matches!(RealDisk.lock(&path), Ok(Locking::Busy(_))));
+        drop(guard);
+        assert!(matches!(RealDisk.lock(&path), Ok(Locking::Held(_))));
+        drop(of_a_child);
     }
 }
