@@ -17,7 +17,7 @@ pub mod place;
 pub mod policy;
 pub mod render;
 pub mod report;
-pub mod words;
 
 pub use config::Config;
 pub use pipeline::Pipeline;
+pub use unbroken_render::words;

@@ -17,6 +17,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unbroken-connect", &["unbroken-core"]),
     ("unbroken-journal", &["unbroken-core"]),
     ("unbroken-store", &["unbroken-core", "unbroken-journal"]),
+    // One form of JSON for the command line, the relay, hooks and exports.
+    ("unbroken-render", &["unbroken-core", "unbroken-journal", "unbroken-store"]),
     // The simulator has wire structs of its own: shared ones would let one misreading pass every
     // test.
     ("unbroken-sim", &[]),
@@ -34,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "unbroken-heap",
             "unbroken-connect",
             "unbroken-journal",
+            "unbroken-render",
             "unbroken-store",
             "unbroken-sim",
         ],

@@ -1,7 +1,6 @@
 //! `unbroken gaps`: the ledger of what the vendor lost, from the store.
 
-use serde_json::{Value, json};
-use unbroken::render::{Table, wall};
+use unbroken::render::{Table, gap_json, wall};
 use unbroken::words;
 use unbroken_store::GapRow;
 
@@ -23,7 +22,7 @@ pub(crate) fn run(args: &GapsArgs) -> Result<Answer, CliError> {
     match args.format {
         FormatArg::Ndjson => {
             for row in &shown {
-                out.json(&row_json(row))?;
+                out.json(&gap_json(row))?;
             }
         }
         FormatArg::Table if shown.is_empty() => {
@@ -33,21 +32,6 @@ pub(crate) fn run(args: &GapsArgs) -> Result<Answer, CliError> {
     }
     out.flush()?;
     Ok(if open { Answer::No } else { Answer::Yes })
-}
-
-fn row_json(row: &GapRow) -> Value {
-    json!({
-        "stream": row.stream.as_str(),
-        "gap": row.gap.0,
-        "cause": words::cause(row.cause),
-        "outcome": row.outcome.map(words::outcome),
-        "after": row.after.map(|position| position.to_string()),
-        "through": row.through.map(|position| position.to_string()),
-        "from": wall(row.wall_from),
-        "to": row.wall_to.map(wall),
-        "closed_by_snapshot": row.closed_by.map(|snapshot| snapshot.0),
-        "reconciled": row.reconciled,
-    })
 }
 
 fn table(rows: &[&GapRow]) -> Table {

@@ -1,7 +1,6 @@
 //! `unbroken state`: the present value of each key, from the store.
 
-use serde_json::{Value, json};
-use unbroken::render::{Table, payload_json, wall};
+use unbroken::render::{Table, state_json, wall};
 use unbroken_core::ids::{Key, StreamId};
 use unbroken_store::{StateFilter, StateRow};
 
@@ -27,27 +26,13 @@ pub(crate) fn run(args: &StateArgs) -> Result<Answer, CliError> {
     match args.format {
         FormatArg::Ndjson => {
             for row in &state.rows {
-                out.json(&row_json(row))?;
+                out.json(&state_json(row))?;
             }
         }
         FormatArg::Table => out.text(&table(&state.rows).render())?,
     }
     out.flush()?;
     Ok(if args.key.is_some() && state.rows.is_empty() { Answer::No } else { Answer::Yes })
-}
-
-fn row_json(row: &StateRow) -> Value {
-    json!({
-        "stream": row.stream.as_str(),
-        "key": row.key.as_str(),
-        "present": row.present,
-        "version": row.version.map(|position| position.to_string()),
-        "offset": row.offset,
-        "occurred_at": row.occurred_at.map(wall),
-        "received_at": wall(row.received_at),
-        "stale_since": row.stale_since.map(wall),
-        "payload": payload_json(&row.payload),
-    })
 }
 
 fn table(rows: &[StateRow]) -> Table {

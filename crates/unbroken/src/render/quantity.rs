@@ -1,8 +1,6 @@
-//! Numbers and times, as people read them.
+//! Numbers and durations, as people read them.
 
 use std::time::Duration;
-
-use unbroken_core::time::UnixMicros;
 
 /// `12345678` as `12 345 678`.
 pub fn count(n: u64) -> String {
@@ -39,22 +37,9 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `2026-11-24T06:37:31.204Z`: UTC, to the millisecond.
-pub fn wall(at: UnixMicros) -> String {
-    jiff::Timestamp::from_microsecond(at.0)
-        .map_or_else(|_| format!("{at} µs"), |t| format!("{t:.3}"))
-}
-
-/// The wall clock's present.
-pub fn wall_now() -> UnixMicros {
-    UnixMicros(jiff::Timestamp::now().as_microsecond())
-}
-
 #[cfg(test)]
 mod tests {
-    use unbroken_core::time::UnixMicros;
-
-    use super::{count, counted, duration_ms, wall};
+    use super::{count, counted, duration_ms};
 
     #[test]
     fn thousands_are_grouped() {
@@ -73,6 +58,5 @@ mod tests {
         assert_eq!(duration_ms(60_000), "1 min");
         assert_eq!(duration_ms(200_000), "3 min 20 s");
         assert_eq!(duration_ms(7_500_000), "2 h 5 min");
-        assert_eq!(wall(UnixMicros(0)), "1970-01-01T00:00:00.000Z");
     }
 }

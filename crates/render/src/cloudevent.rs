@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use unbroken_core::record::{Body, Record};
 use unbroken_journal::{Cursor, JournalId};
 
-use super::quantity::wall;
-use super::record::{kind, record_fields};
+use crate::clock::wall;
+use crate::record::{kind, record_fields};
 
 /// One JSON object. `source` and `id` together name the record for ever: the stream, and
 /// `journal_id:offset`. `cursor` (an extension) is that of a reader who has read it.

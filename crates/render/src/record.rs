@@ -9,7 +9,7 @@ use unbroken_core::record::{
 };
 use unbroken_journal::{Cursor, JournalId};
 
-use super::quantity::wall;
+use crate::clock::wall;
 use crate::words;
 
 /// One JSON object: `cursor`, `offset`, `stream`, `record` (its kind), `received_at` and the fields

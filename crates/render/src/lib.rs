@@ -1,0 +1,15 @@
+//! How the record reads as JSON: one form for the command line, for the relay, for hooks and for
+//! exports, so that no two of them tell the same thing differently.
+
+mod clock;
+mod cloudevent;
+mod record;
+mod row;
+pub mod words;
+
+pub use clock::{wall, wall_now};
+pub use cloudevent::cloudevent_json;
+pub use record::{
+    RECORD_HEADINGS, RECORD_KINDS, kind, payload_json, record_fields, record_json, record_row,
+};
+pub use row::{gap_json, state_json};
