@@ -19,6 +19,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("unbroken-store", &["unbroken-core", "unbroken-journal"]),
     // One form of JSON for the command line, the relay, hooks and exports.
     ("unbroken-render", &["unbroken-core", "unbroken-journal", "unbroken-store"]),
+    // A reader of log and store. How sources do it asks its host, through a trait of its own, so
+    // that it can be tried without a pipeline and cannot touch a machine.
+    ("unbroken-relay", &["unbroken-core", "unbroken-journal", "unbroken-render", "unbroken-store"]),
     // The simulator has wire structs of its own: shared ones would let one misreading pass every
     // test.
     ("unbroken-sim", &[]),
@@ -36,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "unbroken-heap",
             "unbroken-connect",
             "unbroken-journal",
+            "unbroken-relay",
             "unbroken-render",
             "unbroken-store",
             "unbroken-sim",
@@ -54,12 +58,13 @@ const PROVING: &str = "unbroken-proof";
 const CONFINED: &[(&str, &[&str])] = &[
     ("libc", &["unbroken-heap"]),
     ("reqwest", &[]),
-    ("hyper", &["unbroken-connect"]),
-    ("rustls", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
+    ("hyper", &["unbroken-connect", "unbroken-relay"]),
+    ("rustls", &["unbroken-bench", "unbroken-connect", "unbroken-relay", "unbroken-sim"]),
     ("tokio-tungstenite", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
     ("tungstenite", &[]),
     ("rusqlite", &["unbroken-store"]),
-    ("axum", &[]),
+    // What the relay serves with; hyper alone, where a limit has to be set per connection.
+    ("axum", &["unbroken-relay"]),
     ("clap", &["unbroken"]),
 ];
 

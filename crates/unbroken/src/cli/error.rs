@@ -87,6 +87,8 @@ pub(crate) enum CliError {
     Unexpected,
     #[error("JSON cannot be written")]
     Json(#[source] serde_json::Error),
+    #[error(transparent)]
+    Token(#[from] unbroken_relay::LedgerError),
     #[error("output cannot be written")]
     Output(#[source] io::Error),
     #[error("{what} failed")]
@@ -155,6 +157,7 @@ impl CliError {
                 "name it: --profile NAME|FILE, or --config FILE for the one that was used"
                     .to_owned(),
             ),
+            Self::Token(error) => error.hint(),
             Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
             Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,

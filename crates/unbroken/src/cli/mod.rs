@@ -36,6 +36,7 @@ mod simulate;
 mod soak;
 mod state;
 mod status;
+mod token;
 mod vendor;
 mod verify;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use unbroken_connect::generic::nearest;
+use unbroken_relay::RelayConfig;
 
 use super::relative::resolve;
 use super::{Config, ConfigError};
@@ -44,6 +45,9 @@ fn check(path: &Path, config: &Config) -> Result<(), ConfigError> {
             "there is no source".to_owned(),
             "add a [[source]]; `unbroken init cxone` shows one",
         ));
+    }
+    if let Some((what, hint)) = config.relay.as_ref().and_then(RelayConfig::fault) {
+        return Err(invalid(what, hint));
     }
     let mut names = BTreeSet::new();
     for source in &config.sources {

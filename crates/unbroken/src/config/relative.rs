@@ -15,6 +15,10 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
     for hook in [&mut config.hooks.on_gap, &mut config.hooks.on_blocked].into_iter().flatten() {
         hook.resolve(folder);
     }
+    if let Some(relay) = &mut config.relay {
+        let files = [&mut relay.tls_cert, &mut relay.tls_key];
+        files.into_iter().flatten().for_each(|path| join(folder, path));
+    }
     for source in &mut config.sources {
         resolve_source(source, folder);
     }

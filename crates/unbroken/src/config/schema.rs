@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use unbroken_connect::SourceConfig;
 use unbroken_connect::capture::Recorder;
+use unbroken_relay::RelayConfig;
 
 use crate::hooks::HooksConfig;
 
@@ -25,6 +26,9 @@ pub struct Config {
     /// Whom to tell of gaps and of blocked streams.
     #[serde(default)]
     pub hooks: HooksConfig,
+    /// What the record is offered to others by; without it there is no relay.
+    #[serde(default)]
+    pub relay: Option<RelayConfig>,
     /// Where what is said is captured. Set by the command line, not by the file.
     #[serde(skip)]
     pub capture: Option<Arc<Recorder>>,

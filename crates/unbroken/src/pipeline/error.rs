@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use unbroken_connect::source::SourceError;
 use unbroken_journal::JournalError;
+use unbroken_relay::RelayError;
 
 use crate::control::ControlError;
 use crate::hooks::HookError;
@@ -38,6 +39,9 @@ pub enum PipelineError {
     /// The control socket cannot be made.
     #[error("control socket cannot be opened")]
     Control(#[source] ControlError),
+    /// The relay cannot be started.
+    #[error("relay cannot be started")]
+    Relay(#[source] RelayError),
     /// A thread cannot be started.
     #[error("{0} cannot be started")]
     Thread(&'static str, #[source] io::Error),
@@ -57,6 +61,7 @@ impl PipelineError {
                 Some(error.hint().unwrap_or(of_fault(Fault::JournalWrite).todo).to_owned())
             }
             Self::Control(error) => error.hint(),
+            Self::Relay(error) => error.hint(),
             Self::NoSourceLeft => Some(of_fault(Fault::DriverEnded).todo.to_owned()),
             Self::DataDir { .. } => {
                 Some("name a directory that the user who runs unbroken may write to".to_owned())

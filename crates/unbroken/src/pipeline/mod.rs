@@ -12,6 +12,7 @@ mod error;
 mod handle;
 mod observe;
 mod opened;
+mod relayed;
 mod run;
 mod sink;
 mod start;

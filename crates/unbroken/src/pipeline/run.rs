@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 use unbroken_core::machine::{Halt, Input};
 use unbroken_journal::{CommitHandle, Committed, JournalError};
+use unbroken_relay::Relay;
 
 use super::acks::Failure;
 use super::error::PipelineError;
@@ -37,6 +38,7 @@ pub struct Pipeline {
     /// Which source each of them is for: one that fails cannot say so any more.
     pub(super) names: HashMap<Id, String>,
     pub(super) control: tokio::task::JoinHandle<()>,
+    pub(super) relay: Option<Relay>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) journal: CommitHandle,
     pub(super) committer: JoinHandle<Result<Committed, Arc<JournalError>>>,
@@ -129,6 +131,9 @@ impl Pipeline {
 
     async fn stop(mut self) -> Result<Stopped, PipelineError> {
         info!("stopping: unsubscribing and committing");
+        // Clients hear of it at once: what is still committed they get from the next process.
+        let relay = self.relay.take();
+        let relay = tokio::task::spawn_blocking(move || relay.map(Relay::stop));
         let sources = &self.handle.shared.sources;
         let drivers = &mut self.drivers;
         // One whose ear is full for so long does not keep the others from stopping.
@@ -145,6 +150,8 @@ impl Pipeline {
             self.drivers.shutdown().await;
         }
         self.control.abort();
+        // An error says that it has ended, too.
+        let _ = relay.await;
         crash::pass(Point::Drained);
         let Self { handle, journal, committer, store, failure, .. } = self;
         let ended = tokio::task::spawn_blocking(move || {

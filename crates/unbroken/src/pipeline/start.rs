@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
-use unbroken_connect::{Source, drive};
+use unbroken_connect::capture::Recorder;
+use unbroken_connect::{Source, SourceConfig, drive};
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::StreamId;
 use unbroken_core::machine::{Halt, Input, Machine, Now, Report};
@@ -17,6 +18,7 @@ use super::error::PipelineError;
 use super::handle::{Handle, Shared, SourceLine};
 use super::observe::Observe;
 use super::opened;
+use super::relayed;
 use super::run::Pipeline;
 use super::sink::{JournalSink, Notes};
 use super::store_keeper::StoreKeeper;
@@ -51,18 +53,12 @@ pub(super) fn start(
     seed: u64,
     observer: Arc<dyn Observe>,
 ) -> Result<Pipeline, PipelineError> {
-    let mut sources = config
-        .sources
-        .into_iter()
-        .map(|source| Source::new(source).map_err(PipelineError::Source))
-        .collect::<Result<Vec<_>, _>>()?;
-    if let Some(recorder) = &config.capture {
-        sources.iter_mut().for_each(|source| source.record(Arc::clone(recorder)));
-    }
+    let sources = sources(config.sources, config.capture.as_ref())?;
     let hooks = PreparedHooks::new(&config.hooks).map_err(PipelineError::Hook)?;
     let opened = opened::open(&config.data_dir, &config.journal)?;
     crash::pass(Point::LogOpened);
     let listener = control::bind(&config.data_dir).map_err(PipelineError::Control)?;
+    let relay = relayed::prepare(config.relay, &config.data_dir)?;
 
     let board = Arc::new(Board::new(opened.next_offset));
     let (prepared, lines, ways) = prepare(sources, &board, &opened.restored);
@@ -81,7 +77,7 @@ pub(super) fn start(
             .map_err(PipelineError::OpenJournal)?;
     let store = StoreKeeper::start(
         place::store_path(&config.data_dir),
-        JournalLog(opened.reader),
+        JournalLog(opened.reader.clone()),
         opened.consumers,
         Arc::clone(&board),
     )?;
@@ -98,6 +94,7 @@ pub(super) fn start(
         stop,
     };
     let handle = Handle { shared: Arc::new(shared) };
+    let relay = relayed::start(relay, opened.reader, &handle)?;
     let starter = Starter { seed, journal: &journal, handle: &handle, observer: &observer };
     let (mut drivers, mut names) = (JoinSet::new(), HashMap::new());
     for (tag, prepared) in (0..).map(SourceTag).zip(prepared) {
@@ -108,7 +105,32 @@ pub(super) fn start(
     let answering = handle.clone();
     crash::pass(Point::Started);
     let control = tokio::spawn(control::serve(listener, move |request| answering.answer(request)));
-    Ok(Pipeline { handle, drivers, names, control, stopping, journal, committer, store, failure })
+    Ok(Pipeline {
+        handle,
+        drivers,
+        names,
+        control,
+        relay,
+        stopping,
+        journal,
+        committer,
+        store,
+        failure,
+    })
+}
+
+fn sources(
+    configs: Vec<SourceConfig>,
+    capture: Option<&Arc<Recorder>>,
+) -> Result<Vec<Source>, PipelineError> {
+    let mut sources = configs
+        .into_iter()
+        .map(|source| Source::new(source).map_err(PipelineError::Source))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(recorder) = capture {
+        sources.iter_mut().for_each(|source| source.record(Arc::clone(recorder)));
+    }
+    Ok(sources)
 }
 
 /// What every driver is started with.

@@ -1,0 +1,35 @@
+//! `GET /metrics`: the host's figures, and the relay's own.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::http::StatusCode;
+
+use super::reply::typed;
+use crate::app::App;
+use crate::http::{Answering, Call};
+
+/// What Prometheus expects of its text format.
+const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(crate) fn answer(app: Arc<App>, _call: Call) -> Answering {
+    let mut text = app.host.metrics();
+    let figures = &app.figures;
+    let of = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+    for (name, kind, help, value) in [
+        ("connections", "gauge", "Connections to the relay.", figures.connections.count()),
+        ("streams", "gauge", "Clients that read events as they come.", figures.streams.count()),
+        ("refused_total", "counter", "Connections refused, being too many.", of(&figures.refused)),
+        ("stalled_total", "counter", "Clients cut off, being too slow.", of(&figures.stalled)),
+        ("events_total", "counter", "Events given to clients.", of(&figures.events)),
+    ] {
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            text,
+            "# HELP unbroken_relay_{name} {help}\n# TYPE unbroken_relay_{name} {kind}\n\
+             unbroken_relay_{name} {value}"
+        );
+    }
+    Box::pin(std::future::ready(Ok(typed(StatusCode::OK, MEDIA, text))))
+}

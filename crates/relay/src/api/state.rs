@@ -1,0 +1,54 @@
+//! `GET /v1/state`: one read of the store.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use super::reply::{empty, json};
+use super::stored::{self, StateWish};
+use crate::access::Digest;
+use crate::app::App;
+use crate::http::{Answer, Answering, Call, Query};
+
+pub(crate) fn answer(app: Arc<App>, call: Call) -> Answering {
+    Box::pin(state(app, call))
+}
+
+async fn state(app: Arc<App>, call: Call) -> Answer {
+    if let Some(known) = call.header("if-none-match") {
+        // Nothing that could change state has come since.
+        let offset = stored::checkpoint(&app).await?;
+        let tag = tag(&app, offset, &call.query);
+        if known.split(',').any(|known| matches!(known.trim(), "*") || known.trim() == tag) {
+            return Ok(tagged(empty(StatusCode::NOT_MODIFIED), &tag));
+        }
+    }
+    let live = match call.query.text("status") {
+        Some("live") => Some(true),
+        Some("stale") => Some(false),
+        _ => None,
+    };
+    let tombstones = call.query.is_set("tombstones");
+    let wish = StateWish { filter: call.query.filter(), live, tombstones };
+    let state = stored::state(&app, wish).await?;
+    let tag = tag(&app, state.offset, &call.query);
+    let cursor = app.feed.cursor(state.offset).to_string();
+    Ok(tagged(json(StatusCode::OK, &json!({ "cursor": cursor, "rows": state.rows })), &tag))
+}
+
+/// Names the cursor and what was asked: the same tag, the same bytes.
+fn tag(app: &App, offset: u64, query: &Query) -> String {
+    let asked = Digest::of(&query.canonical()).to_text();
+    format!("\"{}-{}\"", app.feed.cursor(offset), asked.get(..12).unwrap_or_default())
+}
+
+fn tagged(mut response: Response<Body>, tag: &str) -> Response<Body> {
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    response
+}

@@ -1,0 +1,109 @@
+//! Reading the store: few at a time, each on a thread that may block.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tracing::warn;
+use unbroken_core::ids::{Key, StreamId};
+use unbroken_render::{gap_json, state_json};
+use unbroken_store::{StateFilter, StateRow, StoreError, StoreReader};
+
+use crate::app::App;
+use crate::feed::Filter;
+use crate::http::Problem;
+use crate::http::problem::{STOPPING, STORE_UNAVAILABLE};
+
+/// State, exact at an offset.
+pub(super) struct StateRead {
+    pub(super) offset: u64,
+    pub(super) rows: Vec<Value>,
+}
+
+/// Which rows of state are wanted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StateWish {
+    pub(super) filter: Filter,
+    /// Only values that are current (false: only stale ones).
+    pub(super) live: Option<bool>,
+    pub(super) tombstones: bool,
+}
+
+impl StateWish {
+    fn stored(&self) -> StateFilter {
+        let only = |keys: &std::collections::BTreeSet<Key>| match keys.len() {
+            1 => keys.first().cloned(),
+            _ => None,
+        };
+        // Of a source's name or its stream's only the store can tell which it is.
+        let stream: Option<StreamId> = None;
+        StateFilter { stream, key: only(&self.filter.keys), tombstones: self.tombstones }
+    }
+
+    fn accepts(&self, row: &StateRow) -> bool {
+        self.filter.accepts_stream(row.stream.as_str())
+            && self.filter.accepts_key(row.key.as_str())
+            && self.live.is_none_or(|live| live == row.stale_since.is_none())
+    }
+}
+
+/// The offset that the store is exact at.
+pub(super) async fn checkpoint(app: &Arc<App>) -> Result<u64, Problem> {
+    let journal = app.feed.journal().to_string();
+    read(app, move |store| {
+        let checkpoint = store.checkpoint()?;
+        Ok((checkpoint.journal_id == journal).then_some(checkpoint.next_offset))
+    })
+    .await?
+    .ok_or_else(other_journal)
+}
+
+/// The rows of state that are wanted.
+pub(super) async fn state(app: &Arc<App>, wish: StateWish) -> Result<StateRead, Problem> {
+    let journal = app.feed.journal().to_string();
+    read(app, move |store| {
+        let state = store.state(&wish.stored())?;
+        if state.checkpoint.journal_id != journal {
+            return Ok(None);
+        }
+        let rows = state.rows.iter().filter(|row| wish.accepts(row)).map(state_json).collect();
+        Ok(Some(StateRead { offset: state.checkpoint.next_offset, rows }))
+    })
+    .await?
+    .ok_or_else(other_journal)
+}
+
+/// The rows of the ledger.
+pub(super) async fn gaps(
+    app: &Arc<App>,
+    filter: Filter,
+    only_open: bool,
+) -> Result<Vec<Value>, Problem> {
+    read(app, move |store| {
+        let rows = store.gaps()?;
+        let wanted = rows.iter().filter(|row| {
+            filter.accepts_stream(row.stream.as_str()) && (!only_open || row.outcome.is_none())
+        });
+        Ok(wanted.map(gap_json).collect())
+    })
+    .await
+}
+
+fn other_journal() -> Problem {
+    Problem::new(&STORE_UNAVAILABLE, "the store is being made anew")
+}
+
+async fn read<T: Send + 'static>(
+    app: &Arc<App>,
+    of: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Problem> {
+    let stopping = || Problem::new(&STOPPING, "the service is stopping");
+    let permit = app.store_reads.acquire().await.map_err(|_| stopping())?;
+    let path = app.store.clone();
+    let reading = tokio::task::spawn_blocking(move || of(&StoreReader::open(&path)?));
+    let read = reading.await.map_err(|_| stopping())?;
+    drop(permit);
+    read.map_err(|error| {
+        warn!(%error, "relay cannot read the store");
+        Problem::new(&STORE_UNAVAILABLE, "the store cannot be read")
+    })
+}

@@ -1,0 +1,66 @@
+//! What every call may use.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Semaphore;
+
+use crate::access::{Gate, Sessions};
+use crate::feed::Feed;
+use crate::host::Host;
+use crate::http::Names;
+use crate::settings::RelayConfig;
+
+/// Reads of the store at the same time: each has a connection and a thread of its own.
+pub(crate) const STORE_READS_MAX: usize = 4;
+
+/// See the module.
+pub(crate) struct App {
+    pub(crate) feed: Feed,
+    pub(crate) host: Arc<dyn Host>,
+    /// The store's file.
+    pub(crate) store: PathBuf,
+    pub(crate) store_reads: Semaphore,
+    pub(crate) settings: RelayConfig,
+    pub(crate) names: Names,
+    pub(crate) gate: Gate,
+    pub(crate) sessions: Sessions,
+    pub(crate) figures: Figures,
+}
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) connections: Gauge,
+    pub(crate) streams: Gauge,
+    pub(crate) refused: AtomicU64,
+    pub(crate) stalled: AtomicU64,
+    pub(crate) events: AtomicU64,
+}
+
+/// How many there are right now.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge(Arc<AtomicU64>);
+
+impl Gauge {
+    /// One more, until it is dropped.
+    pub(crate) fn enter(&self) -> Entered {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Entered(Arc::clone(&self.0))
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One of a gauge's count.
+#[derive(Debug)]
+pub(crate) struct Entered(Arc<AtomicU64>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

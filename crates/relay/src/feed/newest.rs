@@ -1,0 +1,109 @@
+//! The thread that follows the log while there are clients.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tracing::error;
+use unbroken_journal::JournalError;
+
+use super::Feed;
+use super::filter::Filter;
+use super::reading::Reading;
+
+/// Of a chunk, in bytes of the log: small enough to be sent at once, large enough that a burst is
+/// few of them.
+const CHUNK_BYTES: usize = 128 * 1024;
+
+/// Records before the end that are rendered when the first client comes: after a restart all come
+/// back at once, with places a little before the end.
+const WARM_RECORDS: u64 = 4096;
+
+/// How long the log is followed when the last client has gone: one that polls comes again.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// How often the thread looks whether it is to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Time between two wakings, for each client that wants everything: a thousand of them are woken at
+/// most fifty times a second, and the log keeps the processor. One alone is woken at once.
+const REST_PER_CLIENT: Duration = Duration::from_micros(20);
+
+/// The longest of these times.
+const REST_MAX: Duration = Duration::from_millis(100);
+
+/// After a failure to read.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The running thread. Stop it before the journal's writer.
+#[derive(Debug)]
+pub struct Newest {
+    feed: Feed,
+    thread: JoinHandle<()>,
+}
+
+impl Newest {
+    /// Starts it; it sleeps until there is a client.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn start(feed: Feed) -> io::Result<Self> {
+        let following = feed.clone();
+        let thread = thread::Builder::new()
+            .name("relay-feed".to_owned())
+            .spawn(move || follow_while_wanted(&following))?;
+        Ok(Self { feed, thread })
+    }
+
+    /// Ends every client's reading with [`FeedError::Stopped`](super::FeedError::Stopped).
+    pub fn stop(self) {
+        self.feed.0.stop();
+        // An error says that the thread has ended, which is what is asked for.
+        let _ = self.thread.join();
+    }
+}
+
+fn follow_while_wanted(feed: &Feed) {
+    while feed.0.wait_for_client() {
+        if let Err(error) = follow(feed) {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            error!(%error, cause, "relay cannot read the log; trying again");
+            if feed.0.is_stopped_within(RETRY) {
+                return;
+            }
+        }
+    }
+}
+
+/// Renders what comes, until nobody has wanted it for a while or it is time to stop.
+fn follow(feed: &Feed) -> Result<(), JournalError> {
+    let shared = &feed.0;
+    let reader = &shared.reader;
+    let end = reader.end_offset()?;
+    let begin = end.saturating_sub(WARM_RECORDS).max(reader.oldest_offset()?);
+    let mut reading = Reading::new(reader, begin)?;
+    shared.restart(begin);
+    let everything = Filter::default();
+    let mut wanted_at = Instant::now();
+    loop {
+        let broad_count = match reading.next_piece(&everything, CHUNK_BYTES)? {
+            Some(chunk) => shared.publish(chunk),
+            None => {
+                reading.wait(LOOK_EVERY)?;
+                0
+            }
+        };
+        if shared.count() > 0 {
+            wanted_at = Instant::now();
+        } else if wanted_at.elapsed() > LINGER {
+            shared.rest();
+            return Ok(());
+        }
+        // The first few are served at once.
+        let rest = REST_PER_CLIENT * u32::try_from(broad_count).unwrap_or(u32::MAX);
+        let rest = if broad_count > 8 { rest.min(REST_MAX) } else { Duration::ZERO };
+        if shared.is_stopped_within(rest) {
+            return Ok(());
+        }
+    }
+}

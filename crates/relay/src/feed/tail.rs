@@ -1,0 +1,162 @@
+//! One client's reading: replay, then tail, in one loop.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::chunk::{Chunk, Entry};
+use super::filter::Filter;
+use super::interest::TailId;
+use super::reading::Reading;
+use super::replay;
+use super::shared::Look;
+use super::{Feed, FeedError};
+
+/// See the module. Dropping it ends the reading.
+#[derive(Debug)]
+pub struct Tail {
+    feed: Feed,
+    id: TailId,
+    notify: Arc<Notify>,
+    position: u64,
+    filter: Filter,
+    replay: Option<Reading>,
+}
+
+/// Neighbouring records that passed the filter: at least one.
+#[derive(Debug)]
+pub struct Run {
+    chunk: Arc<Chunk>,
+    /// Which of the chunk's entries; `None`: all.
+    chosen: Option<Vec<usize>>,
+    /// A reader of this run has everything below this offset that passes its filter.
+    pub end_offset: u64,
+}
+
+impl Run {
+    /// The records, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let all = self.chosen.is_none().then_some(&self.chunk.entries);
+        let chosen = self.chosen.iter().flatten().filter_map(|at| self.chunk.entries.get(*at));
+        all.into_iter().flatten().chain(chosen)
+    }
+
+    /// The chunk, if all of it is meant: its rendering can be shared.
+    pub(crate) fn whole(&self) -> Option<&Chunk> {
+        self.chosen.is_none().then_some(self.chunk.as_ref())
+    }
+}
+
+impl Tail {
+    pub(super) fn new(
+        feed: Feed,
+        id: TailId,
+        notify: Arc<Notify>,
+        position: u64,
+        filter: Filter,
+    ) -> Self {
+        Self { feed, id, notify, position, filter, replay: None }
+    }
+
+    /// Everything below that passes the filter has been given.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Waits for the next records that pass. May be dropped while it waits: nothing is lost.
+    ///
+    /// # Errors
+    /// Why there will be none.
+    pub async fn next(&mut self) -> Result<Run, FeedError> {
+        loop {
+            let run = match self.look()? {
+                Seen::Run(run) => run,
+                Seen::Older(from) => self.replay(from).await?,
+                Seen::Nothing => {
+                    self.replay = None;
+                    self.notify.notified().await;
+                    None
+                }
+            };
+            if let Some(run) = run {
+                return Ok(run);
+            }
+        }
+    }
+
+    /// The next records that pass, without waiting for what is not in the log yet; `None`:
+    /// everything below `end`, which is not beyond the log's end, has been looked at.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub async fn next_below(&mut self, end: u64) -> Result<Option<Run>, FeedError> {
+        while self.position < end {
+            let run = match self.look()? {
+                Seen::Run(run) => run,
+                Seen::Older(from) => self.replay(from).await?,
+                // The ring need not have come so far.
+                Seen::Nothing if self.position < end => self.replay(self.position).await?,
+                Seen::Nothing => None,
+            };
+            if run.is_some() {
+                return Ok(run);
+            }
+        }
+        Ok(None)
+    }
+
+    fn look(&mut self) -> Result<Seen, FeedError> {
+        match self.feed.0.look(self.id, self.position) {
+            Look::Stopped => Err(FeedError::Stopped),
+            Look::Chunk(chunk) => Ok(Seen::Run(self.pass(chunk))),
+            Look::Older(from) => Ok(Seen::Older(from)),
+            Look::Nothing(at) => {
+                self.position = at;
+                Ok(Seen::Nothing)
+            }
+        }
+    }
+
+    async fn replay(&mut self, from: u64) -> Result<Option<Run>, FeedError> {
+        let kept = self.replay.take();
+        let (reading, chunk) = replay::read(&self.feed, kept, from, &self.filter).await?;
+        self.position = from;
+        self.replay = Some(reading);
+        let Some(chunk) = chunk else { return Ok(None) };
+        self.position = chunk.end_offset;
+        let (is_empty, end_offset) = (chunk.entries.is_empty(), chunk.end_offset);
+        let run = || Run { chunk: Arc::new(chunk), chosen: None, end_offset };
+        Ok((!is_empty).then(run))
+    }
+
+    /// What of a chunk of the ring is wanted.
+    fn pass(&mut self, chunk: Arc<Chunk>) -> Option<Run> {
+        let begin = chunk.entries.partition_point(|entry| entry.offset < self.position);
+        let end_offset = chunk.end_offset;
+        self.position = end_offset;
+        if begin == 0 && self.filter.is_open() {
+            let is_empty = chunk.entries.is_empty();
+            return (!is_empty).then_some(Run { chunk, chosen: None, end_offset });
+        }
+        let rest = chunk.entries.iter().enumerate().skip(begin);
+        let passing = rest.filter(|(_, entry)| self.filter.accepts(&entry.record));
+        let chosen: Vec<usize> = passing.map(|(at, _)| at).collect();
+        (!chosen.is_empty()).then_some(Run { chunk, chosen: Some(chosen), end_offset })
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.feed.0.leave(self.id);
+    }
+}
+
+/// What a look has shown.
+enum Seen {
+    /// A chunk, with what of it passes.
+    Run(Option<Run>),
+    /// It has to be read from the log, from here on.
+    Older(u64),
+    /// Nothing yet.
+    Nothing,
+}
