@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 const CASES: usize = 19;
-const RULES: usize = 18;
+const RULES: usize = 24;
 
 struct Case {
     name: String,

@@ -63,7 +63,8 @@ async fn a_long_poll_answers_when_something_has_come_or_the_time_is_up() {
     house.write(5);
     let (_, page) = house.ask("/v1/events?after=latest&wait=50").await;
     assert_eq!((offsets(&page).len(), cursor(&page)), (0, house.cursor(5).as_str()));
-    let waiting = house.get("/v1/events?after=latest&wait=60000").send();
+    let path = format!("/v1/events?wait=60000&after={}", house.cursor(5));
+    let waiting = house.get(&path).send();
     let waiting = tokio::spawn(waiting);
     // It may be late, and finds the records then.
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -250,3 +250,26 @@ fn an_address_that_others_can_reach_is_refused_and_a_left_over_socket_is_not_in_
     let config = RelayConfig { listen, ..RelayConfig::default() };
     PreparedRelay::new(config, dir.path()).expect("it is made anew");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_the_cookie_is_secure_and_the_clear_is_not_spoken() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let files = tempfile::tempdir().expect("a directory");
+    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let config = RelayConfig { tls_cert: Some(cert), tls_key: Some(key), ..RelayConfig::default() };
+    let house = House::new(config);
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).expect("one");
+    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().expect("a client");
+    let url = format!("https://localhost:{}/v1/session", house.port());
+    let body = serde_json::json!({ "token": house.token }).to_string();
+    let answer = client.post(&url).body(body).send().await.expect("an answer");
+    assert_eq!(answer.status(), 204);
+    assert!(answer.headers()["set-cookie"].to_str().expect("text").ends_with("; Secure"));
+    let origin = format!("http://localhost:{}", house.port());
+    let clear = client.delete(&url).header("origin", &origin).send().await.expect("an answer");
+    assert_eq!(clear.status(), 403, "a page that came in the clear is not ours");
+    let answer = raw(&house, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(!answer.contains("HTTP/1.1"), "{answer}");
+}

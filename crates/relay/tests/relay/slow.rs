@@ -11,7 +11,7 @@ use crate::sse::Events;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_takes_nothing_is_cut_off_and_goes_on_from_its_place() {
-    const RECORDS: u64 = 6_000;
+    const RECORDS: u64 = 4_000;
     let mut house = House::new(RelayConfig { stall_ms: 300, ..RelayConfig::default() });
     let socket = TcpSocket::new_v4().expect("a socket");
     // Little fits on the way.

@@ -46,7 +46,7 @@ fn fold(newest: &mut BTreeMap<String, u64>, rows: &Value, payload: impl Fn(&Valu
 /// Once by two calls, once by one; both while records are written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn list_then_watch_has_no_hole_under_load() {
-    const RECORDS: u64 = 30_000;
+    const RECORDS: u64 = 8_000;
     let mut house = House::new(RelayConfig::default());
     house.write(1_000);
     house.wait_for_store();

@@ -64,6 +64,16 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
 }
 
 #[test]
+fn a_relay_that_others_could_reach_or_that_has_no_limit_is_refused() {
+    let with = |line: &str| format!("data_dir = \"d\"\n[relay]\n{line}\n{SOURCE}");
+    check_config("config_relay_open", &with("listen = \"0.0.0.0:8470\""));
+    check_config("config_relay_half_tls", &with("tls_cert = \"cert.pem\""));
+    check_config("config_relay_no_limit", &with("connections_max = 0"));
+    check_config("config_relay_address", &with("listen = \"localhost\""));
+    check_config("config_relay_unknown", &with("listn = \"127.0.0.1:0\""));
+}
+
+#[test]
 fn an_address_that_cannot_be_meant_is_refused() {
     for (name, api) in [
         ("config_url_nonsense", "api.example.com"),

@@ -10,14 +10,18 @@ use unbroken::config::{Config, ConfigError, parse};
 const SOURCE: &str = "data_dir = \"d\"\n[[source]]\nname = \"a\"\nprofile = \"etcd\"\n\
                       api = \"https://a.example\"\nstream = \"wss://a.example\"\n";
 
+/// A relay of which nothing is said.
+const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
+
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 10] {
+fn sections() -> [(&'static str, String); 11] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
         ("`[journal]`", "data_dir = \"d\"\n[journal]\n".to_owned()),
         ("`[log]`", "data_dir = \"d\"\n[log]\n".to_owned()),
+        ("`[relay]`", RELAY.to_owned()),
         ("`[[source]]`", source("")),
         ("Proxies", source("[source.proxy]\nurl = \"http://p.example\"\n")),
         ("`[source.discovery]`", source("[source.discovery]\n")),
@@ -115,7 +119,13 @@ fn every_kind_of_secret_is_documented() {
 #[test]
 fn every_default_is_the_one_that_is_taken() {
     let document = document();
-    let without = format!("{:?}", read(SOURCE).expect("it is right"));
+    let sources = SOURCE.replace("data_dir = \"d\"\n", "");
+    let taken = |text: &str| {
+        let config = read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        format!("{config:?}")
+    };
+    // The section alone says that there is to be a relay.
+    let (without, with_relay) = (taken(SOURCE), taken(&format!("{RELAY}{sources}")));
     let mut count = 0;
     for (heading, text) in sections() {
         for cells in rows(&document, heading) {
@@ -127,12 +137,10 @@ fn every_default_is_the_one_that_is_taken() {
             let text = match text.starts_with(SOURCE) {
                 true => format!("{text}{key} = {default}\n"),
                 // Sections of the file itself come before the sources.
-                false => {
-                    format!("{text}{key} = {default}\n{}", SOURCE.replace("data_dir = \"d\"\n", ""))
-                }
+                false => format!("{text}{key} = {default}\n{sources}"),
             };
-            let with = read(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            assert_eq!(format!("{with:?}"), without, "{key}");
+            let expected = if heading == "`[relay]`" { &with_relay } else { &without };
+            assert_eq!(&taken(&text), expected, "{key}");
             count += 1;
         }
     }

@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "demo",
     "init",
     "check",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 24] = [
     "position",
     "resync",
     "control",
+    "token",
     "profile",
     "simulate",
     "conformance",
@@ -45,6 +46,10 @@ fn every_command_has_help() {
     let dir = tempdir().expect("a temporary directory");
     for command in COMMANDS {
         check(&format!("help_{command}"), dir.path(), &[command, "--help"]);
+    }
+    for command in ["add", "list", "revoke"] {
+        let name = format!("help_token_{command}");
+        check(&name, dir.path(), &["token", command, "--help"]);
     }
     for command in ["get", "set", "reset"] {
         let name = format!("help_position_{command}");
