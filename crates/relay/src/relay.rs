@@ -21,7 +21,7 @@ use crate::feed::{Feed, FeedLimits, Newest};
 use crate::host::Host;
 use crate::http::{Names, dispatch};
 use crate::place::{ledger_file, token_file};
-use crate::server::{Doors, Listeners, accept, acceptor, bind};
+use crate::server::{Doors, Listeners, accept, acceptor, bind, raise_descriptors};
 use crate::settings::RelayConfig;
 
 /// Threads that may block: for reads of the store and of old records.
@@ -50,6 +50,7 @@ impl PreparedRelay {
             _ => None,
         };
         let listeners = bind(&config, data_dir)?;
+        raise_descriptors(config.connections_max);
         Ok(Self { config, data_dir: data_dir.to_owned(), listeners, tls })
     }
 

@@ -22,7 +22,11 @@ pub(super) struct Wish {
 impl Wish {
     /// As the query says it.
     pub(super) fn of_query(query: &Query) -> Result<Self, Problem> {
-        Ok(Self { after: query.after()?, from_state: query.from_state(), filter: query.filter() })
+        Ok(Self {
+            after: query.after()?,
+            from_state: query.begins_with_state(),
+            filter: query.filter(),
+        })
     }
 }
 

@@ -100,7 +100,7 @@ impl Query {
     }
 
     /// Whether state is to come first.
-    pub(crate) fn from_state(&self) -> bool {
+    pub(crate) fn begins_with_state(&self) -> bool {
         self.text("from") == Some("state")
     }
 
@@ -170,7 +170,7 @@ mod tests {
     fn a_query_says_what_the_table_allows_and_nothing_else() {
         let query = read("key=b&key=a%26c&limit=5&kind=change&from=state").expect("it is right");
         assert_eq!(query.all("key").collect::<Vec<_>>(), ["b", "a&c"]);
-        assert_eq!((query.whole("limit", 1), query.from_state()), (5, true));
+        assert_eq!((query.whole("limit", 1), query.begins_with_state()), (5, true));
         for (text, name) in [
             ("limit=0", "parameter-invalid"),
             ("limit=10001", "parameter-invalid"),

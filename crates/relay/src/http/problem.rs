@@ -67,8 +67,6 @@ kinds! {
         "Open it as a WebSocket, or use /v1/events/stream.";
     TOO_MANY: "too-many", 429, "The token has too much under way",
         "Close what is not needed, or use a token for each client.";
-    TOO_SLOW: "too-slow", 429, "The client has not taken what was sent",
-        "Go on from the member `cursor`.";
     READ_FAILED: "read-failed", 500, "The record cannot be read",
         "The service's log says why; `unbroken verify` looks for damage.";
     STORE_UNAVAILABLE: "store-unavailable", 503, "The store cannot be read right now",
@@ -79,8 +77,6 @@ kinds! {
         "Connect again in a second, with the cursor.";
     TOKEN_ENDED: "token-ended", 401, "The token is good no more",
         "Use another token, and go on from the member `cursor`.";
-    BUSY: "busy", 503, "The service has too many connections",
-        "Try again later.";
 }
 
 /// A problem of this time.

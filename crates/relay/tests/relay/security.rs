@@ -1,7 +1,6 @@
 //! Each rule of the relay's security, by the request that was tried and its answer.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -21,105 +20,78 @@ async fn raw(house: &House, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The status of an answer to a request with these headers, one a line.
-async fn asked(house: &House, line: &str, headers: &str) -> u16 {
-    let port = house.port();
-    let headers = headers.replace("{port}", &port.to_string()).replace('\n', "\r\n");
-    let text = format!("{line} HTTP/1.1\r\n{headers}\r\nConnection: close\r\n\r\n");
-    let answer = raw(house, text.as_bytes()).await;
+/// What is tried (request line, headers), and the status of the answer. `HOST` is our own name with
+/// our port; `A*n` stands for n letters.
+const TRIED: &[(&str, &str, &str, u16)] = &[
+    ("a token is asked for", "GET /v1/state", "HOST", 401),
+    ("also by the address 127.0.0.1", "GET /v1/state", "Host: 127.0.0.1:PORT", 401),
+    ("a good one is taken", "GET /v1/state", "HOST\nADMIN", 200),
+    ("a wrong one is not", "GET /v1/state", "HOST\nAuthorization: Bearer ubk_wrong", 401),
+    ("nor an empty one", "GET /v1/state", "HOST\nAuthorization: Bearer ", 401),
+    ("nor one that has expired", "GET /v1/state", "HOST\nEXPIRED", 401),
+    ("basic is no bearer", "GET /v1/state", "HOST\nAuthorization: Basic eDp5", 401),
+    ("a token in an address", "GET /v1/state?access_token=x", "HOST\nADMIN", 400),
+    ("the same without another", "GET /v1/state?token=x", "HOST", 400),
+    ("scope read reads", "GET /v1/state", "HOST\nREAD", 200),
+    ("scope read changes nothing", "POST /v1/sources/cx/resync", "HOST\nREAD", 403),
+    ("scope admin does", "POST /v1/sources/cx/resync", "HOST\nADMIN", 202),
+    ("another name, with a token", "GET /v1/state", "Host: evil.example:PORT\nADMIN", 421),
+    ("another name, for what is open", "GET /healthz", "Host: evil.example", 421),
+    ("the name without our port", "GET /v1/state", "Host: localhost\nADMIN", 421),
+    ("no name", "GET /healthz", "X: y", 421),
+    ("two names", "GET /healthz", "HOST\nHost: evil.example", 421),
+    ("another name in the address", "GET http://evil.example/healthz", "HOST", 421),
+    ("a page of another origin", "GET /v1/state", "HOST\nADMIN\nOrigin: http://evil", 403),
+    ("its preflight", "OPTIONS /v1/state", "HOST\nOrigin: http://evil", 403),
+    ("a page of a file", "GET /v1/state", "HOST\nADMIN\nOrigin: null", 403),
+    ("our own page", "GET /v1/state", "HOST\nADMIN\nOrigin: http://localhost:PORT", 200),
+    ("another method", "PUT /v1/state", "HOST\nADMIN", 405),
+    ("another address", "GET /v1/../secret", "HOST\nADMIN", 404),
+    ("a target above 8 KiB", "GET /v1/events?key=A*8200", "HOST\nADMIN", 414),
+    (
+        "a body above the cap",
+        "POST /v1/sources/cx/resync",
+        "HOST\nADMIN\nContent-Length: 1001\n\nA*1001",
+        413,
+    ),
+    ("a head above the cap", "GET /healthz", "HOST\nX: A*20000", 431),
+];
+
+/// The status of an answer.
+async fn asked(house: &House, request: &str) -> u16 {
+    let answer = raw(house, request.replace('\n', "\r\n").as_bytes()).await;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    status.unwrap_or_else(|| panic!("{line}: {answer}"))
+    status.unwrap_or_else(|| panic!("{request}: {answer}"))
+}
+
+/// `A*3` is `aaa`.
+fn letters(text: &str) -> String {
+    let Some((before, after)) = text.split_once("A*") else { return text.to_owned() };
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    let count = digits.parse().expect("a number");
+    format!("{before}{}{}", "a".repeat(count), &after[digits.len()..])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_rule_of_the_table_answers_as_it_says() {
     let house = House::new(RelayConfig { body_bytes_max: 1_000, ..RelayConfig::default() });
-    let admin = house.token.clone();
     let read = house.add_token("reader", Scope::Read, None);
-    let old = house.add_token("old", Scope::Admin, Some(2));
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    let bearer = |token: &str| format!("Host: localhost:{{port}}\nAuthorization: Bearer {token}");
-    let long = format!("GET /v1/events?key={}", "a".repeat(8_200));
-    let (state, resync) = ("GET /v1/state", "POST /v1/sources/cx/resync");
-    let evil = "Origin: http://evil.example";
-    for (rule, line, headers, status) in [
-        ("a token is asked for", state, "Host: localhost:{port}".into(), 401),
-        ("also by the address 127.0.0.1", state, "Host: 127.0.0.1:{port}".into(), 401),
-        ("a good one is taken", state, bearer(&admin), 200),
-        ("a wrong one is not", state, bearer("ubk_wrong"), 401),
-        ("nor an empty one", state, bearer(""), 401),
-        ("nor a digest", state, bearer("reader"), 401),
-        ("nor one that has expired", state, bearer(&old), 401),
-        (
-            "basic is no bearer",
-            state,
-            "Host: localhost:{port}\nAuthorization: Basic eDp5".into(),
-            401,
-        ),
-        ("a token in an address", "GET /v1/state?access_token=x", bearer(&admin), 400),
-        (
-            "a token in an address, without another",
-            "GET /v1/state?token=x",
-            "Host: localhost:{port}".into(),
-            400,
-        ),
-        ("scope read reads", state, bearer(&read), 200),
-        ("scope read changes nothing", resync, bearer(&read), 403),
-        ("scope admin does", resync, bearer(&admin), 202),
-        (
-            "another name, with a token",
-            state,
-            bearer(&admin).replace("localhost", "evil.example"),
-            421,
-        ),
-        (
-            "another name, where no token is asked for",
-            "GET /healthz",
-            "Host: evil.example".into(),
-            421,
-        ),
-        ("the name without our port", state, bearer(&admin).replace(":{port}", ""), 421),
-        ("no name", "GET /healthz", "X: y".into(), 421),
-        ("two names", "GET /healthz", "Host: localhost:{port}\nHost: evil.example".into(), 421),
-        (
-            "another name in the address",
-            "GET http://evil.example/healthz",
-            "Host: localhost:{port}".into(),
-            421,
-        ),
-        ("a page of another origin", state, format!("{}\n{evil}", bearer(&admin)), 403),
-        ("its preflight", "OPTIONS /v1/state", format!("Host: localhost:{{port}}\n{evil}"), 403),
-        ("a page of a file", state, format!("{}\nOrigin: null", bearer(&admin)), 403),
-        (
-            "a page of our own",
-            state,
-            format!("{}\nOrigin: http://localhost:{{port}}", bearer(&admin)),
-            200,
-        ),
-        ("another method", "PUT /v1/state", bearer(&admin), 405),
-        ("another address", "GET /v1/../secret", bearer(&admin), 404),
-        ("a target above 8 KiB", long.as_str(), bearer(&admin), 414),
-        (
-            "a body above the cap",
-            resync,
-            format!("{}\nContent-Length: 1001\n\n{}", bearer(&admin), "a".repeat(1_001)),
-            413,
-        ),
-        (
-            "a head above the cap",
-            "GET /healthz",
-            format!("Host: localhost:{{port}}\nX: {}", "a".repeat(20_000)),
-            431,
-        ),
-        (
-            "a hundred headers",
-            "GET /healthz",
-            format!("Host: localhost:{{port}}\n{}", vec!["X: y"; 100].join("\n")),
-            431,
-        ),
-    ] {
-        assert_eq!(asked(&house, line, &headers).await, status, "{rule}");
+    let expired = house.add_token("old", Scope::Admin, Some(2));
+    let port = house.port().to_string();
+    let bearer = |token: &str| format!("Authorization: Bearer {token}");
+    for (rule, line, headers, status) in TRIED {
+        let headers = headers
+            .replace("HOST", "Host: localhost:PORT")
+            .replace("PORT", &port)
+            .replace("ADMIN", &bearer(&house.token))
+            .replace("READ", &bearer(&read))
+            .replace("EXPIRED", &bearer(&expired));
+        let request = format!("{line} HTTP/1.1\nConnection: close\n{headers}\n\n");
+        assert_eq!(asked(&house, &letters(&request)).await, *status, "{rule}");
     }
+    let many = "X: y\n".repeat(100);
+    let request = format!("GET /healthz HTTP/1.1\nHost: localhost:{port}\n{many}\n");
+    assert_eq!(asked(&house, &request).await, 431, "a hundred headers");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -158,6 +158,10 @@ impl Service {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it; nothing is tidied up.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");

@@ -42,3 +42,17 @@ fn a_token_file_that_others_can_read_is_refused() {
     assert!(said.contains("can be read by others"), "{said}");
     assert!(said.contains("a new one is made at the start"), "{said}");
 }
+
+#[test]
+fn the_limit_of_open_files_is_raised_as_far_as_it_may_be() {
+    let house = House::new("listen = \"127.0.0.1:0\"\nconnections_max = 3000");
+    let service = house.run();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", service.pid()));
+    let limits = limits.expect("this is Linux");
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let words: Vec<&str> = line.expect("a limit").split_whitespace().collect();
+    let number = |word: &str| word.parse::<u64>().unwrap_or(u64::MAX);
+    let (soft, hard) = (number(words[0]), number(words[1]));
+    assert!(soft >= hard.min(3_256), "{soft} of {hard}");
+    assert_eq!(service.stop(), Some(0));
+}

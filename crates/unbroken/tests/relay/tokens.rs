@@ -25,7 +25,7 @@ fn holding(dir: &Path, needles: &[&str], found: &mut Vec<String>) {
         } else if path.is_file() {
             let bytes = fs::read(&path).expect("a file");
             let holds = |needle: &&str| bytes.windows(needle.len()).any(|w| w == needle.as_bytes());
-            if needles.iter().any(|needle| holds(needle)) {
+            if needles.iter().any(holds) {
                 found.push(path.file_name().expect("a name").to_string_lossy().into_owned());
             }
         }
