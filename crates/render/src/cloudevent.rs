@@ -39,7 +39,7 @@ pub fn cloudevent_json(journal: JournalId, offset: u64, record: &Record) -> Valu
 
 /// A stream's name as a URI reference (RFC 3986, 4.1): a path, with everything else encoded. It
 /// begins with a slash, so that no colon in it is taken for the end of a scheme.
-fn reference(stream: &str) -> String {
+pub(crate) fn reference(stream: &str) -> String {
     let mut text = String::from("/");
     for byte in stream.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

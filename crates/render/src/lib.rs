@@ -3,12 +3,14 @@
 
 mod clock;
 mod cloudevent;
+mod line;
 mod record;
 mod row;
 pub mod words;
 
 pub use clock::{wall, wall_now};
 pub use cloudevent::cloudevent_json;
+pub use line::write_cloudevent;
 pub use record::{
     RECORD_HEADINGS, RECORD_KINDS, kind, payload_json, record_fields, record_json, record_row,
 };

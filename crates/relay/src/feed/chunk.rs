@@ -6,7 +6,7 @@ use bytes::Bytes;
 use unbroken_core::ids::Key;
 use unbroken_core::record::{Body, Record};
 use unbroken_journal::JournalId;
-use unbroken_render::{cloudevent_json, kind};
+use unbroken_render::{kind, write_cloudevent};
 
 use super::filter::Filter;
 
@@ -111,9 +111,7 @@ impl Gathering {
         if !filter.accepts(&record) {
             return;
         }
-        let event = cloudevent_json(self.journal, offset, &record);
-        // Writing JSON into a buffer cannot fail.
-        let _ = serde_json::to_writer(&mut self.rendered, &event);
+        write_cloudevent(self.journal, offset, &record, &mut self.rendered);
         self.payload_bytes += payload_bytes;
         self.entries.push((offset, record, self.rendered.len()));
     }
