@@ -17,9 +17,13 @@ pub(crate) fn answer(app: Arc<App>, _call: Call) -> Answering {
     let mut text = app.host.metrics();
     let figures = &app.figures;
     let of = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+    // A log that cannot be read is told by those who read it.
+    let lag = app.feed.lag_max().unwrap_or_default();
+    let help = "Records that the client furthest behind has before it.";
     for (name, kind, help, value) in [
         ("connections", "gauge", "Connections to the relay.", figures.connections.count()),
         ("streams", "gauge", "Clients that read events as they come.", figures.streams.count()),
+        ("client_lag_records_max", "gauge", help, lag),
         ("refused_total", "counter", "Connections refused, being too many.", of(&figures.refused)),
         ("stalled_total", "counter", "Clients cut off, being too slow.", of(&figures.stalled)),
         ("events_total", "counter", "Events given to clients.", of(&figures.events)),

@@ -93,6 +93,11 @@ impl Interests {
         self.all.len()
     }
 
+    /// Where the client is that is furthest behind, if one is behind the ring's end.
+    pub(super) fn furthest(&self) -> Option<u64> {
+        self.waiters.values().filter_map(|waiter| waiter.first_match).min()
+    }
+
     /// Wakes those who may want something of a chunk.
     pub(super) fn wake(&mut self, chunk: &Chunk) {
         for id in &self.all {

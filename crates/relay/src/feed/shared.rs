@@ -117,6 +117,17 @@ impl Feed {
         Tail::new(self.clone(), id, notify, from, filter)
     }
 
+    /// How many records the client that is furthest behind has still to be given, or to be passed
+    /// over.
+    ///
+    /// # Errors
+    /// The log's end cannot be read.
+    pub fn lag_max(&self) -> Result<u64, JournalError> {
+        let end = self.end_offset()?;
+        let furthest = self.0.lock().interests.furthest();
+        Ok(furthest.map_or(0, |furthest| end.saturating_sub(furthest)))
+    }
+
     /// How many clients read.
     pub fn tails_count(&self) -> usize {
         self.0.lock().interests.count()
@@ -148,6 +159,7 @@ impl Shared {
             waiter.first_match = None;
             return Look::Nothing(from);
         }
+        waiter.first_match = Some(from);
         match state.ring.at(from) {
             Some(chunk) => Look::Chunk(Arc::clone(chunk)),
             None => Look::Older(from),

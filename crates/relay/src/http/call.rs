@@ -126,14 +126,11 @@ fn decode(text: &str) -> Result<String, Problem> {
 
 fn check(name: &str, form: Form, value: &str) -> Result<(), Problem> {
     match form {
-        Form::Text => match value {
-            "" => Err(invalid(format!("`{name}` is empty"))),
-            _ if value.contains('\0') => Err(invalid(format!("`{name}` has a zero in it"))),
-            _ => Ok(()),
-        },
+        Form::Text if value.is_empty() => Err(invalid(format!("`{name}` is empty"))),
+        Form::Text => Ok(()),
         Form::Cursor => match After::parse(value) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Problem::new(&CURSOR_INVALID, format!("`{name}` is not a cursor"))),
+            Ok(_) if !value.is_empty() => Ok(()),
+            _ => Err(Problem::new(&CURSOR_INVALID, format!("`{name}` is not a cursor"))),
         },
         Form::Whole(least, most) => {
             let plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -180,6 +177,8 @@ mod tests {
             ("keys=a", "parameter-invalid"),
             ("key=%ff", "parameter-invalid"),
             ("after=12", "cursor-invalid"),
+            ("after=", "cursor-invalid"),
+            ("key=", "parameter-invalid"),
             ("access_token=x", "token-in-query"),
             ("token=x", "token-in-query"),
         ] {

@@ -24,13 +24,13 @@ pub(super) fn schemas() -> Value {
         "Gaps": object(&[("gaps", list(reference("Gap")))], &["gaps"]),
         "Gap": gap(),
         "Sources": object(&[("sources", list(json!({ "type": "object" })))], &["sources"]),
-        "Resync": object(&[("keys", json!({
+        "Resync": closed(object(&[("keys", json!({
             "type": ["array", "null"],
             "items": { "type": "string", "minLength": 1 },
             "description": "Only these keys; default: all.",
-        }))], &[]),
+        }))], &[])),
         "Resyncing": object(&[("streams", list(json!({ "type": "string" })))], &["streams"]),
-        "Login": object(&[("token", json!({ "type": "string" }))], &["token"]),
+        "Login": closed(object(&[("token", json!({ "type": "string" }))], &["token"])),
         "Health": object(&[("alive", json!({ "type": "boolean" }))], &["alive"]),
         "Ready": object(&[
             ("ready", json!({ "type": "boolean" })),
@@ -123,6 +123,12 @@ fn object(properties: &[(&str, Value)], required: &[&str]) -> Value {
     let properties: serde_json::Map<String, Value> =
         properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     json!({ "type": "object", "properties": properties, "required": required })
+}
+
+/// Without anything else in it: what a client misspells must not be passed over.
+fn closed(mut object: Value) -> Value {
+    object["additionalProperties"] = json!(false);
+    object
 }
 
 fn list(of: Value) -> Value {

@@ -138,3 +138,22 @@ async fn a_stop_ends_every_reading() {
     let ended = timeout(PATIENCE, waiting).await.expect("in time").expect("no panic");
     assert!(matches!(ended, Err(FeedError::Stopped)), "{ended:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_far_the_slowest_client_is_behind_can_be_told() {
+    let mut house = House::without_relay(Retention::default());
+    house.write(10);
+    let feed = Feed::new(house.reader.clone(), LIMITS);
+    let newest = Newest::start(feed.clone()).expect("a thread");
+    assert_eq!(feed.lag_max().expect("an end"), 0, "there is no client");
+    let mut tail = feed.subscribe(4, Filter::default());
+    assert_eq!(feed.lag_max().expect("an end"), 6);
+    let begun = tokio::time::Instant::now();
+    while feed.lag_max().expect("an end") > 0 {
+        // What comes is taken, and then it waits.
+        let _ = timeout(Duration::from_millis(20), tail.next()).await;
+        assert!(begun.elapsed() < PATIENCE, "it reads on");
+    }
+    assert_eq!(tail.position(), 10);
+    newest.stop();
+}
