@@ -162,3 +162,55 @@ fn names(stream: &str) -> impl Iterator<Item = &str> {
     let before = stream.match_indices('/').filter_map(|(at, _)| stream.get(..at));
     before.chain(std::iter::once(stream))
 }
+
+#[cfg(test)]
+mod tests {
+    use unbroken_core::record::{Body, Record};
+    use unbroken_core::time::UnixMicros;
+    use unbroken_journal::JournalId;
+
+    use super::Interests;
+    use crate::feed::Filter;
+    use crate::feed::chunk::{Chunk, Gathering};
+
+    fn chunk(first_offset: u64, stream: &str, key: &str) -> Chunk {
+        let mut gathering = Gathering::new(JournalId::from_bytes([1; 16]), first_offset);
+        let body = Body::Forgotten { key: key.into() };
+        let record = Record { stream: stream.into(), received_at: UnixMicros(0), body };
+        gathering.take(first_offset, record, &Filter::default());
+        gathering.finish().expect("one record")
+    }
+
+    /// Ten thousand clients that wait for something else must cost nothing while records come.
+    #[test]
+    fn a_client_is_woken_by_what_it_may_want_and_by_nothing_else() {
+        let of_source =
+            |source: &str| Filter { source: Some(source.to_owned()), ..Filter::default() };
+        let of_key = |key: &str| Filter { keys: [key.into()].into(), ..Filter::default() };
+        let filters = [
+            (Filter::default(), [true, true]),
+            (of_source("a"), [true, false]),
+            (of_source("a/s"), [true, false]),
+            (of_source("b"), [false, true]),
+            (of_key("anna"), [true, false]),
+            (of_key("bert"), [false, true]),
+            (Filter { source: Some("b".to_owned()), ..of_key("anna") }, [true, false]),
+        ];
+        for (filter, woken_by) in filters {
+            for (chunk, is_woken) in
+                [chunk(7, "a/s", "anna"), chunk(8, "b/s", "bert")].into_iter().zip(woken_by)
+            {
+                let mut interests = Interests::default();
+                let (id, _) = interests.add(7, &filter);
+                // It has read all there is.
+                interests.waiter(id).expect("it is there").first_match = None;
+                interests.wake(&chunk);
+                let first_match = interests.waiter(id).expect("it is there").first_match;
+                assert_eq!(first_match, is_woken.then_some(chunk.first_offset), "{filter:?}");
+                interests.remove(id);
+                assert_eq!((interests.count(), interests.broad_count()), (0, 0));
+                assert!(interests.by_key.is_empty() && interests.by_source.is_empty());
+            }
+        }
+    }
+}
