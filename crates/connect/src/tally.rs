@@ -1,9 +1,13 @@
 //! How often a source has asked its vendor for something, and how it was answered. For figures
 //! alone: nothing is decided by it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unbroken_core::connector::{Decoded, Item};
+use unbroken_core::time::UnixMicros;
+
+use crate::auth::Granted;
 
 /// Counters that may be read from anywhere.
 #[derive(Debug, Default)]
@@ -13,6 +17,8 @@ pub struct Tally {
     tokens: Answers,
     frames: AtomicU64,
     unknown: AtomicU64,
+    frame_at: Moment,
+    token_expires_at: Moment,
 }
 
 /// What a [`Tally`] has come to since the process started.
@@ -28,6 +34,35 @@ pub struct Counts {
     pub frames: u64,
     /// Well-formed things in them that the profile does not know.
     pub unknown: u64,
+    /// When the last frame was read.
+    pub frame_at: Option<UnixMicros>,
+    /// When the last token that was granted ends, if it is known.
+    pub token_expires_at: Option<UnixMicros>,
+}
+
+/// A time of the wall clock in microseconds; the least there is stands for none.
+#[derive(Debug)]
+struct Moment(AtomicI64);
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl Moment {
+    /// So long from now; `None`: it is not known.
+    fn note(&self, from_now: Option<Duration>) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = from_now.and_then(|from_now| since.checked_add(from_now));
+        let at = at.and_then(|at| i64::try_from(at.as_micros()).ok());
+        self.0.store(at.unwrap_or(i64::MIN), Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Option<UnixMicros> {
+        let at = self.0.load(Ordering::Relaxed);
+        (at != i64::MIN).then_some(UnixMicros(at))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +91,8 @@ impl Tally {
             tokens: self.tokens.read(),
             frames: self.frames.load(Ordering::Relaxed),
             unknown: self.unknown.load(Ordering::Relaxed),
+            frame_at: self.frame_at.read(),
+            token_expires_at: self.token_expires_at.read(),
         }
     }
 
@@ -69,13 +106,17 @@ impl Tally {
         result
     }
 
-    pub(crate) fn token<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
+    pub(crate) fn token<E>(&self, result: Result<Granted, E>) -> Result<Granted, E> {
         self.tokens.note(&result);
+        if let Ok(granted) = &result {
+            self.token_expires_at.note(granted.life_ms.map(Duration::from_millis));
+        }
         result
     }
 
     pub(crate) fn frame(&self, decoded: &Decoded) {
         self.frames.fetch_add(1, Ordering::Relaxed);
+        self.frame_at.note(Some(Duration::ZERO));
         let unknown = decoded.items.iter().filter(|item| matches!(item, Item::Unknown)).count();
         if unknown > 0 {
             self.unknown.fetch_add(unknown as u64, Ordering::Relaxed);

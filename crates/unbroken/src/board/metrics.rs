@@ -8,7 +8,7 @@ use std::fmt::{Display, Write as _};
 
 use unbroken_core::time::UnixMicros;
 
-use super::{SourceStatus, StreamStatus};
+use super::{RECOVERY_SECONDS, SourceStatus, StreamStatus};
 use crate::control::Status;
 use crate::words;
 
@@ -21,6 +21,7 @@ pub fn render_metrics(status: &Status, now: UnixMicros) -> String {
     let streams = || sources().flat_map(|of| of.streams.iter().map(move |stream| (of, stream)));
     doing(&mut text, now, streams);
     recorded(&mut text, streams);
+    recovered(&mut text, streams);
     text.0
 }
 
@@ -67,6 +68,7 @@ where
     each("in_flight_bytes", gauge, help, |source| source.counts.in_flight_bytes);
     let help = "Events handed to the journal (seen) and not durable yet.";
     each("in_flight_events", gauge, help, |source| source.counts.in_flight_events);
+    moments(text, &sources);
     let mut answered = |name, help, value: fn(&SourceStatus) -> (u64, u64)| {
         text.family(name, Kind::Counter, help);
         for source in sources() {
@@ -79,6 +81,26 @@ where
     let help = "Requests for the head or a page.";
     answered("rest_requests_total", help, |source| source.counts.requests);
     answered("token_requests_total", "Requests for a token.", |source| source.counts.tokens);
+}
+
+/// Times that are known of each source.
+fn moments<'a, I>(text: &mut Exposition, sources: &impl Fn() -> I)
+where
+    I: Iterator<Item = &'a SourceStatus>,
+{
+    let mut each = |name, help, value: fn(&SourceStatus) -> Option<UnixMicros>| {
+        text.family(name, Kind::Gauge, help);
+        for source in sources() {
+            if let Some(at) = value(source) {
+                let seconds = seconds_between(UnixMicros(0), at);
+                text.sample(name, &[("source", &source.name)], seconds);
+            }
+        }
+    };
+    let help = "When the last frame was read, heartbeats included.";
+    each("last_frame_timestamp_seconds", help, |source| source.counts.frame_at);
+    let help = "When the access token ends, where that is known.";
+    each("token_expiry_timestamp_seconds", help, |source| source.counts.token_expires_at);
 }
 
 /// How each stream is doing.
@@ -168,6 +190,25 @@ where
     by("gaps_closed_total", help, "outcome", words::OUTCOMES, |stream| &stream.gaps_closed_by);
 }
 
+/// How long outages lasted.
+fn recovered<'a, I>(text: &mut Exposition, streams: impl Fn() -> I)
+where
+    I: Iterator<Item = (&'a SourceStatus, &'a StreamStatus)>,
+{
+    let help = "Outages that are over, by how long the stream was not live.";
+    text.family("recovery_seconds", Kind::Histogram, help);
+    for (source, stream) in streams() {
+        let ([of, named], recoveries) = (labels(source, stream), &stream.recoveries);
+        let bounds = RECOVERY_SECONDS.into_iter().zip(recoveries.within);
+        for (bound, count) in bounds.chain([("+Inf", recoveries.count)]) {
+            text.sample("recovery_seconds_bucket", &[of, named, ("le", bound)], count);
+        }
+        let sum = recoveries.sum_us as f64 / 1_000_000.0;
+        text.sample("recovery_seconds_sum", &[of, named], sum);
+        text.sample("recovery_seconds_count", &[of, named], recoveries.count);
+    }
+}
+
 type By = fn(&StreamStatus) -> &BTreeMap<String, u64>;
 
 fn labels<'a>(source: &'a SourceStatus, stream: &'a StreamStatus) -> [(&'static str, &'a str); 2] {
@@ -182,6 +223,7 @@ fn seconds_between(from: UnixMicros, to: UnixMicros) -> f64 {
 enum Kind {
     Counter,
     Gauge,
+    Histogram,
 }
 
 /// The text as far as it is written.
@@ -194,6 +236,7 @@ impl Exposition {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         let _ = writeln!(self.0, "# HELP unbroken_{name} {help}\n# TYPE unbroken_{name} {kind}");
     }

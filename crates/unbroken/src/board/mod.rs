@@ -2,8 +2,10 @@
 
 mod metrics;
 mod notes;
+mod recoveries;
 mod status;
 
 pub use metrics::render_metrics;
 pub use notes::{Board, Durable};
+pub use recoveries::{RECOVERY_SECONDS, Recoveries};
 pub use status::{SourceCounts, SourceStatus, StreamStatus};

@@ -208,8 +208,11 @@ fn is_of(status: &StreamStatus, source: &str) -> bool {
 
 fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
     if matches!(phase, Phase::Live { .. }) && !status.is_live() {
+        note_recovery(status, now);
         status.live_count += 1;
+        status.was_paused = false;
     }
+    status.was_paused |= matches!(phase, Phase::Paused { .. });
     let word = words::phase(phase);
     status.doubted_since = match phase {
         Phase::Live { .. } => None,
@@ -235,6 +238,15 @@ fn note_phase(status: &mut StreamStatus, now: UnixMicros, phase: &Phase) {
         }
         _ => None,
     };
+}
+
+/// What a person did is no outage, and a stream that was never live had none.
+fn note_recovery(status: &mut StreamStatus, now: UnixMicros) {
+    let since = status.doubted_since.filter(|_| status.live_count > 0 && !status.was_paused);
+    if let Some(since) = since {
+        // A clock that was set back has no time to tell.
+        status.recoveries.note(u64::try_from(now.0.saturating_sub(since.0)).unwrap_or(0));
+    }
 }
 
 fn count(by: &mut BTreeMap<String, u64>, word: &str) {
@@ -284,6 +296,30 @@ mod tests {
         board.reported(UnixMicros(7), &phase(Phase::Connecting));
         board.reported(UnixMicros(8), &phase(Phase::Live { handover: false }));
         assert_eq!(board.stream("a/s").expect("it was added").live_count, 2);
+    }
+
+    #[test]
+    fn an_outage_is_timed_and_neither_the_start_nor_a_pause_is_one() {
+        let board = Board::default();
+        board.add_source("a", &[("a/s".into(), Vec::new())], UnixMicros(0));
+        let live = phase(Phase::Live { handover: false });
+        let recoveries = || board.stream("a/s").expect("it was added").recoveries;
+        board.reported(UnixMicros(5), &live);
+        assert_eq!(recoveries().count, 0);
+        board.reported(UnixMicros(10), &phase(Phase::Connecting));
+        board.reported(UnixMicros(20), &phase(Phase::Subscribing));
+        board.reported(UnixMicros(40), &live);
+        assert_eq!((recoveries().count, recoveries().sum_us, recoveries().within[0]), (1, 30, 1));
+        board.reported(
+            UnixMicros(50),
+            &phase(Phase::Paused { since: UnixMicros(50), by: "anna".into() }),
+        );
+        board.reported(UnixMicros(60), &phase(Phase::Connecting));
+        board.reported(UnixMicros(70), &live);
+        assert_eq!(recoveries().count, 1);
+        board.reported(UnixMicros(80), &phase(Phase::Connecting));
+        board.reported(UnixMicros(90), &live);
+        assert_eq!((recoveries().count, recoveries().sum_us), (2, 40));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use unbroken_core::time::UnixMicros;
 
+use super::recoveries::Recoveries;
+
 /// How one source is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceStatus {
@@ -40,6 +42,10 @@ pub struct SourceCounts {
     pub in_flight_bytes: u64,
     /// Events handed to the journal and not durable yet.
     pub in_flight_events: u64,
+    /// When the last frame was read.
+    pub frame_at: Option<UnixMicros>,
+    /// When the token ends, if it is known.
+    pub token_expires_at: Option<UnixMicros>,
 }
 
 /// How one stream is doing. Counts are since the process started.
@@ -87,6 +93,12 @@ pub struct StreamStatus {
     /// When it was last live (or the process started); none while it is.
     #[serde(default)]
     pub doubted_since: Option<UnixMicros>,
+    /// A person has paused it since it was last live.
+    #[serde(default)]
+    pub was_paused: bool,
+    /// How long it took to become live again.
+    #[serde(default)]
+    pub recoveries: Recoveries,
     /// Frames or events that were not understood and kept aside.
     #[serde(default)]
     pub quarantined: u64,
@@ -132,6 +144,8 @@ impl StreamStatus {
             alarm: None,
             schema_changed_at: None,
             doubted_since: Some(now),
+            was_paused: false,
+            recoveries: Recoveries::default(),
             quarantined: 0,
             lost_by: BTreeMap::new(),
             over_budget_by: BTreeMap::new(),

@@ -222,6 +222,8 @@ impl SourceLine {
             unknown: asked.unknown,
             in_flight_bytes: in_flight.0,
             in_flight_events: in_flight.1,
+            frame_at: asked.frame_at,
+            token_expires_at: asked.token_expires_at,
         }
     }
 

@@ -38,7 +38,9 @@ pub(crate) fn read(text: &str) -> Result<Vec<Sample>, String> {
             }
             let first = match word {
                 "HELP" => helped.insert(name.to_owned()),
-                "TYPE" if !matches!(rest, "counter" | "gauge") => return wrong("another type"),
+                "TYPE" if !matches!(rest, "counter" | "gauge" | "histogram") => {
+                    return wrong("another type");
+                }
                 "TYPE" => typed.insert(name.to_owned(), rest.to_owned()).is_none(),
                 _ => return wrong("another comment"),
             };
@@ -48,10 +50,14 @@ pub(crate) fn read(text: &str) -> Result<Vec<Sample>, String> {
             continue;
         }
         let sample = sample(line)?;
-        let Some(kind) = typed.get(&sample.name).filter(|_| helped.contains(&sample.name)) else {
+        let family = family(&sample.name, &typed);
+        let Some(kind) = typed.get(family).filter(|_| helped.contains(family)) else {
             return wrong("a sample without HELP and TYPE before it");
         };
-        if open.as_deref() != Some(sample.name.as_str()) {
+        if kind == "histogram" && (family == sample.name || !is_cumulative(&sample, &samples)) {
+            return wrong("a histogram that does not add up");
+        }
+        if open.as_deref() != Some(family) {
             return wrong("a sample outside its family");
         }
         if (kind == "counter") != sample.name.ends_with("_total") {
@@ -66,6 +72,39 @@ pub(crate) fn read(text: &str) -> Result<Vec<Sample>, String> {
         samples.push(sample);
     }
     Ok(samples)
+}
+
+/// The family of a sample: of a histogram's, the name without what it ends with.
+fn family<'a>(name: &'a str, typed: &BTreeMap<String, String>) -> &'a str {
+    let endings = ["_bucket", "_sum", "_count"].into_iter();
+    let mut stems = endings.filter_map(|ending| name.strip_suffix(ending));
+    let of_histogram = |stem: &&str| typed.get(*stem).is_some_and(|kind| kind == "histogram");
+    stems.find(of_histogram).unwrap_or(name)
+}
+
+/// Whether a bucket holds no less than the one before it, and the count as much as the last.
+fn is_cumulative(sample: &Sample, before: &[Sample]) -> bool {
+    if sample.name.ends_with("_sum") {
+        return true;
+    }
+    let is_bucket = sample.labels.contains_key("le");
+    let same = |other: &&Sample| {
+        let rest = |s: &Sample| {
+            let labels = s.labels.iter().filter(|(name, _)| *name != "le");
+            labels.map(|(name, text)| (name.clone(), text.clone())).collect::<Vec<_>>()
+        };
+        other.labels.contains_key("le") && rest(other) == rest(sample)
+    };
+    let last = before.iter().rev().take_while(|other| other.name.contains("_bucket")).find(same);
+    match (is_bucket, last) {
+        (true, None) => true,
+        (true, Some(last)) => last.value <= sample.value,
+        (false, _) => before
+            .iter()
+            .rev()
+            .find(same)
+            .is_some_and(|last| last.labels["le"] == "+Inf" && last.value == sample.value),
+    }
 }
 
 fn sample(line: &str) -> Result<Sample, String> {
@@ -142,7 +181,16 @@ fn the_reader_refuses_what_the_format_forbids() {
         ("a_total{x=\"\\t\"} 1\n", "no end"),
         ("b_total 1\n", "without HELP"),
         ("# TYPE a_total counter\n", "said twice"),
-        ("# TYPE b histogram\n", "another type"),
+        ("# TYPE b summary\n", "another type"),
+        ("# HELP b B.\n# TYPE b histogram\nb 1\n", "does not add up"),
+        (
+            "# HELP b B.\n# TYPE b histogram\nb_bucket{le=\"1\"} 2\nb_bucket{le=\"+Inf\"} 1\n",
+            "does not add up",
+        ),
+        (
+            "# HELP b B.\n# TYPE b histogram\nb_bucket{le=\"+Inf\"} 1\nb_count 2\n",
+            "does not add up",
+        ),
         ("# HELP b B.\n# TYPE b gauge\nb 1\na_total 1\n", "outside"),
         ("# HELP b B.\n# TYPE b gauge\nb 1\n# HELP a_total A.\n", "two places"),
         ("# HELP b B.\n# TYPE b counter\nb 1\n", "_total"),

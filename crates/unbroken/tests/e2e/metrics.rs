@@ -94,6 +94,14 @@ fn a_monitor_reads_the_figures_from_the_control_socket() {
     let second = scrape(&world);
     assert_eq!(sum(&second, "connections_lost_total", Some(("cause", "closing"))), 1.0);
     assert_eq!(sum(&second, "live_transitions_total", None), 2.0);
+    assert_eq!(sum(&first, "recovery_seconds_count", None), 0.0);
+    assert_eq!(sum(&second, "recovery_seconds_count", None), 1.0);
+    assert!(sum(&second, "recovery_seconds_sum", None) > 0.0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.expect("a time").as_secs_f64();
+    let frame = now - sum(&second, "last_frame_timestamp_seconds", None);
+    assert!((-1.0..60.0).contains(&frame), "{frame}");
+    assert!(sum(&second, "token_expiry_timestamp_seconds", None) > now, "it is good");
     for before in first.iter().filter(|sample| sample.name.ends_with("_total")) {
         let same = |sample: &&Sample| sample.name == before.name && sample.labels == before.labels;
         let after = second.iter().find(same).expect("a series stays");
