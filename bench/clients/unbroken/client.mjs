@@ -10,6 +10,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { source } from "./config.mjs";
 
 const env = process.env;
 const unbroken = env.UNBROKEN ?? "unbroken";
@@ -17,62 +18,7 @@ const isGenesys = env.VENDOR === "genesys";
 const config = join(env.CLIENT_DIR, "unbroken.toml");
 const data = join(env.CLIENT_DIR, "data");
 
-// Genesys documents its times with heartbeats each 30 s; here they are that much shorter.
-const scale = 30_000 / Number(env.VENDOR_HEARTBEAT_MS);
-const origin = env.VENDOR_API_URL;
-const sockets = origin.replace(/^http/, "ws");
-
-const cxone = `
-[source.limits]
-frame_bytes_max = 1048576
-
-[source.profile]
-extends = "cxone"
-[source.profile.capabilities]
-ack = "plain"
-snapshot_staleness_ms_max = 500
-clock_skew_ms_max = 0
-`;
-
-const genesys = `
-agents = ${JSON.stringify(env.VENDOR_AGENTS.split(","))}
-
-[source.profile]
-extends = "genesys"
-[source.profile.capabilities]
-snapshot_staleness_ms_max = 500
-clock_skew_ms_max = 0
-
-[source.genesys]
-topics = ["adherence", "presence", "routing_status", "activity", "conversations"]
-management_units = ${JSON.stringify(env.VENDOR_UNITS?.split(","))}
-channel_life_ms = ${Math.round(86_400_000 / scale)}
-history_lag_ms = ${Math.round(60_000 / scale)}
-history_again_ms = 100
-evictions_window_ms = ${Math.round(600_000 / scale)}
-conversation_length_max_ms = ${Math.round(86_400_000 / scale)}
-
-[source.budget]
-requests_per_minute = ${Math.round(180 * scale)}
-`;
-
-writeFileSync(
-  config,
-  `data_dir = "data"
-
-[[source]]
-name = "vendor"
-api = "${origin}"
-stream = "${sockets}"
-timing = "demo"
-${isGenesys ? genesys : cxone}
-[source.auth]
-grant = "client_credentials"
-url = "${env.VENDOR_TOKEN_URL}"
-client_id = "${env.VENDOR_CLIENT_ID}"
-client_secret = { env = "VENDOR_CLIENT_SECRET" }
-`,
-);
+writeFileSync(config, `data_dir = "data"\n\n${source()}`);
 
 // What is known of each stream: its state, its numberings' names, the connections that are live.
 const streams = new Map();

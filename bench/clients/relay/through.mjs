@@ -1,0 +1,238 @@
+// Any client of `unbroken conformance`, unmodified, with Unbroken between it and the vendor:
+//
+//     vendor ← Unbroken with its relay's dialect ← the client
+//
+//     UNBROKEN=path/to/unbroken unbroken conformance -- \
+//       node bench/clients/relay/through.mjs node bench/clients/node-reconnect/client.mjs
+//
+// The client is told other URLs and other credentials, and nothing else. What it prints is passed on
+// with two changes, without which the suite could not compare it with the vendor's ledger:
+//
+// * an event carries the relay's number; the vendor's own, which stands beside it (`unbroken`), is
+//   put in its place. An event that tells what is current, and is none of the vendor's, is a state;
+// * whether values are current, and what is missing for good, a client of this kind cannot know.
+//   Unbroken does: its ledger is read from its own API, and `live` is said when both say so.
+//
+// Unbroken runs on when the client is killed, as a service would. It ends with the scenario.
+
+import { randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { source } from "../unbroken/config.mjs";
+
+const env = process.env;
+const unbroken = env.UNBROKEN ?? "unbroken";
+const isGenesys = env.VENDOR === "genesys";
+const config = join(env.CLIENT_DIR, "unbroken.toml");
+const data = join(env.CLIENT_DIR, "data");
+const addressFile = join(data, "relay.addr");
+const tokenFile = join(data, "relay.token");
+const pidFile = join(env.CLIENT_DIR, "unbroken.pid");
+const secretFile = join(env.CLIENT_DIR, "secret");
+
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Runs the service in a session of its own, and ends it when whoever plays the suite has gone.
+async function guard(player) {
+  const log = openSync(join(env.CLIENT_DIR, "unbroken.log"), "a");
+  const service = spawn(unbroken, ["run", "--config", config, "--log", "json"], {
+    stdio: ["ignore", "ignore", log],
+  });
+  closeSync(log);
+  writeFileSync(pidFile, String(service.pid));
+  const stop = () => service.kill("SIGTERM");
+  process.on("SIGTERM", stop);
+  service.on("exit", (code) => process.exit(code ?? 1));
+  while (isAlive(player)) {
+    await sleep(200);
+  }
+  stop();
+}
+
+function startService() {
+  writeFileSync(secretFile, randomBytes(16).toString("hex"), { mode: 0o600 });
+  const dialect = isGenesys ? "genesys" : "cxone";
+  writeFileSync(
+    config,
+    `data_dir = "data"
+
+${source(["adherence"])}
+[relay]
+listen = "127.0.0.1:0"
+heartbeat_ms = ${env.VENDOR_HEARTBEAT_MS}
+
+[relay.dialect.${dialect}]
+source = "vendor"
+clients = [{ id = "naive", secret = { file = "secret" } }]
+`,
+  );
+  const guarding = spawn(process.execPath, [process.argv[1], "--guard", String(process.ppid)], {
+    detached: true,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  guarding.unref();
+}
+
+async function address() {
+  while (!existsSync(addressFile) || !existsSync(tokenFile)) {
+    await sleep(20);
+  }
+  return readFileSync(addressFile, "utf8").trim();
+}
+
+function print(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+// --- What Unbroken says itself -------------------------------------------------------------------
+
+const epochs = new Map();
+const upstream = new Map();
+let isClientLive = false;
+let isSaidLive;
+
+function sayLive() {
+  const isUpstreamLive = upstream.size > 0 && [...upstream.values()].every((conns) => conns.size > 0);
+  const isLive = isClientLive && isUpstreamLive;
+  if (isLive !== isSaidLive) {
+    isSaidLive = isLive;
+    print({ live: isLive });
+  }
+}
+
+function placeOf(stream, place) {
+  return place && { epoch: epochs.get(`${stream}#${place.epoch}`), sequenceId: place.sequence };
+}
+
+function handleRecord({ source, type, data }) {
+  const stream = source.slice(1);
+  switch (type) {
+    case "unbroken.epoch_changed":
+      epochs.set(`${stream}#${data.epoch}`, data.name);
+      break;
+    case "unbroken.gap_opened":
+    case "unbroken.gap_closed":
+      print({
+        gap: {
+          id: `${stream}#${data.gap}`,
+          outcome: data.outcome ?? "open",
+          from: Date.parse(data.from),
+          to: data.to === undefined ? null : Date.parse(data.to),
+          after: placeOf(stream, data.after),
+          through: placeOf(stream, data.through),
+          cause: data.cause,
+        },
+      });
+      break;
+    case "unbroken.connection": {
+      const conns = upstream.get(stream) ?? new Set();
+      upstream.set(stream, conns);
+      if (data.turn === "live") {
+        conns.add(data.conn);
+      } else if (data.turn !== "opened") {
+        conns.delete(data.conn);
+      }
+      sayLive();
+      break;
+    }
+  }
+}
+
+async function followLedger(origin) {
+  const kinds = ["epoch_changed", "gap_opened", "gap_closed", "connection"];
+  const query = kinds.map((kind) => `kind=${kind}`).join("&");
+  const headers = { Authorization: `Bearer ${readFileSync(tokenFile, "utf8").trim()}` };
+  const response = await fetch(`${origin}/v1/events/stream?${query}`, { headers });
+  if (!response.ok) throw new Error(`ledger: ${response.status}`);
+  let rest = "";
+  for await (const bytes of response.body.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + bytes).split("\n");
+    rest = lines.pop();
+    for (const line of lines.filter((line) => line.startsWith("data:"))) {
+      const record = JSON.parse(line.slice(5));
+      if (record.type !== undefined) handleRecord(record);
+    }
+  }
+}
+
+// --- What the client says ------------------------------------------------------------------------
+
+// The vendor's own event, in the words of the suite; undefined: it is none.
+async function eventOf(event) {
+  if (isGenesys) {
+    return event.metadata?.unbroken?.origin === "state" ? undefined : event;
+  }
+  const { unbroken: from, ...rest } = event;
+  if (from.origin === "state") return undefined;
+  const { epoch, sequence } = from.position;
+  const name = `vendor/adherence#${epoch}`;
+  // The two ways by which we hear of a record are not equally long.
+  while (!epochs.has(name)) await sleep(1);
+  return { ...rest, epoch: epochs.get(name), sequenceId: sequence };
+}
+
+async function handleLine(text) {
+  const line = JSON.parse(text);
+  if (line.live !== undefined) {
+    isClientLive = line.live;
+    sayLive();
+  } else if (line.event !== undefined) {
+    const event = await eventOf(line.event);
+    if (event !== undefined) print({ ...line, event });
+  } else {
+    print(line);
+  }
+}
+
+async function stop(code) {
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  if (isAlive(pid)) process.kill(pid, "SIGTERM");
+  while (isAlive(pid)) {
+    await sleep(20);
+  }
+  process.exit(code);
+}
+
+async function main(command) {
+  const isRunning = existsSync(pidFile) && isAlive(Number(readFileSync(pidFile, "utf8")));
+  if (!isRunning) startService();
+  const origin = `http://${await address()}`;
+  const ledger = followLedger(origin);
+  const [program, ...rest] = command;
+  const client = spawn(program, rest, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: {
+      ...env,
+      VENDOR_API_URL: origin,
+      VENDOR_STREAM_URL: `${origin.replace(/^http/, "ws")}/notifications/v1/stream`,
+      VENDOR_TOKEN_URL: `${origin}${isGenesys ? "/oauth/token" : "/token"}`,
+      VENDOR_CLIENT_ID: "naive",
+      VENDOR_CLIENT_SECRET: readFileSync(secretFile, "utf8").trim(),
+    },
+  });
+  let handled = Promise.resolve();
+  createInterface({ input: client.stdout }).on("line", (text) => {
+    handled = handled.then(() => handleLine(text));
+  });
+  client.on("exit", (code) => stop(code ?? 0));
+  process.on("SIGTERM", () => client.kill("SIGTERM"));
+  await ledger;
+}
+
+const [first, second] = process.argv.slice(2);
+if (first === "--guard") {
+  await guard(Number(second));
+} else {
+  await main(process.argv.slice(2));
+}
