@@ -41,6 +41,9 @@ pub struct State {
     pub checkpoint: Checkpoint,
     /// By stream, then key.
     pub rows: Vec<StateRow>,
+    /// Snapshot items, of any stream, that wait for the end of their bracket: not in `rows`, and
+    /// not at or after the checkpoint either. Who is to read on from there has to look again.
+    pub staged_count: u64,
 }
 
 /// A read-only view of a store file. Each call reads one moment of it, and never holds up the
@@ -79,8 +82,11 @@ impl StoreReader {
         let tx = self.connection.unchecked_transaction().map_err(failed)?;
         let checkpoint = self.checkpoint()?;
         let rows = self.state_rows(filter)?;
+        let count = "SELECT count(*) FROM staged";
+        let staged_count: i64 = tx.query_row(count, [], |row| row.get(0)).map_err(failed)?;
         tx.commit().map_err(failed)?;
-        Ok(State { checkpoint, rows })
+        let staged_count = u64::try_from(staged_count).unwrap_or(0);
+        Ok(State { checkpoint, rows, staged_count })
     }
 
     /// As [`StoreReader::state`], in the transaction that is open, if one is.

@@ -1,7 +1,7 @@
 //! A reader beside the writer sees whole transactions, and what it asks for.
 
-use unbroken_core::ids::{Key, StreamId};
-use unbroken_core::record::{Body, Change};
+use unbroken_core::ids::{Key, SnapshotId, StreamId};
+use unbroken_core::record::{Body, Change, Origin, SnapshotBegin, SnapshotEnd, Witness};
 use unbroken_store::{StateFilter, Store, StoreError, StoreReader, open_or_build};
 
 use crate::world::{Draw, MemoryLog, change, filled_log, record};
@@ -98,4 +98,38 @@ fn a_file_of_a_later_release_is_refused() {
     let error = StoreReader::open(&path).unwrap_err();
     assert!(matches!(error, StoreError::Version { found: 2, known: 1, .. }));
     assert!(error.hint().unwrap().starts_with("use the release that wrote it"));
+}
+
+/// Who reads state and then the log from its checkpoint on would never see an item that was written
+/// before it and is published after it.
+#[test]
+fn items_that_wait_for_their_bracket_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let log = MemoryLog::new("journal-1");
+    let snapshot = SnapshotId(1);
+    let change = Change { origin: Origin::Snapshot, ..change("agent-1", 1, "{}") };
+    let begin =
+        SnapshotBegin { snapshot, tag: change.position, rows_are_state: true, keys: None };
+    let end = SnapshotEnd {
+        snapshot,
+        count: 1,
+        rows: 1,
+        digest: change.digest,
+        tag: change.position,
+        rows_are_state: true,
+        keyed: false,
+        converging_until: None,
+        witness: Witness::Assumed,
+    };
+    let item = Body::SnapshotItem { snapshot, change };
+    let bodies = [Body::SnapshotBegin(begin), item, Body::SnapshotEnd(end)];
+    let mut seen = Vec::new();
+    for body in bodies {
+        log.append(vec![record("a/x", 0, body)], Vec::new());
+        drop(open_or_build(&path, &log).unwrap());
+        let state = StoreReader::open(&path).unwrap().state(&StateFilter::default()).unwrap();
+        seen.push((state.rows.len(), state.staged_count));
+    }
+    assert_eq!(seen, [(0, 0), (0, 1), (1, 0)]);
 }
