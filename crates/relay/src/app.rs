@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 
 use crate::access::{Gate, Sessions};
+use crate::dialect::Dialects;
 use crate::feed::Feed;
 use crate::host::Host;
 use crate::http::Names;
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) gate: Gate,
     pub(crate) sessions: Sessions,
     pub(crate) figures: Figures,
+    pub(crate) dialects: Dialects,
 }
 
 /// Counts since the start.

@@ -7,6 +7,7 @@
 mod access;
 mod api;
 mod app;
+mod dialect;
 mod error;
 pub mod feed;
 mod host;
@@ -17,6 +18,9 @@ mod server;
 mod settings;
 
 pub use access::{AccessError, Issued, Ledger, LedgerError, Scope, TokenLine, ensure_admin_token};
+pub use dialect::{
+    Credentials, CxoneDialect, DialectSettings, GenesysDialect, RESUME_MS, TOKEN_LIFE_MS,
+};
 pub use error::RelayError;
 pub use host::{Host, Readiness, ResyncError};
 pub use relay::{PreparedRelay, Relay};

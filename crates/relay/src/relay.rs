@@ -17,6 +17,7 @@ use unbroken_journal::Reader;
 use crate::RelayError;
 use crate::access::{Gate, Sessions, ensure_admin_token};
 use crate::app::{App, Figures, STORE_READS_MAX};
+use crate::dialect::{DialectSettings, Dialects};
 use crate::feed::{Feed, FeedLimits, Newest};
 use crate::host::Host;
 use crate::http::{Names, dispatch};
@@ -33,6 +34,7 @@ const STOP_MAX: Duration = Duration::from_millis(700);
 /// A relay whose tokens, certificate and listeners are there, and which answers nobody yet.
 pub struct PreparedRelay {
     config: RelayConfig,
+    dialects: DialectSettings,
     data_dir: PathBuf,
     listeners: Listeners,
     tls: Option<TlsAcceptor>,
@@ -43,7 +45,11 @@ impl PreparedRelay {
     ///
     /// # Errors
     /// See [`RelayError`].
-    pub fn new(config: RelayConfig, data_dir: &Path) -> Result<Self, RelayError> {
+    pub fn new(
+        config: RelayConfig,
+        dialects: DialectSettings,
+        data_dir: &Path,
+    ) -> Result<Self, RelayError> {
         ensure_admin_token(&token_file(data_dir)).map_err(RelayError::Access)?;
         let tls = match (&config.tls_cert, &config.tls_key) {
             (Some(cert), Some(key)) => Some(acceptor(cert, key)?),
@@ -51,7 +57,7 @@ impl PreparedRelay {
         };
         let listeners = bind(&config, data_dir)?;
         raise_descriptors(config.connections_max);
-        Ok(Self { config, data_dir: data_dir.to_owned(), listeners, tls })
+        Ok(Self { config, dialects, data_dir: data_dir.to_owned(), listeners, tls })
     }
 
     /// Starts it. It has threads of its own: the sources never wait behind clients.
@@ -64,12 +70,15 @@ impl PreparedRelay {
         reader: Reader,
         host: Arc<dyn Host>,
     ) -> Result<Relay, RelayError> {
-        let Self { config, data_dir, listeners, tls } = self;
+        let Self { config, dialects, data_dir, listeners, tls } = self;
         let (address, is_tls) = (listeners.address, tls.is_some());
         let limits = FeedLimits { ring_bytes_max: config.ring_bytes_max, ..FeedLimits::default() };
         let feed = Feed::new(reader, limits);
         let newest = Newest::start(feed.clone()).map_err(RelayError::Thread)?;
-        let app = Arc::new(app(config, &data_dir, address, store, feed, host));
+        let app = Arc::new(App {
+            dialects: Dialects::new(&dialects),
+            ..app(config, &data_dir, address, store, feed, host)
+        });
         let (stop, stopping) = watch::channel(false);
         let runtime = runtime().map_err(RelayError::Thread)?;
         let thread = thread::Builder::new()
@@ -141,6 +150,7 @@ fn app(
         store_reads: Semaphore::new(STORE_READS_MAX),
         sessions: Sessions::default(),
         figures: Figures::default(),
+        dialects: Dialects::default(),
         feed,
         host,
         store,

@@ -58,6 +58,11 @@ pub(crate) async fn dispatch(app: Arc<App>, request: Request<Body>) -> Response<
 
 async fn answer(app: Arc<App>, request: Request<Body>) -> Answer {
     let (parts, body) = request.into_parts();
+    if let Some(dialect) = app.dialects.of(parts.uri.path()) {
+        let limits = &app.settings;
+        let body = read(body, limits.body_bytes_max, limits.head_ms).await?;
+        return Ok(dialect.answer(app, parts, body).await);
+    }
     let (operation, varying) = find(&parts)?;
     let text = parts.uri.query().unwrap_or_default();
     // What is wrong with a query is told to those who may ask, but for a token in it.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use unbroken_connect::generic::nearest;
-use unbroken_relay::RelayConfig;
 
 use super::relative::resolve;
 use super::{Config, ConfigError};
@@ -46,7 +45,10 @@ fn check(path: &Path, config: &Config) -> Result<(), ConfigError> {
             "add a [[source]]; `unbroken init cxone` shows one",
         ));
     }
-    if let Some((what, hint)) = config.relay.as_ref().and_then(RelayConfig::fault) {
+    let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
+    let relay = config.relay.as_ref();
+    let fault = relay.and_then(|it| it.relay.fault().or_else(|| it.dialect.fault(&names)));
+    if let Some((what, hint)) = fault {
         return Err(invalid(what, hint));
     }
     let mut names = BTreeSet::new();

@@ -3,10 +3,12 @@
 mod error;
 mod load;
 mod relative;
+mod relay;
 mod schema;
 mod template;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
+pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySection};
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
 pub use template::{CXONE, CXONE_POLL, ETCD, GENESYS};

@@ -16,8 +16,9 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
         hook.resolve(folder);
     }
     if let Some(relay) = &mut config.relay {
-        let files = [&mut relay.tls_cert, &mut relay.tls_key];
+        let files = [&mut relay.relay.tls_cert, &mut relay.relay.tls_key];
         files.into_iter().flatten().for_each(|path| join(folder, path));
+        secrets(folder, relay.dialect.secrets_mut());
     }
     for source in &mut config.sources {
         resolve_source(source, folder);

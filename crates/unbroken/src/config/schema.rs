@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use unbroken_connect::SourceConfig;
 use unbroken_connect::capture::Recorder;
-use unbroken_relay::RelayConfig;
 
+use super::relay::RelaySection;
 use crate::hooks::HooksConfig;
 
 /// A configuration file.
@@ -28,7 +28,7 @@ pub struct Config {
     pub hooks: HooksConfig,
     /// What the record is offered to others by; without it there is no relay.
     #[serde(default)]
-    pub relay: Option<RelayConfig>,
+    pub relay: Option<RelaySection>,
     /// Where what is said is captured. Set by the command line, not by the file.
     #[serde(skip)]
     pub capture: Option<Arc<Recorder>>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
+use unbroken_connect::secret::SecretError;
 use unbroken_connect::source::SourceError;
 use unbroken_journal::JournalError;
 use unbroken_relay::RelayError;
@@ -42,6 +43,9 @@ pub enum PipelineError {
     /// The relay cannot be started.
     #[error("relay cannot be started")]
     Relay(#[source] RelayError),
+    /// A secret of a dialect's client cannot be read.
+    #[error("relay's dialect cannot be spoken")]
+    DialectSecret(#[source] SecretError),
     /// A thread cannot be started.
     #[error("{0} cannot be started")]
     Thread(&'static str, #[source] io::Error),
@@ -62,6 +66,7 @@ impl PipelineError {
             }
             Self::Control(error) => error.hint(),
             Self::Relay(error) => error.hint(),
+            Self::DialectSecret(error) => Some(error.hint()),
             Self::NoSourceLeft => Some(of_fault(Fault::DriverEnded).todo.to_owned()),
             Self::DataDir { .. } => {
                 Some("name a directory that the user who runs unbroken may write to".to_owned())

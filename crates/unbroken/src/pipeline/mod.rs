@@ -8,6 +8,7 @@
 //! ```
 
 mod acks;
+mod dialects;
 mod error;
 mod handle;
 mod observe;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use unbroken_journal::Reader;
-use unbroken_relay::{Host, PreparedRelay, Readiness, Relay, RelayConfig, ResyncError};
+use unbroken_relay::{Host, PreparedRelay, Readiness, Relay, ResyncError};
 
+use super::dialects;
 use super::error::PipelineError;
 use super::handle::Handle;
 use crate::board::render_metrics;
+use crate::config::RelaySection;
 use crate::place;
 use crate::render::{wall, wall_now};
 
@@ -50,11 +52,13 @@ impl Host for Handle {
 
 /// Makes ready what can fail of the relay, if there is to be one.
 pub(super) fn prepare(
-    config: Option<RelayConfig>,
+    section: Option<RelaySection>,
     data_dir: &Path,
 ) -> Result<Option<PreparedRelay>, PipelineError> {
-    let prepared = config.map(|config| PreparedRelay::new(config, data_dir));
-    prepared.transpose().map_err(PipelineError::Relay)
+    let Some(RelaySection { relay, dialect }) = section else { return Ok(None) };
+    let dialects = dialects::prepare(dialect)?;
+    let prepared = PreparedRelay::new(relay, dialects, data_dir);
+    prepared.map(Some).map_err(PipelineError::Relay)
 }
 
 /// Starts it.

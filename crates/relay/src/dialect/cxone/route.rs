@@ -125,9 +125,8 @@ impl Cxone {
         let of = (client, part.limit);
         let now = wall_now();
         let kept = lock(&self.baselines).get(&of).cloned();
-        let kept = kept.filter(|kept| {
-            part.offset > 0 && now.0 - kept.made_at().0 < BASELINE_KEPT_US
-        });
+        let kept =
+            kept.filter(|kept| part.offset > 0 && now.0 - kept.made_at().0 < BASELINE_KEPT_US);
         let baseline = match kept {
             Some(baseline) => baseline,
             None => {

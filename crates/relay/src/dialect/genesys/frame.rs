@@ -16,9 +16,7 @@ pub(crate) struct Fact<'a> {
     pub(crate) kind: Kind,
     /// The agent, or the conversation.
     pub(crate) key: &'a str,
-    /// It is gone.
-    pub(crate) is_deleted: bool,
-    /// The body, as the vendor wrote it; may be empty if it is gone.
+    /// The body, as the vendor wrote it; empty if it is gone and the vendor said no more of it.
     pub(crate) payload: &'a [u8],
     /// How it came to us; `None`: it is told from state.
     pub(crate) origin: Option<Origin>,
@@ -152,7 +150,6 @@ mod tests {
         offset: 7,
         kind: Kind::Adherence,
         key: "u",
-        is_deleted: false,
         payload: br#"{"user":{"id":"u"},"managementUnitId":"m"}"#,
         origin: Some(Origin::Live),
     };
@@ -192,7 +189,7 @@ mod tests {
         let told = frames(Fact { payload, origin: None, ..FACT }, &[UNIT]);
         assert_eq!(told[0]["eventBody"], json!({"user": {"id": "u"}, "managementUnitId": "m"}));
         assert_eq!(told[0]["metadata"]["unbroken"]["origin"], "state");
-        let told = frames(Fact { payload: b"", is_deleted: true, ..FACT }, &[USER]);
+        let told = frames(Fact { payload: b"", ..FACT }, &[USER]);
         assert_eq!(told[0]["eventBody"]["removedFromManagementUnit"], true);
     }
 

@@ -134,8 +134,7 @@ impl Genesys {
         };
         let bounds = ground::bounds(&app).await?;
         let conn = self.ground.next_conn();
-        let connected =
-            lock(&self.channels).connect(&id, conn, bounds.next, self.ground.now_ms());
+        let connected = lock(&self.channels).connect(&id, conn, bounds.next, self.ground.now_ms());
         let place = connected.ok_or_else(not_found)?;
         let bytes_max = app.settings.frame_bytes_max;
         let upgrade = upgrade.max_message_size(bytes_max).max_frame_size(bytes_max);

@@ -83,7 +83,6 @@ fn fact(told: &Told, kind: Kind) -> Fact<'_> {
         offset: told.offset,
         kind,
         key: told.change.key.as_str(),
-        is_deleted: told.change.deleted,
         payload: &told.change.payload,
         origin: Some(told.change.origin),
     }

@@ -215,7 +215,6 @@ fn fact<'a>(row: &'a StateRow, source: &str) -> Option<Fact<'a>> {
         offset: row.offset,
         kind: Kind::of_stream(row.stream.as_str(), source)?,
         key: row.key.as_str(),
-        is_deleted: !row.present,
         payload: &row.payload,
         origin: None,
     })
