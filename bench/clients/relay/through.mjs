@@ -13,13 +13,23 @@
 // * whether values are current, and what is missing for good, a client of this kind cannot know.
 //   Unbroken does: its ledger is read from its own API, and `live` is said when both say so.
 //
-// Unbroken runs on when the client is killed, as a service would. It ends with the scenario.
+// Unbroken waits for the client before it asks the vendor for its first token, so that what either
+// of them has to know begins with the same event. It runs on when the client is killed, as a service
+// would, and ends with the scenario. What the client prints goes into a file first: killed between
+// two lines of ours, we go on behind the last one that was read.
 
 import { randomBytes } from "node:crypto";
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { source } from "../unbroken/config.mjs";
 
 const env = process.env;
@@ -31,6 +41,8 @@ const addressFile = join(data, "relay.addr");
 const tokenFile = join(data, "relay.token");
 const pidFile = join(env.CLIENT_DIR, "unbroken.pid");
 const secretFile = join(env.CLIENT_DIR, "secret");
+const readyFile = join(env.CLIENT_DIR, "ready");
+const outFile = join(env.CLIENT_DIR, "stdout");
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -63,11 +75,13 @@ async function guard(player) {
 function startService() {
   writeFileSync(secretFile, randomBytes(16).toString("hex"), { mode: 0o600 });
   const dialect = isGenesys ? "genesys" : "cxone";
+  const wait = `while [ ! -e '${readyFile}' ]; do sleep 0.02; done; echo "$VENDOR_CLIENT_SECRET"`;
+  const secret = `{ command = ["sh", "-c", ${JSON.stringify(wait)}] }`;
   writeFileSync(
     config,
     `data_dir = "data"
 
-${source(["adherence"])}
+${source(["adherence"], secret)}
 [relay]
 listen = "127.0.0.1:0"
 heartbeat_ms = ${env.VENDOR_HEARTBEAT_MS}
@@ -182,20 +196,58 @@ async function eventOf(event) {
   return { ...rest, epoch: epochs.get(name), sequenceId: sequence };
 }
 
-async function handleLine(text) {
-  const line = JSON.parse(text);
+// The client's own, of its last line that had one.
+let clientCursor;
+
+async function handleLine(line, at) {
+  clientCursor = line.cursor ?? clientCursor;
+  const cursor = JSON.stringify({ at, cursor: clientCursor });
   if (line.live !== undefined) {
     isClientLive = line.live;
+    if (isClientLive) writeFileSync(readyFile, "");
     sayLive();
   } else if (line.event !== undefined) {
     const event = await eventOf(line.event);
-    if (event !== undefined) print({ ...line, event });
+    if (event !== undefined) print({ ...line, event, cursor });
   } else {
-    print(line);
+    print({ ...line, cursor });
   }
 }
 
+// Follows what the client writes, from a byte on.
+async function followClient(from) {
+  const file = openSync(outFile, "r");
+  const buffer = Buffer.alloc(65_536);
+  let [at, rest] = [from, Buffer.alloc(0)];
+  for (;;) {
+    const count = readSync(file, buffer, 0, buffer.length, at + rest.length);
+    if (count === 0) {
+      await sleep(2);
+      continue;
+    }
+    rest = Buffer.concat([rest, buffer.subarray(0, count)]);
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      const text = rest.subarray(0, end).toString();
+      [at, rest] = [at + end + 1, rest.subarray(end + 1)];
+      const line = parsed(text);
+      if (line !== undefined) await handleLine(line, at);
+    }
+  }
+}
+
+// A client that was killed in the middle of a line has not said it.
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+let isStopping = false;
+
 async function stop(code) {
+  isStopping = true;
   const pid = Number(readFileSync(pidFile, "utf8"));
   if (isAlive(pid)) process.kill(pid, "SIGTERM");
   while (isAlive(pid)) {
@@ -208,12 +260,20 @@ async function main(command) {
   const isRunning = existsSync(pidFile) && isAlive(Number(readFileSync(pidFile, "utf8")));
   if (!isRunning) startService();
   const origin = `http://${await address()}`;
-  const ledger = followLedger(origin);
+  const ledger = followLedger(origin).catch((error) => {
+    if (!isStopping) throw error;
+  });
+  const said = env.CLIENT_CURSOR ? JSON.parse(env.CLIENT_CURSOR) : { at: 0 };
+  // Ends the line in the middle of which the last client was killed.
+  if (existsSync(outFile)) appendFileSync(outFile, "\n");
+  const out = openSync(outFile, "a");
   const [program, ...rest] = command;
+  const { CLIENT_CURSOR: _, ...surroundings } = env;
   const client = spawn(program, rest, {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", out, "inherit"],
     env: {
-      ...env,
+      ...surroundings,
+      ...(said.cursor === undefined ? {} : { CLIENT_CURSOR: said.cursor }),
       VENDOR_API_URL: origin,
       VENDOR_STREAM_URL: `${origin.replace(/^http/, "ws")}/notifications/v1/stream`,
       VENDOR_TOKEN_URL: `${origin}${isGenesys ? "/oauth/token" : "/token"}`,
@@ -221,13 +281,15 @@ async function main(command) {
       VENDOR_CLIENT_SECRET: readFileSync(secretFile, "utf8").trim(),
     },
   });
-  let handled = Promise.resolve();
-  createInterface({ input: client.stdout }).on("line", (text) => {
-    handled = handled.then(() => handleLine(text));
-  });
+  closeSync(out);
+  clientCursor = said.cursor;
+  const lines = followClient(said.at);
   client.on("exit", (code) => stop(code ?? 0));
-  process.on("SIGTERM", () => client.kill("SIGTERM"));
-  await ledger;
+  process.on("SIGTERM", () => {
+    isStopping = true;
+    client.kill("SIGTERM");
+  });
+  await Promise.all([ledger, lines]);
 }
 
 const [first, second] = process.argv.slice(2);

@@ -44,8 +44,9 @@ conversation_length_max_ms = ${Math.round(86_400_000 / scale)}
 requests_per_minute = ${Math.round(180 * scale)}
 `;
 
-// The text for a configuration file. Genesys: which of each agent's topics are followed.
-export function source(topics = ALL) {
+// The text for a configuration file. Genesys: which of each agent's topics are followed. `secret`:
+// where the client's secret is read.
+export function source(topics = ALL, secret = '{ env = "VENDOR_CLIENT_SECRET" }') {
   return `[[source]]
 name = "vendor"
 api = "${origin}"
@@ -56,6 +57,6 @@ ${isGenesys ? genesys(topics) : cxone}
 grant = "client_credentials"
 url = "${env.VENDOR_TOKEN_URL}"
 client_id = "${env.VENDOR_CLIENT_ID}"
-client_secret = { env = "VENDOR_CLIENT_SECRET" }
+client_secret = ${secret}
 `;
 }

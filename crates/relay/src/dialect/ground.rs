@@ -11,16 +11,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::sleep;
 use tracing::warn;
-use unbroken_core::ids::StreamId;
-use unbroken_store::{State, StateFilter, StoreError, StoreReader};
+use unbroken_store::{State, StateFilter, StateRow, StoreError, StoreReader};
 
 use super::beginning::Bounds;
 use super::credential::Credentials;
 use super::grant::{self, Grant};
+use super::newest::Newest;
 use super::token::Tokens;
 use super::wire;
 use crate::app::App;
-use crate::feed::After;
+use crate::feed::{After, Filter};
 
 /// A snapshot that is being written is whole within a moment; state is looked at again so often …
 const SETTLE_LOOKS: u32 = 100;
@@ -43,8 +43,8 @@ pub(super) struct Ground {
 
 /// What is current.
 pub(super) struct Current {
-    /// Its rows.
-    pub(super) state: State,
+    /// Its rows, by stream and key.
+    pub(super) rows: Vec<StateRow>,
     /// Everything below is in them.
     pub(super) next: u64,
 }
@@ -124,30 +124,46 @@ pub(super) async fn bounds(app: &Arc<App>) -> Result<Bounds, Unavailable> {
     })
 }
 
-/// What is current of a stream, or of all. Exact at its offset, and between two brackets: who reads
-/// on from there misses no item of an open one.
+/// What is current of a source's streams, or of one. Exact at the end of the log, and between two
+/// brackets: who reads on from there misses no item of an open one.
 pub(super) async fn current(
     app: &Arc<App>,
-    stream: Option<StreamId>,
+    source: &str,
     tombstones: bool,
 ) -> Result<Current, Unavailable> {
-    let journal = app.feed.journal().to_string();
-    let mut looks = 0;
-    loop {
-        let filter = StateFilter { stream: stream.clone(), key: None, tombstones };
-        let state = read(app, filter).await?;
-        looks += 1;
-        let is_good = state.checkpoint.journal_id == journal && state.staged_count == 0;
-        if is_good {
-            let next = state.checkpoint.next_offset;
-            return Ok(Current { state, next });
-        }
-        if looks >= SETTLE_LOOKS {
-            warn!("relay's store has not come to rest");
-            return Err(Unavailable);
+    for _ in 0..SETTLE_LOOKS {
+        let state = read(app, StateFilter { tombstones: true, ..StateFilter::default() }).await?;
+        let is_ours = state.checkpoint.journal_id == app.feed.journal().to_string();
+        if is_ours && state.staged_count == 0 {
+            let (newest, next) = follow(app, source, state).await?;
+            if !newest.is_open() {
+                let mut rows = newest.rows();
+                rows.retain(|row| tombstones || row.present);
+                return Ok(Current { rows, next });
+            }
         }
         sleep(SETTLE_WAIT).await;
     }
+    warn!("relay's store has not come to rest");
+    Err(Unavailable)
+}
+
+/// Brings the store's rows up to the end of the log.
+async fn follow(app: &Arc<App>, source: &str, state: State) -> Result<(Newest, u64), Unavailable> {
+    let filter = Filter { source: Some(source.to_owned()), ..Filter::default() };
+    let from = state.checkpoint.next_offset;
+    let next = bounds(app).await?.next.max(from);
+    let wanted = state.rows.into_iter().filter(|row| filter.accepts_stream(row.stream.as_str()));
+    let mut newest = Newest::new(wanted.collect());
+    let mut tail = app.feed.subscribe(from, filter);
+    // What comes of records behind `next` is told as well: not to be told twice is worth more than
+    // to be a moment newer.
+    while let Some(run) = tail.next_below(next).await.map_err(|_| Unavailable)? {
+        for entry in run.entries().filter(|entry| entry.offset < next) {
+            newest.apply(entry.offset, &entry.record);
+        }
+    }
+    Ok((newest, next))
 }
 
 async fn read(app: &Arc<App>, filter: StateFilter) -> Result<State, Unavailable> {

@@ -11,6 +11,7 @@ mod cxone;
 mod genesys;
 mod grant;
 mod ground;
+mod newest;
 mod probe;
 mod sequence;
 mod settings;

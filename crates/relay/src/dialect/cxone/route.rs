@@ -130,12 +130,12 @@ impl Cxone {
         let baseline = match kept {
             Some(baseline) => baseline,
             None => {
-                let current = ground::current(app, Some(self.stream.clone()), false).await?;
+                let current = ground::current(app, self.stream.as_str(), false).await?;
                 let row = |row: unbroken_store::StateRow| Row {
                     key: row.key.to_string(),
                     payload: row.payload,
                 };
-                let rows = current.state.rows.into_iter().map(row).collect();
+                let rows = current.rows.into_iter().map(row).collect();
                 let made = Arc::new(Baseline::new(rows, current.next, now));
                 let mut baselines = lock(&self.baselines);
                 baselines.retain(|_, kept| now.0 - kept.made_at().0 < BASELINE_KEPT_US);

@@ -116,13 +116,13 @@ impl Stream {
 
     /// Tells what is current; returns the offset after which events follow.
     async fn show_state(&mut self) -> Result<u64, Over> {
-        let stream = Some(self.dialect.stream.clone());
+        let stream = self.dialect.stream.as_str();
         let Ok(mut current) = ground::current(&self.app, stream, true).await else {
             self.fail().await?;
             return Err(Over);
         };
-        current.state.rows.sort_unstable_by_key(|row| row.offset);
-        let facts = current.state.rows.iter().map(fact);
+        current.rows.sort_unstable_by_key(|row| row.offset);
+        let facts = current.rows.iter().map(fact);
         let says = self.session.show_state(facts, current.next);
         self.say(says).await?;
         Ok(current.next)

@@ -286,14 +286,14 @@ impl Genesys {
                 if users.is_empty() || users.len() > USERS_MAX {
                     return Err(bad_request(format!("userId: 1 to {USERS_MAX} are needed")));
                 }
-                let mut current = ground::current(app, None, false).await?.state.rows;
+                let mut current = ground::current(app, &self.ground.source, false).await?.rows;
                 current.retain(|row| users.contains(row.key.as_str()));
                 let rows = rows(current).into_iter().map(Value::Object).collect();
                 Ok(wire::json(200, Value::Array(rows).to_string()))
             }
             ["managementunits" | "teams", id, "adherence"] => {
                 let group = if path[0] == "teams" { "team" } else { "managementUnit" };
-                let current = ground::current(app, None, false).await?.state.rows;
+                let current = ground::current(app, &self.ground.source, false).await?.rows;
                 let mut rows = rows(current);
                 rows.retain(|row| row.get(group).and_then(|one| one.get("id")) == Some(&json!(id)));
                 let rows = rows.into_iter().map(Value::Object).collect();

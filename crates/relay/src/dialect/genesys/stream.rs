@@ -92,14 +92,15 @@ impl Stream {
         if self.line.place >= self.line.bounds.oldest {
             return Ok(self.line.place.min(self.line.bounds.next));
         }
-        let Ok(mut current) = ground::current(&self.app, None, true).await else {
+        let source = &self.dialect.ground.source;
+        let Ok(mut current) = ground::current(&self.app, source, true).await else {
             self.close(RESTART).await;
             return Err(Over);
         };
         let Some(topics) = self.topics() else { return Err(Over) };
-        current.state.rows.sort_unstable_by_key(|row| row.offset);
+        current.rows.sort_unstable_by_key(|row| row.offset);
         let source = &self.dialect.ground.source;
-        let facts = current.state.rows.iter().filter_map(|row| fact(row, source));
+        let facts = current.rows.iter().filter_map(|row| fact(row, source));
         let says = self.session.show_state(facts, &topics, current.next);
         self.say(says).await?;
         Ok(current.next)
