@@ -15,6 +15,8 @@
 #                       record is checked; a quarter of an hour
 #   make scoreboard     the conformance suite with other clients and with Unbroken, and the page of it
 #                       (SEED=1; some minutes; JOBS=4 scenarios at a time)
+#   make dialect        the same clients through Unbroken's relay, which speaks their vendor's dialect,
+#                       beside themselves as they are, and the page of it (SEED=1; a quarter of an hour)
 #   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
 #                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (up to an hour)
@@ -30,7 +32,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
-  bench-setup clients-setup baselines-setup scoreboard smoke setup format lint docs deny tests
+  bench-setup clients-setup baselines-setup scoreboard dialect smoke setup format lint docs deny tests
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -194,6 +196,12 @@ scoreboard: baselines-setup
 	$(CARGO_TARGET_DIR)/release/unbroken-bench scoreboard --clients $(BASELINES) --seed $(SEED) \
 	  --unbroken $(CARGO_TARGET_DIR)/release/unbroken --jobs $(JOBS) \
 	  --out $(CARGO_TARGET_DIR)/scoreboard --page docs/reference/scoreboard.md $(ARGS)
+
+dialect: baselines-setup
+	cargo build --release --locked -p unbroken -p unbroken-bench
+	$(CARGO_TARGET_DIR)/release/unbroken-bench dialect --clients $(BASELINES) --seed $(SEED) \
+	  --unbroken $(CARGO_TARGET_DIR)/release/unbroken --jobs $(JOBS) \
+	  --out $(CARGO_TARGET_DIR)/dialect --page docs/reference/dialect.md $(ARGS)
 
 # In virtual time with the production budget, then over real sockets.
 storm: setup

@@ -1,5 +1,5 @@
 //! What was typed. `make bench` types `run`, which starts `vendor` and `limits`; `make scoreboard`
-//! types `scoreboard`.
+//! types `scoreboard`, `make dialect` types `dialect`.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,8 @@ pub(crate) enum Arguments {
 
 impl Arguments {
     pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let command = given.next().ok_or("name a command: run, vendor, limits or scoreboard")?;
+        let command =
+            given.next().ok_or("name a command: run, vendor, limits, scoreboard or dialect")?;
         let mut options = Vec::new();
         while let Some(option) = given.next() {
             let name = option.strip_prefix("--").ok_or_else(|| format!("what is `{option}`?"))?;
@@ -46,7 +47,7 @@ impl Arguments {
                 events: options.number("events")?.ok_or("--events is missing")?,
                 raw: options.take("raw"),
             }),
-            "scoreboard" => Self::Scoreboard(Scoreboard {
+            "scoreboard" | "dialect" => Self::Scoreboard(Scoreboard {
                 unbroken: options.path("unbroken")?,
                 clients: options.path("clients")?,
                 out: options.path("out")?,
@@ -54,6 +55,7 @@ impl Arguments {
                 seed: options.number("seed")?.unwrap_or(1),
                 jobs: options.number("jobs")?.unwrap_or(1),
                 only: options.names("only"),
+                is_dialect: command == "dialect",
             }),
             other => return Err(format!("there is no command `{other}`").into()),
         };

@@ -45,11 +45,7 @@ impl PreparedRelay {
     ///
     /// # Errors
     /// See [`RelayError`].
-    pub fn new(
-        config: RelayConfig,
-        dialects: DialectSettings,
-        data_dir: &Path,
-    ) -> Result<Self, RelayError> {
+    pub fn new(config: RelayConfig, data_dir: &Path) -> Result<Self, RelayError> {
         ensure_admin_token(&token_file(data_dir)).map_err(RelayError::Access)?;
         let tls = match (&config.tls_cert, &config.tls_key) {
             (Some(cert), Some(key)) => Some(acceptor(cert, key)?),
@@ -57,7 +53,14 @@ impl PreparedRelay {
         };
         let listeners = bind(&config, data_dir)?;
         raise_descriptors(config.connections_max);
+        let dialects = DialectSettings::default();
         Ok(Self { config, dialects, data_dir: data_dir.to_owned(), listeners, tls })
+    }
+
+    /// Speaks these dialects as well.
+    #[must_use]
+    pub fn with_dialects(self, dialects: DialectSettings) -> Self {
+        Self { dialects, ..self }
     }
 
     /// Starts it. It has threads of its own: the sources never wait behind clients.

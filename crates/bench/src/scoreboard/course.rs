@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::entrant::{ENTRANTS, Entrant};
+use super::dialect_page::dialect_page;
+use super::entrant::{ENTRANTS, Entrant, pairs};
 use super::page::page;
 use super::result::{Outcome, Suite};
 use super::sums::Sums;
@@ -36,6 +37,8 @@ pub(crate) struct Scoreboard {
     pub(crate) jobs: usize,
     /// Only these clients; the page is not written then.
     pub(crate) only: Option<Vec<String>>,
+    /// Each client beside itself behind Unbroken, in place of beside Unbroken.
+    pub(crate) is_dialect: bool,
 }
 
 /// Plays, reports, and writes the page.
@@ -44,7 +47,8 @@ pub(crate) fn run(board: &Scoreboard) -> Result<(), Failure> {
     let is_wanted = |entrant: &&Entrant| {
         board.only.as_ref().is_none_or(|only| only.iter().any(|name| name == entrant.name))
     };
-    let chosen: Vec<Entrant> = ENTRANTS.iter().filter(is_wanted).copied().collect();
+    let all = if board.is_dialect { pairs() } else { ENTRANTS.to_vec() };
+    let chosen: Vec<Entrant> = all.iter().filter(is_wanted).copied().collect();
     if chosen.is_empty() {
         let names: Vec<&str> = ENTRANTS.iter().map(|entrant| entrant.name).collect();
         return Err(format!("--only names nobody; there are {}", names.join(", ")).into());
@@ -61,7 +65,12 @@ pub(crate) fn run(board: &Scoreboard) -> Result<(), Failure> {
         )
         .into());
     }
-    fs::write(&board.page, page(&outcomes, &versions(board)?))?;
+    let made_with = versions(board)?;
+    let text = match board.is_dialect {
+        true => dialect_page(&outcomes, &made_with),
+        false => page(&outcomes, &made_with),
+    };
+    fs::write(&board.page, text)?;
     say(&format!("the page: {}", board.page.display()));
     Ok(())
 }

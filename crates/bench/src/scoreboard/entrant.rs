@@ -1,5 +1,6 @@
 //! Who plays.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 /// A client of `bench/clients`.
@@ -15,7 +16,12 @@ pub(super) struct Entrant {
     program: &'static str,
     /// Its script in its folder.
     script: &'static str,
+    /// Unbroken stands between it and the vendor, and speaks the vendor's dialect to it.
+    pub(super) is_through: bool,
 }
+
+/// The folder of what puts Unbroken between a client and its vendor.
+const RELAY: &str = "relay";
 
 /// The product's own name among them.
 pub(super) const UNBROKEN: &str = "unbroken";
@@ -28,6 +34,7 @@ pub(super) const ENTRANTS: &[Entrant] = &[
         is: "Node, `ws`: wait 2 s, reconnect, subscribe",
         program: "node",
         script: "client.mjs",
+        is_through: false,
     },
     Entrant {
         name: "node-rest-first",
@@ -35,6 +42,7 @@ pub(super) const ENTRANTS: &[Entrant] = &[
         is: "Node, `ws`: baseline by REST, subscribe with its `sequenceId`",
         program: "node",
         script: "client.mjs",
+        is_through: false,
     },
     Entrant {
         name: "php",
@@ -42,6 +50,7 @@ pub(super) const ENTRANTS: &[Entrant] = &[
         is: "PHP, Guzzle: anything wrong, start over",
         program: "php",
         script: "client.php",
+        is_through: false,
     },
     Entrant {
         name: "python",
@@ -49,6 +58,7 @@ pub(super) const ENTRANTS: &[Entrant] = &[
         is: "Python, `websockets`: reconnect at once, subscribe after the last event seen",
         program: "python3",
         script: "client.py",
+        is_through: false,
     },
     Entrant {
         name: UNBROKEN,
@@ -56,6 +66,7 @@ pub(super) const ENTRANTS: &[Entrant] = &[
         is: "`unbroken run`, its log read by `unbroken events --follow`",
         program: "node",
         script: "client.mjs",
+        is_through: false,
     },
     Entrant {
         name: "genesys-sdk",
@@ -63,6 +74,7 @@ pub(super) const ENTRANTS: &[Entrant] = &[
         is: "Node, the vendor's SDK and `ws`: the vendor's guide",
         program: "node",
         script: "client.mjs",
+        is_through: false,
     },
     Entrant {
         name: UNBROKEN,
@@ -71,18 +83,41 @@ pub(super) const ENTRANTS: &[Entrant] = &[
              client follows adherence alone",
         program: "node",
         script: "client.mjs",
+        is_through: false,
     },
 ];
 
+/// Who plays for the dialects: each as it is, then behind Unbroken, unmodified.
+pub(super) fn pairs() -> Vec<Entrant> {
+    let clients = ENTRANTS.iter().filter(|entrant| entrant.name != UNBROKEN);
+    clients.flat_map(|entrant| [*entrant, entrant.through()]).collect()
+}
+
 impl Entrant {
+    /// The same client behind Unbroken.
+    pub(super) fn through(self) -> Self {
+        Self { is_through: true, ..self }
+    }
+
     /// Its command, where the clients are installed.
-    pub(super) fn command(&self, clients: &Path) -> [std::ffi::OsString; 2] {
-        [self.program.into(), clients.join(self.name).join(self.script).into()]
+    pub(super) fn command(&self, clients: &Path) -> Vec<OsString> {
+        let own = [self.program.into(), clients.join(self.name).join(self.script).into()];
+        let relay = clients.join(RELAY).join("through.mjs");
+        let before: Vec<OsString> =
+            if self.is_through { vec!["node".into(), relay.into()] } else { Vec::new() };
+        before.into_iter().chain(own).collect()
     }
 
     /// What its files are called: the product plays for each vendor.
     pub(super) fn label(&self) -> String {
-        format!("{}-{}", self.vendor, self.name)
+        let through = if self.is_through { "-through" } else { "" };
+        format!("{}-{}{through}", self.vendor, self.name)
+    }
+
+    /// The head of its column.
+    pub(super) fn title(&self) -> String {
+        let through = if self.is_through { " through Unbroken" } else { "" };
+        format!("`{}`{through}", self.name)
     }
 }
 
@@ -97,11 +132,22 @@ mod tests {
             let entry = entry.unwrap();
             let is_folder = entry.file_type().unwrap().is_dir();
             let name = entry.file_name().into_string().unwrap();
-            assert!(!is_folder || ENTRANTS.iter().any(|one| one.name == name), "{name}");
+            let plays = name == RELAY || ENTRANTS.iter().any(|one| one.name == name);
+            assert!(!is_folder || plays, "{name}");
         }
         for vendor in ["cxone", "genesys"] {
             let last = ENTRANTS.iter().rfind(|one| one.vendor == vendor);
             assert_eq!(last.unwrap().name, UNBROKEN);
+        }
+    }
+
+    #[test]
+    fn behind_unbroken_a_client_s_own_command_is_the_same() {
+        for pair in pairs().chunks(2) {
+            let [direct, through] = pair else { panic!("{pair:?}") };
+            let clients = Path::new("clients");
+            assert!(through.command(clients).ends_with(&direct.command(clients)));
+            assert_ne!(direct.label(), through.label());
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the results make.
 
 mod course;
+mod dialect_page;
 mod entrant;
 #[cfg(test)]
 mod fixture;

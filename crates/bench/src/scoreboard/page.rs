@@ -57,9 +57,7 @@ pub(super) fn page(outcomes: &[Outcome], versions: &[String]) -> String {
             let _ = writeln!(text, "* `{}`: {}", outcome.entrant.name, outcome.entrant.is);
         }
         text.push('\n');
-        sums(&of, &mut text);
-        text.push('\n');
-        scenarios(&of, &mut text);
+        tables(&of, &mut text);
         if let Some(product) = of.iter().find(|outcome| outcome.entrant.name == UNBROKEN) {
             for one in of.iter().filter(|one| one.entrant.name != UNBROKEN) {
                 let _ = writeln!(well, "* `{}`: {}.", one.entrant.name, praise(one, product));
@@ -78,7 +76,15 @@ pub(super) fn page(outcomes: &[Outcome], versions: &[String]) -> String {
     text
 }
 
-fn vendors(outcomes: &[Outcome]) -> Vec<&'static str> {
+/// The sums, and every scenario.
+pub(super) fn tables(of: &[&Outcome], text: &mut String) {
+    sums(of, text);
+    text.push('\n');
+    scenarios(of, text);
+}
+
+/// The vendors, in order.
+pub(super) fn vendors(outcomes: &[Outcome]) -> Vec<&'static str> {
     let mut vendors: Vec<&str> = outcomes.iter().map(|outcome| outcome.entrant.vendor).collect();
     vendors.dedup();
     vendors
@@ -92,7 +98,7 @@ fn row(cells: impl IntoIterator<Item = String>, text: &mut String) {
 }
 
 fn head(first: &str, of: &[&Outcome], text: &mut String) {
-    let names = of.iter().map(|outcome| format!("`{}`", outcome.entrant.name));
+    let names = of.iter().map(|outcome| outcome.entrant.title());
     row(std::iter::once(first.to_owned()).chain(names), text);
     row(std::iter::repeat_n("---".to_owned(), of.len() + 1), text);
 }

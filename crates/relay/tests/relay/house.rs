@@ -14,7 +14,8 @@ use unbroken_core::record::{Append, Body, Change, Effect, Origin, Record, digest
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{Options, Reader, Retention, Writer};
 use unbroken_relay::{
-    Host, Ledger, PreparedRelay, Readiness, Relay, RelayConfig, ResyncError, Scope, place,
+    DialectSettings, Host, Ledger, PreparedRelay, Readiness, Relay, RelayConfig, ResyncError,
+    Scope, place,
 };
 use unbroken_store::{
     Feeder, FeederTiming, Log, LogBatch, LogBatches, LogError, LogExtent, open_or_build,
@@ -98,9 +99,15 @@ impl House {
 
     /// Starts the relay.
     pub(crate) fn start(&mut self, config: RelayConfig) {
+        self.start_with(config, DialectSettings::default());
+    }
+
+    /// Starts the relay, with these dialects.
+    pub(crate) fn start_with(&mut self, config: RelayConfig, dialects: DialectSettings) {
         let port_0 = "127.0.0.1:0".parse().expect("an address");
         let config = RelayConfig { listen: port_0, ..config };
         let prepared = PreparedRelay::new(config, self.dir.path()).expect("a relay");
+        let prepared = prepared.with_dialects(dialects);
         let store = self.dir.path().join("store.sqlite");
         let relay = prepared.start(store, self.reader.clone(), Arc::new(Stub)).expect("threads");
         let file = place::token_file(self.dir.path());
@@ -164,7 +171,8 @@ impl House {
         self.commit(records);
     }
 
-    fn commit(&mut self, records: Vec<Record>) {
+    /// Makes records durable, as one batch.
+    pub(crate) fn commit(&mut self, records: Vec<Record>) {
         self.appends += 1;
         let unit = Append { id: AppendId(self.appends), records, mark: None };
         let writer = self.writer.as_mut().expect("it is there until it is taken");

@@ -2,7 +2,9 @@
 //! behaviour a file.
 #![cfg(test)]
 
+mod cxone_dialect;
 mod feed;
+mod genesys_dialect;
 mod house;
 mod pages;
 mod security;

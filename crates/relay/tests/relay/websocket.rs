@@ -11,11 +11,15 @@ use unbroken_relay::RelayConfig;
 
 use crate::house::{House, PATIENCE};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens it with these headers; the status of a refusal.
 pub(crate) async fn open(house: &House, headers: &[(&str, &str)]) -> Result<Socket, u16> {
-    let address = house.url("/v1/ws").replace("http://", "ws://");
+    open_at(&house.url("/v1/ws").replace("http://", "ws://"), headers).await
+}
+
+/// The same, of any address.
+pub(crate) async fn open_at(address: &str, headers: &[(&str, &str)]) -> Result<Socket, u16> {
     let mut request = address.into_client_request().expect("an address");
     for (name, value) in headers {
         let name: reqwest::header::HeaderName = name.parse().expect("a name");
@@ -32,12 +36,12 @@ async fn opened(house: &House) -> Socket {
     open(house, &[("authorization", &format!("Bearer {}", house.token))]).await.expect("it opens")
 }
 
-async fn say(socket: &mut Socket, value: Value) {
+pub(crate) async fn say(socket: &mut Socket, value: Value) {
     socket.send(Message::text(value.to_string())).await.expect("it is sent");
 }
 
 /// The next message; the close code, when there is none.
-async fn hear(socket: &mut Socket) -> Result<Value, u16> {
+pub(crate) async fn hear(socket: &mut Socket) -> Result<Value, u16> {
     loop {
         match timeout(PATIENCE, socket.next()).await.expect("in time") {
             Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),

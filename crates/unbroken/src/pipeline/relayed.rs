@@ -57,8 +57,8 @@ pub(super) fn prepare(
 ) -> Result<Option<PreparedRelay>, PipelineError> {
     let Some(RelaySection { relay, dialect }) = section else { return Ok(None) };
     let dialects = dialects::prepare(dialect)?;
-    let prepared = PreparedRelay::new(relay, dialects, data_dir);
-    prepared.map(Some).map_err(PipelineError::Relay)
+    let prepared = PreparedRelay::new(relay, data_dir).map_err(PipelineError::Relay)?;
+    Ok(Some(prepared.with_dialects(dialects)))
 }
 
 /// Starts it.

@@ -114,27 +114,24 @@ impl Topics {
 
     /// Those that tell of an event: it is sent once for each.
     pub(crate) fn telling<'a>(&'a self, kind: Kind, key: &str, body: &Value) -> Vec<&'a str> {
-        let mut wanted: Vec<Topic> = Vec::new();
-        let mut want = |topic: Topic| {
-            if !wanted.contains(&topic) {
-                wanted.push(topic);
-            }
-        };
+        let mut wanted = Vec::new();
         match kind {
             Kind::Adherence => {
-                want(Topic::User(key.to_owned(), kind));
-                id_at(body, "/managementUnitId").map(|id| want(Topic::Unit(id)));
-                id_at(body, "/team/id").map(|id| want(Topic::Team(id)));
+                wanted.push(Topic::User(key.to_owned(), kind));
+                wanted.extend(id_at(body, "/managementUnitId").map(Topic::Unit));
+                wanted.extend(id_at(body, "/team/id").map(Topic::Team));
             }
             Kind::Presence | Kind::RoutingStatus | Kind::Activity => {
-                want(Topic::User(key.to_owned(), kind));
+                wanted.push(Topic::User(key.to_owned(), kind));
             }
             Kind::Conversations => {
                 let participants = body.get("participants").and_then(Value::as_array);
                 for participant in participants.into_iter().flatten() {
-                    id_at(participant, "/userId").map(|id| want(Topic::User(id, kind)));
-                    id_at(participant, "/queueId").map(|id| want(Topic::Queue(id)));
+                    wanted.extend(id_at(participant, "/userId").map(|id| Topic::User(id, kind)));
+                    wanted.extend(id_at(participant, "/queueId").map(Topic::Queue));
                 }
+                wanted.sort_unstable();
+                wanted.dedup();
             }
         }
         wanted.iter().filter_map(|topic| self.0.get(topic)).map(String::as_str).collect()

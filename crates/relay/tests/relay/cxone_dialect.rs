@@ -1,0 +1,201 @@
+//! The dialect of NICE CXone, as a client of the vendor's would use it.
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use unbroken_journal::Retention;
+use unbroken_relay::{Credentials, CxoneDialect, DialectSettings, RelayConfig};
+
+use crate::house::House;
+use crate::websocket::{Socket, hear, open_at, say};
+
+/// Above the numbers of any vendor.
+const BASE: u64 = 1 << 52;
+
+fn dialects() -> DialectSettings {
+    let mut credentials = Credentials::default();
+    credentials.add_pair("app", "secret");
+    credentials.add_bearer("fixed");
+    let cxone = CxoneDialect {
+        source: "cx".to_owned(),
+        resource: "a".to_owned(),
+        credentials,
+        token_life_ms: 60_000,
+        resume_ms: 60_000,
+    };
+    DialectSettings { cxone: Some(cxone), ..DialectSettings::default() }
+}
+
+fn house() -> House {
+    let mut house = House::without_relay(Retention::default());
+    house.start_with(RelayConfig::default(), dialects());
+    house
+}
+
+async fn open(house: &House, bearer: &str) -> Result<Socket, u16> {
+    let address = house.url("/notifications/v1/stream").replace("http://", "ws://");
+    open_at(&address, &[("authorization", &format!("Bearer {bearer}"))]).await
+}
+
+/// Subscribes with this payload; gives the socket and the confirmation.
+async fn subscribed(house: &House, payload: Value) -> (Socket, Value) {
+    let mut socket = open(house, "fixed").await.expect("it opens");
+    let message = json!({ "action": "subscribe", "resource": "a", "payload": payload });
+    say(&mut socket, message).await;
+    let confirmed = hear(&mut socket).await.expect("an answer");
+    (socket, confirmed)
+}
+
+/// The numbers of the next events, above [`BASE`].
+async fn numbers(socket: &mut Socket, count: usize) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while numbers.len() < count {
+        let message = hear(socket).await.expect("a message");
+        if message["type"] == "event" {
+            numbers.push(message["sequenceId"].as_u64().expect("a number") - BASE);
+        }
+    }
+    numbers
+}
+
+/// Those of the stream among these offsets: the rest belongs to another source.
+fn of_stream(offsets: std::ops::Range<u64>) -> Vec<u64> {
+    offsets.filter(|n| n % 10 != 9).collect()
+}
+
+async fn baseline(house: &House, bearer: &str, query: &str) -> (u16, Value) {
+    let request = Client::new().get(house.url(&format!("/api/v2/wfm/schedules{query}")));
+    let answer = request.bearer_auth(bearer).send().await.expect("an answer");
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_who_is_known_comes_in() {
+    let mut house = house();
+    house.write(1);
+    house.wait_for_store();
+    for bearer in ["unknown", "secret", house.token.as_str()] {
+        assert_eq!(open(&house, bearer).await.err(), Some(401), "{bearer}");
+        assert_eq!(baseline(&house, bearer, "").await.0, 401, "{bearer}");
+    }
+    let refused = Client::new().get(house.url("/v1/state")).bearer_auth("fixed").send().await;
+    assert_eq!(refused.expect("an answer").status(), 401, "a dialect's bearer is no token of ours");
+    let ask = |path: &str| Client::new().post(house.url(path));
+    let form = |secret: &'static str| {
+        let fields = [("grant_type", "client_credentials")];
+        ask("/token").basic_auth("app", Some(secret)).form(&fields).send()
+    };
+    assert_eq!(form("wrong").await.expect("an answer").status(), 401);
+    let key = json!({ "accessKeyId": "app", "accessKeySecret": "secret" });
+    let by_key = ask("/authentication/v1/token/access-key").json(&key).send();
+    for answer in [form("secret").await, by_key.await] {
+        let given: Value = answer.expect("an answer").json().await.expect("JSON");
+        let token = given["access_token"].as_str().expect("a token");
+        assert_eq!(given["expires_in"], 60);
+        assert_eq!(baseline(&house, token, "").await.0, 200);
+        assert!(open(&house, token).await.is_ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_of_ours_is_honoured_exactly_and_nothing_comes_twice() {
+    let mut house = house();
+    house.write(100);
+    let (mut socket, confirmed) = subscribed(&house, json!({ "sequenceId": BASE + 41 })).await;
+    assert_eq!(
+        (&confirmed["type"], &confirmed["sequenceId"]),
+        (&json!("subscribed"), &json!(BASE + 41))
+    );
+    let wanted = of_stream(42..100);
+    assert_eq!(numbers(&mut socket, wanted.len()).await, wanted);
+    house.write(20);
+    let more = of_stream(100..120);
+    assert_eq!(numbers(&mut socket, 4).await, more[..4]);
+    drop(socket);
+    let payload = json!({ "sequenceId": (BASE + more[3]).to_string(), "resources": ["a"] });
+    let (mut socket, _) = subscribed(&house, payload).await;
+    assert_eq!(numbers(&mut socket, more.len() - 4).await, more[4..]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_names_no_number_begins_now_and_goes_on_where_it_was() {
+    let mut house = house();
+    house.write(50);
+    let wish = json!({ "resources": ["a"], "agentIds": ["k1", "k2"] });
+    let (mut socket, _) = subscribed(&house, wish.clone()).await;
+    house.write(10);
+    assert_eq!(numbers(&mut socket, 2).await, [51, 52]);
+    // Whatever it hears, it answers the pings before it.
+    say(&mut socket, json!({ "action": "ping" })).await;
+    while hear(&mut socket).await.expect("an answer")["type"] != "pong" {}
+    socket.close(None).await.expect("it closes");
+    while hear(&mut socket).await.is_ok() {}
+    house.write(20);
+    let (mut socket, _) = subscribed(&house, wish).await;
+    assert_eq!(numbers(&mut socket, 4).await, [61, 62, 71, 72]);
+    let (mut other, _) = subscribed(&house, json!({ "agentIds": ["k1"] })).await;
+    house.write(10);
+    assert_eq!(numbers(&mut other, 1).await, [81]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_of_the_vendor_s_is_answered_with_what_is_current() {
+    let mut house = house();
+    house.write(100);
+    let (mut socket, confirmed) = subscribed(&house, json!({ "sequenceId": 4_711 })).await;
+    assert_eq!(confirmed["sequenceId"], Value::Null);
+    assert_eq!(confirmed["unbroken"]["reason"], "vendor_sequence");
+    // The last write of each agent, and then what comes.
+    assert_eq!(numbers(&mut socket, 9).await, of_stream(90..100));
+    house.write(1);
+    assert_eq!(numbers(&mut socket, 1).await, [100]);
+    let (mut socket, _) = subscribed(&house, json!({ "sequenceId": BASE + 5_000 })).await;
+    assert_eq!(hear(&mut socket).await.expect("a message")["type"], "subscribed");
+    assert_eq!(numbers(&mut socket, 9).await[8], 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn between_the_baseline_and_the_subscription_nothing_falls() {
+    let mut house = house();
+    house.write(100);
+    let (_, first) = baseline(&house, "fixed", "?limit=4&offset=0").await;
+    house.write(20);
+    let (mut agents, mut offset) = (Vec::new(), 0);
+    let mut page = first.clone();
+    loop {
+        let rows = page["schedules"].as_array().expect("rows");
+        assert_eq!(page["sequenceId"], first["sequenceId"], "pages are of one moment");
+        agents.extend(rows.iter().map(|row| row["agentId"].clone()));
+        let row = rows.first().map(|row| row["adherence"]["n"].as_u64());
+        assert!(row.is_none_or(|n| n < Some(100)), "nothing newer is in it");
+        offset += rows.len();
+        if rows.is_empty() || json!(offset) == page["total"] {
+            break;
+        }
+        page = baseline(&house, "fixed", &format!("?limit=4&offset={offset}")).await.1;
+    }
+    assert_eq!(agents.len(), 9);
+    let payload = json!({ "sequenceId": first["sequenceId"], "resources": ["a"] });
+    let (mut socket, _) = subscribed(&house, payload).await;
+    let wanted = of_stream(100..120);
+    assert_eq!(numbers(&mut socket, wanted.len()).await, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_unsubscribe_nothing_comes_until_it_subscribes_again() {
+    let mut house = house();
+    house.write(10);
+    let (mut socket, confirmed) = subscribed(&house, json!({ "resources": ["a"] })).await;
+    say(&mut socket, json!({ "action": "unsubscribe" })).await;
+    let answer = hear(&mut socket).await.expect("an answer");
+    assert_eq!(answer["type"], "unsubscribed");
+    assert_eq!(answer["subscriptionId"], confirmed["subscriptionId"]);
+    house.write(10);
+    say(&mut socket, json!({ "action": "unsubscribe" })).await;
+    assert_eq!(hear(&mut socket).await.expect("an answer")["code"], "not_subscribed");
+    say(&mut socket, json!({ "action": "subscribe", "payload": { "resources": ["b"] } })).await;
+    assert_eq!(hear(&mut socket).await.expect("an answer")["code"], "unknown_resource");
+    say(&mut socket, json!({ "action": "subscribe" })).await;
+    assert_eq!(hear(&mut socket).await.expect("an answer")["type"], "subscribed");
+    house.write(1);
+    assert_eq!(numbers(&mut socket, 1).await, [20]);
+}
