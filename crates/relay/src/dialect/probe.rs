@@ -56,9 +56,14 @@ impl Probe {
         self.confirmed
     }
 
+    /// Since when a ping has gone without an answer.
+    pub(crate) fn silent_since_ms(&self) -> Option<u64> {
+        self.asked.map(|(_, at_ms)| at_ms)
+    }
+
     /// How long a ping has gone without an answer, in milliseconds.
     pub(crate) fn silent_ms(&self, now_ms: u64) -> u64 {
-        self.asked.map_or(0, |(_, at_ms)| now_ms.saturating_sub(at_ms))
+        self.silent_since_ms().map_or(0, |at_ms| now_ms.saturating_sub(at_ms))
     }
 }
 

@@ -173,10 +173,9 @@ async fn an_application_that_is_started_anew_misses_nothing() {
     house.commit(vec![adherence("u1", "told")]);
     assert_eq!(states(&mut socket, 1).await, ["told"]);
     ping(&mut socket).await;
-    drop(socket);
+    socket.close(None).await.expect("it closes");
+    while hear(&mut socket).await.is_ok() {}
     house.commit(vec![adherence("u1", "while-it-was-dead")]);
-    // Its end is noticed a moment later than it comes.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let anew = Application::log_in(&house).await;
     let (_, uri) = anew.channel(&[topic("u1")]).await;
     let mut socket = open_at(&uri, &[]).await.expect("it opens");

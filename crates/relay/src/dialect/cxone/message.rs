@@ -150,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn wishes_for_the_same_agents_have_the_same_scope() {
+        let scope = |ids: &str| {
+            let text = format!(r#"{{"action":"subscribe","payload":{{"agentIds":{ids}}}}}"#);
+            wish(&text).scope()
+        };
+        assert_eq!(scope(r#"["a","b"]"#), scope(r#"["b","a","b"]"#));
+        for (one, other) in
+            [(r#"["a"]"#, r#"["b"]"#), ("[]", "null"), (r#"["ab"]"#, r#"["a","b"]"#)]
+        {
+            assert_ne!(scope(one), scope(other), "{one} {other}");
+        }
+    }
+
+    #[test]
     fn numbers_come_as_numbers_and_as_texts() {
         let text = r#"{"action":"subscribe","payload":{"sequenceId":"4503599627370497"}}"#;
         assert_eq!(wish(text).sequence, Some((1 << 52) + 1));

@@ -149,12 +149,16 @@ impl Session {
         frame::heartbeat(self.subscription.as_ref().map(|subscription| subscription.told))
     }
 
-    /// Where the client was when it went: what it was subscribed to, and everything below was read
-    /// by it. `None`: it is not subscribed, or has not seen what is current yet.
-    pub(crate) fn place(&self) -> Option<(u128, u64)> {
-        let subscription = self.subscription.as_ref()?;
-        let confirmed = subscription.probe.confirmed();
-        (confirmed > 0).then(|| (subscription.wish.scope(), confirmed))
+    /// Where the client is: everything below was read by it. `None`: it is not subscribed, or has
+    /// not seen what is current yet.
+    pub(crate) fn place(&self) -> Option<u64> {
+        let confirmed = self.subscription.as_ref()?.probe.confirmed();
+        (confirmed > 0).then_some(confirmed)
+    }
+
+    /// Since when a ping has gone without an answer.
+    pub(crate) fn silent_since_ms(&self) -> Option<u64> {
+        self.subscription.as_ref()?.probe.silent_since_ms()
     }
 }
 
@@ -247,9 +251,8 @@ mod tests {
         let ping = first.poll_ping(0).unwrap();
         assert_eq!(event(&mut first, 101, "a").len(), 1);
         first.handle_pong(&ping);
-        let (scope, next) = first.place().unwrap();
-        assert_eq!((scope, next), (only(&["a"]).scope(), 101));
-        assert_ne!(scope, only(&["b"]).scope());
+        let next = first.place().unwrap();
+        assert_eq!(next, 101);
         let bounds = Bounds { next: 200, ..BOUNDS };
         assert_eq!(
             session().subscribe(only(&["a"]), Some(next), bounds).beginning,
@@ -306,7 +309,7 @@ mod tests {
         assert_eq!(event(&mut session, 100, "b"), [] as [Value; 0]);
         assert_eq!(numbers(&parsed(&[session.heartbeat()])), [100]);
         session.handle_passed(150);
-        assert_eq!(session.place().unwrap().1, 150);
+        assert_eq!(session.place().unwrap(), 150);
     }
 
     #[test]
@@ -318,7 +321,7 @@ mod tests {
         session.handle_record(100, &record(Body::SnapshotBegin(begin)));
         let item = Body::SnapshotItem { snapshot: SnapshotId(1), change: change("a") };
         assert_eq!(session.handle_record(101, &record(item)), [] as [String; 0]);
-        assert_eq!(session.place().unwrap().1, 100);
+        assert_eq!(session.place().unwrap(), 100);
         assert_eq!(numbers(&parsed(&[session.heartbeat()])), [99]);
     }
 

@@ -18,7 +18,7 @@ use super::route::Cxone;
 use super::session::Session;
 use crate::app::App;
 use crate::dialect::beginning::Beginning;
-use crate::dialect::context::Owner;
+use crate::dialect::context::{Owner, Standing};
 use crate::dialect::ground::{self, lock};
 use crate::feed::{FeedError, Filter, Run, Tail};
 
@@ -31,11 +31,13 @@ const KINDS: [&str; 5] =
 
 /// Serves a client until it or we go; where it was is kept for when it comes again.
 pub(super) async fn serve(app: Arc<App>, dialect: Arc<Cxone>, client: usize, socket: WebSocket) {
-    let name = format!("sub-{}", dialect.ground.next_conn());
+    let conn = dialect.ground.next_conn();
+    let name = format!("sub-{conn}");
     let journal = app.feed.journal().to_string();
     let (sink, mut messages) = socket.split();
     let session = Session::new(journal, dialect.resource.clone(), name);
-    let mut stream = Stream { app, dialect, client, session, sink, tail: None };
+    let mut stream =
+        Stream { app, dialect, client, conn, session, sink, tail: None, owner: None, noted: None };
     let mut heartbeat = interval(Duration::from_millis(stream.app.settings.heartbeat_ms));
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.reset();
@@ -52,8 +54,10 @@ pub(super) async fn serve(app: Arc<App>, dialect: Arc<Cxone>, client: usize, soc
         if done.is_err() || stream.ping().await.is_err() {
             break;
         }
+        stream.note();
     }
-    stream.leave();
+    let now_ms = stream.dialect.ground.now_ms();
+    lock(&stream.dialect.contexts).leave(conn, now_ms);
     drop(streams);
 }
 
@@ -64,9 +68,13 @@ struct Stream {
     app: Arc<App>,
     dialect: Arc<Cxone>,
     client: usize,
+    conn: u64,
     session: Session,
     sink: SplitSink<WebSocket, Message>,
     tail: Option<Tail>,
+    owner: Option<Owner>,
+    /// What was noted last of where the client is.
+    noted: Option<Standing>,
 }
 
 impl Stream {
@@ -96,6 +104,7 @@ impl Stream {
     async fn subscribe(&mut self, wish: Wish) -> Result<(), Over> {
         self.tail = None;
         let owner = Owner { client: self.client, scope: wish.scope() };
+        self.owner = Some(owner);
         let now_ms = self.dialect.ground.now_ms();
         let left = lock(&self.dialect.contexts).take(owner, now_ms);
         let Ok(bounds) = ground::bounds(&self.app).await else { return self.fail().await };
@@ -181,10 +190,15 @@ impl Stream {
         Err(Over)
     }
 
-    fn leave(&self) {
-        let Some((scope, next)) = self.session.place() else { return };
-        let owner = Owner { client: self.client, scope };
-        lock(&self.dialect.contexts).leave(owner, next, self.dialect.ground.now_ms());
+    /// Notes where the client is, for when it is gone.
+    fn note(&mut self) {
+        let silent_since_ms = self.session.silent_since_ms();
+        let place = self.owner.zip(self.session.place());
+        let standing = place.map(|(owner, next)| Standing { owner, next, silent_since_ms });
+        if standing != self.noted {
+            self.noted = standing;
+            lock(&self.dialect.contexts).note(self.conn, standing);
+        }
     }
 }
 

@@ -138,12 +138,18 @@ impl Channels {
         Some(Standing { topics: Arc::clone(&channel.topics), expires_ms: channel.expires_ms })
     }
 
-    /// A socket has gone; everything below was read by it.
-    pub(crate) fn leave(&mut self, id: &str, conn: u64, confirmed: u64) {
+    /// Everything below was read by a channel's socket. Of one that another has replaced it counts
+    /// too: it is the same application.
+    pub(crate) fn confirm(&mut self, id: &str, confirmed: u64) {
         let Some(channel) = self.channels.get_mut(id) else { return };
-        if channel.conn == Some(conn) {
+        channel.place = channel.place.map(|place| place.max(confirmed));
+    }
+
+    /// A socket has gone.
+    pub(crate) fn leave(&mut self, id: &str, conn: u64) {
+        let channel = self.channels.get_mut(id).filter(|channel| channel.conn == Some(conn));
+        if let Some(channel) = channel {
             channel.conn = None;
-            channel.place = channel.place.map(|place| place.max(confirmed));
         }
     }
 
@@ -187,8 +193,11 @@ mod tests {
     fn who_connects_again_goes_on_where_it_was() {
         let mut channels = made("c", &["u"], 10);
         assert_eq!(channels.connect("c", 1, 50, 0), Some(10));
-        channels.leave("c", 1, 42);
+        // Whose end does not come through has been heard all the same.
+        channels.confirm("c", 42);
         assert_eq!(channels.connect("c", 2, 99, 0), Some(42));
+        channels.leave("c", 1);
+        assert!(channels.standing("c", 2, 0).is_some());
         assert_eq!(channels.connect("nobody", 2, 99, 0), None);
     }
 
@@ -199,8 +208,8 @@ mod tests {
         assert!(channels.standing("c", 1, 0).is_some());
         channels.connect("c", 2, 50, 0);
         assert_eq!(channels.standing("c", 1, 0), None);
-        channels.leave("c", 1, 77);
-        assert_eq!(channels.connect("c", 3, 50, 0), Some(10));
+        channels.confirm("c", 20);
+        assert_eq!(channels.connect("c", 3, 50, 0), Some(20));
     }
 
     #[test]
@@ -210,7 +219,8 @@ mod tests {
         channels.create(1, "while-connected".to_owned(), 0);
         channels.set_topics("while-connected", topics(&["u", "v"]), 60, 0);
         assert_eq!(channels.connect("while-connected", 2, 99, 0), Some(60));
-        channels.leave("c", 1, 42);
+        channels.confirm("c", 42);
+        channels.leave("c", 1);
         for (id, users, client, expected) in [
             ("other-topics", ["u", "w"], 1, 60),
             ("other-client", ["u", "v"], 2, 60),

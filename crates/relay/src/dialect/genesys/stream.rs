@@ -119,6 +119,8 @@ impl Stream {
             Message::Binary(bytes) => bytes,
             Message::Pong(payload) => {
                 self.session.probe().handle_pong(payload);
+                let confirmed = self.session.probe().confirmed();
+                lock(&self.dialect.channels).confirm(&self.line.id, confirmed);
                 return Ok(());
             }
             Message::Ping(_) => return Ok(()),
@@ -207,7 +209,9 @@ impl Stream {
 
     fn leave(&mut self) {
         let confirmed = self.session.probe().confirmed();
-        lock(&self.dialect.channels).leave(&self.line.id, self.line.conn, confirmed);
+        let mut channels = lock(&self.dialect.channels);
+        channels.confirm(&self.line.id, confirmed);
+        channels.leave(&self.line.id, self.line.conn);
     }
 }
 
