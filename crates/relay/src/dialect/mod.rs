@@ -12,6 +12,7 @@ mod genesys;
 mod grant;
 mod ground;
 mod newest;
+mod owed;
 mod probe;
 mod sequence;
 mod settings;

@@ -5,6 +5,7 @@ use unbroken_core::record::Record;
 use super::frame::{self, Fact, Subject};
 use super::message::Wish;
 use crate::dialect::beginning::{Asked, Beginning, Bounds, Why, beginning};
+use crate::dialect::owed::Owed;
 use crate::dialect::probe::Probe;
 use crate::dialect::sequence;
 use crate::dialect::staging::Staging;
@@ -29,6 +30,9 @@ struct Subscription {
     probe: Probe,
     /// Everything below was told.
     told: u64,
+    /// The offset after the last one under which something was told.
+    numbered: u64,
+    owed: Owed,
 }
 
 /// What a subscribe message leads to.
@@ -80,6 +84,8 @@ impl Session {
             staging: Staging::default(),
             probe: Probe::new(next),
             told: next,
+            numbered: next,
+            owed: Owed::default(),
         });
         Start { says, beginning }
     }
@@ -97,7 +103,33 @@ impl Session {
         let mut says: Vec<String> = wanted.map(|fact| frame::event(subject, fact)).collect();
         says.push(frame::heartbeat(Some(next)));
         subscription.told = next;
+        subscription.numbered = next;
         subscription.probe.advance(next, true);
+        says
+    }
+
+    /// Whether values have to be told again, and can be: each needs a number of its own, which no
+    /// event has or will have. Records that are not told, of whatever kind and stream, leave one.
+    pub(crate) fn owes(&self) -> bool {
+        let owes = |subscription: &Subscription| {
+            let (count, free) = (subscription.owed.count() as u64, subscription.free());
+            count > 0 && count <= free
+        };
+        self.subscription.as_ref().is_some_and(owes)
+    }
+
+    /// What is current: told again, of those for whom it has to be.
+    pub(crate) fn repay<'a>(&mut self, rows: impl IntoIterator<Item = Fact<'a>>) -> Vec<String> {
+        let (epoch, resource) = (&self.epoch, &self.resource);
+        let Some(subscription) = &mut self.subscription else { return Vec::new() };
+        let subject = Subject { subscription: &subscription.id, epoch, resource };
+        let owed = rows.into_iter().filter(|fact| subscription.owed.contains(fact.key));
+        let numbered = (subscription.numbered..subscription.told).zip(owed);
+        let renumbered = numbered.map(|(offset, fact)| Fact { offset, ..fact });
+        let says: Vec<String> = renumbered.map(|fact| frame::event(subject, fact)).collect();
+        subscription.numbered += says.len() as u64;
+        subscription.owed.clear();
+        subscription.probe.advance(subscription.told, !says.is_empty());
         says
     }
 
@@ -107,8 +139,12 @@ impl Session {
         let Some(subscription) = &mut self.subscription else { return Vec::new() };
         let subject = Subject { subscription: &subscription.id, epoch, resource };
         let told = subscription.staging.apply(offset, record);
-        let wanted = told.iter().filter(|told| subscription.wish.covers(told.change.key.as_str()));
-        let says: Vec<String> = wanted.map(|told| frame::event(subject, told.into())).collect();
+        let mut says = Vec::new();
+        for told in told.iter().filter(|told| subscription.wish.covers(told.change.key.as_str())) {
+            says.push(frame::event(subject, told.into()));
+            subscription.owed.note(told);
+            subscription.numbered = told.offset + 1;
+        }
         subscription.pass(offset + 1, !says.is_empty());
         says
     }
@@ -163,6 +199,11 @@ impl Session {
 }
 
 impl Subscription {
+    /// Numbers that nothing is told under.
+    fn free(&self) -> u64 {
+        self.told.saturating_sub(self.numbered)
+    }
+
     /// Everything below `next` was looked at; what waits for the end of a bracket was not told.
     fn pass(&mut self, next: u64, was_sent: bool) {
         let told = self.staging.waits_from().map_or(next, |from| from.min(next));
@@ -268,16 +309,7 @@ mod tests {
         assert_eq!(start.beginning, Beginning::State(Why::VendorNumber));
         assert_eq!(numbers(&parsed(&start.says)), [0_u64; 0]);
         assert_eq!(session.place(), None);
-        let fact = |offset, key| Fact {
-            offset,
-            key,
-            is_deleted: false,
-            at: UnixMicros(0),
-            payload: b"{}",
-            origin: None,
-            position: None,
-        };
-        let says = parsed(&session.show_state([fact(3, "a"), fact(5, "c"), fact(90, "b")], 100));
+        let says = parsed(&session.show_state([row(3, "a"), row(5, "c"), row(90, "b")], 100));
         // Two rows, and the heartbeat that says that all below is told.
         assert_eq!(numbers(&says), [3, 90, 99]);
         assert_eq!(numbers(&event(&mut session, 100, "b")), [100]);
@@ -300,6 +332,34 @@ mod tests {
         assert_eq!(start.beginning, Beginning::State(Why::OtherNumbering));
         let ours = Wish { epoch: Some("j1".to_owned()), ..after(50) };
         assert_eq!(session().subscribe(ours, None, BOUNDS).beginning, Beginning::At(51));
+    }
+
+    fn row(offset: u64, key: &str) -> Fact<'_> {
+        let (at, position) = (UnixMicros(0), None);
+        Fact { offset, key, is_deleted: false, at, payload: b"{}", origin: None, position }
+    }
+
+    #[test]
+    fn behind_an_event_that_came_late_what_is_current_is_told_again() {
+        let mut session = session();
+        session.subscribe(Wish::default(), None, BOUNDS);
+        event(&mut session, 100, "a");
+        let late = Change { effect: Effect::History, ..change("a") };
+        let says = session.handle_record(101, &record(Body::Change(late.clone())));
+        assert_eq!(numbers(&parsed(&says)), [101]);
+        assert!(!session.owes(), "there is no number for it");
+        // Another source's records leave some.
+        session.handle_passed(105);
+        assert!(session.owes());
+        let says = parsed(&session.repay([row(100, "a"), row(50, "b")]));
+        assert_eq!(numbers(&says), [102]);
+        assert_eq!(says[0]["unbroken"]["origin"], "state");
+        assert!(!session.owes());
+        // A newer event of the agent repays it as well.
+        session.handle_record(105, &record(Body::Change(late)));
+        assert_eq!(numbers(&event(&mut session, 106, "a")), [106]);
+        session.handle_passed(120);
+        assert!(!session.owes());
     }
 
     #[test]

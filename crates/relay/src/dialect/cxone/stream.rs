@@ -145,13 +145,28 @@ impl Stream {
             }
         }
         self.session.handle_passed(run.end_offset);
-        self.sink.flush().await.map_err(|_| Over)
+        self.sink.flush().await.map_err(|_| Over)?;
+        self.repay().await
+    }
+
+    /// Tells what is current again, where something older was told behind it.
+    async fn repay(&mut self) -> Result<(), Over> {
+        if !self.session.owes() {
+            return Ok(());
+        }
+        let stream = self.dialect.stream.as_str();
+        let Ok(current) = ground::current(&self.app, stream, true).await else {
+            return self.fail().await;
+        };
+        let says = self.session.repay(current.rows.iter().map(fact));
+        self.say(says).await
     }
 
     async fn beat(&mut self) -> Result<(), Over> {
         if let Some(tail) = &self.tail {
             self.session.handle_passed(tail.position());
         }
+        self.repay().await?;
         let silent_ms = self.session.silent_ms(self.dialect.ground.now_ms());
         if silent_ms >= self.app.settings.stall_ms {
             return Err(Over);

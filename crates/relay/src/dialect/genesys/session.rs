@@ -1,13 +1,14 @@
 //! One socket, as a machine without input or output: which records are told, and how far it has
 //! come.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use unbroken_core::ids::StreamId;
 use unbroken_core::record::Record;
 
 use super::frame::Fact;
 use super::topic::{Kind, Topics};
+use crate::dialect::owed::Owed;
 use crate::dialect::probe::Probe;
 use crate::dialect::staging::{Staging, Told};
 
@@ -18,12 +19,15 @@ pub(crate) struct Session {
     source: String,
     stagings: HashMap<StreamId, Staging>,
     probe: Probe,
+    /// By kind: an agent has a value of each.
+    owed: BTreeMap<Kind, Owed>,
 }
 
 impl Session {
     /// A socket whose application has everything below `next`.
     pub(crate) fn new(journal: String, source: String, next: u64) -> Self {
-        Self { journal, source, stagings: HashMap::new(), probe: Probe::new(next) }
+        let (stagings, owed) = (HashMap::new(), BTreeMap::new());
+        Self { journal, source, stagings, probe: Probe::new(next), owed }
     }
 
     /// What is current, everything below `next` included, ordered by offset.
@@ -55,10 +59,34 @@ impl Session {
         }
         let staging = self.stagings.get_mut(&record.stream);
         let told = staging.map_or_else(Vec::new, |staging| staging.apply(offset, record));
-        let journal = &self.journal;
-        let frames = told.iter().flat_map(|told| fact(told, kind).frames(journal, topics));
-        let says: Vec<String> = frames.collect();
+        let mut says = Vec::new();
+        for told in &told {
+            let frames = fact(told, kind).frames(&self.journal, topics);
+            if !frames.is_empty() {
+                self.owed.entry(kind).or_default().note(told);
+            }
+            says.extend(frames);
+        }
         self.handle_passed_by(offset + 1, !says.is_empty());
+        says
+    }
+
+    /// Whether values have to be told again.
+    pub(crate) fn owes(&self) -> bool {
+        self.owed.values().any(|owed| owed.count() > 0)
+    }
+
+    /// What is current: told again, of those for whom it has to be.
+    pub(crate) fn repay<'a>(
+        &mut self,
+        facts: impl IntoIterator<Item = Fact<'a>>,
+        topics: &Topics,
+    ) -> Vec<String> {
+        let is_owed =
+            |fact: &Fact<'_>| self.owed.get(&fact.kind).is_some_and(|owed| owed.contains(fact.key));
+        let owed = facts.into_iter().filter(is_owed);
+        let says: Vec<String> = owed.flat_map(|fact| fact.frames(&self.journal, topics)).collect();
+        self.owed.values_mut().for_each(Owed::clear);
         says
     }
 
@@ -143,6 +171,20 @@ mod tests {
         assert_eq!(tell(12, "gen/presence", "v"), 0);
         assert_eq!(tell(13, "gen/activity", "u"), 0);
         assert_eq!(tell(14, "gen/unheard-of", "u"), 0);
+    }
+
+    #[test]
+    fn behind_an_event_that_came_late_what_is_current_is_told_again() {
+        let mut session = session();
+        let late = Change { effect: Effect::History, ..change("u") };
+        let late = record("gen/presence", Body::Change(late));
+        assert_eq!(session.handle_record(10, &late, &topics()).len(), 1);
+        assert!(session.owes());
+        let fact = |kind, key| Fact { offset: 9, kind, key, payload: b"{}", origin: None };
+        let rows = [(Kind::Adherence, "u"), (Kind::Presence, "u"), (Kind::Presence, "v")];
+        let says = session.repay(rows.map(|(kind, key)| fact(kind, key)), &topics());
+        assert_eq!(says.len(), 1);
+        assert!(says[0].contains("presence") && !session.owes());
     }
 
     #[test]

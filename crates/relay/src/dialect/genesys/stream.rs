@@ -154,7 +154,18 @@ impl Stream {
             }
         }
         self.session.handle_passed(run.end_offset);
-        self.sink.flush().await.map_err(|_| Over)
+        self.sink.flush().await.map_err(|_| Over)?;
+        if !self.session.owes() {
+            return Ok(());
+        }
+        let source = &self.dialect.ground.source;
+        let Ok(current) = ground::current(&self.app, source, true).await else {
+            self.close(RESTART).await;
+            return Err(Over);
+        };
+        let facts = current.rows.iter().filter_map(|row| fact(row, source));
+        let says = self.session.repay(facts, &topics);
+        self.say(says).await
     }
 
     async fn beat(&mut self, tail: &Tail) -> Result<(), Over> {
