@@ -216,6 +216,7 @@ stream = "wss://a.example"
         assert_eq!(section.relay.heartbeat_ms, 250);
         let cxone = section.dialect.cxone.unwrap();
         assert_eq!((cxone.source.as_str(), cxone.resource.as_str()), ("a", "adherence"));
+        assert_eq!((cxone.token_life_ms, cxone.resume_ms), (3_600_000, 3_600_000));
         assert!(format!("{:?}", cxone.clients).contains("/etc/secret"));
     }
 

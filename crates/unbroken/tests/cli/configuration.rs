@@ -15,7 +15,7 @@ const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 11] {
+fn sections() -> [(&'static str, String); 13] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -29,6 +29,8 @@ fn sections() -> [(&'static str, String); 11] {
         ("`[source.timing]`", source("[source.timing]\n")),
         ("`[source.limits]`", source("[source.limits]\n")),
         ("`[source.genesys]`", source("[source.genesys]\n")),
+        ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
+        ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]
 }
 
