@@ -1,5 +1,6 @@
 //! Goal: the page of the scoreboard cannot rot. It has every scenario, the product is clean in all,
-//! and what it says of the clients of `bench/clients` is what a run says.
+//! and what it says of the clients of `bench/clients` is what a run says. With Unbroken between them
+//! and their vendor, speaking the vendor's dialect to them, they are clean where they were not.
 //!
 //! Method: each client plays two scenarios with the real binary, all clients at once; `make
 //! baselines-setup` has installed them (`make test` calls it). `make scoreboard` plays everything.
@@ -98,6 +99,47 @@ fn the_clients_do_what_the_page_says() {
     std::thread::scope(|scope| {
         for (name, vendor, command, scenario, word) in PLAYED {
             scope.spawn(move || play(name, vendor, *command, scenario, word));
+        }
+    });
+}
+
+/// What has to be clean with Unbroken between the client and its vendor.
+const THROUGH: &[(&str, &str, [&str; 2], &[&str])] = &[
+    (
+        "node-reconnect",
+        "cxone",
+        ["node", "client.mjs"],
+        &["calm", "clean-close", "subscribe-refused-stale", "killed"],
+    ),
+    ("python", "cxone", ["python3", "client.py"], &["calm", "silent-clamp", "killed"]),
+    ("genesys-sdk", "genesys", ["node", "client.mjs"], &["calm", "clean-close"]),
+];
+
+fn play_through(name: &str, vendor: &str, command: [&str; 2], scenarios: &[&str]) {
+    let unbroken = env!("CARGO_BIN_EXE_unbroken");
+    installed("unbroken", "config.mjs");
+    let output = Command::new(unbroken)
+        .args(["conformance", "--vendor", vendor])
+        .args(scenarios.iter().flat_map(|scenario| ["--scenario", scenario]))
+        .args(["--", "node"])
+        .arg(installed("relay", "through.mjs"))
+        .arg(command[0])
+        .arg(installed(name, command[1]))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("UNBROKEN", unbroken)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{name} through Unbroken\n{told}");
+}
+
+/// `make dialect` plays every scenario.
+#[test]
+fn unmodified_clients_are_clean_behind_unbroken_where_they_are_not_alone() {
+    std::thread::scope(|scope| {
+        for (name, vendor, command, scenarios) in THROUGH {
+            scope.spawn(move || play_through(name, vendor, *command, scenarios));
         }
     });
 }
