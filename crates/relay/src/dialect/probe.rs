@@ -1,7 +1,13 @@
 //! What a client has read, by its answers to our pings.
 //!
-//! A ping follows what was sent, one at a time, and says up to where that was. Every WebSocket
-//! library answers by itself and in order; who has answered has read everything before.
+//! A ping follows what was sent, and says up to where that was. Every WebSocket library answers by
+//! itself and in order; who has answered has read everything before.
+
+use std::collections::VecDeque;
+
+/// Pings that may be unanswered at the same time. A library that is asked more often than it can
+/// answer takes it for an attack: Node's `ws` ends the connection at 60 (8.23).
+const PINGS_MAX: usize = 16;
 
 /// Of one connection.
 #[derive(Debug)]
@@ -10,8 +16,8 @@ pub(crate) struct Probe {
     sent: u64,
     /// Something was sent that no ping has followed.
     is_dirty: bool,
-    /// The ping that was not answered yet: what it confirms, and when it was sent.
-    asked: Option<(u64, u64)>,
+    /// Pings that were not answered yet: what each confirms, and when it was sent.
+    asked: VecDeque<(u64, u64)>,
     /// Everything below was read.
     confirmed: u64,
 }
@@ -19,34 +25,34 @@ pub(crate) struct Probe {
 impl Probe {
     /// A client that has everything below.
     pub(crate) fn new(next: u64) -> Self {
-        Self { sent: next, is_dirty: false, asked: None, confirmed: next }
+        Self { sent: next, is_dirty: false, asked: VecDeque::new(), confirmed: next }
     }
 
     /// Something was sent, or there was nothing to be sent, up to here.
     pub(crate) fn advance(&mut self, next: u64, was_sent: bool) {
         self.sent = self.sent.max(next);
         self.is_dirty |= was_sent;
-        if !self.is_dirty && self.asked.is_none() {
+        if !self.is_dirty && self.asked.is_empty() {
             self.confirmed = self.confirmed.max(self.sent);
         }
     }
 
     /// The payload of the ping that is due.
     pub(crate) fn poll_ping(&mut self, now_ms: u64) -> Option<[u8; 8]> {
-        if !self.is_dirty || self.asked.is_some() {
+        if !self.is_dirty || self.asked.len() >= PINGS_MAX {
             return None;
         }
         self.is_dirty = false;
-        self.asked = Some((self.sent, now_ms));
+        self.asked.push_back((self.sent, now_ms));
         Some(self.sent.to_be_bytes())
     }
 
     /// The client has answered.
     pub(crate) fn handle_pong(&mut self, payload: &[u8]) {
-        let Some((next, _)) = self.asked.filter(|(next, _)| *payload == next.to_be_bytes()) else {
-            return;
-        };
-        self.asked = None;
+        let is_answered = |(next, _): &(u64, u64)| *payload == next.to_be_bytes();
+        let Some(at) = self.asked.iter().position(is_answered) else { return };
+        // A library may answer the last of several alone.
+        let Some((next, _)) = self.asked.drain(..=at).next_back() else { return };
         self.confirmed = self.confirmed.max(next);
         self.advance(next, false);
     }
@@ -58,7 +64,7 @@ impl Probe {
 
     /// Since when a ping has gone without an answer.
     pub(crate) fn silent_since_ms(&self) -> Option<u64> {
-        self.asked.map(|(_, at_ms)| at_ms)
+        self.asked.front().map(|(_, at_ms)| *at_ms)
     }
 
     /// How long a ping has gone without an answer, in milliseconds.
@@ -77,17 +83,31 @@ mod tests {
         assert_eq!(probe.poll_ping(0), None);
         probe.advance(12, true);
         let ping = probe.poll_ping(5).unwrap();
-        probe.advance(13, true);
         assert_eq!((probe.poll_ping(6), probe.confirmed()), (None, 10));
-        assert_eq!(probe.silent_ms(9), 4);
-        probe.handle_pong(&ping);
-        assert_eq!((probe.confirmed(), probe.silent_ms(9)), (12, 0));
-        let ping = probe.poll_ping(9).unwrap();
+        probe.advance(13, true);
+        let second = probe.poll_ping(6).unwrap();
+        assert_eq!((probe.confirmed(), probe.silent_ms(9)), (10, 4));
         probe.handle_pong(b"nonsense");
-        probe.handle_pong(&12_u64.to_be_bytes());
-        assert_eq!(probe.confirmed(), 12);
+        probe.handle_pong(&11_u64.to_be_bytes());
+        assert_eq!(probe.confirmed(), 10);
         probe.handle_pong(&ping);
-        assert_eq!(probe.confirmed(), 13);
+        assert_eq!((probe.confirmed(), probe.silent_ms(9)), (12, 3));
+        probe.handle_pong(&second);
+        assert_eq!((probe.confirmed(), probe.silent_ms(9)), (13, 0));
+    }
+
+    #[test]
+    fn the_last_answer_stands_for_those_before_it_and_pings_are_bounded() {
+        let mut probe = Probe::new(0);
+        for next in 1..=PINGS_MAX as u64 {
+            probe.advance(next, true);
+            assert!(probe.poll_ping(0).is_some());
+        }
+        probe.advance(5_000, true);
+        assert_eq!(probe.poll_ping(0), None);
+        probe.handle_pong(&9_u64.to_be_bytes());
+        assert_eq!(probe.confirmed(), 9);
+        assert_eq!(probe.poll_ping(0), Some(5_000_u64.to_be_bytes()));
     }
 
     #[test]

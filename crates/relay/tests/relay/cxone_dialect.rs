@@ -137,6 +137,25 @@ async fn who_names_no_number_begins_now_and_goes_on_where_it_was() {
     assert_eq!(numbers(&mut other, 1).await, [81]);
 }
 
+/// A flood, of which each event is confirmed; then a cut in the middle of another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_names_no_number_has_every_event_once_through_floods_and_cuts() {
+    let mut house = house();
+    house.write(10);
+    let wish = json!({ "resources": ["a"] });
+    let (mut socket, _) = subscribed(&house, wish.clone()).await;
+    house.write(5_000);
+    let all = of_stream(10..10_010);
+    assert_eq!(numbers(&mut socket, 4_500).await, all[..4_500]);
+    house.write(5_000);
+    assert_eq!(numbers(&mut socket, 2_000).await, all[4_500..6_500]);
+    socket.close(None).await.expect("it closes");
+    while hear(&mut socket).await.is_ok() {}
+    let (mut socket, _) = subscribed(&house, wish).await;
+    // The library had not answered for the last one yet.
+    assert_eq!(numbers(&mut socket, 2_501).await, all[6_499..9_000]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_of_the_vendor_s_is_answered_with_what_is_current() {
     let mut house = house();

@@ -185,6 +185,12 @@ impl Session {
         frame::heartbeat(self.subscription.as_ref().map(|subscription| subscription.told))
     }
 
+    /// Whether the client says where it was when it comes again, as it did this time. Of one that
+    /// does not, every event has to be confirmed.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.subscription.as_ref().is_some_and(|it| it.wish.sequence.is_some())
+    }
+
     /// Where the client is: everything below was read by it. `None`: it is not subscribed, or has
     /// not seen what is current yet.
     pub(crate) fn place(&self) -> Option<u64> {

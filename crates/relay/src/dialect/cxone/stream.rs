@@ -8,7 +8,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use unbroken_core::time::UnixMicros;
 use unbroken_store::StateRow;
 
@@ -24,6 +24,9 @@ use crate::feed::{FeedError, Filter, Run, Tail};
 
 /// RFC 6455: the service restarts.
 const RESTART: u16 = 1012;
+
+/// How long is listened to who has gone. What it said before is there already.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// The kinds of records that a client is told of.
 const KINDS: [&str; 5] =
@@ -51,11 +54,16 @@ pub(super) async fn serve(app: Arc<App>, dialect: Arc<Cxone>, client: usize, soc
             run = next(&mut stream.tail) => stream.take(run).await,
             _ = heartbeat.tick() => stream.beat().await,
         };
-        if done.is_err() || stream.ping().await.is_err() {
+        if done.is_err() || stream.ping().await.is_err() || stream.flush().await.is_err() {
             break;
         }
         stream.note();
     }
+    // What it answered before it went.
+    while let Ok(Some(Ok(Message::Pong(payload)))) = timeout(LAST_WORDS, messages.next()).await {
+        stream.session.handle_pong(&payload);
+    }
+    stream.note();
     let now_ms = stream.dialect.ground.now_ms();
     lock(&stream.dialect.contexts).leave(conn, now_ms);
     drop(streams);
@@ -143,9 +151,13 @@ impl Stream {
             for says in self.session.handle_record(entry.offset, &entry.record) {
                 self.feed(Message::text(says)).await?;
             }
+            if !self.session.is_numbered() {
+                self.ping().await?;
+            }
         }
         self.session.handle_passed(run.end_offset);
-        self.sink.flush().await.map_err(|_| Over)?;
+        self.ping().await?;
+        self.flush().await?;
         self.repay().await
     }
 
@@ -182,14 +194,18 @@ impl Stream {
             return Ok(());
         };
         let ping = Message::Ping(Bytes::copy_from_slice(&payload));
-        self.sink.send(ping).await.map_err(|_| Over)
+        self.feed(ping).await
+    }
+
+    async fn flush(&mut self) -> Result<(), Over> {
+        self.sink.flush().await.map_err(|_| Over)
     }
 
     async fn say(&mut self, says: impl IntoIterator<Item = String>) -> Result<(), Over> {
         for text in says {
             self.feed(Message::text(text)).await?;
         }
-        self.sink.flush().await.map_err(|_| Over)
+        self.flush().await
     }
 
     async fn feed(&mut self, message: Message) -> Result<(), Over> {

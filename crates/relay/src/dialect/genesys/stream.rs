@@ -7,7 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use unbroken_store::StateRow;
 
 use super::frame::{self, Fact, Said};
@@ -22,6 +22,9 @@ use crate::feed::{FeedError, Filter, Run, Tail};
 /// RFC 6455: the service restarts (1012), goes away (1001).
 const RESTART: u16 = 1012;
 const AWAY: u16 = 1001;
+
+/// How long is listened to who has gone. What it said before is there already.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// How often a socket looks whether its channel is still its own.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -66,10 +69,14 @@ pub(super) async fn serve(app: Arc<App>, dialect: Arc<Genesys>, line: Line, sock
                 _ = heartbeat.tick() => stream.beat(&tail).await,
                 _ = look.tick() => stream.look().await,
             };
-            if done.is_err() || stream.ping().await.is_err() {
+            if done.is_err() || stream.ping().await.is_err() || stream.flush().await.is_err() {
                 break;
             }
         }
+    }
+    // What it answered before it went.
+    while let Ok(Some(Ok(Message::Pong(payload)))) = timeout(LAST_WORDS, messages.next()).await {
+        stream.session.probe().handle_pong(&payload);
     }
     stream.leave();
     drop(streams);
@@ -152,9 +159,10 @@ impl Stream {
             for text in self.session.handle_record(entry.offset, &entry.record, &topics) {
                 self.feed(Message::text(text)).await?;
             }
+            self.ping().await?;
         }
         self.session.handle_passed(run.end_offset);
-        self.sink.flush().await.map_err(|_| Over)?;
+        self.flush().await?;
         if !self.session.owes() {
             return Ok(());
         }
@@ -198,14 +206,18 @@ impl Stream {
         let now_ms = self.dialect.ground.now_ms();
         let Some(payload) = self.session.probe().poll_ping(now_ms) else { return Ok(()) };
         let ping = Message::Ping(Bytes::copy_from_slice(&payload));
-        self.sink.send(ping).await.map_err(|_| Over)
+        self.feed(ping).await
+    }
+
+    async fn flush(&mut self) -> Result<(), Over> {
+        self.sink.flush().await.map_err(|_| Over)
     }
 
     async fn say(&mut self, says: impl IntoIterator<Item = String>) -> Result<(), Over> {
         for text in says {
             self.feed(Message::text(text)).await?;
         }
-        self.sink.flush().await.map_err(|_| Over)
+        self.flush().await
     }
 
     async fn feed(&mut self, message: Message) -> Result<(), Over> {
