@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::chunk::{Chunk, Entry};
 use super::filter::Filter;
 use super::interest::TailId;
 use super::reading::Reading;
-use super::replay;
+use super::replay::{self, Piece};
 use super::shared::Look;
 use super::{Feed, FeedError};
 
@@ -21,6 +22,9 @@ pub struct Tail {
     position: u64,
     filter: Filter,
     replay: Option<Reading>,
+    /// A piece of the log is being read, from this offset on. Who does not wait for it any more and
+    /// asks again later gets it then: nobody is kept from going on by being busy with other things.
+    under_way: Option<(u64, JoinHandle<Piece>)>,
 }
 
 /// Neighbouring records that passed the filter: at least one.
@@ -55,7 +59,7 @@ impl Tail {
         position: u64,
         filter: Filter,
     ) -> Self {
-        Self { feed, id, notify, position, filter, replay: None }
+        Self { feed, id, notify, position, filter, replay: None, under_way: None }
     }
 
     /// Everything below that passes the filter has been given.
@@ -70,6 +74,7 @@ impl Tail {
     pub async fn next(&mut self) -> Result<Run, FeedError> {
         loop {
             let run = match self.look()? {
+                Seen::UnderWay(from) => self.replay(from).await?,
                 Seen::Run(run) => run,
                 Seen::Older(from) => self.replay(from).await?,
                 Seen::Nothing => {
@@ -92,6 +97,7 @@ impl Tail {
     pub async fn next_below(&mut self, end: u64) -> Result<Option<Run>, FeedError> {
         while self.position < end {
             let run = match self.look()? {
+                Seen::UnderWay(from) => self.replay(from).await?,
                 Seen::Run(run) => run,
                 Seen::Older(from) => self.replay(from).await?,
                 // The ring need not have come so far.
@@ -106,6 +112,9 @@ impl Tail {
     }
 
     fn look(&mut self) -> Result<Seen, FeedError> {
+        if let Some((from, _)) = &self.under_way {
+            return Ok(Seen::UnderWay(*from));
+        }
         match self.feed.0.look(self.id, self.position) {
             Look::Stopped => Err(FeedError::Stopped),
             Look::Chunk(chunk) => Ok(Seen::Run(self.pass(chunk))),
@@ -118,8 +127,18 @@ impl Tail {
     }
 
     async fn replay(&mut self, from: u64) -> Result<Option<Run>, FeedError> {
-        let kept = self.replay.take();
-        let (reading, chunk) = replay::read(&self.feed, kept, from, &self.filter).await?;
+        let (from, reading) = match &mut self.under_way {
+            Some((from, reading)) => (*from, reading),
+            none => {
+                let (feed, filter) = (self.feed.clone(), self.filter.clone());
+                let reading = replay::read(feed, self.replay.take(), from, filter);
+                let (_, reading) = none.insert((from, tokio::spawn(reading)));
+                (from, reading)
+            }
+        };
+        let piece = reading.await;
+        self.under_way = None;
+        let (reading, chunk) = piece.map_err(|_| FeedError::Stopped)??;
         self.position = from;
         self.replay = Some(reading);
         let Some(chunk) = chunk else { return Ok(None) };
@@ -153,6 +172,8 @@ impl Drop for Tail {
 
 /// What a look has shown.
 enum Seen {
+    /// A piece is being read already, from here on.
+    UnderWay(u64),
     /// A chunk, with what of it passes.
     Run(Option<Run>),
     /// It has to be read from the log, from here on.

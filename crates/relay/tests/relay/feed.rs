@@ -155,5 +155,30 @@ async fn how_far_the_slowest_client_is_behind_can_be_told() {
         assert!(begun.elapsed() < PATIENCE, "it reads on");
     }
     assert_eq!(tail.position(), 10);
+/// A client's loop has other things to do as well: heartbeats, answers. On a busy machine each of
+/// them is sooner than a piece of the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_called_away_from_every_wait_goes_on_all_the_same() {
+    let mut house = House::without_relay(Retention::default());
+    // Several megabytes: many pieces, of which none is read in the blink of a look.
+    house.write_large(400, 20_000);
+    let feed = Feed::new(house.reader.clone(), LIMITS);
+    let newest = Newest::start(feed.clone()).expect("a thread");
+    let mut tail = feed.subscribe(0, Filter::default());
+    let reading = async {
+        let mut count = 0;
+        while count < 400 {
+            // Looks once, and does not wait.
+            let run = std::future::poll_fn(|context| {
+                let next = std::pin::pin!(tail.next());
+                std::task::Poll::Ready(std::future::Future::poll(next, context))
+            });
+            match run.await {
+                std::task::Poll::Ready(run) => count += run.expect("it goes on").entries().count(),
+                std::task::Poll::Pending => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        }
+    };
+    timeout(PATIENCE, reading).await.expect("it comes to the end");
     newest.stop();
 }
