@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// Pings that may be unanswered at the same time. A library that is asked more often than it can
 /// answer takes it for an attack: Node's `ws` ends the connection at 60 (8.23).
-const PINGS_MAX: usize = 16;
+pub(crate) const PINGS_MAX: usize = 16;
 
 /// Of one connection.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::dialect::beginning::Beginning;
 use crate::dialect::context::{Owner, Standing};
 use crate::dialect::ground::{self, lock};
+use crate::dialect::probe::PINGS_MAX;
 use crate::feed::{FeedError, Filter, Run, Tail};
 
 /// RFC 6455: the service restarts.
@@ -147,11 +148,13 @@ impl Stream {
 
     async fn take(&mut self, run: Result<Run, FeedError>) -> Result<(), Over> {
         let Ok(run) = run else { return self.fail().await };
-        for entry in run.entries() {
+        // Pings are spread over what comes at once.
+        let stride = run.entries().count().div_ceil(PINGS_MAX).max(1);
+        for (at, entry) in run.entries().enumerate() {
             for says in self.session.handle_record(entry.offset, &entry.record) {
                 self.feed(Message::text(says)).await?;
             }
-            if !self.session.is_numbered() {
+            if !self.session.is_numbered() && at % stride == 0 {
                 self.ping().await?;
             }
         }

@@ -17,6 +17,7 @@ use super::topic::Kind;
 use crate::app::App;
 use crate::dialect::beginning::Bounds;
 use crate::dialect::ground::{self, lock};
+use crate::dialect::probe::PINGS_MAX;
 use crate::feed::{FeedError, Filter, Run, Tail};
 
 /// RFC 6455: the service restarts (1012), goes away (1001).
@@ -155,11 +156,15 @@ impl Stream {
             self.close(RESTART).await;
             return Err(Over);
         };
-        for entry in run.entries() {
+        // Pings are spread over what comes at once.
+        let stride = run.entries().count().div_ceil(PINGS_MAX).max(1);
+        for (at, entry) in run.entries().enumerate() {
             for text in self.session.handle_record(entry.offset, &entry.record, &topics) {
                 self.feed(Message::text(text)).await?;
             }
-            self.ping().await?;
+            if at % stride == 0 {
+                self.ping().await?;
+            }
         }
         self.session.handle_passed(run.end_offset);
         self.flush().await?;
