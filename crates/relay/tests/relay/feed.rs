@@ -155,6 +155,9 @@ async fn how_far_the_slowest_client_is_behind_can_be_told() {
         assert!(begun.elapsed() < PATIENCE, "it reads on");
     }
     assert_eq!(tail.position(), 10);
+    newest.stop();
+}
+
 /// A client's loop has other things to do as well: heartbeats, answers. On a busy machine each of
 /// them is sooner than a piece of the log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
