@@ -4,6 +4,7 @@
 
 mod capture;
 mod demo;
+mod dialect;
 mod exposition;
 mod fields;
 mod hooks;
