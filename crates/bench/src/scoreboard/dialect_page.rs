@@ -9,7 +9,7 @@ const HEAD: &str = "\
 # The same clients through Unbroken
 
 Every scenario of `unbroken conformance` with each client of
-[bench/clients](../../bench/clients/README.md) as it is, and with Unbroken between it and the vendor:
+[bench/clients](../../bench/clients/README.md) as it is, and with Unbroken between both:
 other addresses, other credentials, not a line of the client changed
 ([the dialects](../guides/dialect.md)). **This page is made by `make dialect`.** What the cells say:
 [the scoreboard](scoreboard.md).

@@ -1,5 +1,5 @@
-//! State brought up to the end of the log. The store follows the log within a quarter of a second; a
-//! client that is told an event by its socket and an older value by REST believes the older one.
+//! State brought up to the end of the log. The store follows the log within a quarter of a second;
+//! a client that is told an event by its socket and an older value by REST believes the older one.
 
 use std::collections::BTreeMap;
 

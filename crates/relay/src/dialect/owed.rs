@@ -1,8 +1,8 @@
 //! Values that have to be told once more.
 //!
 //! An event that came late (`effect = history`) is told like any other, because it happened. A
-//! client of a vendor's takes the last event of an agent for what is current, though, and would hold
-//! the older value from then on. So what is current of that agent is told again behind it.
+//! client of a vendor's takes the last event of an agent for what is current, though, and would
+//! hold the older value from then on. So what is current of that agent is told again behind it.
 
 use std::collections::BTreeSet;
 

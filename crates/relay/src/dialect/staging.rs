@@ -2,8 +2,8 @@
 //!
 //! A vendor's client knows events only. So what the log learned otherwise, by a snapshot, is told
 //! in the form of events as well: at the end of the bracket one for each item, under the item's own
-//! offset. A bracket is whole in its stream, so these offsets lie above all that was told before and
-//! below all that comes after, and each of them can be resumed from.
+//! offset. A bracket is whole in its stream, so these offsets lie above all that was told before
+//! and below all that comes after, and each of them can be resumed from.
 
 use unbroken_core::ids::SnapshotId;
 use unbroken_core::record::{Body, Change, Effect, Origin, Record};
@@ -75,7 +75,7 @@ impl Staging {
         Vec::new()
     }
 
-    /// The first offset of what waits for a bracket's end: who goes away now has to come back there.
+    /// The first offset of what waits for a bracket's end: who goes away has to come back there.
     pub(crate) fn waits_from(&self) -> Option<u64> {
         self.bracket.as_ref().map(|bracket| bracket.from)
     }

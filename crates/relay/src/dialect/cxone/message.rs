@@ -180,7 +180,7 @@ mod tests {
         for (text, message) in [
             (r#"{"action":"unsubscribe"}"#, Message::Unsubscribe),
             (
-                r#"{"action":"unsubscribe","resource":"adherence","payload":{"subscriptionId":"s"}}"#,
+                r#"{"action":"unsubscribe","resource":"adherence","payload":{"subscriptionId":1}}"#,
                 Message::Unsubscribe,
             ),
             (r#"{"action":"ping"}"#, Message::Ping),

@@ -29,11 +29,12 @@ impl Fact<'_> {
         let telling = topics.telling(self.kind, self.key, &body);
         let cursor = format!("{journal}:{}", self.offset.saturating_add(1));
         let is_event = matches!(self.origin, Some(Origin::Live | Origin::Replay));
+        let origin = if is_event { "event" } else { "state" };
         let frame = |(at, topic): (usize, &str)| {
             let id = format!("{journal}:{}:{at}", self.offset);
             let metadata = json!({
                 "CorrelationId": trace(digest(id.as_bytes())),
-                "unbroken": { "origin": if is_event { "event" } else { "state" }, "cursor": cursor },
+                "unbroken": { "origin": origin, "cursor": cursor },
             });
             envelope(topic, &body, &metadata)
         };
