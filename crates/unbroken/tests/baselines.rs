@@ -1,6 +1,7 @@
 //! Goal: the page of the scoreboard cannot rot. It has every scenario, the product is clean in all,
 //! and what it says of the clients of `bench/clients` is what a run says. With Unbroken between
-//! them and their vendor, speaking the vendor's dialect to them, they are clean where they were not.
+//! them and their vendor, which speaks the vendor's dialect to them, they are clean where they were
+//! not.
 //!
 //! Method: each client plays two scenarios with the real binary, all clients at once; `make
 //! baselines-setup` has installed them (`make test` calls it). `make scoreboard` plays everything.

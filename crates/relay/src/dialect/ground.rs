@@ -22,10 +22,10 @@ use super::wire;
 use crate::app::App;
 use crate::feed::{After, Filter};
 
-/// A snapshot that is being written is whole within a moment; state is looked at again so often …
-const SETTLE_LOOKS: u32 = 100;
+/// A snapshot that is being written is whole within a moment; state is looked at so often …
+const SETTLE_LOOKS: u32 = 40;
 /// … and so far apart.
-const SETTLE_WAIT: Duration = Duration::from_millis(20);
+const SETTLE_WAIT: Duration = Duration::from_millis(25);
 
 /// Something of ours does not work: the client has to come again.
 #[derive(Debug)]
@@ -131,20 +131,25 @@ pub(super) async fn current(
     source: &str,
     tombstones: bool,
 ) -> Result<Current, Unavailable> {
-    for _ in 0..SETTLE_LOOKS {
+    for look in 1.. {
         let state = read(app, StateFilter { tombstones: true, ..StateFilter::default() }).await?;
         let is_ours = state.checkpoint.journal_id == app.feed.journal().to_string();
-        if is_ours && state.staged_count == 0 {
+        if is_ours {
+            let is_whole = state.staged_count == 0;
             let (newest, next) = follow(app, source, state).await?;
-            if !newest.is_open() {
+            // A bracket that is left open by a source that is gone will never tell its items.
+            if (is_whole && !newest.is_open()) || look >= SETTLE_LOOKS {
                 let mut rows = newest.rows();
                 rows.retain(|row| tombstones || row.present);
                 return Ok(Current { rows, next });
             }
         }
+        if look >= SETTLE_LOOKS {
+            break;
+        }
         sleep(SETTLE_WAIT).await;
     }
-    warn!("relay's store has not come to rest");
+    warn!("relay's store is of another log");
     Err(Unavailable)
 }
 
