@@ -44,14 +44,21 @@ conversation_length_max_ms = ${Math.round(86_400_000 / scale)}
 requests_per_minute = ${Math.round(180 * scale)}
 `;
 
-// The text for a configuration file. Genesys: which of each agent's topics are followed. `secret`:
+const DEFAULTS = {
+  topics: ALL,
+  timing: '"demo"',
+  secret: '{ env = "VENDOR_CLIENT_SECRET" }',
+};
+
+// The text for a configuration file. Genesys: which of each agent's `topics` are followed; `secret`:
 // where the client's secret is read.
-export function source(topics = ALL, secret = '{ env = "VENDOR_CLIENT_SECRET" }') {
+export function source(other = {}) {
+  const { topics, timing, secret } = { ...DEFAULTS, ...other };
   return `[[source]]
 name = "vendor"
 api = "${origin}"
 stream = "${sockets}"
-timing = "demo"
+timing = ${timing}
 ${isGenesys ? genesys(topics) : cxone}
 [source.auth]
 grant = "client_credentials"
