@@ -11,7 +11,7 @@ const HEAD: &str = "\
 Every scenario of `unbroken conformance` with each client of
 [bench/clients](../../bench/clients/README.md) as it is, and with Unbroken between both:
 other addresses, other credentials, not a line of the client changed
-([the dialects](../guides/dialect.md)). **This page is made by `make dialect`.** What the cells say:
+([the dialects](../guides/dialect.md)). `make dialect` makes this page. What the cells say:
 [the scoreboard](scoreboard.md).
 
 What is between them does not make a client better than it is. A client that starts over with the

@@ -109,8 +109,7 @@ fn items_that_wait_for_their_bracket_are_counted() {
     let log = MemoryLog::new("journal-1");
     let snapshot = SnapshotId(1);
     let change = Change { origin: Origin::Snapshot, ..change("agent-1", 1, "{}") };
-    let begin =
-        SnapshotBegin { snapshot, tag: change.position, rows_are_state: true, keys: None };
+    let begin = SnapshotBegin { snapshot, tag: change.position, rows_are_state: true, keys: None };
     let end = SnapshotEnd {
         snapshot,
         count: 1,
