@@ -226,3 +226,54 @@ impl Shared {
         self.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use unbroken_core::record::{Body, Record};
+    use unbroken_core::time::UnixMicros;
+    use unbroken_journal::Options;
+
+    use super::{Feed, FeedLimits, Look};
+    use crate::feed::Filter;
+    use crate::feed::chunk::{Chunk, Gathering};
+
+    fn chunk(feed: &Feed, offset: u64) -> Chunk {
+        let mut gathering = Gathering::new(feed.journal(), offset);
+        let body = Body::Forgotten { key: "k".into() };
+        let record = Record { stream: "a/s".into(), received_at: UnixMicros(0), body };
+        gathering.take(offset, record, &Filter::default());
+        gathering.finish().expect("one record")
+    }
+
+    /// The thread that follows the log failed, and begins again further on: a client that had read
+    /// everything reads from the log what the ring has never held.
+    #[test]
+    fn a_ring_that_begins_anew_hides_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let opened = unbroken_journal::open(Options::new(dir.path().join("journal")));
+        let feed = Feed::new(opened.expect("a log").reader, FeedLimits::default());
+        let shared = &feed.0;
+        let wants_nothing = Filter { keys: ["other".into()].into(), ..Filter::default() };
+        let ids = [Filter::default(), wants_nothing].map(|filter| {
+            let mut state = shared.lock();
+            state.interests.add(0, &filter).0
+        });
+        assert!(matches!(shared.look(ids[0], 0), Look::Nothing(0)), "nothing is followed yet");
+        shared.restart(0);
+        shared.publish(chunk(&feed, 0));
+        for id in ids {
+            assert!(matches!(shared.look(id, 0), Look::Chunk(_)), "it has not looked yet");
+            assert!(matches!(shared.look(id, 1), Look::Nothing(1)));
+        }
+        shared.publish(chunk(&feed, 1));
+        assert!(matches!(shared.look(ids[0], 1), Look::Chunk(_)));
+        assert!(matches!(shared.look(ids[1], 1), Look::Nothing(2)), "it is none of its business");
+        assert!(matches!(shared.look(ids[0], 2), Look::Nothing(2)));
+        shared.restart(10);
+        for id in ids {
+            assert!(matches!(shared.look(id, 2), Look::Older(2)), "what lay between is in the log");
+        }
+        shared.stop();
+        assert!(matches!(shared.look(ids[0], 2), Look::Stopped));
+    }
+}
