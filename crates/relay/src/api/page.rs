@@ -11,8 +11,17 @@ use crate::http::problem::NOT_FOUND;
 use crate::http::{Answering, Call, Problem};
 
 /// Its files: name, media type, content. They are part of the binary.
-const FILES: &[(&str, &str, &str)] =
-    &[("index.html", "text/html; charset=utf-8", include_str!("../../page/index.html"))];
+const FILES: &[(&str, &str, &str)] = &[
+    ("index.html", "text/html; charset=utf-8", include_str!("../../page/index.html")),
+    ("page.css", "text/css; charset=utf-8", include_str!("../../page/page.css")),
+    ("page.js", SCRIPT, include_str!("../../page/page.js")),
+    ("held.js", SCRIPT, include_str!("../../page/held.js")),
+    ("paint.js", SCRIPT, include_str!("../../page/paint.js")),
+    ("service.js", SCRIPT, include_str!("../../page/service.js")),
+    ("icon.svg", "image/svg+xml", include_str!("../../page/icon.svg")),
+];
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// It runs its own scripts alone, and speaks with its own service alone.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' \

@@ -1,0 +1,141 @@
+/**
+ * The live page: a client of the public API like any other. It reads events for as long as it is
+ * open, asks what events alone do not tell, and says loudly when it cannot.
+ */
+import { applyContact, applyLedger, applyRecord, applySource, applyState, changed, contact } from
+  './held.js';
+import { find, paintSoon, tick } from './paint.js';
+import { ask, enter, enterAgain, heard, messages, Refused } from './service.js';
+
+const POLL_MS = 5_000;
+const RETRY_MS_MAX = 10_000;
+
+const $ = (id) => document.getElementById(id);
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Where to go on; none: begin with state. */
+let cursor;
+let reading = new AbortController();
+
+/** Reads for as long as the page is open. */
+async function follow() {
+  for (let failures = 0; ; failures += 1) {
+    try {
+      reading = new AbortController();
+      const place = cursor ? `after=${encodeURIComponent(cursor)}` : 'from=state';
+      const rows = [];
+      for await (const message of messages(`v1/events/stream?${place}`, reading)) {
+        failures = 0;
+        if (contact.lostAt !== undefined) handleContact();
+        handleMessage(message, rows);
+      }
+    } catch (error) {
+      if (error instanceof Refused) await handleRefusal(error);
+    }
+    if (contact.lostAt === undefined) applyContact(heard.at ?? Date.now());
+    await wait(Math.random() * Math.min(500 * 2 ** failures, RETRY_MS_MAX));
+  }
+}
+
+function handleMessage({ event, data, id }, rows) {
+  if (event === 'unbroken.end') throw new Error('the service ended the stream');
+  if (event === 'unbroken.state') rows.push(JSON.parse(data));
+  else if (event === 'unbroken.synced') applyState(rows, true);
+  else if (event !== 'unbroken.heartbeat' && applyRecord(JSON.parse(data))) refreshSoon();
+  cursor = id ?? cursor;
+}
+
+async function handleRefusal({ status }) {
+  if (status === 401) {
+    if (!(await enterAgain())) await signIn('The service wants the token again.');
+  } else if (status === 400 || status === 409 || status === 410) {
+    // The place is too old, or of another journal.
+    cursor = undefined;
+  }
+}
+
+/** Back again: what came meanwhile comes as events; what may be old is asked for. */
+function handleContact() {
+  applyContact(undefined);
+  refreshSoon();
+}
+
+/** Asks once for a burst of reasons. */
+let refreshing;
+function refreshSoon() {
+  refreshing ??= setTimeout(() => {
+    refreshing = undefined;
+    refresh().catch(handleSilence);
+  }, 400);
+}
+
+/** Phases, ledger, and which values may be old, as the service sees them. */
+let tag = '';
+async function refresh() {
+  const asked = { headers: tag ? { 'if-none-match': tag } : {} };
+  const [, ledger, state] = await Promise.all([poll(), ask('v1/gaps'), ask('v1/state', asked)]);
+  applyLedger((await ledger.json()).gaps);
+  if (state.status === 304) return;
+  tag = state.headers.get('etag') ?? '';
+  applyState((await state.json()).rows, false);
+}
+
+async function poll() {
+  for (const source of (await (await ask('v1/sources')).json()).sources) {
+    for (const told of source.streams) applySource(told, source);
+  }
+}
+
+/** It does not answer: whether or not the stream has noticed, it is gone. */
+function handleSilence(error) {
+  if (!(error instanceof Refused) && contact.lostAt === undefined) reading.abort(error);
+}
+
+/** Waits for a person with a token that the service takes. */
+function signIn(why) {
+  $('enter').hidden = false;
+  $('leave').hidden = true;
+  $('refused').textContent = why;
+  $('token').focus();
+  return new Promise((done) => {
+    $('enter').onsubmit = async (submitted) => {
+      submitted.preventDefault();
+      try {
+        await enter($('token').value.trim());
+      } catch (error) {
+        const known = error instanceof Refused && error.status === 401;
+        $('refused').textContent = known ? 'This token is not good.' : `It failed: ${error.message}`;
+        return;
+      }
+      $('token').value = '';
+      $('enter').hidden = true;
+      $('leave').hidden = false;
+      done();
+    };
+  });
+}
+
+async function begin() {
+  for (;;) {
+    try {
+      await refresh();
+      break;
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) await signIn('');
+      else await wait(1000);
+    }
+  }
+  $('leave').hidden = false;
+  document.querySelector('main').hidden = false;
+  setInterval(tick, 1000);
+  setInterval(() => poll().catch(handleSilence), POLL_MS);
+  await follow();
+}
+
+changed.soon = paintSoon;
+$('find').addEventListener('input', () => find($('find').value));
+$('leave').addEventListener('click', async () => {
+  await ask('v1/session', { method: 'DELETE' }).catch(() => undefined);
+  location.reload();
+});
+begin();
