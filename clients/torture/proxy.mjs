@@ -46,6 +46,11 @@ export class CuttingProxy {
     return WAYS.reduce((sum, way) => sum + this.cuts[way], 0);
   }
 
+  /** Resets every connection. */
+  cutAll() {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
   close() {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();

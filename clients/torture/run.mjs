@@ -14,10 +14,9 @@
  * read; `{"wrong": "…"}` if an event was left out, doubled or out of order. All digests must be that
  * of `unbroken export`. Exit code 0 only if they are, and cuts and kills were as many as asked for.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -26,6 +25,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { CuttingProxy } from './proxy.mjs';
+import { configure, Service, simulate, start } from './service.mjs';
 
 const text = (value) => ({ type: 'string', default: value });
 const { values: args } = parseArgs({
@@ -49,110 +49,6 @@ const random = () => {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
   return state / 2 ** 32;
 };
-
-const children = new Set();
-function start(command, parameters, options) {
-  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'inherit'], ...options });
-  children.add(child);
-  child.on('close', () => children.delete(child));
-  return child;
-}
-
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
-});
-
-/** The simulated vendor, and the configuration of a service that records it. */
-async function simulate(dir) {
-  const parameters = ['--agents', args.agents, '--rate', args.rate, '--faults', args.faults];
-  const vendor = start(args.unbroken, [
-    'simulate', '--listen', '127.0.0.1:0', '--seed', args.seed, ...parameters,
-  ], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const told = {};
-  for await (const line of createInterface(vendor.stdout)) {
-    const [name, value] = line.split(/=(.*)/);
-    told[name] = value;
-    if (told.api && told.stream && told.token_url && told.client_secret) break;
-  }
-  const config = join(dir, 'unbroken.toml');
-  writeFileSync(join(dir, 'secret'), told.client_secret, { mode: 0o600 });
-  writeFileSync(config, `data_dir = "data"
-[relay]
-listen = "127.0.0.1:0"
-heartbeat_ms = 1000
-[log]
-level = "warn"
-[[source]]
-name = "cxone"
-profile = "cxone"
-timing = "demo"
-api = "${told.api}"
-stream = "${told.stream}"
-[source.auth]
-grant = "client_credentials"
-url = "${told.token_url}"
-client_id = "${told.client_id}"
-client_secret = { file = "secret" }
-`);
-  return { config, data: join(dir, 'data') };
-}
-
-class Service {
-  kills = 0;
-  #child;
-
-  constructor({ config, data }) {
-    this.config = config;
-    this.data = data;
-  }
-
-  start() {
-    const stdio = ['ignore', 'ignore', 'inherit'];
-    this.#child = start(args.unbroken, ['run', '-c', this.config], { stdio });
-    const child = this.#child;
-    child.on('exit', (code) => {
-      if (this.#child === child) fail(`the service ended by itself with code ${code}`);
-    });
-  }
-
-  /** Where its relay listens now; after a kill the old address until the new one is written. */
-  address() {
-    const [, host, port] = /^(.*):(\d+)$/.exec(this.#read('relay.addr'));
-    return { host: host.replace(/[[\]]/g, ''), port: Number(port) };
-  }
-
-  /** Once it is there. */
-  async token() {
-    for (;;) {
-      try {
-        this.address();
-        return this.#read('relay.token');
-      } catch {
-        await sleep(50);
-      }
-    }
-  }
-
-  async kill() {
-    const child = this.#child;
-    this.#child = undefined;
-    child.kill('SIGKILL');
-    await once(child, 'close');
-    this.kills += 1;
-    this.start();
-  }
-
-  async stop() {
-    const child = this.#child;
-    this.#child = undefined;
-    child.kill('SIGTERM');
-    await once(child, 'close');
-  }
-
-  #read(name) {
-    return readFileSync(join(this.data, name), 'utf8').trim();
-  }
-}
 
 class Client {
   read = 0;
@@ -256,17 +152,25 @@ async function killing(service, clients) {
       await sleep(random() * 200);
       for (const client of clients) if (!client.end) client.kills += 1;
       await service.kill();
+      service.start();
     }
     await sleep(20);
   }
+}
+
+/** A service that records what is simulated now. */
+async function recorded(dir) {
+  const { agents, rate, faults, seed } = args;
+  const vendor = ['--agents', agents, '--rate', rate, '--faults', faults, '--seed', seed];
+  return configure(dir, await simulate(args.unbroken, vendor));
 }
 
 async function main() {
   if (!args.unbroken) fail('--unbroken PATH is needed');
   const dir = mkdtempSync(join(tmpdir(), 'unbroken-torture-'));
   console.log(`torture: ${COUNT} events, ${CUTS} cuts, ${KILLS} kills, --seed ${SEED}`);
-  const made = args.config ? { config: args.config, data: args.data } : await simulate(dir);
-  const service = new Service(made);
+  const made = args.config ? { config: args.config, data: args.data } : await recorded(dir);
+  const service = new Service(args.unbroken, made, fail);
   service.start();
   const token = await service.token();
   const clients = args.clients.split(',').map((name) => new Client(name, service));

@@ -24,6 +24,7 @@ function streamOf(name) {
     stream = {
       name, phase: 'unknown', since: undefined, lostAt: undefined, todo: undefined, told: {},
       rows: new Map(), bracket: undefined, liveConn: undefined,
+      leftAt: undefined,
     };
     streams.set(name, stream);
     changed.streams.add(stream);
@@ -82,12 +83,13 @@ function applyChange(stream, { key, deleted, payload }, offset, time) {
 export function applyState(rows, whole) {
   const named = new Set(rows.map((row) => `${row.stream}\n${row.key}`));
   const end = rows.reduce((most, row) => Math.max(most, row.offset), 0);
-  for (const { stream: name, key, offset, payload, occurred_at, received_at, stale_since } of rows) {
-    const stream = streamOf(name);
+  for (const told of rows) {
+    const { key, offset, payload, stale_since } = told;
+    const stream = streamOf(told.stream);
     const held = stream.rows.get(key);
     if (!whole && held && held.offset > offset) continue;
     const stale = stale_since ? Date.parse(stale_since) : undefined;
-    put(stream, key, { offset, payload, time: occurred_at ?? received_at, stale });
+    put(stream, key, { offset, payload, time: told.occurred_at ?? told.received_at, stale });
   }
   for (const stream of streams.values()) {
     for (const [key, row] of stream.rows) {
@@ -99,14 +101,16 @@ export function applyState(rows, whole) {
 
 function applyTurn(stream, { conn, turn, by, why }, at) {
   if (turn === 'live') {
-    const lost = stream.lostAt;
+    const lost = stream.leftAt;
     const title = lost === undefined ? 'Live' : `Live after ${span(at - lost)}`;
     stream.liveConn = conn;
+    stream.leftAt = undefined;
     setPhase(stream, 'live', at, undefined);
     tell(stream, at, 'good', title, why);
   } else if (turn === 'opened') {
     tell(stream, at, 'step', 'Connection opened', why);
-  } else if (stream.liveConn === conn || stream.phase !== 'live') {
+  } else if ((stream.liveConn ?? conn) === conn || stream.phase !== 'live') {
+    stream.leftAt ??= at;
     if (stream.phase === 'live') setPhase(stream, turn === 'doubted' ? 'doubted' : 'lost', at, at);
     const title = turn === 'doubted' ? 'In doubt' : `Connection closed by ${by}`;
     tell(stream, at, turn === 'doubted' ? 'doubt' : 'bad', title, why);
@@ -116,15 +120,13 @@ function applyTurn(stream, { conn, turn, by, why }, at) {
 }
 
 function applyGap(stream, type, data, at) {
-  const text = ({ epoch, sequence } = {}) => (sequence === undefined ? null : `${epoch}:${sequence}`);
-  gaps.set(`${stream.name}#${data.gap}`, {
-    ...data, stream: stream.name, after: text(data.after ?? undefined),
-    through: text(data.through ?? undefined),
-  });
+  const text = (position) => (position ? `${position.epoch}:${position.sequence}` : null);
+  const [after, through] = [text(data.after), text(data.through)];
+  gaps.set(`${stream.name}#${data.gap}`, { ...data, stream: stream.name, after, through });
   const closed = type === 'unbroken.gap_closed';
   const tone = closed ? (data.outcome === 'repaired' ? 'good' : 'doubt') : 'doubt';
-  const title = closed ? `Gap ${data.gap} closed: ${words(data.outcome)}` : `Gap ${data.gap} opened`;
-  tell(stream, at, tone, title, words(data.cause));
+  const end = closed ? `closed: ${words(data.outcome)}` : 'opened';
+  tell(stream, at, tone, `Gap ${data.gap} ${end}`, words(data.cause));
   changed.ledger = true;
   changed.soon();
 }
@@ -159,10 +161,10 @@ export function applyContact(lostAt) {
 }
 
 function setPhase(stream, phase, since, lostAt) {
-  const changed = (stream.lostAt === undefined) !== (lostAt === undefined);
+  const turned = (stream.lostAt === undefined) !== (lostAt === undefined);
   Object.assign(stream, { phase, since, lostAt });
   changed.streams.add(stream);
-  if (changed) for (const row of stream.rows.values()) changed.rows.add(row);
+  if (turned) for (const row of stream.rows.values()) changed.rows.add(row);
   changed.soon();
 }
 
@@ -191,8 +193,9 @@ function drop(stream, key) {
 function describe(payload, time) {
   const p = payload?.adherence ?? payload ?? {};
   const text = (value) => (typeof value === 'object' ? undefined : value);
-  const first = (...values) => values.map(text).find((value) => value !== undefined && value !== null);
-  const state = first(p.state, p.agentState, p.agentStateName, p.adherenceState, p.activity, p.status);
+  const first = (...values) => values.map(text).find((value) => value != null);
+  const { state: now, agentState, agentStateName, adherenceState } = p;
+  const state = first(now, agentState, agentStateName, adherenceState, p.activity, p.status);
   return {
     state: String(state ?? 'Unknown'),
     plan: first(p.scheduledActivity, p.scheduled),
@@ -217,7 +220,7 @@ export const words = (text) => String(text).replaceAll('_', ' ');
 /** A length of time, as short as it can be said. */
 export function span(ms) {
   const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 1) return `${Math.round(seconds * 10) / 10} s`;
+  if (seconds < 10 && seconds % 1 > 0) return `${seconds.toFixed(1)} s`;
   const whole = Math.floor(seconds);
   const two = (value) => String(value).padStart(2, '0');
   if (whole < 3600) return `${Math.floor(whole / 60)}:${two(whole % 60)}`;

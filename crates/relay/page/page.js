@@ -5,7 +5,7 @@
 import { applyContact, applyLedger, applyRecord, applySource, applyState, changed, contact } from
   './held.js';
 import { find, paintSoon, tick } from './paint.js';
-import { ask, enter, enterAgain, heard, messages, Refused } from './service.js';
+import { ask, enter, enterAgain, heard, messages, read, Refused, Silence } from './service.js';
 
 const POLL_MS = 5_000;
 const RETRY_MS_MAX = 10_000;
@@ -30,7 +30,7 @@ async function follow() {
         handleMessage(message, rows);
       }
     } catch (error) {
-      if (error instanceof Refused) await handleRefusal(error);
+      await handleFailure(error);
     }
     if (contact.lostAt === undefined) applyContact(heard.at ?? Date.now());
     await wait(Math.random() * Math.min(500 * 2 ** failures, RETRY_MS_MAX));
@@ -38,16 +38,20 @@ async function follow() {
 }
 
 function handleMessage({ event, data, id }, rows) {
-  if (event === 'unbroken.end') throw new Error('the service ended the stream');
+  if (event === 'unbroken.end') throw new Silence('the service ended the stream');
   if (event === 'unbroken.state') rows.push(JSON.parse(data));
   else if (event === 'unbroken.synced') applyState(rows, true);
   else if (event !== 'unbroken.heartbeat' && applyRecord(JSON.parse(data))) refreshSoon();
   cursor = id ?? cursor;
 }
 
-async function handleRefusal({ status }) {
+async function handleFailure(error) {
+  const { status } = error;
+  if (error instanceof Silence) return;
+  // Ours; the page goes on.
+  if (!(error instanceof Refused)) console.error(error);
   if (status === 401) {
-    if (!(await enterAgain())) await signIn('The service wants the token again.');
+    if (!(await enterAgain())) await signIn();
   } else if (status === 400 || status === 409 || status === 410) {
     // The place is too old, or of another journal.
     cursor = undefined;
@@ -73,29 +77,31 @@ function refreshSoon() {
 let tag = '';
 async function refresh() {
   const asked = { headers: tag ? { 'if-none-match': tag } : {} };
-  const [, ledger, state] = await Promise.all([poll(), ask('v1/gaps'), ask('v1/state', asked)]);
-  applyLedger((await ledger.json()).gaps);
+  const [, { gaps }, state] = await Promise.all([
+    poll(), read('v1/gaps'), ask('v1/state', asked),
+  ]);
+  applyLedger(gaps);
   if (state.status === 304) return;
   tag = state.headers.get('etag') ?? '';
   applyState((await state.json()).rows, false);
 }
 
 async function poll() {
-  for (const source of (await (await ask('v1/sources')).json()).sources) {
+  for (const source of (await read('v1/sources')).sources) {
     for (const told of source.streams) applySource(told, source);
   }
 }
 
 /** It does not answer: whether or not the stream has noticed, it is gone. */
 function handleSilence(error) {
-  if (!(error instanceof Refused) && contact.lostAt === undefined) reading.abort(error);
+  if (error instanceof Silence) reading.abort();
+  else if (!(error instanceof Refused)) console.error(error);
 }
 
 /** Waits for a person with a token that the service takes. */
-function signIn(why) {
+function signIn() {
   $('enter').hidden = false;
   $('leave').hidden = true;
-  $('refused').textContent = why;
   $('token').focus();
   return new Promise((done) => {
     $('enter').onsubmit = async (submitted) => {
@@ -104,7 +110,8 @@ function signIn(why) {
         await enter($('token').value.trim());
       } catch (error) {
         const known = error instanceof Refused && error.status === 401;
-        $('refused').textContent = known ? 'This token is not good.' : `It failed: ${error.message}`;
+        const failed = `It failed: ${error.message}`;
+        $('refused').textContent = known ? 'This token is not good.' : failed;
         return;
       }
       $('token').value = '';
@@ -116,17 +123,14 @@ function signIn(why) {
 }
 
 async function begin() {
-  for (;;) {
-    try {
-      await refresh();
-      break;
-    } catch (error) {
-      if (error instanceof Refused && error.status === 401) await signIn('');
-      else await wait(1000);
-    }
+  for (let begun = false; !begun; ) {
+    await refresh().then(() => (begun = true), async (error) => {
+      await handleFailure(error);
+      if (!(error instanceof Refused)) await wait(1000);
+    });
   }
   $('leave').hidden = false;
-  document.querySelector('main').hidden = false;
+  $('board').hidden = false;
   setInterval(tick, 1000);
   setInterval(() => poll().catch(handleSilence), POLL_MS);
   await follow();

@@ -103,12 +103,16 @@ function removeTile(row) {
 
 function paintSince(row) {
   const stale = row.staleShown;
-  write(row.parts.since, stale === undefined ? span(Date.now() - row.since) : `as of ${clock(stale)}`);
+  const text = stale === undefined ? age(row.since) : `as of ${clock(stale)}`;
+  write(row.parts.since, text);
 }
 
 const TONES = {
-  good: /^(available|on ?queue|ready|idle)/i, busy: /^(busy|on ?call|talking|inbound|outbound|in ?contact)/i,
-  wrap: /^(acw|after|wrap)/i, hold: /^(on ?hold|hold)/i, rest: /^(break|lunch|meal|meeting|training|coaching|away)/i,
+  good: /^(available|on ?queue|ready|idle)/i,
+  busy: /^(busy|on ?call|talking|inbound|outbound|in ?contact)/i,
+  wrap: /^(acw|after|wrap)/i,
+  hold: /^(on ?hold|hold)/i,
+  rest: /^(break|lunch|meal|meeting|training|coaching|away)/i,
   gone: /^(off|logged|unknown|unavailable)/i,
 };
 
@@ -135,7 +139,7 @@ function paintStream(stream) {
   const lines = [];
   if (contact.lostAt === undefined && stream.since) {
     const since = make('p', 'hint', `${live ? 'Live' : `Was live until ${clock(lostAt)};`} `);
-    const ticking = make('span', 'ticking', span(Date.now() - stream.since));
+    const ticking = make('span', 'ticking', age(stream.since));
     ticking.dataset.since = stream.since;
     since.append(live ? 'for ' : 'in this step for ', ticking);
     if (told.rung) since.append(`, by ${told.rung}`);
@@ -210,30 +214,31 @@ function filterAll() {
 
 let ledgerShown = '';
 function paintLedger() {
-  const rows = [...gaps.values()].sort((a, b) => Date.parse(b.from) - Date.parse(a.from) || b.gap - a.gap);
+  const begun = (gap) => Date.parse(gap.from);
+  const rows = [...gaps.values()].sort((a, b) => begun(b) - begun(a) || b.gap - a.gap);
   const told = JSON.stringify(rows.slice(0, GAPS_MAX));
   if (told === ledgerShown) return;
   ledgerShown = told;
   const open = rows.filter((gap) => !gap.outcome).length;
   const cut = rows.length > GAPS_MAX ? `, the last ${GAPS_MAX} shown` : '';
-  write($('ledger-count'), `${rows.length} rows, ${open} open${cut}`);
+  const total = rows.length === 1 ? '1 row' : `${rows.length} rows`;
+  write($('ledger-count'), `${total}, ${open} open${cut}`);
   $('gaps').replaceChildren(...rows.slice(0, GAPS_MAX).map((gap) => {
     const row = make('tr');
     const outcome = make('td');
     const good = gap.outcome === 'repaired' ? 'good' : gap.outcome ? 'doubt' : 'bad';
     outcome.append(make('span', `pill ${good}`, gap.outcome ?? 'open'));
-    const cell = (text) => make('td', '', text ?? '—');
-    row.append(
-      cell(gap.stream), cell(String(gap.gap)), outcome, cell(words(gap.cause)),
-      cell(stamp(gap.from)), cell(stamp(gap.to)), cell(gap.after), cell(gap.through),
-    );
+    const name = streams.size > 1 ? `${gap.stream} ${gap.gap}` : String(gap.gap);
+    const when = make('td', '', `${stamp(gap.from)} – ${gap.to ? stamp(gap.to) : 'now'}`);
+    when.append(make('small', '', `${gap.after ?? 'the beginning'} – ${gap.through ?? '…'}`));
+    row.append(make('td', '', name), outcome, make('td', '', words(gap.cause)), when);
     return row;
   }));
 }
 
 function paintNews() {
   for (const { stream, at, tone, title, detail } of changed.news) {
-    const item = make('li', tone);
+    const item = make('p', tone);
     const time = make('time', '', clock(at));
     time.dateTime = new Date(at).toISOString();
     const more = [streams.size > 1 ? stream.name : '', detail ?? ''].filter(Boolean).join(': ');
@@ -252,8 +257,9 @@ function paintOverall() {
     lines.push(['This page has lost the service', contact.lostAt, 'Trying again.']);
   } else {
     for (const { name, phase, lostAt, told, todo, rows } of streams.values()) {
-      const live = phase === 'live' || (phase === 'unknown' && rows.size > 0 && lostAt === undefined);
-      if (live && lostAt === undefined) continue;
+      // Before the service has told of it.
+      const unknown = phase === 'unknown' && rows.size > 0;
+      if ((phase === 'live' || unknown) && lostAt === undefined) continue;
       const why = phase === 'paused' ? 'Paused by a person.' : (told?.why ?? '');
       lines.push([`${name} is not live`, lostAt, todo ? `To do: ${todo}` : why]);
     }
@@ -273,7 +279,7 @@ function paintOverall() {
     line.append(make('b', '', `${title}.`));
     if (at !== undefined) {
       line.append(make('span', '', ` What you see is as of ${clock(at)}`));
-      const ticking = make('span', 'ticking', `, ${span(Date.now() - at)} ago`);
+      const ticking = make('span', 'ticking', `, ${age(at)} ago`);
       ticking.dataset.ago = at;
       ticking.setAttribute('aria-hidden', 'true');
       line.append(ticking, make('span', '', '.'));
@@ -291,15 +297,17 @@ export function tick() {
   }
   for (const element of document.querySelectorAll('.ticking')) {
     const { since, ago } = element.dataset;
-    const text = since ? span(Date.now() - since) : `, ${span(Date.now() - ago)} ago`;
+    const text = since ? age(Number(since)) : `, ${age(Number(ago))} ago`;
     write(element, text);
   }
 }
 
+/** Whole seconds, since it ticks. */
+const age = (at) => span(Math.floor((Date.now() - at) / 1000) * 1000);
+
 const clock = (ms) => (ms === undefined ? '?' : new Date(ms).toLocaleTimeString('en-GB'));
 
 function stamp(text) {
-  if (!text) return '—';
   const at = new Date(text);
   const today = at.toDateString() === new Date().toDateString();
   return today ? clock(at) : `${at.toLocaleDateString('en-CA')} ${clock(at)}`;

@@ -4,6 +4,8 @@
 const SILENT_MS = 35_000;
 const ANSWER_MS = 10_000;
 
+const OWN = { credentials: 'same-origin', cache: 'no-store' };
+
 /** When the service was last heard of, in milliseconds since 1970. */
 export const heard = { at: undefined };
 
@@ -17,12 +19,23 @@ export class Refused extends Error {
   }
 }
 
-export async function ask(path, { timeout = ANSWER_MS, ...init } = {}) {
-  const response = await fetch(path, {
-    credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(timeout), ...init,
-  });
-  if (response.ok || response.status === 304) return response;
-  throw await refusal(response);
+/** The service is not there, or does not answer. */
+export class Silence extends Error {}
+
+const silent = (cause) => {
+  throw new Silence('the service does not answer', { cause });
+};
+
+export async function ask(path, init = {}) {
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  const response = await fetch(path, { ...OWN, signal, ...init }).catch(silent);
+  if (!response.ok && response.status !== 304) throw await refusal(response);
+  return response;
+}
+
+/** The same, for what it says. */
+export async function read(path) {
+  return (await ask(path)).json().catch(silent);
 }
 
 export async function enter(given) {
@@ -32,32 +45,25 @@ export async function enter(given) {
   token = given;
 }
 
-/** The messages of a stream of Server-Sent Events, as the relay writes them. */
+/** The messages of a stream of Server-Sent Events, as the relay writes them, until it ends. */
 export async function* messages(path, abort) {
   let last = Date.now();
   const silence = setInterval(() => {
-    if (Date.now() - last > SILENT_MS) abort.abort(new Error('silence'));
+    if (Date.now() - last > SILENT_MS) abort.abort();
   }, 1000);
   try {
-    const response = await fetch(path, {
-      credentials: 'same-origin', cache: 'no-store', signal: abort.signal,
-      headers: { accept: 'text/event-stream' },
-    });
+    const headers = { accept: 'text/event-stream' };
+    const response = await fetch(path, { ...OWN, signal: abort.signal, headers }).catch(silent);
     if (!response.ok) throw await refusal(response);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = '';
-    for (;;) {
-      const { done, value } = await reader.read();
+    for (let rest = ''; ; ) {
+      const { done, value } = await reader.read().catch(silent);
       if (done) return;
       last = heard.at = Date.now();
       const parts = (rest + value).split('\n\n');
       rest = parts.pop();
       for (const part of parts) {
-        const message = {};
-        for (const line of part.split('\n')) {
-          const [, name, text] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-          if (name) message[name] = text;
-        }
+        const message = decode(part);
         if (message.event) yield message;
       }
     }
@@ -65,6 +71,15 @@ export async function* messages(path, abort) {
     clearInterval(silence);
     abort.abort();
   }
+}
+
+function decode(part) {
+  const message = {};
+  for (const line of part.split('\n')) {
+    const [, name, text] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    if (name) message[name] = text;
+  }
+  return message;
 }
 
 async function refusal(response) {
