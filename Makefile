@@ -24,6 +24,11 @@
 #                       clocks fail, every record is judged (SEED=1, MUTANT=name; some 20 minutes)
 #   make fuzz N=300     fuzzes every decoder N seconds each (TARGET=frame: only that one)
 #   make mutants        takes the guards of machine and log out, one by one: something has to notice
+#   make clients-test   the clients of the relay in Node, Python and PHP: their tests, some cuts and
+#                       kills, and the live page in Chromium (part of `make test`)
+#   make clients-torture EVENTS=1000000 CUTS=100 KILLS=20  each client reads so many events through so
+#                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
+#   make screenshots    makes the pictures of the live page in docs/images anew
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
 #   make baselines-setup  installs what the clients of `bench/clients` need (Node, Python, PHP)
 #   make setup          installs what is missing (the others that need it call it)
@@ -32,7 +37,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
-  bench-setup clients-setup baselines-setup scoreboard dialect smoke setup format lint docs deny tests
+  bench-setup clients-setup baselines-setup scoreboard dialect smoke setup format lint docs deny tests \
+  relay-clients clients-test clients-torture screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -43,6 +49,7 @@ CARGO_FUZZ := $(UNBROKEN_CACHE)/tools/bin/cargo-fuzz
 BENCH_NODE := $(UNBROKEN_CACHE)/bench/node
 CLIENTS := $(UNBROKEN_CACHE)/clients
 BASELINES := $(UNBROKEN_CACHE)/baselines
+RELAY_CLIENTS := $(UNBROKEN_CACHE)/relay-clients
 
 FUZZ_TARGETS := $(sort $(notdir $(wildcard crates/fuzz/corpus/*)))
 
@@ -54,6 +61,10 @@ SEED ?= 1
 JOBS ?= 4
 RECOVERIES ?= 1000000
 MUTANT ?=
+EVENTS ?= 1000000
+CUTS ?= 100
+KILLS ?= 20
+RATE ?= 5000
 
 # Installs what gives each of these commands or files (command:Debian's name), if one is missing.
 define install-missing
@@ -79,7 +90,7 @@ help:
 demo: setup
 	cargo run --release --locked -p unbroken -- demo $(ARGS)
 
-test: setup format lint docs tests smoke
+test: setup format lint docs tests smoke clients-test
 
 check: format lint docs deny
 
@@ -189,6 +200,55 @@ baselines-setup: setup
 	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
 	    --target . -r requirements.txt && cp requirements.txt .installed; \
 	fi
+
+# Our own clients, compiled outside of the clone: Node's, and what the tests of the others need.
+relay-clients: setup
+	@$(call install-missing,node:nodejs npm:npm python3:python3 pip3:python3-pip php:php-cli \
+	  /usr/share/php/GuzzleHttp/autoload.php:php-guzzlehttp-guzzle chromium:chromium)
+	@mkdir -p $(RELAY_CLIENTS)/node $(RELAY_CLIENTS)/page-test $(RELAY_CLIENTS)/python
+	@for part in node page-test; do ( \
+	  cp clients/$$part/package*.json $(RELAY_CLIENTS)/$$part && cd $(RELAY_CLIENTS)/$$part && \
+	  if ! cmp -s package-lock.json .installed; then \
+	    echo "setup: installing what clients/$$part needs into $$PWD (once)"; \
+	    npm ci --no-audit --no-fund --loglevel=error >/dev/null && cp package-lock.json .installed; \
+	  fi ) || exit 1; done
+	@wanted=$$PWD/clients/python/requirements-test.txt; cd $(RELAY_CLIENTS)/python && \
+	if ! cmp -s "$$wanted" .installed; then \
+	  echo "setup: installing mypy into $$PWD (once)"; \
+	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
+	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
+	fi
+	@rm -rf $(RELAY_CLIENTS)/node/build $(RELAY_CLIENTS)/node/dist
+	@types=$(RELAY_CLIENTS)/node/node_modules/@types; cd clients/node && \
+	tsc=$(RELAY_CLIENTS)/node/node_modules/.bin/tsc; \
+	$$tsc -p tsconfig.json --typeRoots $$types --outDir $(RELAY_CLIENTS)/node/dist && \
+	$$tsc -p tsconfig.test.json --typeRoots $$types --outDir $(RELAY_CLIENTS)/node/build
+
+clients-test: export PYTHONDONTWRITEBYTECODE := 1
+clients-test: relay-clients
+	node --test --test-reporter=dot $(RELAY_CLIENTS)/node/build/test/*.test.js
+	cd clients/python && python3 -m unittest -q
+	cd clients/python && PYTHONPATH=$(RELAY_CLIENTS)/python python3 -m mypy \
+	  --cache-dir $(RELAY_CLIENTS)/mypy
+	php clients/php/tests/run.php
+	cargo build --locked -p unbroken
+	node clients/torture/documents.mjs --unbroken $(CARGO_TARGET_DIR)/debug/unbroken \
+	  --node $(RELAY_CLIENTS)/node
+	node clients/torture/run.mjs --unbroken $(CARGO_TARGET_DIR)/debug/unbroken \
+	  --node $(RELAY_CLIENTS)/node --count 20000 --cuts 20 --kills 4 --rate 2000
+	$(PAGE_TEST) --unbroken $(CARGO_TARGET_DIR)/debug/unbroken
+
+PAGE_TEST := node clients/page-test/page.mjs --modules $(RELAY_CLIENTS)/page-test
+
+clients-torture: relay-clients
+	cargo build --release --locked -p unbroken
+	node clients/torture/run.mjs --unbroken $(CARGO_TARGET_DIR)/release/unbroken \
+	  --node $(RELAY_CLIENTS)/node --count $(EVENTS) --cuts $(CUTS) --kills $(KILLS) \
+	  --seed $(SEED) --rate $(RATE) $(ARGS)
+
+screenshots: relay-clients
+	cargo build --locked -p unbroken
+	$(PAGE_TEST) --unbroken $(CARGO_TARGET_DIR)/debug/unbroken --shots docs/images
 
 # Reports to read in a browser: target/scoreboard/*.html.
 scoreboard: baselines-setup

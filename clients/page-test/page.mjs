@@ -3,9 +3,9 @@
  * recovery, and through a kill of the service itself.
  *
  *   node page.mjs --unbroken PATH [--chromium PATH] [--shots DIR] [--agents 250] [--rate 40]
- *                 [--page DIR]
+ *                 [--page DIR] [--modules DIR]
  *
- * With `--shots`, `live.png` and `outage.png` are written there; with `--page`, the page's files are
+ * `--modules`: where this package's dependencies are installed; default: here. With `--shots`, `live.png` and `outage.png` are written there; with `--page`, the page's files are
  * taken from there and not from the binary, for who works on them. Exit code 0 only if all held.
  */
 import assert from 'node:assert/strict';
@@ -14,9 +14,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-
-import { chromium } from 'playwright-core';
 
 import { CuttingProxy } from '../torture/proxy.mjs';
 import { configure, freePort, Service, simulate } from '../torture/service.mjs';
@@ -25,9 +24,11 @@ const text = (value) => ({ type: 'string', default: value });
 const { values: args } = parseArgs({
   options: {
     unbroken: text(), chromium: text('/usr/bin/chromium'), shots: text(), agents: text('250'),
-    rate: text('40'), page: text(),
+    rate: text('40'), page: text(), modules: text(fileURLToPath(new URL('.', import.meta.url))),
   },
 });
+const { resolve } = createRequire(join(args.modules, 'package.json'));
+const { chromium } = createRequire(import.meta.url)(resolve('playwright-core'));
 
 /** Whatever is waited for comes much sooner, or not at all. */
 const PATIENCE_MS = 60_000;
@@ -114,14 +115,15 @@ const isStale = (page, wanted) => page.waitForFunction(
 
 /** Contrast, names, roles and the like, in both colour schemes. */
 async function isAccessible(page) {
-  const axe = createRequire(import.meta.url).resolve('axe-core');
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme });
     if (!(await page.evaluate(() => 'axe' in window))) {
-      await page.evaluate(readFileSync(axe, 'utf8'));
+      await page.evaluate(readFileSync(resolve('axe-core'), 'utf8'));
     }
     const { violations, passes } = await page.evaluate(() => window.axe.run());
-    const told = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html} ${nodes[0].failureSummary}`);
+    const told = violations.map(
+      ({ id, nodes }) => `${id}: ${nodes[0].html} ${nodes[0].failureSummary}`,
+    );
     assert.deepEqual(told, [], `${colorScheme}: accessible`);
     assert.ok(passes.some(({ id }) => id === 'color-contrast'), 'contrast was looked at');
   }
@@ -199,6 +201,7 @@ async function main() {
   await agrees(page, url, token);
   console.log(`${(performance.now() / 1000).toFixed(1)} s`, 'page: the service killed, and there again');
 
+  await guide(page);
   await page.click('#leave');
   await page.waitForSelector('#enter:not([hidden])');
   assert.equal(await page.isVisible('#board'), false);
@@ -243,6 +246,15 @@ async function filters(page) {
       && document.querySelector('.chip').getAttribute('aria-pressed') === 'true';
   }, state);
   await page.keyboard.press('Enter');
+}
+
+/** What the guide shows for browsers runs as it stands there. */
+async function guide(page) {
+  const text = readFileSync(new URL('../../docs/guides/clients.md', import.meta.url), 'utf8');
+  const [, code] = /^```js\n([^]*?)^```$/m.exec(text);
+  const said = page.waitForEvent('console', (message) => / keys$/.test(message.text()));
+  await page.evaluate(code);
+  assert.equal((await said).text(), `${args.agents} keys`);
 }
 
 await main().catch((error) => {

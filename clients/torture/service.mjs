@@ -39,7 +39,7 @@ export async function simulate(unbroken, parameters) {
 export function configure(dir, told, { listen = '127.0.0.1:0', timing = 'demo' } = {}) {
   const config = join(dir, 'unbroken.toml');
   writeFileSync(join(dir, 'secret'), told.client_secret, { mode: 0o600 });
-  writeFileSync(config, `data_dir = "data"
+  writeFileSync(config, `data_dir = "unbroken-data"
 [relay]
 listen = "${listen}"
 heartbeat_ms = 1000
@@ -59,7 +59,7 @@ url = "${told.token_url}"
 client_id = "${told.client_id}"
 client_secret = { file = "secret" }
 `);
-  return { config, data: join(dir, 'data') };
+  return { config, data: join(dir, 'unbroken-data') };
 }
 
 /** A port that nobody listens on now. */
