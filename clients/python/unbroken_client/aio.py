@@ -109,8 +109,12 @@ class AsyncUnbroken(Calls):
                 )
         try:
             writer.write(address.request(method, path, body))
-            # Only silence counts, not the time that the caller takes for what came.
-            while data := await asyncio.wait_for(reader.read(PART_BYTES), silent_s):
+            while True:
+                # Only silence counts, not the time that the caller takes for what came.
+                async with asyncio.timeout(silent_s):
+                    data = await reader.read(PART_BYTES)
+                if not data:
+                    return
                 yield data
         finally:
             writer.transport.abort()
