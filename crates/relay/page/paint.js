@@ -1,4 +1,4 @@
-/** Painting: once a frame, and only what has changed. */
+/** Painting: some times a second, and only what has changed. */
 import { changed, contact, gaps, span, staleAt, streams, words } from './held.js';
 
 const NEWS_MAX = 100;
@@ -9,17 +9,20 @@ const $ = (id) => document.getElementById(id);
 /** Of each stream: its card, and its part of the wall with the rows in order. */
 const places = new Map();
 
-let painting = false;
+/** From one painting to the next: quicker than anybody reads, and a tenth of the work. */
+const PAUSE_MS = 100;
+
+let [painting, paintedAt] = [false, 0];
 export function paintSoon() {
   if (painting) return;
   painting = true;
   // A page in the background has no frames, and is to be right when it is looked at.
-  if (document.hidden) setTimeout(paint, 250);
-  else requestAnimationFrame(paint);
+  const frame = () => (document.hidden ? paint() : requestAnimationFrame(paint));
+  setTimeout(frame, Math.max(0, paintedAt + PAUSE_MS - performance.now()));
 }
 
 function paint() {
-  painting = false;
+  [painting, paintedAt] = [false, performance.now()];
   for (const row of changed.gone) removeTile(row);
   for (const row of changed.rows) if (!row.gone) paintTile(row);
   for (const stream of changed.streams) paintStream(stream);
@@ -50,11 +53,13 @@ function paintTile(row) {
   const stale = staleAt(row);
   write(parts.state, row.state);
   write(parts.plan, row.off ? `planned: ${row.plan ?? 'something else'}` : '');
-  tile.dataset.tone = tone(row.state);
-  tile.style.setProperty('--hue', hue(row.state));
-  tile.classList.toggle('off', row.off);
-  tile.classList.toggle('stale', stale !== undefined);
-  tile.hidden = !isWanted(row);
+  if (row.stateShown !== row.state) {
+    row.stateShown = row.state;
+    tile.dataset.tone = tone(row.state);
+    tile.style.setProperty('--hue', hue(row.state));
+  }
+  if (tile.classList.contains('stale') !== (stale !== undefined)) tile.classList.toggle('stale');
+  if (tile.hidden === isWanted(row)) tile.hidden = !tile.hidden;
   row.staleShown = stale;
   paintSince(row);
 }
