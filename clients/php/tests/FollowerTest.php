@@ -133,18 +133,23 @@ final class FollowerTest
 
     public function testAStreamThatFallsSilentIsDroppedASlowReaderIsNotSilence(): void
     {
-        $frames = [FakeRelay::eventFrame(0), FakeRelay::eventFrame(1)];
-        $relay = new FakeRelay(fn (array $request, int $count): array =>
-            [$count === 1 ? FakeRelay::sse(...$frames) : FakeRelay::sse(FakeRelay::eventFrame(2))]);
+        // The third event is there only for who comes again.
+        $relay = new FakeRelay(function (array $request): array {
+            $after = $this->after($request);
+            $offsets = $after < 2 ? range($after, 1) : [2];
+            return [FakeRelay::sse(...array_map(FakeRelay::eventFrame(...), $offsets))];
+        });
         $events = $this->client($relay, heartbeatTimeoutS: 0.05)->events()->getIterator();
         equal($this->events(0)[0], $events->current());
+        $asked = count($relay->requests());
         usleep(150_000);
-        same(1, count($relay->requests()));
+        same($asked, count($relay->requests()));
         $events->next();
         equal($this->events(0)[1], $events->current());
         $events->next();
         equal($this->events(0)[2], $events->current());
-        same(['after=' . FakeRelay::cursor(2)], $relay->requests()[1]['query']);
+        $requests = $relay->requests();
+        same(['after=' . FakeRelay::cursor(2)], end($requests)['query']);
     }
 
     public function testAFurtherLoopGoesOnWhereTheLastOneWasLeft(): void
@@ -167,25 +172,28 @@ final class FollowerTest
         }
     }
 
-    /** Cuts the first connection of each reading after so many bytes. */
+    /** Cuts the first connection of each reading after so many bytes; which reading: its token. */
     private function everyCut(string $whole, string $call, array $expected, int $step): void
     {
         // Without the end of its last chunk: what comes before it is all that there is.
         $cuts = range(0, strlen($whole) - 3, $step);
-        $relay = new FakeRelay(function (array $request, int $count) use ($whole, $cuts): array {
-            $after = $cuts[intdiv($count - 1, 2)];
-            return match (true) {
-                $count % 2 === 1 => [$whole, $this->how($after), $after],
-                in_array('from=state', $request['query'], true) => [$whole],
-                default => [$this->tail($this->after($request))],
-            };
+        $cut = [];
+        $relay = new FakeRelay(function (array $request) use ($whole, &$cut): array {
+            $after = (int) substr($request['headers']['authorization'], strlen('Bearer '));
+            if (!isset($cut[$after])) {
+                $cut[$after] = true;
+                return [$whole, $this->how($after), $after];
+            }
+            $isState = in_array('from=state', $request['query'], true);
+            return [$isState ? $whole : $this->tail($this->after($request))];
         });
-        $client = $this->client($relay, heartbeatTimeoutS: 0.03);
         foreach ($cuts as $after) {
+            $client = $this->client($relay, token: (string) $after, heartbeatTimeoutS: 0.03);
             $taken = $this->take($client->$call(), count($expected));
             equal($expected, $taken, "{$this->how($after)} after $after bytes");
         }
-        same(2 * count($cuts), count($relay->requests()));
+        // On a busy machine a stream may seem silent that is not: that is one request more.
+        same(true, count($relay->requests()) >= 2 * count($cuts));
     }
 
     private function how(int $after): string

