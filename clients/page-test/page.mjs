@@ -5,8 +5,9 @@
  *   node page.mjs --unbroken PATH [--chromium PATH] [--shots DIR] [--agents 250] [--rate 40]
  *                 [--page DIR] [--modules DIR]
  *
- * `--modules`: where this package's dependencies are installed; default: here. With `--shots`, `live.png` and `outage.png` are written there; with `--page`, the page's files are
- * taken from there and not from the binary, for who works on them. Exit code 0 only if all held.
+ * `--modules`: where this package's dependencies are installed; default: here. With `--shots`,
+ * `live.png` and `outage.png` are written there; with `--page`, the page's files are taken from there
+ * and not from the binary, for who works on them. Exit code 0 only if all held.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -129,6 +130,11 @@ async function isAccessible(page) {
   }
 }
 
+/** How far it is. */
+function say(what) {
+  console.log(`page: ${what}, after ${(performance.now() / 1000).toFixed(1)} s`);
+}
+
 /** After some seconds, so that there is something to be seen. */
 async function shoot(page, name) {
   if (!args.shots) return;
@@ -175,7 +181,7 @@ async function main() {
   await page.waitForFunction(
     (before) => document.querySelector('.tile .since').innerText !== before, ticks,
   );
-  console.log(`${(performance.now() / 1000).toFixed(1)} s`, 'page: live, and it shows what is held');
+  say('live, and it shows what is held');
 
   // A first loss and its recovery, so that there is one to be seen.
   await lose(page, vendor);
@@ -183,7 +189,7 @@ async function main() {
   await agrees(page, url, token);
   await isAccessible(page);
   await shoot(page, 'live.png');
-  console.log(`${(performance.now() / 1000).toFixed(1)} s`, 'page: a loss and its recovery');
+  say('a loss and its recovery');
 
   await lose(page, vendor);
   await isAccessible(page);
@@ -199,7 +205,7 @@ async function main() {
   await says(page, 'overall', 'Live');
   await isStale(page, false);
   await agrees(page, url, token);
-  console.log(`${(performance.now() / 1000).toFixed(1)} s`, 'page: the service killed, and there again');
+  say('the service killed, and there again');
 
   await guide(page);
   await page.click('#leave');
@@ -216,7 +222,7 @@ async function main() {
 
 async function lose(page, vendor) {
   vendor.cut();
-  await says(page, 'alarm', 'cxone/adherence is not live. What you see is as of \\d\\d:\\d\\d:\\d\\d');
+  await says(page, 'alarm', 'cxone/adherence is not live. What you see is as of [\\d:]{8}');
   await says(page, 'overall', 'Not current');
   await isStale(page, true);
   await says(page, 'news', 'Connection closed|In doubt');

@@ -2,8 +2,9 @@
 
 /**
  * Reads COUNT events from URL, by nothing but the cursor, and checks that each comes once and in
- * order: `torture.php URL COUNT SEED`. Now and then it throws its client away, as a crash would, and
- * begins a new one from the cursor that it stored last. What it prints: `clients/torture/run.mjs`.
+ * order: `torture.php URL COUNT SEED`. Now and then it throws its client away, as a crash would,
+ * and begins a new one from the cursor that it stored last. What it prints:
+ * `clients/torture/run.mjs`.
  */
 
 declare(strict_types=1);
@@ -39,7 +40,8 @@ $store = function (Event $event) use ($digest, $count, &$read, &$reported, &$sto
     }
     $key = $event->data['key'] ?? '';
     $sequence = $event->data['position']['sequence'] ?? '';
-    $parts = [$event->id, $event->source, $event->type, $event->subject ?? '', $event->time, $key, $sequence];
+    $parts = [$event->id, $event->source, $event->type, $event->subject ?? '', $event->time];
+    array_push($parts, $key, $sequence);
     hash_update($digest, implode(' ', $parts) . "\n");
     $stored = $event->cursor;
     $read += 1;
@@ -70,4 +72,5 @@ while ($read < $count) {
     }
     $restarts += 1;
 }
-say(['read' => $read, 'retries' => $retries, 'restarts' => $restarts, 'digest' => hash_final($digest)]);
+$end = compact('read', 'retries', 'restarts');
+say($end + ['digest' => hash_final($digest)]);

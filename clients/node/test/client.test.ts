@@ -74,8 +74,9 @@ test('a data directory is read again for each connection', async (t) => {
 });
 
 test('a Unix socket does as well', async (t) => {
-  const relay = new FakeRelay((request) =>
-    request.path === '/v1/state' ? json({ cursor: cursor(0), rows: [] }) : { text: sse(eventFrame(0)) },
+  const state = json({ cursor: cursor(0), rows: [] });
+  const relay = new FakeRelay(({ path }) =>
+    path === '/v1/state' ? state : { text: sse(eventFrame(0)) },
   );
   t.after(() => relay.close());
   const socket = await relay.listen(join(await directory(t), 'relay.sock'));

@@ -35,8 +35,14 @@ final readonly class Event
         if (!is_array($e) || !isset($e['id'], $e['source'], $e['type'], $e['time'], $e['cursor'])) {
             throw new Unavailable('an event without its members came');
         }
-        $subject = $e['subject'] ?? null;
-        $data = $e['data'] ?? [];
-        return new self($e['id'], $e['source'], $e['type'], $subject, $e['time'], $e['cursor'], $data);
+        return new self(
+            $e['id'],
+            $e['source'],
+            $e['type'],
+            $e['subject'] ?? null,
+            $e['time'],
+            $e['cursor'],
+            $e['data'] ?? [],
+        );
     }
 }

@@ -7,8 +7,8 @@ namespace Unbroken;
 use Psr\Http\Message\StreamInterface;
 
 /**
- * What comes behind a cursor, over as many connections as it takes, for `foreach`. `break` closes the
- * connection; a further `foreach` goes on where the last one was left.
+ * What comes behind a cursor, over as many connections as it takes, for `foreach`. `break` closes
+ * the connection; a further `foreach` goes on where the last one was left.
  *
  * @template T
  * @implements \IteratorAggregate<int, T>
@@ -17,7 +17,7 @@ final class Follower implements \IteratorAggregate
 {
     private const PART_BYTES = 64 * 1024;
 
-    /** @var ?list<StateRow> rows of a state that is not whole yet; `null`: state is not asked for */
+    /** @var ?list<StateRow> of a state that is not whole yet; `null`: state is not asked for */
     private ?array $rows;
     private int $failures = 0;
     private ?float $retryS = null;
@@ -34,7 +34,7 @@ final class Follower implements \IteratorAggregate
         $this->rows = $cursor === null ? [] : null;
     }
 
-    /** Of a reader who has read all that was handed out, and what a filter passed over behind it. */
+    /** Of a reader who has read all that was handed out, and what a filter passed over. */
     public function cursor(): ?string
     {
         return $this->cursor;
@@ -93,8 +93,8 @@ final class Follower implements \IteratorAggregate
     }
 
     /**
-     * What there is, and at least a byte: PHP waits for as many bytes as are asked for where it takes
-     * chunks apart, so one is asked for, and then what came with it.
+     * What there is, and at least a byte: where PHP takes chunks apart, it waits for as many bytes
+     * as are asked for. So one is asked for, and then what came with it.
      */
     private function read(StreamInterface $body): string
     {
@@ -125,7 +125,8 @@ final class Follower implements \IteratorAggregate
             $this->cursor = $event->cursor;
             yield $event;
         } elseif ($message->event === 'unbroken.state') {
-            $this->rows[] = StateRow::of(json_decode($message->data, true, 512, JSON_THROW_ON_ERROR));
+            $row = json_decode($message->data, true, 512, JSON_THROW_ON_ERROR);
+            $this->rows[] = StateRow::of($row);
         } elseif ($message->event === 'unbroken.synced') {
             [$rows, $this->rows] = [$this->rows, null];
             yield from $rows;
@@ -136,7 +137,10 @@ final class Follower implements \IteratorAggregate
         }
     }
 
-    /** Anywhere below a bound that doubles: a thousand clients of a restarted relay do not come at once. */
+    /**
+     * Anywhere below a bound that doubles: a thousand clients of a restarted relay do not come at
+     * once.
+     */
     private function wait(\Throwable $error): void
     {
         $first = $this->client->retryS ?? $this->retryS ?? 1.0;

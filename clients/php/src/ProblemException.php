@@ -24,7 +24,8 @@ final class ProblemException extends \RuntimeException
     /** @param array<string, mixed> $problem its members (RFC 9457) */
     public function __construct(public readonly int $status, public readonly array $problem)
     {
-        $parts = array_filter([$problem['title'] ?? '', $problem['detail'] ?? '', $problem['hint'] ?? '']);
+        $text = fn (string $name): string => (string) ($problem[$name] ?? '');
+        $parts = array_filter([$text('title'), $text('detail'), $text('hint')]);
         parent::__construct(implode('; ', $parts) ?: "status $status", $status);
         $this->name = basename($problem['type'] ?? '');
         $this->oldest = $problem['oldest'] ?? null;

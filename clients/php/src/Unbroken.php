@@ -27,11 +27,11 @@ final class Unbroken
      * `dataDir`: of a service on this machine; address and token are read from there, anew for each
      * request. Or `url` and `token`.
      *
-     * A stream that says nothing for `heartbeatTimeoutS` is dropped: three of the relay's heartbeats.
-     * The first wait lies anywhere below `retryS` (`null`: what the relay asks for), and that bound
-     * doubles up to `retryMaxS`. `onRetry(\Throwable $error, float $delayS)` is told of each failure
-     * that is retried; nothing else tells of them. `http`: a Guzzle client of your own, for a proxy
-     * or certificates.
+     * A stream that says nothing for `heartbeatTimeoutS` is dropped: three of the relay's
+     * heartbeats. The first wait lies anywhere below `retryS` (`null`: what the relay asks for), and
+     * that bound doubles up to `retryMaxS`. `onRetry(\Throwable $error, float $delayS)` is told of
+     * each failure that is retried; nothing else tells of them. `http`: a Guzzle client of your own,
+     * for a proxy or certificates.
      */
     public function __construct(
         private readonly ?string $dataDir = null,
@@ -165,9 +165,9 @@ final class Unbroken
      */
     public function open(string $path, array $query): ResponseInterface
     {
-        $accept = ['Accept' => 'text/event-stream'];
-        $timeouts = ['timeout' => $this->heartbeatTimeoutS, 'read_timeout' => $this->heartbeatTimeoutS];
-        return $this->send('GET', $path, $query, $accept, ['stream' => true] + $timeouts);
+        $silentS = $this->heartbeatTimeoutS;
+        $options = ['stream' => true, 'timeout' => $silentS, 'read_timeout' => $silentS];
+        return $this->send('GET', $path, $query, ['Accept' => 'text/event-stream'], $options);
     }
 
     /**
@@ -232,7 +232,8 @@ final class Unbroken
             return $text === false ? throw new Unavailable("$name cannot be read") : trim($text);
         }, ['relay.addr', 'relay.token']);
         // The address that a service on all addresses has for its own machine.
-        $address = preg_replace(['/^0\.0\.0\.0:/', '/^\[::\]:/'], ['127.0.0.1:', '[::1]:'], $address);
+        $every = ['/^0\.0\.0\.0:/', '/^\[::\]:/'];
+        $address = preg_replace($every, ['127.0.0.1:', '[::1]:'], $address);
         return [str_contains($address, '://') ? $address : "http://$address", $token];
     }
 
@@ -241,8 +242,12 @@ final class Unbroken
      * @param list<string> $kinds
      * @return array<string, mixed>
      */
-    private static function filter(?string $source, array $keys, ?string $keyPrefix, array $kinds): array
-    {
+    private static function filter(
+        ?string $source,
+        array $keys,
+        ?string $keyPrefix,
+        array $kinds,
+    ): array {
         return ['source' => $source, 'key' => $keys, 'key_prefix' => $keyPrefix, 'kind' => $kinds];
     }
 

@@ -42,7 +42,8 @@ final class FakeRelay
     /** @return list<array<string, mixed>> what was asked so far */
     public function requests(): array
     {
-        $lines = explode("\n", trim((string) file_get_contents(stream_get_meta_data($this->notes)['uri'])));
+        $file = stream_get_meta_data($this->notes)['uri'];
+        $lines = explode("\n", trim((string) file_get_contents($file)));
         return array_map(fn (string $line) => json_decode($line, true), array_filter($lines));
     }
 
@@ -76,7 +77,8 @@ final class FakeRelay
 
     public static function sse(string ...$frames): string
     {
-        $text = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        $text = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            . "Transfer-Encoding: chunked\r\n\r\n";
         foreach (["retry: 1000\n\n", ...$frames] as $frame) {
             $text .= dechex(strlen($frame)) . "\r\n$frame\r\n";
         }
@@ -86,7 +88,8 @@ final class FakeRelay
     public static function json(mixed $body, int $status = 200, string $head = ''): string
     {
         $text = json_encode($body, JSON_THROW_ON_ERROR);
-        return "HTTP/1.1 $status Whatever\r\n{$head}Content-Length: " . strlen($text) . "\r\n\r\n$text";
+        $length = strlen($text);
+        return "HTTP/1.1 $status Whatever\r\n{$head}Content-Length: $length\r\n\r\n$text";
     }
 
     /** @param resource $server */

@@ -120,9 +120,10 @@ final class FollowerTest
             ? [$answers[$count - 1], 'end']
             : [FakeRelay::sse(FakeRelay::eventFrame(1))]);
         $told = [];
-        $client = $this->client($relay, onRetry: function (\Throwable $error, float $delayS) use (&$told) {
+        $tell = function (\Throwable $error, float $delayS) use (&$told): void {
             $told[] = [$error->getMessage(), $delayS >= 1];
-        });
+        };
+        $client = $this->client($relay, onRetry: $tell);
         equal(array_slice($this->events(0), 0, 2), $this->take($client->events(), 2));
         $requests = $relay->requests();
         same(['after=' . FakeRelay::cursor(1)], end($requests)['query']);
@@ -203,7 +204,8 @@ final class FollowerTest
 
     private function client(FakeRelay $relay, mixed ...$options): Unbroken
     {
-        return new Unbroken(...['url' => "http://$relay->address", 'token' => 'ubk_x', 'retryS' => 0, ...$options]);
+        $usual = ['url' => "http://$relay->address", 'token' => 'ubk_x', 'retryS' => 0];
+        return new Unbroken(...[...$usual, ...$options]);
     }
 
     private function take(Follower $items, int $count): array

@@ -9,7 +9,10 @@ require __DIR__ . '/FakeRelay.php';
 
 set_error_handler(static function (int $level, string $message, string $file, int $line): bool {
     // What is silenced with @ is expected.
-    return error_reporting() & $level ? throw new \ErrorException($message, 0, $level, $file, $line) : true;
+    if (error_reporting() & $level) {
+        throw new \ErrorException($message, 0, $level, $file, $line);
+    }
+    return true;
 });
 
 function same(mixed $expected, mixed $found, string $what = ''): void
