@@ -119,17 +119,19 @@ class Client {
 async function exported(service) {
   const parameters = ['export', '-c', service.config, '--format', 'cloudevents'];
   const child = start(args.unbroken, parameters);
-  const closed = once(child, 'close');
+  const ended = once(child, 'exit');
   const digest = createHash('sha256');
   let read = 0;
   for await (const line of createInterface(child.stdout)) {
-    if (read === COUNT) continue;
     const { id, source, type, subject, time, data } = JSON.parse(line);
     const parts = [id, source, type, subject ?? '', time, data.key ?? ''];
     digest.update(`${[...parts, data.position?.sequence ?? ''].join(' ')}\n`);
     read += 1;
+    if (read === COUNT) break;
   }
-  await closed;
+  // What has come behind is no matter of the clients.
+  child.kill('SIGKILL');
+  await ended;
   return read === COUNT ? digest.digest('hex') : `of ${read} records`;
 }
 
