@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -15,6 +16,11 @@ use crate::settings::RelayConfig;
 
 /// Reads of the store at the same time: each has a connection and a thread of its own.
 pub(crate) const STORE_READS_MAX: usize = 4;
+
+/// A snapshot that is being written is whole within a moment; state is looked at so often …
+pub(crate) const SETTLE_LOOKS: u32 = 40;
+/// … and so far apart.
+pub(crate) const SETTLE_WAIT: Duration = Duration::from_millis(25);
 
 /// See the module.
 pub(crate) struct App {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::time::sleep;
 use tracing::warn;
 use unbroken_core::ids::{Key, StreamId};
 use unbroken_render::{gap_json, state_json};
 use unbroken_store::{StateFilter, StateRow, StoreError, StoreReader};
 
-use crate::app::App;
+use crate::app::{App, SETTLE_LOOKS, SETTLE_WAIT};
 use crate::feed::Filter;
 use crate::http::Problem;
 use crate::http::problem::{STOPPING, STORE_UNAVAILABLE};
@@ -57,8 +58,22 @@ pub(super) async fn checkpoint(app: &Arc<App>) -> Result<u64, Problem> {
     .ok_or_else(other_journal)
 }
 
-/// The rows of state that are wanted.
+/// The rows of state that are wanted, between two brackets of snapshots: of one that is open, who
+/// reads on from there would never be told the items that lie before.
 pub(super) async fn state(app: &Arc<App>, wish: StateWish) -> Result<StateRead, Problem> {
+    for _ in 1..SETTLE_LOOKS {
+        let (state, staged_count) = look(app, wish.clone()).await?;
+        if staged_count == 0 {
+            return Ok(state);
+        }
+        sleep(SETTLE_WAIT).await;
+    }
+    // A bracket that is left open by a source that is gone will never tell its items.
+    Ok(look(app, wish).await?.0)
+}
+
+/// The rows at this moment, and how many items wait for the end of their bracket.
+async fn look(app: &Arc<App>, wish: StateWish) -> Result<(StateRead, u64), Problem> {
     let journal = app.feed.journal().to_string();
     read(app, move |store| {
         let state = store.state(&wish.stored())?;
@@ -66,7 +81,8 @@ pub(super) async fn state(app: &Arc<App>, wish: StateWish) -> Result<StateRead, 
             return Ok(None);
         }
         let rows = state.rows.iter().filter(|row| wish.accepts(row)).map(state_json).collect();
-        Ok(Some(StateRead { offset: state.checkpoint.next_offset, rows }))
+        let offset = state.checkpoint.next_offset;
+        Ok(Some((StateRead { offset, rows }, state.staged_count)))
     })
     .await?
     .ok_or_else(other_journal)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_lc_rs::rand;
 use axum::http::request::Parts;
@@ -19,13 +19,8 @@ use super::grant::{self, Grant};
 use super::newest::Newest;
 use super::token::Tokens;
 use super::wire;
-use crate::app::App;
+use crate::app::{App, SETTLE_LOOKS, SETTLE_WAIT};
 use crate::feed::{After, Filter};
-
-/// A snapshot that is being written is whole within a moment; state is looked at so often …
-const SETTLE_LOOKS: u32 = 40;
-/// … and so far apart.
-const SETTLE_WAIT: Duration = Duration::from_millis(25);
 
 /// Something of ours does not work: the client has to come again.
 #[derive(Debug)]

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use unbroken_core::ids::AppendId;
-use unbroken_core::record::Append;
+use unbroken_core::ids::{AppendId, SnapshotId};
+use unbroken_core::record::{
+    Append, Body, Change, Effect, Origin, Record, SnapshotBegin, SnapshotEnd, Witness,
+};
+use unbroken_core::time::UnixMicros;
 use unbroken_relay::RelayConfig;
 
 use crate::house::{House, record};
@@ -84,4 +87,57 @@ async fn list_then_watch_has_no_hole_under_load() {
         assert_eq!(newest, last, "from_state {from_state}");
     }
     writing.join().expect("it wrote all");
+}
+
+/// A snapshot with one item, in two parts: before its end, and that.
+fn bracket() -> [Vec<Record>; 2] {
+    let of = |body| Record { stream: "cx/agents".into(), received_at: UnixMicros(1), body };
+    let snapshot = SnapshotId(1);
+    let payload = b"{\"n\":1}".as_slice();
+    let change = Change {
+        key: "by-snapshot".into(),
+        position: None,
+        bookmark: None,
+        ordinal: 0,
+        event_id: None,
+        kind: None,
+        deleted: false,
+        origin: Origin::Snapshot,
+        effect: Effect::State,
+        occurred_at: None,
+        digest: unbroken_core::record::digest(payload),
+        payload: payload.into(),
+    };
+    let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys: None };
+    let end = SnapshotEnd {
+        snapshot,
+        count: 1,
+        rows: 1,
+        digest: change.digest,
+        tag: None,
+        rows_are_state: true,
+        keyed: false,
+        converging_until: None,
+        witness: Witness::Assumed,
+    };
+    let item = Body::SnapshotItem { snapshot, change };
+    [vec![of(Body::SnapshotBegin(begin)), of(item)], vec![of(Body::SnapshotEnd(end))]]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn state_is_not_told_in_the_middle_of_a_snapshot() {
+    let mut house = House::new(RelayConfig::default());
+    house.write(10);
+    let mut writer = house.take_writer();
+    let [opened, ended] = bracket();
+    writer.commit(&[Append { id: AppendId(2), records: opened, mark: None }]).expect("durable");
+    house.wait_for_store();
+    let asked = tokio::spawn(house.get("/v1/state?key=by-snapshot").send());
+    // Long enough for an answer from the middle, by far shorter than it is waited for the end.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    writer.commit(&[Append { id: AppendId(3), records: ended, mark: None }]).expect("durable");
+    let answer = asked.await.expect("no panic").expect("an answer");
+    let state: Value = answer.json().await.expect("JSON");
+    assert_eq!(state["rows"][0]["key"], "by-snapshot", "{state}");
+    assert_eq!(state["cursor"], house.cursor(13));
 }
