@@ -105,7 +105,6 @@ fn a_file_of_a_later_release_is_refused() {
 #[test]
 fn items_that_wait_for_their_bracket_are_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("store.sqlite");
     let log = MemoryLog::new("journal-1");
     let snapshot = SnapshotId(1);
     let change = Change { origin: Origin::Snapshot, ..change("agent-1", 1, "{}") };
@@ -124,8 +123,9 @@ fn items_that_wait_for_their_bracket_are_counted() {
     let item = Body::SnapshotItem { snapshot, change };
     let bodies = [Body::SnapshotBegin(begin), item, Body::SnapshotEnd(end)];
     let mut seen = Vec::new();
-    for body in bodies {
+    for (step, body) in bodies.into_iter().enumerate() {
         log.append(vec![record("a/x", 0, body)], Vec::new());
+        let path = dir.path().join(format!("{step}.sqlite"));
         drop(open_or_build(&path, &log).unwrap());
         let state = StoreReader::open(&path).unwrap().state(&StateFilter::default()).unwrap();
         seen.push((state.rows.len(), state.staged_count));
