@@ -16,6 +16,8 @@ const DIR: &str = "/log";
 const SEGMENT_BYTES: u64 = 1_024;
 const BATCHES: u64 = 12;
 const EDIT_BYTES: usize = 5;
+/// A file that is as long is not made longer: each edit could double it.
+const FILE_BYTES_MAX: usize = 16 * 1_024;
 
 /// A whole log and what it says.
 struct Whole {
@@ -62,7 +64,8 @@ fn damage(disk: &SimDisk, whole: &Whole, edit: &[u8]) {
         1 => bytes[at] ^= 1 << (value % 8),
         2 => bytes.truncate(at),
         3 => bytes[at..].fill(0),
-        4 => bytes.extend_from_within(at..),
+        4 if bytes.len() < FILE_BYTES_MAX => bytes.extend_from_within(at..),
+        4 => return,
         _ => return disk.delete(&path),
     }
     disk.replace(&path, bytes);
