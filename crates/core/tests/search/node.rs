@@ -59,12 +59,14 @@ impl Node {
             && (world.withheld.is_empty() && world.garbled == 0 || is_made_up_for(world))
     }
 
-    /// The stream is Live and nothing is on its way. An audit may be owed.
+    /// The stream is Live and nothing is on its way. An audit may be owed. What waits behind a hole
+    /// has its timer: until then nobody knows whether the hole was a loss.
     pub fn is_at_rest(&self) -> bool {
         let world = &self.world;
         let idle =
             |sock: &Sock| sock.subscribed && sock.queue.is_empty() && sock.closes_at.is_none();
         world.is_live()
+            && world.machine.waiting(&stream()) == 0
             && self.rival.is_none()
             && world.pages.is_empty()
             && world.socks.len() == 1
