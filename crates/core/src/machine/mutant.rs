@@ -118,6 +118,9 @@ mutants! {
     RowTooLong: "R9", "exact ledger range";
     /// A row leaves out the last event of the hole.
     RowTooShort: "R9", "exact ledger range";
+    /// The row of a numbering that has ended, all that a crash inside the first snapshot of the next
+    /// one leaves, gets a second one beside it: a late event narrows only one of them.
+    EndedDoubtForgotten: "R9, R11, R16", "one interval of doubt has one row";
     /// A row begins when it is noticed, not when coverage ended.
     RowFromTheReturn: "R9", "wall clock in rows across epochs";
     /// An event beyond the next one is applied at once.

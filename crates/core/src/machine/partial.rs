@@ -61,11 +61,12 @@ impl Stream {
     }
 
     /// Whether an open row is the same interval of doubt as one that would be opened now.
-    pub(super) fn is_same_doubt(&self, gap: &OpenGap) -> bool {
+    pub(super) fn is_same_doubt(&self, cx: &Cx<'_>, gap: &OpenGap) -> bool {
         let GapOpened { after, cause, .. } = gap.opened;
         // Of a position that was forgotten, or of a numbering that has ended, the row is all that
         // is left, until something of the present numbering is held.
-        let here = after == self.seen.position || self.seen.position.is_none();
+        let ended = self.seen.position.is_none() && !cx.mutated(Mutant::EndedDoubtForgotten);
+        let here = after == self.seen.position || ended;
         gap.first.is_none() && here && cause != GapCause::Partial
     }
 }

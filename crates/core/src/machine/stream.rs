@@ -287,7 +287,7 @@ impl Stream {
     /// Opens a ledger row, unless one is open that no event has ended yet: then the outage inside
     /// the outage is the same interval of doubt.
     pub(super) fn open_gap(&mut self, cx: &mut Cx<'_>, cause: GapCause) {
-        if !self.seen.open_gaps.values().any(|gap| self.is_same_doubt(gap)) {
+        if !self.seen.open_gaps.values().any(|gap| self.is_same_doubt(cx, gap)) {
             self.write_gap(cx, cause);
         }
     }

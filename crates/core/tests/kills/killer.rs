@@ -94,6 +94,9 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::NoConvergingMark | Mutant::QuietWhileConverging => {
             "two moments on a stream that is quiet before the later one"
         }
+        Mutant::EndedDoubtForgotten => {
+            "a numbering begins again, and a death inside its first snapshot"
+        }
         Mutant::StashUnasked => "a coming numbering breaks off, and is served on",
         Mutant::StashJoinedUnproved => "a coming numbering breaks off, and begins later",
         Mutant::ConvergingForgotten => "two moments, and a restart before the later one",

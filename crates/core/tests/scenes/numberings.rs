@@ -2,6 +2,7 @@
 
 use unbroken_core::connector::Ack;
 use unbroken_core::machine::Mutant;
+use unbroken_core::record::{Body, Record};
 
 use super::{Scene, Verdict, calm, held, increasing, judge, live, pass};
 use crate::world::{OnOld, Rules, World, contiguous};
@@ -10,6 +11,7 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "a numbering without a name begins again", play: hidden },
     Scene { name: "a numbering with a name begins again", play: named },
     Scene { name: "a confirmation from later than asked", play: clamped },
+    Scene { name: "a numbering begins again, and a death inside its first snapshot", play: died },
     Scene { name: "a coming numbering breaks off, and is served on", play: served_on },
     Scene { name: "a coming numbering breaks off, and begins later", play: begins_later },
 ];
@@ -38,6 +40,46 @@ fn begin_again(rules: Rules, mutant: Option<Mutant>) -> Verdict {
 
 fn named(mutant: Option<Mutant>) -> Verdict {
     begin_again(contiguous(), mutant)
+}
+
+/// The process that comes back is told of an event while it asks for state: it narrows the row that
+/// the dead one has left.
+fn died(mutant: Option<Mutant>) -> Verdict {
+    let mut rules = contiguous();
+    rules.timing.snapshot_unit_items = 1;
+    let mut world = live(rules, mutant, 1)?;
+    world.emit(0);
+    world.settle();
+    // Only the snapshot will tell of it.
+    world.emit(1);
+    world.reset_epoch();
+    let entered = loop {
+        if let Some(unit) = entering(&world) {
+            break unit;
+        }
+        world.commit();
+        if !world.step() {
+            world.tick();
+        }
+    };
+    world.crash(entered + 1);
+    while world.pages.is_empty() || !world.socks.values().any(|sock| sock.subscribed) {
+        if !world.step() {
+            world.tick();
+        }
+    }
+    world.emit(0);
+    world.page(world.events.len());
+    calm(&mut world)?;
+    judge(&world)
+}
+
+/// The unit on its way to the disk in which the coming numbering begins.
+fn entering(world: &World) -> Option<usize> {
+    let enters =
+        |record: &Record| matches!(record.body, Body::EpochChanged { epoch, .. } if epoch.0 == 1);
+    let on_its_way = &world.log[world.durable..];
+    on_its_way.iter().position(|append| append.records.iter().any(enters))
 }
 
 fn clamped(mutant: Option<Mutant>) -> Verdict {
