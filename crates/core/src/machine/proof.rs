@@ -139,6 +139,11 @@ impl Machine {
         self.shared.last_conn = last;
     }
 
+    /// The sockets that something is known to have come on, those that are gone among them.
+    pub fn conns(&mut self) -> BTreeSet<ConnId> {
+        self.streams.iter_mut().flat_map(|stream| stream.conns_mut().map(|conn| *conn)).collect()
+    }
+
     /// How many events wait in the fullest of a stream's windows.
     pub fn waiting(&self, stream: &StreamId) -> usize {
         let Some(stream) = self.stream(stream) else { return 0 };

@@ -189,16 +189,18 @@ fn normalise(world: &mut World, now: Millis) {
     world.durable = 1;
 }
 
-/// Sockets are counted by their rank; a request that nobody waits for any more is none.
+/// Sockets are counted by their rank, those that are gone and have left something with the others:
+/// what two of them brought is not what one has brought in a row. A request that nobody waits for
+/// any more is none.
 fn renumber(world: &mut World) {
     let awaited = world.machine.awaited(&stream());
     world.pages.retain(|(request, _)| Some(*request) == awaited);
     world.pages.iter_mut().for_each(|(request, _)| *request = RequestId(1));
-    let conns: Vec<ConnId> = world.socks.keys().copied().collect();
+    let mut conns = world.machine.conns();
+    conns.extend(world.socks.keys());
+    let conns: Vec<ConnId> = conns.into_iter().collect();
     let rank = |conn: ConnId| ConnId(conns.partition_point(|known| *known < conn) as u64 + 1);
-    let gone = |conn: ConnId| !conns.contains(&conn);
-    let renamed = |conn: ConnId| if gone(conn) { ConnId(0) } else { rank(conn) };
-    world.machine.renumber(renamed, ConnId(conns.len() as u64));
+    world.machine.renumber(rank, ConnId(conns.len() as u64));
     let socks = std::mem::take(&mut world.socks);
     world.socks = socks.into_iter().map(|(conn, sock)| (rank(conn), sock)).collect();
 }
