@@ -333,6 +333,9 @@ pub struct Fact {
     pub began_at: UnixMicros,
     /// When it ended; `None`: it had not, when the vendor was asked.
     pub ended_at: Option<UnixMicros>,
+    /// The vendor says that what the key stands for is over for good: if state has heard nothing of
+    /// it since the interval, it leaves state.
+    pub over: bool,
     /// The vendor's bytes.
     pub payload: Bytes,
 }

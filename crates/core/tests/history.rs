@@ -69,6 +69,7 @@ fn fact(id: &str, began_at: UnixMicros, ended_at: Option<UnixMicros>) -> Fact {
         kind: Some("segment".into()),
         began_at,
         ended_at,
+        over: false,
         payload: Bytes::from(id.to_owned()),
     }
 }

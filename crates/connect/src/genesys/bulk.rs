@@ -180,6 +180,7 @@ fn take(
                 began_at,
                 // Offsets are whole seconds: it ended within this one.
                 ended_at: Some(UnixMicros(at(period.end_offset_seconds).0 + SECOND_US - 1)),
+                over: false,
                 payload: Bytes::from(payload),
             });
         }

@@ -53,6 +53,7 @@ struct Answer<'a> {
 #[serde(rename_all = "camelCase")]
 struct Conversation<'a> {
     conversation_id: String,
+    conversation_end: Option<String>,
     #[serde(borrow, default)]
     participants: Vec<Participant<'a>>,
 }
@@ -178,6 +179,7 @@ fn take(
                         kind: segment.segment_type.as_deref().map(Label::from),
                         began_at,
                         ended_at,
+                        over: conversation.conversation_end.is_some(),
                         payload,
                     });
                 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connector::{Class, Fact, Failure, HistoryPage};
-use crate::ids::{GapId, Label, RequestId, TokenVersion};
+use crate::ids::{GapId, Key, Label, RequestId, TokenVersion};
 use crate::machine::budget::{Allowance, Urgency};
 use crate::machine::context::Cx;
 use crate::machine::mutant::Mutant;
@@ -52,6 +52,8 @@ pub(super) struct Inquiry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Walk {
     facts: BTreeMap<u128, Fact>,
+    /// What is over by these facts.
+    over: BTreeSet<Key>,
     hits: u64,
     total: Option<u64>,
     /// A page named a smaller total than one before it.
@@ -73,6 +75,9 @@ impl Walk {
             fact.began_at <= row.wall_to && fact.ended_at.is_none_or(|ended| ended >= row.wall_from)
         };
         for fact in page.facts.into_iter().filter(reaches) {
+            if fact.over {
+                self.over.insert(fact.key.clone());
+            }
             self.facts.insert(identity(&fact.id), fact);
         }
     }
@@ -241,8 +246,9 @@ impl Stream {
             }
             self.write(cx, Body::Change(change));
         }
-        if let Some(owed) = self.seen.history_owed.get(&inquiry.gap) {
-            let row = GapClosed { outcome: GapOutcome::Summarised, ..owed.row.clone() };
+        if let Some(owed) = self.seen.history_owed.get(&inquiry.gap).cloned() {
+            self.end_keys(cx, walk.over, owed.row.wall_to);
+            let row = GapClosed { outcome: GapOutcome::Summarised, ..owed.row };
             let (gap, outcome) = (row.gap, row.outcome);
             self.write(cx, Body::GapClosed(row));
             cx.report(Report::GapClosed { stream: self.id.clone(), gap, outcome });

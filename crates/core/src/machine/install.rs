@@ -213,20 +213,7 @@ impl Stream {
         let unit_items = cx.timing().snapshot_unit_items.max(1);
         let mut counts = Counts { changed: upserts.len() as u64, ..Counts::default() };
         counts.deleted = absent.len() as u64;
-        let deletes = absent.into_iter().map(|key| Change {
-            key,
-            position: tag,
-            bookmark: None,
-            ordinal: 0,
-            event_id: None,
-            kind: None,
-            deleted: true,
-            origin: Origin::Snapshot,
-            effect: Effect::State,
-            occurred_at: None,
-            digest: 0,
-            payload: Bytes::new(),
-        });
+        let deletes = absent.into_iter().map(|key| absence(key, tag));
         for (index, change) in upserts.into_iter().chain(deletes).enumerate() {
             counts.digest ^= change.digest;
             self.write(cx, Body::SnapshotItem { snapshot, change });
@@ -396,4 +383,22 @@ struct Counts {
     changed: u64,
     deleted: u64,
     digest: u128,
+}
+
+/// The item of a key that is no more.
+pub(super) fn absence(key: Key, tag: Option<Position>) -> Change {
+    Change {
+        key,
+        position: tag,
+        bookmark: None,
+        ordinal: 0,
+        event_id: None,
+        kind: None,
+        deleted: true,
+        origin: Origin::Snapshot,
+        effect: Effect::State,
+        occurred_at: None,
+        digest: 0,
+        payload: Bytes::new(),
+    }
 }

@@ -21,6 +21,7 @@ mod budget;
 mod context;
 mod drift;
 mod effect;
+mod ended;
 mod handover;
 mod history;
 mod input;

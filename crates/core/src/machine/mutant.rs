@@ -213,6 +213,10 @@ mutants! {
     HistoryAtFirstSight: "history", "two walks agree";
     /// A walk that is shorter than the vendor's total is believed.
     HistoryTotalIgnored: "history", "a walk is as long as its total";
+    /// What the vendor's history says is over stays in state.
+    EndUnheeded: "history", "what is over leaves state";
+    /// What has come back since is taken out of state, too.
+    EndOfTheRevived: "history", "what was heard of since is not over";
     /// A fact of the vendor's history writes state.
     HistoryTouchesState: "history", "facts are never state";
     /// The vendor is asked as often as the machine likes.

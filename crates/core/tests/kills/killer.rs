@@ -130,6 +130,8 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::SilenceBelieved => "a socket falls silent where nobody can be asked",
         Mutant::HistoryAtFirstSight => "an index that is still being filled",
         Mutant::HistoryTotalIgnored => "a walk that ends before its total",
+        Mutant::EndUnheeded => "the end of a key falls into a gap",
+        Mutant::EndOfTheRevived => "the end of a key falls into a gap, and it comes again",
         Mutant::HistoryTouchesState => "a fact about what was long ago",
         Mutant::BudgetIgnored => "twenty cuts in ten seconds",
         Mutant::RetryAfterIgnored => "a vendor that says when to come again",

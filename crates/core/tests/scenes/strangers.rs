@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use unbroken_core::connector::{
-    Ack, Class, Decoded, Fact, Failure, History, HistoryPage, Item, Replay,
+    Ack, Class, Decoded, Fact, Failure, History, HistoryPage, Item, Replay, SnapshotKind,
 };
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Input, Mutant};
@@ -12,7 +12,7 @@ use unbroken_core::time::UnixMicros;
 use super::{
     Scene, Verdict, begin, calm, increasing, judge, judge_state, live, pass, unpositioned,
 };
-use crate::world::{World, key};
+use crate::world::{Rules, World, key};
 
 pub const SCENES: &[Scene] = &[
     Scene { name: "bytes that nobody understands, where no hole shows", play: poison },
@@ -31,6 +31,8 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "an index that is still being filled", play: index },
     Scene { name: "a walk that ends before its total", play: short },
     Scene { name: "a fact about what was long ago", play: fact_of_old },
+    Scene { name: "the end of a key falls into a gap", play: ended },
+    Scene { name: "the end of a key falls into a gap, and it comes again", play: revived },
 ];
 
 fn of(items: Vec<Item>) -> Decoded {
@@ -182,7 +184,16 @@ fn partial(mutant: Option<Mutant>) -> Verdict {
 
 /// Live again after an outage that only the vendor's history can tell of.
 fn owing(mutant: Option<Mutant>) -> Result<World, &'static str> {
-    let mut rules = unpositioned();
+    let mut world = remembering(unpositioned(), mutant)?;
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.now = world.now + 60_000;
+    calm(&mut world)?;
+    Ok(world)
+}
+
+/// Live with two keys, at a vendor that has a history, and is quiet.
+fn remembering(mut rules: Rules, mutant: Option<Mutant>) -> Result<World, &'static str> {
     let (lag_ms, reach_ms, again_ms) = (600_000, 3_600_000, 60_000);
     rules.caps.history = Some(History { lag_ms, reach_ms, again_ms, walks_max: 5 });
     (rules.timing.audit_ms, rules.timing.idle_ms) = (1_000_000_000, 1_000_000_000);
@@ -191,15 +202,15 @@ fn owing(mutant: Option<Mutant>) -> Result<World, &'static str> {
     world.now = world.now + 10_000;
     world.emit(0);
     world.settle();
-    let conn = world.sole_conn();
-    world.break_sock(conn);
-    world.now = world.now + 60_000;
-    calm(&mut world)?;
     Ok(world)
 }
 
 /// One walk of one page over facts in the middle of the last row.
 fn answer(world: &mut World, ids: &[&str], total: u64) {
+    answer_with(world, ids, total, false);
+}
+
+fn answer_with(world: &mut World, ids: &[&str], total: u64, over: bool) {
     let until = world.now + 86_400_000;
     while world.past.is_empty() && world.deadline.is_some_and(|at| at < until) {
         world.settle();
@@ -216,6 +227,7 @@ fn answer(world: &mut World, ids: &[&str], total: u64) {
         kind: None,
         began_at,
         ended_at: Some(began_at),
+        over,
         payload: Bytes::from((*id).to_owned()),
     };
     let facts: Vec<Fact> = ids.iter().map(fact).collect();
@@ -254,5 +266,37 @@ fn fact_of_old(mutant: Option<Mutant>) -> Verdict {
     let mut world = owing(mutant)?;
     answer(&mut world, &["c1"], 1);
     answer(&mut world, &["c1"], 1);
+    judge_summary(&world, 1)
+}
+
+/// There is no snapshot, and the key that the vendor has deleted is told of by its history alone.
+fn missed_end(mutant: Option<Mutant>) -> Result<World, &'static str> {
+    let mut rules = unpositioned();
+    rules.caps.snapshot = SnapshotKind::None;
+    let mut world = remembering(rules, mutant)?;
+    world.emit(1);
+    world.settle();
+    let conn = world.sole_conn();
+    world.break_sock(conn);
+    world.now = world.now + 60_000;
+    world.emit_as(1, true);
+    calm(&mut world)?;
+    world.now = world.now + 1_000;
+    Ok(world)
+}
+
+fn ended(mutant: Option<Mutant>) -> Verdict {
+    let mut world = missed_end(mutant)?;
+    answer_with(&mut world, &["c1"], 1, true);
+    answer_with(&mut world, &["c1"], 1, true);
+    judge_summary(&world, 1)
+}
+
+fn revived(mutant: Option<Mutant>) -> Verdict {
+    let mut world = missed_end(mutant)?;
+    world.emit(1);
+    world.settle();
+    answer_with(&mut world, &["c1"], 1, true);
+    answer_with(&mut world, &["c1"], 1, true);
     judge_summary(&world, 1)
 }

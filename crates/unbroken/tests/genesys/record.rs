@@ -1,10 +1,10 @@
 //! What was recorded, and whether it is what happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use unbroken_core::ids::GapId;
-use unbroken_core::record::{Body, GapCause, GapClosed, GapOutcome, Origin};
+use unbroken_core::record::{Body, Effect, GapCause, GapClosed, GapOutcome, Origin};
 use unbroken_journal::Reader;
 use unbroken_sim::Truth;
 
@@ -21,6 +21,8 @@ pub(crate) struct Fact {
 pub(crate) struct Recorded {
     /// Bodies of the events of each key, in order; keys as the vendor's ledger names them.
     pub(crate) events: BTreeMap<String, Vec<Vec<u8>>>,
+    /// The keys that state shows at the end, with their stream.
+    pub(crate) present: BTreeSet<(String, String)>,
     /// Facts, in order.
     pub(crate) facts: Vec<Fact>,
     /// Rows that are open, with their stream.
@@ -38,6 +40,7 @@ impl Recorded {
         for batch in reader.batches(0).unwrap() {
             for record in batch.unwrap().records {
                 let stream = record.stream.to_string();
+                recorded.note_state(&stream, &record.body);
                 match record.body {
                     Body::Change(change) if change.origin != Origin::Backfill => {
                         let key = ledger_key(&stream, change.key.as_str());
@@ -61,6 +64,23 @@ impl Recorded {
         recorded.open = open.into_iter().map(|((stream, _), cause)| (stream, cause)).collect();
         recorded.rows = closed.into_iter().map(|((stream, _), row)| (stream, row)).collect();
         recorded
+    }
+
+    fn note_state(&mut self, stream: &str, body: &Body) {
+        let (key, is_there) = match body {
+            Body::Change(change) if change.effect == Effect::State => {
+                (&change.key, !change.deleted)
+            }
+            Body::SnapshotItem { change, .. } => (&change.key, !change.deleted),
+            Body::Forgotten { key } => (key, false),
+            _ => return,
+        };
+        let named = (stream.to_owned(), key.to_string());
+        if is_there {
+            self.present.insert(named);
+        } else {
+            self.present.remove(&named);
+        }
     }
 
     /// Rows beside those of the first start.
