@@ -2,8 +2,7 @@
 
 mod world;
 
-use unbroken_core::position::Position;
-use unbroken_core::record::{Append, Body, GapCause, GapOutcome};
+use unbroken_core::record::GapCause;
 use world::{World, contiguous};
 
 fn live() -> World {

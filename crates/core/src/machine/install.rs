@@ -271,6 +271,7 @@ impl Stream {
         if new_epoch && is_opaque(cx) && !link.parked.is_empty() {
             let before = self.position(self.next_number(cx) - 1);
             self.seen.advance(before);
+            self.jump = Jump::Unwritten;
             return Some(before);
         }
         let parked = link.parked.iter().filter_map(|p| p.event.sequence).min();
@@ -278,6 +279,7 @@ impl Stream {
             let before =
                 self.position(first.saturating_sub(1)).max(held.unwrap_or(self.position(0)));
             self.seen.advance(before);
+            self.jump = Jump::Unwritten;
             return Some(before);
         }
         if let Some(base) = link.base.filter(|_| !poison_last) {
@@ -303,7 +305,7 @@ impl Stream {
         // In a new numbering what earlier sockets brought of it is held already.
         let floor = held.filter(|held| held.epoch == tag.epoch).map_or(0, |p| p.sequence);
         if let Some(link) = &mut self.link {
-            link.late = Some(Late { floor, tag, row: None, rest: None });
+            link.late = Some(Late::new(floor, tag));
         }
         Some(tag)
     }
@@ -321,7 +323,7 @@ impl Stream {
         self.jump = Jump::Unwritten;
         let floor = position.sequence - 1;
         if let Some(link) = &mut self.link {
-            link.late = Some(Late { floor, tag: position, row: None, rest: None });
+            link.late = Some(Late::new(floor, position));
         }
         position
     }
@@ -370,11 +372,12 @@ impl Stream {
     }
 
     /// The socket brings everything from its confirmation on, and from behind the last bytes on it
-    /// that could not be understood.
+    /// that could not be understood; of another numbering, what has come since that was known.
     fn covered_again_at(&self, cx: &Cx<'_>) -> UnixMicros {
         let link = self.link.as_ref();
         let acked = link.and_then(|link| link.acked).map_or(cx.now.wall, |acked| acked.wall);
-        link.and_then(|link| link.poisoned_wall).map_or(acked, |poisoned| acked.max(poisoned))
+        let later = link.map(|link| link.poisoned_wall.max(link.recognised_wall));
+        later.flatten().map_or(acked, |later| acked.max(later))
     }
 }
 

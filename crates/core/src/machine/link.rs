@@ -89,6 +89,9 @@ pub(super) struct Link {
     pub(super) poisoned_at: Option<Millis>,
     /// The same moment by the wall clock.
     pub(super) poisoned_wall: Option<UnixMicros>,
+    /// When its numbering was told to be another one, by what did not come: whatever came before
+    /// was taken for what is held.
+    pub(super) recognised_wall: Option<UnixMicros>,
     /// The last position of its last frame with events, and whether the frame was split: then what
     /// it ends with may go on in the next one.
     pub(super) frame_end: Option<(u64, bool)>,
@@ -123,6 +126,14 @@ pub(super) struct Late {
     pub(super) row: Option<GapClosed>,
     /// The rest of it, above the last late event: a crash must find it in the ledger.
     pub(super) rest: Option<GapClosed>,
+    /// Since the last late event bytes came that could not be understood: it may have been one.
+    pub(super) torn: bool,
+}
+
+impl Late {
+    pub(super) fn new(floor: u64, tag: Position) -> Self {
+        Self { floor, tag, row: None, rest: None, torn: false }
+    }
 }
 
 /// See [`Link::new_epoch`].
@@ -192,6 +203,7 @@ impl Link {
             strange: false,
             poisoned_at: None,
             poisoned_wall: None,
+            recognised_wall: None,
             frame_end: None,
             paused: false,
             leaving: false,

@@ -118,6 +118,8 @@ mutants! {
     RowTooLong: "R9", "exact ledger range";
     /// A row leaves out the last event of the hole.
     RowTooShort: "R9", "exact ledger range";
+    /// What is missing between two late events is taken for had.
+    LateHoleForgotten: "R9, poison", "what is missing among late events stays in a row";
     /// The row of a numbering that has ended, all that a crash inside the first snapshot of the next
     /// one leaves, gets a second one beside it: a late event narrows only one of them.
     EndedDoubtForgotten: "R9, R11, R16", "one interval of doubt has one row";

@@ -56,6 +56,9 @@ impl Stream {
         if let Some(link) = self.link_mut(conn) {
             link.poisoned_at = Some(cx.now.at);
             link.poisoned_wall = Some(cx.now.wall);
+            if let Some(late) = &mut link.late {
+                late.torn = true;
+            }
         }
         self.write(cx, Body::Quarantined(quarantined));
         if self.is_first(conn) {

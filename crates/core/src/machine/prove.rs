@@ -249,6 +249,7 @@ impl Stream {
         let Some(link) = &mut self.link else { return };
         if is_canary_missing(cx, link) {
             link.new_epoch = Some(NewEpoch::named(None));
+            link.recognised_wall = Some(cx.now.wall);
             self.outage.new_epoch = true;
         }
         link.rung = Rung::Overlap;

@@ -65,10 +65,10 @@ fn world_of(mutant: Mutant) -> Option<Killer> {
             pages("from a cache, before the subscription")
         }
         Mutant::EpochFenceOpen | Mutant::StashDropped => epochs("named, contiguous"),
+        Mutant::LateHoleForgotten => ladder("bytes that nobody can read"),
         Mutant::MuteUnnoticed => ladder("confirmed and mute"),
-        Mutant::SpareNotHeld | Mutant::ClosedAtConfirmation | Mutant::PromotedUnproved => {
-            handover("increasing")
-        }
+        Mutant::SpareNotHeld => handover("increasing"),
+        Mutant::ClosedAtConfirmation | Mutant::PromotedUnproved => handover("live only"),
         Mutant::ExpectedForgotten => unpositioned("hand-over, a socket breaks"),
         Mutant::EchoTaken => unpositioned("hand-over, a frame twice"),
         Mutant::PoisonWithoutRow => ladder("bytes that nobody can read, with holes"),

@@ -15,7 +15,7 @@ mod fault;
 mod invariant;
 mod ledger;
 mod live;
-mod node;
+pub mod node;
 mod safety;
 
 pub use explore::{Found, Outcome, find, search};

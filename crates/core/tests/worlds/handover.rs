@@ -3,7 +3,7 @@
 use unbroken_core::connector::Connections;
 use unbroken_core::machine::Mutant;
 
-use super::kinds::{audited, contiguous, increasing, live_only, telling};
+use super::kinds::{audited, clamping, contiguous, increasing, live_only, telling};
 use super::{Setting, Size, Small};
 use crate::search::{Budget, Invariant, Outcome};
 use crate::world::Rules;
@@ -26,6 +26,12 @@ pub fn world() -> Small {
             setting("contiguous", contiguous(), SMOKE, FULL),
             setting("increasing, confirms with a position", telling(increasing()), SMOKE, FULL),
             setting("increasing", increasing(), SMOKE, FULL),
+            setting(
+                "increasing, begins later without a word",
+                clamping(increasing()),
+                Budget { purges: 1, breaks: 0, ..SMOKE },
+                Budget { purges: 1, ..SMOKE },
+            ),
             setting("live only", live_only(contiguous()), SMOKE, FULL),
             setting("one connection", one(contiguous()), SMOKE, FULL),
             setting(

@@ -52,7 +52,12 @@ pub fn world() -> Small {
                 smoke: Budget { mutes: 1, breaks: 0, ..EMITS },
                 full: Budget { mutes: 2, ..EMITS },
             },
-            setting("bytes that nobody can read", audited(contiguous()), poisoned),
+            Setting {
+                name: "bytes that nobody can read",
+                rules: audited(contiguous()),
+                smoke: Budget { emits: 3, poisons: 1, ..poisoned },
+                full: Budget { emits: 3, ..poisoned },
+            },
             setting("bytes that nobody can read, with holes", telling(increasing()), poisoned),
             setting(
                 "bytes that nobody can read, and history is forgotten",

@@ -56,7 +56,8 @@ impl Small {
     /// Searches all settings, up to the first violation.
     pub fn run(&self, size: Size, mutant: Option<Mutant>) -> Outcome {
         let mut sum = Found::default();
-        for setting in &self.settings {
+        let wanted = std::env::var("UNBROKEN_SETTING").unwrap_or_default();
+        for setting in self.settings.iter().filter(|setting| setting.name.contains(&wanted)) {
             let begun = Instant::now();
             let outcome = setting.run(size, mutant);
             let found = match outcome {
