@@ -207,6 +207,57 @@ fn a_fact_that_reaches_into_two_intervals_is_stored_once() {
     assert_eq!(summarised.count(), 2);
 }
 
+/// Ten outages of a minute in a row, about which the index can tell when it is asked at last.
+fn after_ten_outages() -> World {
+    let mut world = after_an_outage();
+    for _ in 1..10 {
+        outage(&mut world);
+    }
+    world.now.0 += LAG_MS;
+    world
+}
+
+fn outcomes(world: &World, outcome: GapOutcome) -> usize {
+    world.ledger().iter().filter(|row| row.outcome == outcome).count()
+}
+
+#[test]
+fn one_walk_tells_of_every_row_that_is_complete() {
+    let mut world = after_ten_outages();
+    let rows: Vec<GapClosed> =
+        world.ledger().into_iter().filter(|row| row.cause != GapCause::Start).collect();
+    let facts: Vec<Fact> = rows
+        .iter()
+        .map(|row| fact(&format!("in {}", row.gap.0), row.wall_from, Some(row.wall_to)))
+        .collect();
+    assert!(until_asked(&mut world));
+    let (_, asked) = world.past[0].clone();
+    let ends = rows.iter().map(|row| row.wall_to).max();
+    assert_eq!((asked.from, Some(asked.to)), (rows[0].wall_from, ends));
+    answer(&mut world, &facts, 10);
+    answer(&mut world, &facts, 10);
+    assert_eq!(outcomes(&world, GapOutcome::Summarised), 10);
+    assert_eq!(ids(&world).len(), 10, "each once");
+    assert!(!until_asked(&mut world), "nothing is left to ask");
+}
+
+#[test]
+fn what_cannot_be_told_of_many_rows_is_asked_about_one() {
+    let mut world = after_ten_outages();
+    let first = world.ledger().into_iter().find(|row| row.cause != GapCause::Start).unwrap();
+    let facts = [fact("c1", first.wall_from, Some(first.wall_to))];
+    for _ in 0..WALKS_MAX {
+        answer(&mut world, &facts, 2);
+    }
+    assert!(until_asked(&mut world));
+    let (_, asked) = world.past[0].clone();
+    assert_eq!((asked.from, asked.to), (first.wall_from, first.wall_to));
+    answer(&mut world, &facts, 1);
+    answer(&mut world, &facts, 1);
+    assert_eq!(outcomes(&world, GapOutcome::Summarised), 1);
+    assert!(until_asked(&mut world), "the others are not given up");
+}
+
 #[test]
 fn a_crash_between_facts_and_the_end_of_the_row_doubles_nothing() {
     for survivors in 0..=4 {

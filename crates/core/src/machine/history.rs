@@ -27,13 +27,17 @@ use crate::time::UnixMicros;
 /// given up.
 const FACTS_MAX: usize = 500_000;
 
+/// Most rows that one walk is to tell of.
+const GAPS_MAX: usize = 256;
+
 /// So often a vendor may say that it is still at work: at some seconds each, an hour and more.
 const WAITS_MAX: u32 = 1_000;
 
-/// What is being asked about one row.
+/// What is being asked: about one row, and about the next ones if one walk tells of them as well.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Inquiry {
-    gap: GapId,
+    /// In order; never none.
+    gaps: Vec<GapId>,
     request: Option<RequestId>,
     token: Option<TokenVersion>,
     /// The page to ask for next.
@@ -48,12 +52,26 @@ pub(super) struct Inquiry {
     troubled: bool,
 }
 
+impl Inquiry {
+    fn of(gaps: Vec<GapId>) -> Self {
+        Self {
+            gaps,
+            request: None,
+            token: None,
+            page: None,
+            walk: Walk::default(),
+            before: None,
+            walks: 0,
+            waits: 0,
+            troubled: false,
+        }
+    }
+}
+
 /// One walk over all pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Walk {
     facts: BTreeMap<u128, Fact>,
-    /// What is over by these facts.
-    over: BTreeSet<Key>,
     hits: u64,
     total: Option<u64>,
     /// A page named a smaller total than one before it.
@@ -63,7 +81,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn add(&mut self, page: HistoryPage, row: &GapClosed) {
+    fn add(&mut self, page: HistoryPage, rows: &[GapClosed]) {
         self.hits += page.hits;
         let bound = page.total.unwrap_or(FACTS_MAX as u64);
         self.astray |= page.next.is_some() && (page.hits == 0 || self.hits > bound);
@@ -71,13 +89,8 @@ impl Walk {
         // pages are read: that comes at the end, and the last total counts what was read.
         self.torn |= page.total < self.total;
         self.total = page.total;
-        let reaches = |fact: &Fact| {
-            fact.began_at <= row.wall_to && fact.ended_at.is_none_or(|ended| ended >= row.wall_from)
-        };
-        for fact in page.facts.into_iter().filter(reaches) {
-            if fact.over {
-                self.over.insert(fact.key.clone());
-            }
+        let is_meant = |fact: &Fact| rows.iter().any(|row| reaches(fact, row));
+        for fact in page.facts.into_iter().filter(is_meant) {
             self.facts.insert(identity(&fact.id), fact);
         }
     }
@@ -85,6 +98,10 @@ impl Walk {
     fn is_whole(&self) -> bool {
         !self.torn && !self.astray && self.total.is_none_or(|total| total == self.hits)
     }
+}
+
+fn reaches(fact: &Fact, row: &GapClosed) -> bool {
+    fact.began_at <= row.wall_to && fact.ended_at.is_none_or(|ended| ended >= row.wall_from)
 }
 
 fn identity(id: &Label) -> u128 {
@@ -137,20 +154,37 @@ impl Stream {
             return self.retry_history(cx, None, "the vendor took too long");
         }
         if self.history.is_none() {
-            let Some(gap) = self.seen.history_owed.keys().next().copied() else { return };
-            self.history = Some(Inquiry {
-                gap,
-                request: None,
-                token: None,
-                page: None,
-                walk: Walk::default(),
-                before: None,
-                walks: 0,
-                waits: 0,
-                troubled: false,
-            });
+            let gaps = self.gaps_to_ask_about(cx);
+            if gaps.is_empty() {
+                return;
+            }
+            self.history = Some(Inquiry::of(gaps));
         }
         self.ask_history(cx);
+    }
+
+    /// The oldest row, and those behind it that the vendor's index has, too. As far as facts reach,
+    /// an answer about one has to be read for the other as well: after a bad hour one walk over it
+    /// is as good as a hundred.
+    fn gaps_to_ask_about(&self, cx: &Cx<'_>) -> Vec<GapId> {
+        let Some(history) = cx.caps().history.as_ref() else { return Vec::new() };
+        let mut owed = self.seen.history_owed.values();
+        let Some(first) = owed.next() else { return Vec::new() };
+        let (lag_us, reach_us) = (micros(history.lag_ms), micros(history.reach_ms));
+        let near = first.row.wall_to.0.saturating_add(reach_us);
+        let is_next = |owed: &&HistoryOwed| {
+            let complete_at = owed.row.wall_to.0.saturating_add(lag_us);
+            complete_at <= cx.now.wall.0 && owed.row.wall_from.0 <= near
+        };
+        let next = owed.take_while(is_next).take(GAPS_MAX - 1);
+        std::iter::once(first).chain(next).map(|owed| owed.row.gap).collect()
+    }
+
+    /// The rows that are being asked about.
+    fn rows_asked(&self) -> Vec<GapClosed> {
+        let gaps = self.history.iter().flat_map(|inquiry| &inquiry.gaps);
+        let owed = gaps.filter_map(|gap| self.seen.history_owed.get(gap));
+        owed.map(|owed| owed.row.clone()).collect()
     }
 
     fn ask_history(&mut self, cx: &mut Cx<'_>) {
@@ -162,27 +196,24 @@ impl Stream {
         let Ok(token) = self.token(cx) else {
             return self.set_timer(cx, Timer::History, cx.timing().refetch_ms);
         };
+        let rows = self.rows_asked();
         let Some(inquiry) = &mut self.history else { return };
-        let Some(HistoryOwed { row, since }) = self.seen.history_owed.get(&inquiry.gap) else {
-            return;
-        };
+        let owed = inquiry.gaps.iter().filter_map(|gap| self.seen.history_owed.get(gap));
+        let Some(since) = owed.map(|owed| owed.since).min() else { return };
+        let (from, to) = (rows.iter().map(|row| row.wall_from), rows.iter().map(|row| row.wall_to));
+        let (Some(from), Some(to)) = (from.min(), to.max()) else { return };
         cx.spend(Allowance::Requests);
         let request = cx.next_request();
         inquiry.request = Some(request);
         inquiry.token = token;
-        let what = Past {
-            from: row.wall_from,
-            to: row.wall_to,
-            since: *since,
-            page: inquiry.page.clone(),
-        };
+        let what = Past { from, to, since, page: inquiry.page.clone() };
         self.set_timer(cx, Timer::History, cx.timing().page_ms);
         cx.emit(Output::FetchHistory { request, stream: self.id.clone(), what, token });
     }
 
     pub(super) fn handle_history_page(&mut self, cx: &mut Cx<'_>, page: HistoryPage) {
+        let rows = self.rows_asked();
         let Some(inquiry) = &mut self.history else { return };
-        let Some(owed) = self.seen.history_owed.get(&inquiry.gap) else { return };
         cx.shared.token.handle_accepted(inquiry.token);
         inquiry.request = None;
         inquiry.page.clone_from(&page.next);
@@ -196,7 +227,7 @@ impl Stream {
             };
         }
         inquiry.waits = 0;
-        inquiry.walk.add(page, &owed.row);
+        inquiry.walk.add(page, &rows);
         if inquiry.walk.facts.len() + self.seen.facts.len() > FACTS_MAX {
             return self.forgo_history(cx, "more facts than can be remembered");
         }
@@ -229,9 +260,27 @@ impl Stream {
         }
     }
 
-    /// Writes facts that the log does not have yet, then ends the row with them.
+    /// Writes facts that the log does not have yet, then ends the rows with them.
     fn summarise(&mut self, cx: &mut Cx<'_>, walk: Walk) {
-        let Some(inquiry) = self.history.take() else { return };
+        let rows = self.rows_asked();
+        self.history = None;
+        let over_in = |row: &GapClosed| -> BTreeSet<Key> {
+            let over = walk.facts.values().filter(|fact| fact.over && reaches(fact, row));
+            over.map(|fact| fact.key.clone()).collect()
+        };
+        let over: Vec<BTreeSet<Key>> = rows.iter().map(over_in).collect();
+        self.write_facts(cx, walk);
+        for (row, over) in rows.into_iter().zip(over) {
+            self.end_keys(cx, over, row.wall_to);
+            let row = GapClosed { outcome: GapOutcome::Summarised, ..row };
+            let (gap, outcome) = (row.gap, row.outcome);
+            self.write(cx, Body::GapClosed(row));
+            cx.report(Report::GapClosed { stream: self.id.clone(), gap, outcome });
+        }
+        self.schedule_history(cx);
+    }
+
+    fn write_facts(&mut self, cx: &mut Cx<'_>, walk: Walk) {
         let unit_items = usize::try_from(cx.timing().snapshot_unit_items).unwrap_or(usize::MAX);
         let fresh = walk.facts.into_iter().filter(|(id, _)| !self.seen.facts.contains_key(id));
         let mut fresh: Vec<Fact> = fresh.map(|(_, fact)| fact).collect();
@@ -246,14 +295,6 @@ impl Stream {
             }
             self.write(cx, Body::Change(change));
         }
-        if let Some(owed) = self.seen.history_owed.get(&inquiry.gap).cloned() {
-            self.end_keys(cx, walk.over, owed.row.wall_to);
-            let row = GapClosed { outcome: GapOutcome::Summarised, ..owed.row };
-            let (gap, outcome) = (row.gap, row.outcome);
-            self.write(cx, Body::GapClosed(row));
-            cx.report(Report::GapClosed { stream: self.id.clone(), gap, outcome });
-        }
-        self.schedule_history(cx);
     }
 
     pub(super) fn handle_history_failed(&mut self, cx: &mut Cx<'_>, failure: Failure) {
@@ -283,20 +324,36 @@ impl Stream {
         inquiry.page = None;
         inquiry.waits = 0;
         inquiry.walk = Walk::default();
-        let (gap, is_news) = (inquiry.gap.0, !std::mem::replace(&mut inquiry.troubled, true));
+        let (gaps, is_news) =
+            (told(&inquiry.gaps), !std::mem::replace(&mut inquiry.troubled, true));
         if is_news {
-            self.alarm(cx, format!("history does not answer about gap {gap} yet: {why}"));
+            self.alarm(cx, format!("history does not answer about {gaps} yet: {why}"));
         }
         self.set_timer(cx, Timer::History, after_ms.unwrap_or(0).max(terms.again_ms));
     }
 
+    /// What cannot be told of several rows together may be told of the first one.
     fn forgo_history(&mut self, cx: &mut Cx<'_>, why: &str) {
+        let Some(terms) = cx.caps().history.clone() else { return };
         let Some(inquiry) = self.history.take() else { return };
         self.timers.stop(Timer::History);
-        self.write(cx, Body::HistoryForgone { gap: inquiry.gap, why: Label::from(why) });
-        let gap = inquiry.gap.0;
-        self.alarm(cx, format!("history cannot tell what happened in gap {gap}: {why}"));
+        let Some(gap) = inquiry.gaps.first().copied() else { return };
+        if inquiry.gaps.len() > 1 {
+            self.history = Some(Inquiry { troubled: inquiry.troubled, ..Inquiry::of(vec![gap]) });
+            return self.set_timer(cx, Timer::History, terms.again_ms);
+        }
+        self.write(cx, Body::HistoryForgone { gap, why: Label::from(why) });
+        self.alarm(cx, format!("history cannot tell what happened in {}: {why}", told(&[gap])));
         self.schedule_history(cx);
+    }
+}
+
+/// The rows, for a person.
+fn told(gaps: &[GapId]) -> String {
+    match gaps {
+        [one] => format!("gap {}", one.0),
+        [first, .., last] => format!("gaps {} to {}", first.0, last.0),
+        [] => "no gap".to_owned(),
     }
 }
 
