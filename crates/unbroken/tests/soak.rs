@@ -26,6 +26,7 @@ fn memory_and_descriptors_stay_bounded_while_the_vendor_breaks_every_few_seconds
     // A million events after the first minutes say of a slope what is to be said.
     let rate = match (&minutes, vendor.as_str()) {
         (Some(_), "cxone") => "5000",
+        (Some(_), _) => "2000",
         _ => "1000",
     };
     let args = [
