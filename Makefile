@@ -17,6 +17,9 @@
 #                       (SEED=1; some minutes; JOBS=4 scenarios at a time)
 #   make dialect        the same clients through Unbroken's relay, which speaks their vendor's dialect,
 #                       beside themselves as they are, and the page of it (SEED=1; a quarter of an hour)
+#   make fanout         events to 1, 100 and 1,000 WebSocket clients, beside a bare broadcast of the same
+#                       bytes (some minutes; see bench/README.md)
+#   make crowd          how fast events are recorded beside 11,000 SSE clients, and without them
 #   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
 #                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (up to an hour)
@@ -37,8 +40,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
-  bench-setup clients-setup baselines-setup scoreboard dialect smoke setup format lint docs deny tests \
-  relay-clients clients-test clients-torture screenshots
+  bench-setup clients-setup baselines-setup scoreboard dialect fanout crowd smoke setup format lint \
+  docs deny tests relay-clients clients-test clients-torture screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -155,6 +158,20 @@ smoke: bench-setup
 	cargo build --locked -p unbroken -p unbroken-bench
 	$(CARGO_TARGET_DIR)/debug/unbroken-bench run --size smoke --node $(BENCH_NODE) \
 	  --unbroken $(CARGO_TARGET_DIR)/debug/unbroken --out $(CARGO_TARGET_DIR)/bench-smoke
+	$(CARGO_TARGET_DIR)/debug/unbroken-bench fanout --rounds 1 --clients 1,20 --told 5000 \
+	  --out $(CARGO_TARGET_DIR)/bench-smoke
+	$(CARGO_TARGET_DIR)/debug/unbroken-bench crowd --rounds 1 --events 5000 --agents 200 \
+	  --idle 100 --live 20 --unbroken $(CARGO_TARGET_DIR)/debug/unbroken \
+	  --out $(CARGO_TARGET_DIR)/bench-smoke
+
+fanout: setup
+	cargo build --release --locked -p unbroken-bench
+	$(CARGO_TARGET_DIR)/release/unbroken-bench fanout --out $(CARGO_TARGET_DIR)/fanout $(ARGS)
+
+crowd: setup
+	cargo build --release --locked -p unbroken -p unbroken-bench
+	$(CARGO_TARGET_DIR)/release/unbroken-bench crowd --out $(CARGO_TARGET_DIR)/crowd \
+	  --unbroken $(CARGO_TARGET_DIR)/release/unbroken $(ARGS)
 
 # The Node contestants' packages, compiled once. Node's own headers are used if they are installed.
 bench-setup: setup

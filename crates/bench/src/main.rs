@@ -4,6 +4,8 @@
 
 mod args;
 mod contest;
+mod crowd;
+mod fanout;
 mod limits;
 mod paths;
 mod process;
@@ -27,6 +29,11 @@ fn main() -> ExitCode {
         Arguments::Limits(settings) => limits::run(&settings),
         Arguments::Contest(settings) => contest::run(&settings),
         Arguments::Scoreboard(settings) => scoreboard::run(&settings),
+        Arguments::Crowd(settings) => crowd::run(&settings),
+        Arguments::CrowdClients(settings) => crowd::run_clients(&settings),
+        Arguments::Fanout(settings) => fanout::run(&settings),
+        Arguments::FanoutHouse(settings) => fanout::run_house(&settings),
+        Arguments::FanoutClients(settings) => fanout::run_clients(&settings),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// The log from outside.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     reader: Reader,
     /// The log's end when the contest began.
     from: u64,
@@ -28,7 +28,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Waits until the stream is Live.
-    pub(super) fn begin(journal: &Path) -> Result<Self, Failure> {
+    pub(crate) fn begin(journal: &Path) -> Result<Self, Failure> {
         let began = Instant::now();
         loop {
             if let Ok(reader) = Reader::open(journal)
@@ -46,7 +46,7 @@ impl Watch {
 
     /// Watches until so many events are durable; gives the time of the last. `closely`: without a
     /// pause, for the times in between.
-    pub(super) fn until_durable(&mut self, events: usize, closely: bool) -> Result<u64, Failure> {
+    pub(crate) fn until_durable(&mut self, events: usize, closely: bool) -> Result<u64, Failure> {
         let began = Instant::now();
         let (mut end, mut wanted) = (self.from, self.from + events as u64);
         loop {
@@ -93,7 +93,7 @@ impl Watch {
     }
 
     /// Checks that the log holds exactly these events, and gives when each was durable.
-    pub(super) fn check(&self, events: usize) -> Result<Vec<u64>, Failure> {
+    pub(crate) fn check(&self, events: usize) -> Result<Vec<u64>, Failure> {
         let found = self.events()?;
         let wanted = FIRST_SEQUENCE + 1..=FIRST_SEQUENCE + events as u64;
         if !found.keys().copied().eq(wanted) {

@@ -7,4 +7,7 @@ mod round;
 mod server;
 mod unbroken;
 
+pub(crate) use durable::Watch;
 pub(crate) use round::{Contest, run};
+pub(crate) use server::Server;
+pub(crate) use unbroken::{Service, stop, verify};

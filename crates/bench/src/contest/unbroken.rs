@@ -1,6 +1,7 @@
 //! The real binary, with a real configuration.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +16,17 @@ use crate::summary::{Latency, Run};
 use crate::vendor::frame_of;
 
 /// Ends the process whatever happens.
-struct Service(Child);
+pub(crate) struct Service(Child);
+
+impl Service {
+    /// `unbroken run` by this command.
+    pub(crate) fn start(mut command: Command, config: &Path, log: &Path) -> Result<Self, Failure> {
+        let log = File::create(log)?;
+        command.arg("run").arg("--config").arg(config).stdin(Stdio::null());
+        command.env("BENCH_CLIENT_SECRET", "bench").env_remove("UNBROKEN_LOG");
+        Ok(Self(command.stdout(log.try_clone()?).stderr(log).spawn()?))
+    }
+}
 
 impl Drop for Service {
     fn drop(&mut self) {
@@ -32,12 +43,9 @@ pub(super) fn run(
     let dir = places.dir.join("unbroken");
     make_empty(&dir)?;
     let config = dir.join("unbroken.toml");
-    fs::write(&config, configuration(server))?;
-    let log = File::create(dir.join("log"))?;
-    let mut command = pinned(CORE_UNDER_TEST, places.unbroken);
-    command.arg("run").arg("--config").arg(&config).stdin(Stdio::null());
-    command.env("BENCH_CLIENT_SECRET", "bench").env_remove("UNBROKEN_LOG");
-    let service = Service(command.stdout(log.try_clone()?).stderr(log).spawn()?);
+    fs::write(&config, server.configuration())?;
+    let command = pinned(CORE_UNDER_TEST, places.unbroken);
+    let service = Service::start(command, &config, &dir.join("log"))?;
     let pid = service.0.id();
     server.await_subscription()?;
     let mut watch = Watch::begin(&dir.join("data/journal"))?;
@@ -50,7 +58,7 @@ pub(super) fn run(
     let sent = server.await_sent()?;
     let (last, cpu_at_end) = stop(service)?;
     let durable = watch.check(entrant.events)?;
-    verify(places, &config)?;
+    verify(places.unbroken, &config)?;
     let latency = match entrant.rate {
         0 => None,
         rate => {
@@ -83,7 +91,7 @@ pub(super) fn delays(started: u64, rate: usize, durable: &[u64]) -> Vec<u64> {
 }
 
 /// Tells it to stop and waits for it; gives when it had ended, and its time on the processor.
-fn stop(mut service: Service) -> Result<(u64, u64), Failure> {
+pub(crate) fn stop(mut service: Service) -> Result<(u64, u64), Failure> {
     let pid = service.0.id();
     Command::new("kill").arg("-TERM").arg(pid.to_string()).status()?;
     let began = Instant::now();
@@ -105,28 +113,11 @@ fn stop(mut service: Service) -> Result<(u64, u64), Failure> {
 }
 
 /// Log, ledger and store read again by the product's own `verify`.
-fn verify(places: Places<'_>, config: &std::path::Path) -> Result<(), Failure> {
-    let output =
-        Command::new(places.unbroken).arg("verify").arg("--config").arg(config).output()?;
+pub(crate) fn verify(unbroken: &Path, config: &Path) -> Result<(), Failure> {
+    let output = Command::new(unbroken).arg("verify").arg("--config").arg(config).output()?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stdout);
     Err(format!("`unbroken verify` ended with {}: {said}", output.status).into())
-}
-
-fn configuration(server: &Server) -> String {
-    let (s, origin) = (if server.certificate.is_some() { "s" } else { "" }, &server.origin);
-    let trust = match &server.certificate {
-        Some(path) => format!("ca_file = {path:?}\n"),
-        None => String::new(),
-    };
-    format!(
-        "data_dir = \"data\"\n\n\
-         [[source]]\nname = \"bench\"\nprofile = \"cxone\"\n\
-         api = \"http{s}://{origin}\"\nstream = \"ws{s}://{origin}\"\n{trust}\n\
-         [source.auth]\ngrant = \"client_credentials\"\nclient_id = \"bench\"\n\
-         client_secret = {{ env = \"BENCH_CLIENT_SECRET\" }}\n\n\
-         [log]\nlevel = \"warn\"\n"
-    )
 }

@@ -36,6 +36,11 @@ pub(crate) fn frame_of(event: usize) -> usize {
     event + event / DUPLICATE_AFTER
 }
 
+/// Whose event it is.
+pub(crate) fn agent_of(event: usize, agents: usize) -> usize {
+    event.wrapping_mul(STRIDE) % agents
+}
+
 impl Frames {
     pub(crate) fn make(agents: usize, distinct: usize) -> Result<Self, Failure> {
         let frame_bytes = EVENT_BYTES + 4;
@@ -77,7 +82,7 @@ fn put(
          \"sequenceId\":{sequence},\"resource\":\"adherence\",\"timestamp\":\"{at:.6}\",\
          \"adherence\":"
     )?;
-    put_adherence(text, index.wrapping_mul(STRIDE) % agents, index, at)?;
+    put_adherence(text, agent_of(index, agents), index, at)?;
     text.push('}');
     if text.len() != EVENT_BYTES {
         return Err(format!("an event has {} bytes, not {EVENT_BYTES}", text.len()).into());

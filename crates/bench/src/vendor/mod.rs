@@ -6,5 +6,5 @@ mod http;
 mod server;
 mod socket;
 
-pub(crate) use events::{FIRST_SEQUENCE, Frames, frame_of};
+pub(crate) use events::{FIRST_SEQUENCE, Frames, agent_of, frame_of};
 pub(crate) use server::{VendorSettings, run};
