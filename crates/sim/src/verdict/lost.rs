@@ -25,6 +25,8 @@ pub(super) struct Losses<'a> {
     outages: Vec<&'a LedgerRow>,
     streams: &'a Streams<'a>,
     deaths: &'a Deaths<'a>,
+    /// By subscription: whether it had something to bring while it was there.
+    had_something: Vec<bool>,
 }
 
 impl<'a> Losses<'a> {
@@ -59,7 +61,13 @@ impl<'a> Losses<'a> {
         let rows = evidence.ledger.iter();
         let outages = rows.filter(|row| row.outcome != Outcome::Repaired && !row.is_drift());
         let outages = outages.collect();
-        Self { truth, pairing, stood, by_agent, mended, outages, streams, deaths }
+        let had_something = truth.subscriptions.iter().map(|served| {
+            let begins = truth.events.partition_point(|made| made.index < served.first);
+            let first = truth.events.get(begins);
+            first.zip(served.ended_us).is_some_and(|(made, us)| made.wall_us <= us)
+        });
+        let had_something = had_something.collect();
+        Self { truth, pairing, stood, by_agent, mended, outages, streams, deaths, had_something }
     }
 
     /// Why the missing event is lost, if it is: it was read on an orderly socket by a process that
@@ -81,12 +89,11 @@ impl<'a> Losses<'a> {
         }
         let mut garbled = 0;
         let mut doubt = Doubt::default();
-        for served in served() {
+        for (served, had_something) in served().zip(&self.had_something) {
             let was_given_up = doubt.is_given_up();
-            doubt.weigh(served, self.was_due(served, event));
+            doubt.weigh(served, *had_something && was_due(served, event));
             let is_over = served.ended_us.is_some_and(|ended_us| ended_us < event.wall_us);
-            let is_other = !served.covers(&event.agent);
-            if is_over || is_other || self.deaths.was_cut(served, event) {
+            if is_over || !served.covers(&event.agent) || self.deaths.was_cut(served, event) {
                 continue;
             }
             if !served.muted && was_read(served, event) && !self.deaths.took(served, event) {
@@ -107,15 +114,6 @@ impl<'a> Losses<'a> {
             }
         }
         None
-    }
-
-    /// Whether a subscription from before the event, in its numbering, had something to bring while
-    /// it was there.
-    fn was_due(&self, served: &TruthSubscription, event: &TruthEvent) -> bool {
-        let begins = self.truth.events.partition_point(|made| made.index < served.first);
-        let first = self.truth.events.get(begins);
-        let is_due = first.zip(served.ended_us).is_some_and(|(made, us)| made.wall_us <= us);
-        is_due && served.epoch == event.epoch && served.first <= event.index
     }
 
     /// Whether the vendor, as it was when it accepted this subscription, would have accepted one
@@ -286,6 +284,11 @@ fn mended<'a>(evidence: &'a Evidence, streams: &Streams<'_>) -> HashMap<&'a str,
 /// Whether the page was asked for its position alone: the first row, of more.
 fn is_head(page: &TruthPage) -> bool {
     page.offset == 0 && page.rows <= 1 && page.total != 1
+}
+
+/// Whether the event is of this subscription's numbering, and not from before it.
+fn was_due(served: &TruthSubscription, event: &TruthEvent) -> bool {
+    served.epoch == event.epoch && served.first <= event.index
 }
 
 /// Whether the client has certainly read the event on this subscription, and ended it orderly.
