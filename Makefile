@@ -31,6 +31,8 @@
 #                       kills, and the live page in Chromium (part of `make test`)
 #   make clients-torture EVENTS=1000000 CUTS=100 KILLS=20  each client reads so many events through so
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
+#   make api-fuzz N=100 requests of all kinds against the relay, from its own OpenAPI description, by
+#                       schemathesis (SEED=1; half a minute, and what it needs is installed once)
 #   make screenshots    makes the pictures of the live page in docs/images anew
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
 #   make baselines-setup  installs what the clients of `bench/clients` need (Node, Python, PHP)
@@ -41,7 +43,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup scoreboard dialect fanout crowd smoke setup format lint \
-  docs deny tests relay-clients clients-test clients-torture screenshots
+  docs deny tests relay-clients clients-test clients-torture api-fuzz screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -240,6 +242,22 @@ relay-clients: setup
 	tsc=$(RELAY_CLIENTS)/node/node_modules/.bin/tsc; \
 	$$tsc -p tsconfig.json --typeRoots $$types --outDir $(RELAY_CLIENTS)/node/dist && \
 	$$tsc -p tsconfig.test.json --typeRoots $$types --outDir $(RELAY_CLIENTS)/node/build
+
+SCHEMATHESIS := $(UNBROKEN_CACHE)/schemathesis
+
+api-fuzz: setup
+	@$(call install-missing,node:nodejs python3:python3 pip3:python3-pip)
+	@mkdir -p $(SCHEMATHESIS); wanted=$$PWD/clients/torture/requirements.txt; \
+	if ! cmp -s "$$wanted" $(SCHEMATHESIS)/.installed; then \
+	  echo "setup: installing schemathesis into $(SCHEMATHESIS) (once)"; \
+	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --upgrade \
+	    --target $(SCHEMATHESIS) -r "$$wanted" && cp "$$wanted" $(SCHEMATHESIS)/.installed; \
+	fi
+	cargo build --release --locked -p unbroken
+	PYTHONPATH=$(SCHEMATHESIS) node clients/torture/openapi.mjs --seed $(SEED) \
+	  --unbroken $(CARGO_TARGET_DIR)/release/unbroken \
+	  --schemathesis $(SCHEMATHESIS)/bin/schemathesis \
+	  --examples $(if $(filter file,$(origin N)),100,$(N))
 
 clients-test: export PYTHONDONTWRITEBYTECODE := 1
 clients-test: relay-clients
