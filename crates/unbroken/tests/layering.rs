@@ -25,8 +25,9 @@ const EDGES: &[(&str, &[&str])] = &[
     // The simulator has wire structs of its own: shared ones would let one misreading pass every
     // test.
     ("unbroken-sim", &[]),
-    // The contest watches the real binary from outside: what it knows is how to read the log.
-    ("unbroken-bench", &["unbroken-core", "unbroken-journal"]),
+    // The contest watches the real binary from outside: what it knows is how to read the log. The
+    // fan-out puts the relay and a bare server of the same framework over the same log.
+    ("unbroken-bench", &["unbroken-core", "unbroken-journal", "unbroken-relay", "unbroken-render"]),
     // The pipeline in virtual time: it drives source, machine, log and vendor itself, and holds
     // what comes of it against the vendor's ledger. Nobody may know it.
     ("unbroken-proof", &["unbroken-core", "unbroken-connect", "unbroken-journal", "unbroken-sim"]),
@@ -64,7 +65,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tungstenite", &[]),
     ("rusqlite", &["unbroken-store"]),
     // What the relay serves with; hyper alone, where a limit has to be set per connection.
-    ("axum", &["unbroken-relay"]),
+    ("axum", &["unbroken-bench", "unbroken-relay"]),
     ("clap", &["unbroken"]),
 ];
 

@@ -1,5 +1,5 @@
-//! SSE clients in one process: most wait for an agent who never does anything, the others follow one
-//! agent each.
+//! SSE clients in one process: most wait for an agent who never does anything, the others follow
+//! one agent each.
 
 use std::io::{self, BufRead as _};
 use std::sync::Arc;

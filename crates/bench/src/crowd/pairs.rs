@@ -65,8 +65,8 @@ pub(crate) fn run(pairs: &Pairs) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "recording beside {} idle and {} live SSE clients: {:.3} of its rate without them ({:.3} to \
-         {:.3}, {} pairs)",
+        "recording beside {} idle and {} live SSE clients: {:.3} of its rate without them ({:.3} \
+         to {:.3}, {} pairs)",
         pairs.idle, pairs.live, ratio.median, ratio.min, ratio.max, pairs.rounds
     )?;
     Ok(writeln!(out, "written to {}", path.display())?)

@@ -17,8 +17,8 @@ pub(super) fn line(outcome: &Outcome) -> String {
 /// Medians over the rounds; ratios are taken inside a round.
 pub(super) fn table(outcomes: &[Outcome], crowds: &[usize]) -> String {
     let mut text = String::from(
-        "| clients | relay, events/s | bare, events/s | ratio (lowest to highest) | relay, p50 / p99 \
-         ms | bare, p50 / p99 ms |\n| --- | --- | --- | --- | --- | --- |\n",
+        "| clients | relay, events/s | bare, events/s | ratio (lowest to highest) | relay, p50 / \
+         p99 ms | bare, p50 / p99 ms |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for clients in crowds {
         let of = |kind: &'static str| {

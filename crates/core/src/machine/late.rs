@@ -11,8 +11,8 @@ use crate::machine::stream::Stream;
 use crate::record::{Body, GapClosed, GapOpened, GapOutcome};
 
 impl Stream {
-    /// A late event at `at` was written: the row ends before it, and its rest begins after it. Where
-    /// something is missing since the late event before it, that is what the row keeps.
+    /// A late event at `at` was written: the row ends before it, and its rest begins after it.
+    /// Where something is missing since the late event before it, that is what the row keeps.
     pub(super) fn narrow(&mut self, cx: &mut Cx<'_>, at: u64) {
         if cx.mutated(Mutant::LateRowKept) {
             return;

@@ -120,8 +120,8 @@ mutants! {
     RowTooShort: "R9", "exact ledger range";
     /// What is missing between two late events is taken for had.
     LateHoleForgotten: "R9, poison", "what is missing among late events stays in a row";
-    /// The row of a numbering that has ended, all that a crash inside the first snapshot of the next
-    /// one leaves, gets a second one beside it: a late event narrows only one of them.
+    /// The row of a numbering that has ended, all that a crash inside the first snapshot of the
+    /// next one leaves, gets a second one beside it: a late event narrows only one of them.
     EndedDoubtForgotten: "R9, R11, R16", "one interval of doubt has one row";
     /// A row begins when it is noticed, not when coverage ended.
     RowFromTheReturn: "R9", "wall clock in rows across epochs";

@@ -1,6 +1,7 @@
 //! Goal: what the search of the worlds in full has found, an hour of work, is not found again by
-//! anybody. Each file in `schedules` is the way to a violation as the search prints it: the world and
-//! its setting, then one step a line. It is gone again, with every invariant checked at each step.
+//! anybody. Each file in `schedules` is the way to a violation as the search prints it: the world
+//! and its setting, then one step a line. It is gone again, with every invariant checked at each
+//! step.
 
 #![expect(clippy::expect_used, reason = "a schedule that is broken may panic")]
 

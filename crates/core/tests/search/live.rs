@@ -80,8 +80,8 @@ fn check_received(world: &World, told: &Told<'_>, tally: &mut Tally) -> Check {
     if world.rules.flaps || nameless {
         return Ok(());
     }
-    // What a subscription has left out where numbers have holes is taken for old when it comes again:
-    // an audit finds that it is missing, and a row says so.
+    // What a subscription has left out where numbers have holes is taken for old when it comes
+    // again: an audit finds that it is missing, and a row says so.
     let holes_show = caps.position == Numbering::Contiguous;
     for (index, made) in world.events.iter().enumerate() {
         let left_out = !holes_show && world.withheld.contains(&index) && told.is_covered(index);
