@@ -180,10 +180,23 @@ impl Stream {
         let is_other =
             |stashed: &NewEpoch| *stashed != new && (stashed.over || stashed.name != *held);
         if let Some(passed) = passed.filter(is_other) {
-            self.enter(cx, &passed, cause);
+            self.enter_passed(cx, &passed, cause);
         }
         self.enter(cx, &new, cause);
         true
+    }
+
+    /// What came of numberings without a name is of as many as there were sockets, for all that is
+    /// known: it is entered one after the other, as it came.
+    fn enter_passed(&mut self, cx: &mut Cx<'_>, passed: &NewEpoch, cause: GapCause) {
+        let is_one = !passed.over || passed.name.is_some();
+        let Some((_, events)) = self.stash.take_if(|_| !is_one) else {
+            return self.enter(cx, passed, cause);
+        };
+        for piece in events.chunk_by(|one, next| one.conn == next.conn) {
+            self.stash = Some((passed.clone(), piece.to_vec()));
+            self.enter(cx, passed, cause);
+        }
     }
 
     fn enter(&mut self, cx: &mut Cx<'_>, new: &NewEpoch, cause: GapCause) {
