@@ -10,6 +10,7 @@ use crate::machine::context::Cx;
 use crate::machine::drift::Clean;
 use crate::machine::mutant::Mutant;
 use crate::machine::stream::Stream;
+use crate::position::Position;
 use crate::record::{GapCause, GapClosed, GapOutcome};
 use crate::time::Millis;
 
@@ -142,7 +143,7 @@ impl Stream {
         }
         // Others were understood meanwhile, which no row may call lost: two rows.
         if since != self.covered_until(cx) && !cx.mutated(Mutant::SchemaChangeFromTheAlarm) {
-            self.write_doubt(cx, since);
+            self.write_doubt(cx, since, self.seen.position);
         }
         // Elsewhere state is fetched already.
         if !self.is_live() {
@@ -156,26 +157,30 @@ impl Stream {
         self.begin_reconcile(cx, Some(GapCause::Poison));
     }
 
-    /// What came garbled again is put on the ledger when what waits has been taken in, in its order
-    /// with what comes again. False where nothing waits.
-    pub(super) fn owe_doubt(&mut self, cx: &Cx<'_>) -> bool {
-        if self.held.is_empty() || !self.is_live() || cx.mutated(Mutant::DoubtReleases) {
+    /// What came garbled again lies before the first event that waits: that much is put on the
+    /// ledger before anything behind it is written. State is looked at when what waits has been
+    /// taken in, in its order with what comes again. False where nothing waits.
+    pub(super) fn owe_doubt(&mut self, cx: &mut Cx<'_>) -> bool {
+        if !self.is_live() || cx.mutated(Mutant::DoubtReleases) {
             return false;
         }
+        let Some(first) = self.held.keys().next().copied() else { return false };
         let since = self.covered_until(cx);
+        let before = Some(self.position(first.saturating_sub(1)));
+        self.write_doubt(cx, since, before.max(since.position));
         self.schema.owed.get_or_insert(since);
         true
     }
 
-    /// From here to where the stream stands something may be missing, and something is not.
-    fn write_doubt(&mut self, cx: &mut Cx<'_>, since: Clean) {
+    /// Between these two something may be missing, and something is not.
+    fn write_doubt(&mut self, cx: &mut Cx<'_>, since: Clean, through: Option<Position>) {
         let cause = GapCause::Poison;
         let gap = self.open_since(cx, since, cause);
         let closed = GapClosed {
             gap,
             outcome: GapOutcome::Unproven,
             after: since.position,
-            through: self.seen.position,
+            through,
             wall_from: since.wall,
             wall_to: cx.now.wall,
             cause,
