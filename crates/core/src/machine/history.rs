@@ -43,8 +43,8 @@ pub(super) struct Inquiry {
     /// The page to ask for next.
     page: Option<Label>,
     walk: Walk,
-    /// The facts of the walk before, if it was whole.
-    before: Option<BTreeSet<u128>>,
+    /// The facts of the walk before, if it was whole, and whether their keys were over.
+    before: Option<BTreeMap<u128, bool>>,
     walks: u32,
     /// How often the vendor said that it is still at work, in this walk.
     waits: u32,
@@ -247,17 +247,35 @@ impl Stream {
         let Some(inquiry) = &mut self.history else { return };
         inquiry.walks += 1;
         let walk = std::mem::take(&mut inquiry.walk);
-        let facts: BTreeSet<u128> = walk.facts.keys().copied().collect();
+        let before = inquiry.before.take();
         let whole = walk.is_whole() || cx.mutated(Mutant::HistoryTotalIgnored);
-        let agreed = inquiry.before.as_ref() == Some(&facts);
+        let agreed = before.is_some_and(|before| self.agrees(cx, &before, &walk));
         if whole && (agreed || cx.mutated(Mutant::HistoryAtFirstSight)) {
             return self.summarise(cx, walk);
         }
-        inquiry.before = whole.then_some(facts);
+        let Some(inquiry) = &mut self.history else { return };
+        let facts = || walk.facts.iter().map(|(id, fact)| (*id, fact.over)).collect();
+        inquiry.before = whole.then(facts);
         match inquiry.walks >= terms.walks_max {
             true => self.forgo_history(cx, "the vendor's answers do not agree"),
             false => self.set_timer(cx, Timer::History, terms.again_ms),
         }
+    }
+
+    /// Two walks found the same facts, and say the same of whether those keys are over that would
+    /// leave state by it. Of others that may change between them: the stream tells of it.
+    fn agrees(&self, cx: &Cx<'_>, before: &BTreeMap<u128, bool>, walk: &Walk) -> bool {
+        let until = self.rows_asked().iter().map(|row| row.wall_to).max();
+        let is_unheard = |key: &Key| {
+            let held = self.seen.keys.get(key).filter(|held| held.present);
+            held.is_some_and(|held| Some(held.received_at) <= until)
+        };
+        let lenient = cx.mutated(Mutant::EndAtFirstSight);
+        let is_same = |(id, fact): (&u128, &Fact)| {
+            let over = before.get(id);
+            over.is_some_and(|over| *over == fact.over || lenient || !is_unheard(&fact.key))
+        };
+        before.len() == walk.facts.len() && walk.facts.iter().all(is_same)
     }
 
     /// Writes facts that the log does not have yet, then ends the rows with them.

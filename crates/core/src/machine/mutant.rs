@@ -217,6 +217,8 @@ mutants! {
     HistoryTotalIgnored: "history", "a walk is as long as its total";
     /// What the vendor's history says is over stays in state.
     EndUnheeded: "history", "what is over leaves state";
+    /// What one walk calls over leaves state.
+    EndAtFirstSight: "history", "two walks agree on what is over";
     /// What has come back since is taken out of state, too.
     EndOfTheRevived: "history", "what was heard of since is not over";
     /// A fact of the vendor's history writes state.

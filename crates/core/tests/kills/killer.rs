@@ -131,6 +131,7 @@ fn story_of(mutant: Mutant) -> Option<&'static str> {
         Mutant::HistoryAtFirstSight => "an index that is still being filled",
         Mutant::HistoryTotalIgnored => "a walk that ends before its total",
         Mutant::EndUnheeded => "the end of a key falls into a gap",
+        Mutant::EndAtFirstSight => "an answer that is wrong once about the end of a key",
         Mutant::EndOfTheRevived => "the end of a key falls into a gap, and it comes again",
         Mutant::HistoryTouchesState => "a fact about what was long ago",
         Mutant::BudgetIgnored => "twenty cuts in ten seconds",

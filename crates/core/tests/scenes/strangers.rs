@@ -32,6 +32,7 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "a walk that ends before its total", play: short },
     Scene { name: "a fact about what was long ago", play: fact_of_old },
     Scene { name: "the end of a key falls into a gap", play: ended },
+    Scene { name: "an answer that is wrong once about the end of a key", play: ended_once },
     Scene { name: "the end of a key falls into a gap, and it comes again", play: revived },
 ];
 
@@ -269,8 +270,8 @@ fn fact_of_old(mutant: Option<Mutant>) -> Verdict {
     judge_summary(&world, 1)
 }
 
-/// There is no snapshot, and the key that the vendor has deleted is told of by its history alone.
-fn missed_end(mutant: Option<Mutant>) -> Result<World, &'static str> {
+/// There is no snapshot, and only the vendor's history can tell whether the key has ended.
+fn missed(mutant: Option<Mutant>, end: bool) -> Result<World, &'static str> {
     let mut rules = unpositioned();
     rules.caps.snapshot = SnapshotKind::None;
     let mut world = remembering(rules, mutant)?;
@@ -279,21 +280,32 @@ fn missed_end(mutant: Option<Mutant>) -> Result<World, &'static str> {
     let conn = world.sole_conn();
     world.break_sock(conn);
     world.now = world.now + 60_000;
-    world.emit_as(1, true);
+    if end {
+        world.emit_as(1, true);
+    }
     calm(&mut world)?;
     world.now = world.now + 1_000;
     Ok(world)
 }
 
 fn ended(mutant: Option<Mutant>) -> Verdict {
-    let mut world = missed_end(mutant)?;
+    let mut world = missed(mutant, true)?;
     answer_with(&mut world, &["c1"], 1, true);
     answer_with(&mut world, &["c1"], 1, true);
     judge_summary(&world, 1)
 }
 
+/// The key is not over: the second answer is of an index that is being put right.
+fn ended_once(mutant: Option<Mutant>) -> Verdict {
+    let mut world = missed(mutant, false)?;
+    for over in [false, true, false, false] {
+        answer_with(&mut world, &["c1"], 1, over);
+    }
+    judge_summary(&world, 1)
+}
+
 fn revived(mutant: Option<Mutant>) -> Verdict {
-    let mut world = missed_end(mutant)?;
+    let mut world = missed(mutant, true)?;
     world.emit(1);
     world.settle();
     answer_with(&mut world, &["c1"], 1, true);
