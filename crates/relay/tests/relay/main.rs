@@ -11,4 +11,5 @@ mod security;
 mod slow;
 mod sse;
 mod state;
+mod tried;
 mod websocket;

@@ -1,97 +1,23 @@
-//! Each rule of the relay's security, by the request that was tried and its answer.
+//! The rules of the relay's security that one request does not show (those are in `tried.rs`).
 
 use std::os::unix::fs::PermissionsExt as _;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
-use unbroken_relay::{PreparedRelay, RelayConfig, Scope};
+use unbroken_relay::{PreparedRelay, RelayConfig};
 
 use crate::house::{House, PATIENCE};
 use crate::websocket;
 
 /// Sends bytes; gives what comes until the connection ends.
-async fn raw(house: &House, bytes: &[u8]) -> String {
+pub(crate) async fn raw(house: &House, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", house.port())).await.expect("it connects");
     // The other side may have ended before all of it is written.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("in time");
     String::from_utf8_lossy(&answer).into_owned()
-}
-
-/// What is tried (request line, headers), and the status of the answer. `HOST` is our own name with
-/// our port; `A*n` stands for n letters.
-const TRIED: &[(&str, &str, &str, u16)] = &[
-    ("a token is asked for", "GET /v1/state", "HOST", 401),
-    ("also by the address 127.0.0.1", "GET /v1/state", "Host: 127.0.0.1:PORT", 401),
-    ("a good one is taken", "GET /v1/state", "HOST\nADMIN", 200),
-    ("a wrong one is not", "GET /v1/state", "HOST\nAuthorization: Bearer ubk_wrong", 401),
-    ("nor an empty one", "GET /v1/state", "HOST\nAuthorization: Bearer ", 401),
-    ("nor one that has expired", "GET /v1/state", "HOST\nEXPIRED", 401),
-    ("basic is no bearer", "GET /v1/state", "HOST\nAuthorization: Basic eDp5", 401),
-    ("a token in an address", "GET /v1/state?access_token=x", "HOST\nADMIN", 400),
-    ("the same without another", "GET /v1/state?token=x", "HOST", 400),
-    ("scope read reads", "GET /v1/state", "HOST\nREAD", 200),
-    ("scope read changes nothing", "POST /v1/sources/cx/resync", "HOST\nREAD", 403),
-    ("scope admin does", "POST /v1/sources/cx/resync", "HOST\nADMIN", 202),
-    ("another name, with a token", "GET /v1/state", "Host: evil.example:PORT\nADMIN", 421),
-    ("another name, for what is open", "GET /healthz", "Host: evil.example", 421),
-    ("the name without our port", "GET /v1/state", "Host: localhost\nADMIN", 421),
-    ("no name", "GET /healthz", "X: y", 421),
-    ("two names", "GET /healthz", "HOST\nHost: evil.example", 421),
-    ("another name in the address", "GET http://evil.example/healthz", "HOST", 421),
-    ("a page of another origin", "GET /v1/state", "HOST\nADMIN\nOrigin: http://evil", 403),
-    ("its preflight", "OPTIONS /v1/state", "HOST\nOrigin: http://evil", 403),
-    ("a page of a file", "GET /v1/state", "HOST\nADMIN\nOrigin: null", 403),
-    ("our own page", "GET /v1/state", "HOST\nADMIN\nOrigin: http://localhost:PORT", 200),
-    ("another method", "PUT /v1/state", "HOST\nADMIN", 405),
-    ("another address", "GET /v1/../secret", "HOST\nADMIN", 404),
-    ("a target above 8 KiB", "GET /v1/events?key=A*8200", "HOST\nADMIN", 414),
-    (
-        "a body above the cap",
-        "POST /v1/sources/cx/resync",
-        "HOST\nADMIN\nContent-Length: 1001\n\nA*1001",
-        413,
-    ),
-    ("a head above the cap", "GET /healthz", "HOST\nX: A*20000", 431),
-];
-
-/// The status of an answer.
-async fn asked(house: &House, request: &str) -> u16 {
-    let answer = raw(house, request.replace('\n', "\r\n").as_bytes()).await;
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    status.unwrap_or_else(|| panic!("{request}: {answer}"))
-}
-
-/// `A*3` is `aaa`.
-fn letters(text: &str) -> String {
-    let Some((before, after)) = text.split_once("A*") else { return text.to_owned() };
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    let count = digits.parse().expect("a number");
-    format!("{before}{}{}", "a".repeat(count), &after[digits.len()..])
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_rule_of_the_table_answers_as_it_says() {
-    let house = House::new(RelayConfig { body_bytes_max: 1_000, ..RelayConfig::default() });
-    let read = house.add_token("reader", Scope::Read, None);
-    let expired = house.add_token("old", Scope::Admin, Some(2));
-    let port = house.port().to_string();
-    let bearer = |token: &str| format!("Authorization: Bearer {token}");
-    for (rule, line, headers, status) in TRIED {
-        let headers = headers
-            .replace("HOST", "Host: localhost:PORT")
-            .replace("PORT", &port)
-            .replace("ADMIN", &bearer(&house.token))
-            .replace("READ", &bearer(&read))
-            .replace("EXPIRED", &bearer(&expired));
-        let request = format!("{line} HTTP/1.1\nConnection: close\n{headers}\n\n");
-        assert_eq!(asked(&house, &letters(&request)).await, *status, "{rule}");
-    }
-    let many = "X: y\n".repeat(100);
-    let request = format!("GET /healthz HTTP/1.1\nHost: localhost:{port}\n{many}\n");
-    assert_eq!(asked(&house, &request).await, 431, "a hundred headers");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
