@@ -16,7 +16,8 @@
 // Unbroken waits for the client before it asks the vendor for its first token, so that what either
 // of them has to know begins with the same event. It runs on when the client is killed, as a service
 // would, and ends with the scenario. What the client prints goes into a file first: killed between
-// two lines of ours, we go on behind the last one that was read.
+// two lines of ours, we go on behind the last one that was read. What it had printed beyond that is
+// said then, so that the client itself begins behind the last line that it printed.
 
 import { randomBytes } from "node:crypto";
 import { spawn } from "node:child_process";
@@ -246,6 +247,13 @@ function parsed(text) {
   }
 }
 
+// The client's own of the last whole line that it has printed.
+function lastCursor({ at, cursor }) {
+  if (!existsSync(outFile)) return cursor;
+  const lines = readFileSync(outFile).subarray(at).toString().split("\n").map(parsed);
+  return lines.findLast((line) => line?.cursor !== undefined)?.cursor ?? cursor;
+}
+
 let isStopping = false;
 
 async function stop(code) {
@@ -268,6 +276,7 @@ async function main(command) {
   const said = env.CLIENT_CURSOR ? JSON.parse(env.CLIENT_CURSOR) : { at: 0 };
   // Ends the line in the middle of which the last client was killed.
   if (existsSync(outFile)) appendFileSync(outFile, "\n");
+  const cursor = lastCursor(said);
   const out = openSync(outFile, "a");
   const [program, ...rest] = command;
   const { CLIENT_CURSOR: _, ...surroundings } = env;
@@ -275,7 +284,7 @@ async function main(command) {
     stdio: ["ignore", out, "inherit"],
     env: {
       ...surroundings,
-      ...(said.cursor === undefined ? {} : { CLIENT_CURSOR: said.cursor }),
+      ...(cursor === undefined ? {} : { CLIENT_CURSOR: cursor }),
       VENDOR_API_URL: origin,
       VENDOR_STREAM_URL: `${origin.replace(/^http/, "ws")}/notifications/v1/stream`,
       VENDOR_TOKEN_URL: `${origin}${isGenesys ? "/oauth/token" : "/token"}`,
