@@ -48,18 +48,19 @@ pub(super) fn of_feed(failure: &FeedError) -> Problem {
 
 /// The same, with the cursor to go on from.
 pub(super) fn of_tail(app: &App, tail: &Tail, failure: &FeedError) -> Problem {
-    with_cursor(app, tail, of_feed(failure))
+    with_cursor(app, tail.position(), of_feed(failure))
 }
 
-/// Of a token that was revoked, or has expired, while its client was reading.
-pub(super) fn of_token(app: &App, tail: Option<&Tail>) -> Problem {
+/// Of a token that was revoked, or has expired, while its client was reading: everything below
+/// `sent` was sent to it.
+pub(super) fn of_token(app: &App, sent: Option<u64>) -> Problem {
     let problem = Problem::new(&TOKEN_ENDED, "the token was revoked, or has expired");
-    match tail {
-        Some(tail) => with_cursor(app, tail, problem),
+    match sent {
+        Some(sent) => with_cursor(app, sent, problem),
         None => problem,
     }
 }
 
-fn with_cursor(app: &App, tail: &Tail, problem: Problem) -> Problem {
-    problem.with("cursor", app.feed.cursor(tail.position()).to_string())
+fn with_cursor(app: &App, next: u64, problem: Problem) -> Problem {
+    problem.with("cursor", app.feed.cursor(next).to_string())
 }

@@ -86,9 +86,10 @@ impl Source {
         if self.ended {
             return None;
         }
+        let sent = self.tail.position();
         let next = timeout(self.heartbeat, self.tail.next()).await;
         if !self.is_welcome() {
-            return Some(self.end(&ending::of_token(&self.app, Some(&self.tail))));
+            return Some(self.end(&ending::of_token(&self.app, Some(sent))));
         }
         Some(match next {
             Ok(Ok(run)) => {

@@ -117,7 +117,8 @@ impl Session {
                 }
                 Turn::Look if self.is_welcome() => {}
                 Turn::Look => {
-                    return Err(ending::of_token(&self.app, self.tail.as_ref()).into());
+                    let sent = self.tail.as_ref().map(Tail::position);
+                    return Err(ending::of_token(&self.app, sent).into());
                 }
             }
         }

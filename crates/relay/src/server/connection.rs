@@ -42,7 +42,7 @@ pub(super) async fn serve<S>(
         .header_read_timeout(Duration::from_millis(settings.head_ms))
         .max_buf_size(settings.head_bytes_max)
         .max_headers(HEADERS_MAX);
-    let io = TokioIo::new(Stalling::new(stream, Arc::clone(&app)));
+    let io = TokioIo::new(Stalling::new(stream, Arc::clone(&app), place));
     let answering = Arc::clone(&app);
     let service =
         service_fn(move |request| answer(Arc::clone(&answering), router.clone(), request, peer));
@@ -63,7 +63,6 @@ pub(super) async fn serve<S>(
             }
         }
     }
-    drop(place);
 }
 
 async fn answer(

@@ -1,4 +1,5 @@
-//! A connection whose other side takes nothing is ended.
+//! A connection's stream with what goes with it to the end, also when it has become a WebSocket: its
+//! place among the connections, and the deadline of a side that takes nothing.
 
 use std::future::Future;
 use std::io;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::admission::Place;
 use crate::app::App;
 
 /// See the module. Nothing is buffered for a slow client beside what is being written.
@@ -20,12 +22,13 @@ pub(super) struct Stalling<S> {
     stall: Duration,
     /// When a write that cannot go on is given up; armed while there is one.
     deadline: Option<Pin<Box<Sleep>>>,
+    _place: Place,
 }
 
 impl<S> Stalling<S> {
-    pub(super) fn new(inner: S, app: Arc<App>) -> Self {
+    pub(super) fn new(inner: S, app: Arc<App>, place: Place) -> Self {
         let stall = Duration::from_millis(app.settings.stall_ms);
-        Self { inner, app, stall, deadline: None }
+        Self { inner, app, stall, deadline: None, _place: place }
     }
 
     fn note<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {

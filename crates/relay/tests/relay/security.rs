@@ -120,6 +120,19 @@ async fn there_are_so_many_connections_and_so_much_under_way_for_a_token() {
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
 }
 
+/// The connection of a WebSocket is one as long as the socket lives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_has_its_place_among_the_connections_to_its_end() {
+    let house = House::new(RelayConfig { connections_max: 2, ..RelayConfig::default() });
+    let bearer = format!("Bearer {}", house.token);
+    let headers = [("authorization", bearer.as_str())];
+    let open = || websocket::open(&house, &headers);
+    let (one, two) = (open().await.expect("it opens"), open().await.expect("it opens"));
+    assert!(raw(&house, b"").await.starts_with("HTTP/1.1 503 "));
+    drop((one, two));
+    while raw(&house, b"").await.starts_with("HTTP/1.1 503 ") {}
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_unix_socket_is_its_owner_s_and_asks_for_no_token() {
     let house = House::new(RelayConfig::default());

@@ -174,3 +174,27 @@ async fn a_token_that_is_revoked_ends_its_streams_with_their_place() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(house.ask("/v1/sources").await.0, 200);
 }
+
+/// What is in hand when the token turns out to be bad was not sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_busy_stream_the_end_names_the_place_behind_what_was_sent() {
+    let mut house = House::new(RelayConfig { heartbeat_ms: 100, ..RelayConfig::default() });
+    house.write(1);
+    let admin = std::mem::take(&mut house.token);
+    house.token = house.add_token("a", Scope::Read, None);
+    let mut events = Events::open(&house, "/v1/events/stream?after=latest", None).await;
+    house.token = admin;
+    let mut ledger = unbroken_relay::Ledger::read(&house.path("relay-tokens.json")).expect("one");
+    ledger.revoke("a").expect("it is there");
+    ledger.write(&house.path("relay-tokens.json")).expect("it is written");
+    let mut sent = house.cursor(1);
+    let end = loop {
+        house.write(1);
+        let event = events.next_of_record().await.expect("the end is told");
+        match event.id {
+            Some(id) => sent = id,
+            None => break event,
+        }
+    };
+    assert_eq!((end.kind.as_str(), &end.data["cursor"]), ("unbroken.end", &sent.into()));
+}
