@@ -69,7 +69,7 @@ pub(crate) struct Permit(Arc<AtomicUsize>);
 
 impl Permit {
     /// One more, if there is room.
-    pub(super) fn take(count: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+    pub(crate) fn take(count: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
         let taken = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
             (count < max).then_some(count + 1)
         });

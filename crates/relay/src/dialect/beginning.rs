@@ -1,6 +1,6 @@
 //! Where a dialect subscription begins.
 
-use super::sequence;
+use super::sequence::Meaning;
 
 /// Which offsets a log has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Why {
     VendorNumber,
     /// It is older than what is kept.
     Expired,
-    /// It lies in the future: another log's.
+    /// It lies in the future, or is another log's.
     Ahead,
     /// The client names another numbering than this log's.
     OtherNumbering,
@@ -48,9 +48,9 @@ impl Why {
 /// What a client asks to begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// After this number.
-    After(u64),
-    /// After this number of a numbering that is not ours.
+    /// After a number that means this.
+    After(Meaning),
+    /// After a number of a numbering that is not ours.
     Elsewhere,
     /// It names none; where it was when it went, if it is known and not long ago.
     Nothing(Option<u64>),
@@ -62,10 +62,9 @@ pub(crate) fn beginning(asked: Asked, bounds: Bounds) -> Beginning {
         Asked::Elsewhere => return Beginning::State(Why::OtherNumbering),
         Asked::Nothing(None) => return Beginning::At(bounds.next),
         Asked::Nothing(Some(next)) => (next, false),
-        Asked::After(number) => match sequence::next_of(number) {
-            Some(next) => (next, true),
-            None => return Beginning::State(Why::VendorNumber),
-        },
+        Asked::After(Meaning::Next(next)) => (next, true),
+        Asked::After(Meaning::Vendor) => return Beginning::State(Why::VendorNumber),
+        Asked::After(Meaning::Foreign) => return Beginning::State(Why::Ahead),
     };
     if next > bounds.next {
         // A place that we remember for a client cannot lie ahead, unless the log was cut.
@@ -81,7 +80,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds { oldest: 100, next: 200 };
 
     fn after(offset: u64) -> Beginning {
-        beginning(Asked::After(sequence::of_offset(offset)), BOUNDS)
+        beginning(Asked::After(Meaning::Next(offset + 1)), BOUNDS)
     }
 
     #[test]
@@ -95,7 +94,9 @@ mod tests {
     fn one_outside_is_answered_from_state() {
         assert_eq!(after(98), Beginning::State(Why::Expired));
         assert_eq!(after(200), Beginning::State(Why::Ahead));
-        assert_eq!(beginning(Asked::After(4_711), BOUNDS), Beginning::State(Why::VendorNumber));
+        let of = |meaning| beginning(Asked::After(meaning), BOUNDS);
+        assert_eq!(of(Meaning::Vendor), Beginning::State(Why::VendorNumber));
+        assert_eq!(of(Meaning::Foreign), Beginning::State(Why::Ahead));
         assert_eq!(beginning(Asked::Elsewhere, BOUNDS), Beginning::State(Why::OtherNumbering));
     }
 

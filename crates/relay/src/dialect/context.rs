@@ -14,7 +14,7 @@ const PLACES_MAX: usize = 20;
 
 /// A client that has left a ping unanswered for so long is taken to be gone, in milliseconds. Less
 /// than the wait of the smallest client before it connects again.
-const SILENT_MS: u64 = 1_500;
+pub(crate) const SILENT_MS: u64 = 1_500;
 
 /// Whose place it is: a client by its credentials, and what it has subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tracing::warn;
 use unbroken_store::{State, StateFilter, StateRow, StoreError, StoreReader};
 
 use super::beginning::Bounds;
-use super::credential::Credentials;
+use super::credential::{Credentials, Fingerprint};
 use super::grant::{self, Grant};
 use super::newest::Newest;
 use super::token::Tokens;
@@ -66,8 +66,14 @@ impl Ground {
 
     /// Whose bearer a request carries.
     pub(super) fn client_of(&self, parts: &Parts) -> Option<usize> {
+        self.caller_of(parts).map(|(client, _)| client)
+    }
+
+    /// The same, with the bearer's fingerprint.
+    pub(super) fn caller_of(&self, parts: &Parts) -> Option<(usize, Fingerprint)> {
         let bearer = grant::bearer(wire::authorization(parts)?)?;
-        lock(&self.tokens).client_of(bearer, self.now_ms())
+        let client = lock(&self.tokens).client_of(bearer, self.now_ms())?;
+        Some((client, Fingerprint::of(bearer)))
     }
 
     /// A token for what a request shows, with its life in seconds.

@@ -8,8 +8,8 @@ use unbroken_relay::{Credentials, CxoneDialect, DialectSettings, RelayConfig};
 use crate::house::House;
 use crate::websocket::{Socket, hear, open_at, say};
 
-/// Above the numbers of any vendor.
-const BASE: u64 = 1 << 52;
+/// Offsets of one log: a number has one in its last 42 bits, and the log's mark above them.
+const OFFSETS: u64 = 1 << 42;
 
 fn dialects() -> DialectSettings {
     let mut credentials = Credentials::default();
@@ -26,8 +26,12 @@ fn dialects() -> DialectSettings {
 }
 
 fn house() -> House {
+    house_of(RelayConfig::default())
+}
+
+fn house_of(config: RelayConfig) -> House {
     let mut house = House::without_relay(Retention::default());
-    house.start_with(RelayConfig::default(), dialects());
+    house.start_with(config, dialects());
     house
 }
 
@@ -45,16 +49,23 @@ async fn subscribed(house: &House, payload: Value) -> (Socket, Value) {
     (socket, confirmed)
 }
 
-/// The numbers of the next events, above [`BASE`].
+/// The offsets in the numbers of the next events.
 async fn numbers(socket: &mut Socket, count: usize) -> Vec<u64> {
     let mut numbers = Vec::new();
     while numbers.len() < count {
         let message = hear(socket).await.expect("a message");
         if message["type"] == "event" {
-            numbers.push(message["sequenceId"].as_u64().expect("a number") - BASE);
+            numbers.push(message["sequenceId"].as_u64().expect("a number") % OFFSETS);
         }
     }
     numbers
+}
+
+/// The number of the record at an offset of a log that is not empty.
+async fn number(house: &House, offset: u64) -> u64 {
+    let (_, page) = baseline(house, "fixed", "?limit=1").await;
+    let reached = page["sequenceId"].as_u64().expect("a number");
+    reached - reached % OFFSETS + offset
 }
 
 /// Those of the stream among these offsets: the rest belongs to another source.
@@ -100,10 +111,11 @@ async fn only_who_is_known_comes_in() {
 async fn a_number_of_ours_is_honoured_exactly_and_nothing_comes_twice() {
     let mut house = house();
     house.write(100);
-    let (mut socket, confirmed) = subscribed(&house, json!({ "sequenceId": BASE + 41 })).await;
+    let base = number(&house, 0).await;
+    let (mut socket, confirmed) = subscribed(&house, json!({ "sequenceId": base + 41 })).await;
     assert_eq!(
         (&confirmed["type"], &confirmed["sequenceId"]),
-        (&json!("subscribed"), &json!(BASE + 41))
+        (&json!("subscribed"), &json!(base + 41))
     );
     let wanted = of_stream(42..100);
     assert_eq!(numbers(&mut socket, wanted.len()).await, wanted);
@@ -111,7 +123,7 @@ async fn a_number_of_ours_is_honoured_exactly_and_nothing_comes_twice() {
     let more = of_stream(100..120);
     assert_eq!(numbers(&mut socket, 4).await, more[..4]);
     drop(socket);
-    let payload = json!({ "sequenceId": (BASE + more[3]).to_string(), "resources": ["a"] });
+    let payload = json!({ "sequenceId": (base + more[3]).to_string(), "resources": ["a"] });
     let (mut socket, _) = subscribed(&house, payload).await;
     assert_eq!(numbers(&mut socket, more.len() - 4).await, more[4..]);
 }
@@ -171,9 +183,25 @@ async fn a_number_of_the_vendor_s_is_answered_with_what_is_current() {
     assert_eq!(numbers(&mut socket, 9).await, of_stream(90..100));
     house.write(1);
     assert_eq!(numbers(&mut socket, 1).await, [100]);
-    let (mut socket, _) = subscribed(&house, json!({ "sequenceId": BASE + 5_000 })).await;
-    assert_eq!(hear(&mut socket).await.expect("a message")["type"], "subscribed");
-    assert_eq!(numbers(&mut socket, 9).await[8], 100);
+}
+
+/// In the future of this log, and at an offset that this log has too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_of_another_log_is_told_to_be_one_and_answered_with_what_is_current() {
+    let mut house = house();
+    house.write(101);
+    let ours = number(&house, 0).await;
+    let other = if ours == 1 << 52 { ours + OFFSETS } else { 1 << 52 };
+    for asked in [ours + 5_000, other + 50] {
+        let (mut socket, refused) = subscribed(&house, json!({ "sequenceId": asked })).await;
+        assert_eq!(
+            (&refused["type"], &refused["code"]),
+            (&json!("error"), &json!("unknown_sequence"))
+        );
+        let confirmed = hear(&mut socket).await.expect("a message");
+        assert_eq!(confirmed["unbroken"]["reason"], "unknown_sequence");
+        assert_eq!(numbers(&mut socket, 9).await[8], 100);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,4 +249,75 @@ async fn after_unsubscribe_nothing_comes_until_it_subscribes_again() {
     assert_eq!(hear(&mut socket).await.expect("an answer")["type"], "subscribed");
     house.write(1);
     assert_eq!(numbers(&mut socket, 1).await, [20]);
+}
+
+/// A second wish on the same socket takes the place of the first, and nothing falls between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_subscribes_again_on_its_socket_goes_on_behind_what_it_was_told() {
+    let mut house = house();
+    house.write(10);
+    let (mut socket, _) = subscribed(&house, json!({ "agentIds": ["k1"] })).await;
+    let mut told = Vec::new();
+    for round in 0..20 {
+        house.write(10);
+        let payload = json!({ "agentIds": ["k1"], "resources": ["a"] });
+        say(&mut socket, json!({ "action": "subscribe", "payload": payload })).await;
+        if round % 2 == 0 {
+            told.extend(numbers(&mut socket, 1).await);
+        }
+    }
+    told.extend(numbers(&mut socket, 10).await);
+    assert_eq!(told, (11..211).step_by(10).collect::<Vec<u64>>());
+}
+
+/// Who says where it was takes nothing from who does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_is_not_taken_by_who_names_a_number() {
+    let mut house = house();
+    house.write(10);
+    let wish = json!({ "resources": ["a"] });
+    let (mut socket, _) = subscribed(&house, wish.clone()).await;
+    house.write(1);
+    assert_eq!(numbers(&mut socket, 1).await, [10]);
+    socket.close(None).await.expect("it closes");
+    while hear(&mut socket).await.is_ok() {}
+    house.write(5);
+    let base = number(&house, 0).await;
+    let numbered = json!({ "sequenceId": base + 14, "resources": ["a"] });
+    let (mut other, _) = subscribed(&house, numbered).await;
+    assert_eq!(numbers(&mut other, 1).await, [15]);
+    let (mut socket, _) = subscribed(&house, wish).await;
+    let first = numbers(&mut socket, 1).await[0];
+    assert!(first <= 11, "{first}");
+}
+
+/// Two processes with the same credentials, each with a token of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_one_token_are_of_one_moment_whoever_else_asks() {
+    let mut house = house();
+    house.write(100);
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let key = json!({ "accessKeyId": "app", "accessKeySecret": "secret" });
+        let asked = Client::new().post(house.url("/authentication/v1/token/access-key"));
+        let answer = asked.json(&key).send().await.expect("an answer");
+        let given: Value = answer.json().await.expect("JSON");
+        tokens.push(given["access_token"].as_str().expect("a token").to_owned());
+    }
+    let (_, first) = baseline(&house, &tokens[0], "?limit=4").await;
+    house.write(20);
+    house.wait_for_store();
+    let (_, other) = baseline(&house, &tokens[1], "?limit=4").await;
+    assert!(other["sequenceId"].as_u64() > first["sequenceId"].as_u64());
+    let (_, second) = baseline(&house, &tokens[0], "?limit=4&offset=4").await;
+    assert_eq!(second["sequenceId"], first["sequenceId"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_has_so_many_sockets_and_no_more() {
+    let house = house_of(RelayConfig { connections_per_token_max: 2, ..RelayConfig::default() });
+    let sockets = (open(&house, "fixed").await, open(&house, "fixed").await);
+    assert_eq!(open(&house, "fixed").await.err(), Some(429));
+    drop(sockets);
+    while open(&house, "fixed").await.is_err() {}
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use unbroken_core::time::UnixMicros;
 
 use super::frame::{self, Adherence};
-use crate::dialect::sequence;
+use crate::dialect::sequence::Numbers;
 
 /// Most rows of a page.
 const ROWS_MAX: usize = 10_000;
@@ -82,7 +82,7 @@ impl Baseline {
         }
         let rows = self.rows.iter().skip(part.offset).take(part.limit);
         frame::text(&Page {
-            sequence_id: sequence::of_reader(self.next),
+            sequence_id: Numbers::of(epoch).of_reader(self.next),
             epoch,
             total: self.rows.len(),
             offset: part.offset,
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(
             whole,
             json!({
-                "sequenceId": (1_u64 << 52) + 100, "epoch": "j1", "total": 2, "offset": 0,
+                "sequenceId": Numbers::of("j1").of_offset(100), "epoch": "j1", "total": 2, "offset": 0,
                 "limit": ROWS_MAX, "generatedAt": "1970-01-01T00:00:00Z",
                 "schedules": [
                     { "agentId": "a", "adherence": { "agentId": "a", "state": "Busy" } },

@@ -7,7 +7,7 @@ use unbroken_core::record::Origin;
 use unbroken_core::time::UnixMicros;
 
 use crate::dialect::beginning::Why;
-use crate::dialect::sequence;
+use crate::dialect::sequence::Numbers;
 use crate::dialect::staging::Told;
 
 /// A key's value, from a record or from state.
@@ -94,6 +94,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) subscription: &'a str,
     /// The log.
     pub(crate) epoch: &'a str,
+    /// Its numbers.
+    pub(crate) numbers: Numbers,
     /// The resource that is subscribed to.
     pub(crate) resource: &'a str,
 }
@@ -113,7 +115,7 @@ pub(crate) fn event(subject: Subject<'_>, fact: Fact<'_>) -> String {
         r#type: if fact.is_deleted { "removed" } else { "event" },
         subscription_id: subject.subscription,
         epoch: subject.epoch,
-        sequence_id: sequence::of_offset(fact.offset),
+        sequence_id: subject.numbers.of_offset(fact.offset),
         resource: subject.resource,
         timestamp: moment(fact.at),
         adherence: adherence(fact.key, fact.payload),
@@ -143,7 +145,7 @@ pub(crate) fn subscribed(id: &str, epoch: &str, begins: Result<u64, Why>) -> Str
         r#type: "subscribed",
         subscription_id: id,
         epoch,
-        sequence_id: begins.ok().map(sequence::of_reader),
+        sequence_id: begins.ok(),
         unbroken: begins.err().map(|why| Answered { origin: STATE, reason: why.word() }),
     })
 }
@@ -166,12 +168,10 @@ pub(crate) fn pong() -> String {
     "{\"type\":\"pong\"}".to_owned()
 }
 
-/// `heartbeat`: everything below `next` was sent, of a subscription.
-pub(crate) fn heartbeat(next: Option<u64>) -> String {
-    match next {
-        Some(next) => {
-            format!("{{\"type\":\"heartbeat\",\"sequenceId\":{}}}", sequence::of_reader(next))
-        }
+/// `heartbeat`: everything up to a number was sent, of a subscription.
+pub(crate) fn heartbeat(number: Option<u64>) -> String {
+    match number {
+        Some(number) => format!("{{\"type\":\"heartbeat\",\"sequenceId\":{number}}}"),
         None => "{\"type\":\"heartbeat\"}".to_owned(),
     }
 }
@@ -198,8 +198,11 @@ mod tests {
 
     use super::*;
 
-    const SUBJECT: Subject<'_> =
-        Subject { subscription: "sub-1", epoch: "j1", resource: "adherence" };
+    fn subject() -> Subject<'static> {
+        let numbers = Numbers::of("j1");
+        Subject { subscription: "sub-1", epoch: "j1", numbers, resource: "adherence" }
+    }
+
     const FACT: Fact<'_> = Fact {
         offset: 7,
         key: "anna",
@@ -216,13 +219,13 @@ mod tests {
 
     #[test]
     fn an_event_has_the_vendor_s_shape_and_our_number() {
-        let text = event(SUBJECT, FACT);
+        let text = event(subject(), FACT);
         assert!(text.contains(r#""adherence":{"agentId":"anna", "state":"Busy"}"#), "{text}");
         assert_eq!(
             parsed(&text),
             json!({
                 "type": "event", "subscriptionId": "sub-1", "epoch": "j1",
-                "sequenceId": (1_u64 << 52) + 7, "resource": "adherence",
+                "sequenceId": Numbers::of("j1").of_offset(7), "resource": "adherence",
                 "timestamp": "1970-01-01T00:00:01.5Z",
                 "adherence": { "agentId": "anna", "state": "Busy" },
                 "unbroken": { "origin": "live", "position": { "epoch": 2, "sequence": 99 } },
@@ -233,15 +236,15 @@ mod tests {
     #[test]
     fn what_is_current_has_the_shape_of_an_event() {
         let fact = Fact { origin: None, position: None, ..FACT };
-        assert_eq!(parsed(&event(SUBJECT, fact))["unbroken"], json!({ "origin": "state" }));
+        assert_eq!(parsed(&event(subject(), fact))["unbroken"], json!({ "origin": "state" }));
         let fact = Fact { is_deleted: true, payload: b"", ..FACT };
-        let gone = parsed(&event(SUBJECT, fact));
+        let gone = parsed(&event(subject(), fact));
         assert_eq!(
             (&gone["type"], &gone["adherence"]),
             (&json!("removed"), &json!({"agentId": "anna"}))
         );
         let fact = Fact { payload: b"\xff no json", ..FACT };
-        assert_eq!(parsed(&event(SUBJECT, fact))["adherence"], json!({ "agentId": "anna" }));
+        assert_eq!(parsed(&event(subject(), fact))["adherence"], json!({ "agentId": "anna" }));
     }
 
     #[test]
@@ -249,7 +252,7 @@ mod tests {
         assert_eq!(
             parsed(&subscribed("s", "j", Ok(8))),
             json!({"type": "subscribed", "subscriptionId": "s", "epoch": "j",
-                "sequenceId": (1_u64 << 52) + 7})
+                "sequenceId": 8})
         );
         assert_eq!(
             parsed(&subscribed("s", "j", Err(Why::Expired))),
@@ -271,6 +274,6 @@ mod tests {
         ] {
             assert_eq!(parsed(&text)["type"], kind);
         }
-        assert_eq!(parsed(&heartbeat(Some(1)))["sequenceId"], json!(1_u64 << 52));
+        assert_eq!(parsed(&heartbeat(Some(1)))["sequenceId"], 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Which request is answered by what.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
@@ -14,8 +15,10 @@ use unbroken_render::wall_now;
 
 use super::baseline::{Baseline, Part, Row};
 use super::stream;
+use crate::access::Permit;
 use crate::app::App;
 use crate::dialect::context::Contexts;
+use crate::dialect::credential::Fingerprint;
 use crate::dialect::ground::{self, Ground, Unavailable, lock};
 use crate::dialect::settings::CxoneDialect;
 use crate::dialect::wire;
@@ -40,8 +43,10 @@ pub(crate) struct Cxone {
     pub(super) stream: StreamId,
     pub(super) resource: String,
     pub(super) contexts: Mutex<Contexts>,
-    /// By client and by the page's size.
-    baselines: Mutex<HashMap<(usize, usize), Arc<Baseline>>>,
+    /// By bearer and by the page's size: processes that share credentials have tokens of their own.
+    baselines: Mutex<HashMap<(Fingerprint, usize), Arc<Baseline>>>,
+    /// How many sockets each client has.
+    sockets: Mutex<HashMap<usize, Arc<AtomicUsize>>>,
 }
 
 impl Cxone {
@@ -54,6 +59,7 @@ impl Cxone {
             resource: settings.resource.clone(),
             contexts: Mutex::new(Contexts::new(settings.resume_ms)),
             baselines: Mutex::default(),
+            sockets: Mutex::default(),
         }
     }
 
@@ -77,11 +83,11 @@ impl Cxone {
         if expected == Method::POST {
             return self.token(&parts, &body);
         }
-        let Some(client) = self.ground.client_of(&parts) else {
+        let Some((client, bearer)) = self.ground.caller_of(&parts) else {
             return refusal(401, "invalid_token", "token unknown or expired");
         };
         if path == BASELINE {
-            let page = self.baseline(&app, client, &parts).await;
+            let page = self.baseline(&app, bearer, &parts).await;
             return page.map_or_else(unavailable, |page| wire::json(200, page));
         }
         self.open_stream(app, client, parts).await
@@ -109,20 +115,27 @@ impl Cxone {
         let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
             return refusal(426, "upgrade_required", "only websocket");
         };
+        let count = Arc::clone(lock(&self.sockets).entry(client).or_default());
+        let Some(permit) = Permit::take(&count, app.settings.connections_per_token_max) else {
+            return refusal(429, "too_many_requests", "close the sockets that are not needed");
+        };
         let bytes_max = app.settings.frame_bytes_max;
         let upgrade = upgrade.max_message_size(bytes_max).max_frame_size(bytes_max);
-        upgrade.on_upgrade(move |socket| stream::serve(app, self, client, socket))
+        upgrade.on_upgrade(move |socket| async move {
+            stream::serve(app, self, client, socket).await;
+            drop(permit);
+        })
     }
 
     async fn baseline(
         &self,
         app: &Arc<App>,
-        client: usize,
+        bearer: Fingerprint,
         parts: &Parts,
     ) -> Result<String, Unavailable> {
         let number = |name| wire::query_number(parts, name);
         let part = Part::new(number("offset"), number("limit"));
-        let of = (client, part.limit);
+        let of = (bearer, part.limit);
         let now = wall_now();
         let kept = lock(&self.baselines).get(&of).cloned();
         let kept =

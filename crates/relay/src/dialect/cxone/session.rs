@@ -7,13 +7,14 @@ use super::message::Wish;
 use crate::dialect::beginning::{Asked, Beginning, Bounds, Why, beginning};
 use crate::dialect::owed::Owed;
 use crate::dialect::probe::Probe;
-use crate::dialect::sequence;
+use crate::dialect::sequence::{Meaning, Numbers};
 use crate::dialect::staging::Staging;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Session {
     epoch: String,
+    numbers: Numbers,
     resource: String,
     /// Of subscriptions of this process: ids are never used twice.
     name: String,
@@ -47,26 +48,25 @@ pub(crate) struct Start {
 impl Session {
     /// A stream that was just opened. `name` is unlike that of any other.
     pub(crate) fn new(epoch: String, resource: String, name: String) -> Self {
-        Self { epoch, resource, name, count: 0, subscription: None }
+        let numbers = Numbers::of(&epoch);
+        Self { epoch, numbers, resource, name, count: 0, subscription: None }
     }
 
     /// A subscribe message. `place` is where the client was, if it does not say so itself and we
     /// know. A second one replaces the first.
     pub(crate) fn subscribe(&mut self, wish: Wish, place: Option<u64>, bounds: Bounds) -> Start {
         let is_elsewhere = wish.epoch.as_ref().is_some_and(|epoch| *epoch != self.epoch);
-        let asked = match wish.sequence {
-            Some(number) if !is_elsewhere || sequence::next_of(number).is_none() => {
-                Asked::After(number)
-            }
-            Some(_) => Asked::Elsewhere,
+        let asked = match wish.sequence.map(|number| self.numbers.read(number)) {
+            Some(Meaning::Next(_) | Meaning::Foreign) if is_elsewhere => Asked::Elsewhere,
+            Some(meaning) => Asked::After(meaning),
             None => Asked::Nothing(place),
         };
         let beginning = beginning(asked, bounds);
         self.count += 1;
         let id = format!("{}-{}", self.name, self.count);
         let mut says = Vec::new();
-        let (begins, next) = match beginning {
-            Beginning::At(next) => (Ok(next), next),
+        let (begins, next, place) = match beginning {
+            Beginning::At(next) => (Ok(next), next, next),
             // Until it has seen what is current, its place is the one that it came with.
             Beginning::State(why) => {
                 if why == Why::Ahead {
@@ -74,15 +74,16 @@ impl Session {
                     // takes for repetitions has to begin anew, and this is how the vendor says so.
                     says.push(frame::error(why.word()));
                 }
-                (Err(why), 0)
+                (Err(why), 0, place.unwrap_or(0))
             }
         };
+        let begins = begins.map(|next| self.numbers.of_reader(next));
         says.push(frame::subscribed(&id, &self.epoch, begins));
         self.subscription = Some(Subscription {
             id,
             wish,
             staging: Staging::default(),
-            probe: Probe::new(next),
+            probe: Probe::new(place),
             told: next,
             numbered: next,
             owed: Owed::default(),
@@ -96,12 +97,12 @@ impl Session {
         rows: impl IntoIterator<Item = Fact<'a>>,
         next: u64,
     ) -> Vec<String> {
-        let (epoch, resource) = (&self.epoch, &self.resource);
+        let (epoch, numbers, resource) = (&self.epoch, self.numbers, &self.resource);
         let Some(subscription) = &mut self.subscription else { return Vec::new() };
-        let subject = Subject { subscription: &subscription.id, epoch, resource };
+        let subject = Subject { subscription: &subscription.id, epoch, numbers, resource };
         let wanted = rows.into_iter().filter(|fact| subscription.wish.covers(fact.key));
         let mut says: Vec<String> = wanted.map(|fact| frame::event(subject, fact)).collect();
-        says.push(frame::heartbeat(Some(next)));
+        says.push(frame::heartbeat(Some(numbers.of_reader(next))));
         subscription.told = next;
         subscription.numbered = next;
         subscription.probe.advance(next, true);
@@ -120,9 +121,9 @@ impl Session {
 
     /// What is current: told again, of those for whom it has to be.
     pub(crate) fn repay<'a>(&mut self, rows: impl IntoIterator<Item = Fact<'a>>) -> Vec<String> {
-        let (epoch, resource) = (&self.epoch, &self.resource);
+        let (epoch, numbers, resource) = (&self.epoch, self.numbers, &self.resource);
         let Some(subscription) = &mut self.subscription else { return Vec::new() };
-        let subject = Subject { subscription: &subscription.id, epoch, resource };
+        let subject = Subject { subscription: &subscription.id, epoch, numbers, resource };
         let owed = rows.into_iter().filter(|fact| subscription.owed.contains(fact.key));
         let numbered = (subscription.numbered..subscription.told).zip(owed);
         let renumbered = numbered.map(|(offset, fact)| Fact { offset, ..fact });
@@ -135,9 +136,9 @@ impl Session {
 
     /// The next record of the subscribed stream.
     pub(crate) fn handle_record(&mut self, offset: u64, record: &Record) -> Vec<String> {
-        let (epoch, resource) = (&self.epoch, &self.resource);
+        let (epoch, numbers, resource) = (&self.epoch, self.numbers, &self.resource);
         let Some(subscription) = &mut self.subscription else { return Vec::new() };
-        let subject = Subject { subscription: &subscription.id, epoch, resource };
+        let subject = Subject { subscription: &subscription.id, epoch, numbers, resource };
         let told = subscription.staging.apply(offset, record);
         let mut says = Vec::new();
         for told in told.iter().filter(|told| subscription.wish.covers(told.change.key.as_str())) {
@@ -182,7 +183,8 @@ impl Session {
 
     /// The heartbeat that is due.
     pub(crate) fn heartbeat(&self) -> String {
-        frame::heartbeat(self.subscription.as_ref().map(|subscription| subscription.told))
+        let told = self.subscription.as_ref().map(|subscription| subscription.told);
+        frame::heartbeat(told.map(|next| self.numbers.of_reader(next)))
     }
 
     /// Whether the client says where it was when it comes again, as it did this time. Of one that
@@ -196,6 +198,11 @@ impl Session {
     pub(crate) fn place(&self) -> Option<u64> {
         let confirmed = self.subscription.as_ref()?.probe.confirmed();
         (confirmed > 0).then_some(confirmed)
+    }
+
+    /// Everything below was told to it on this socket. `None`: it is not subscribed.
+    pub(crate) fn told(&self) -> Option<u64> {
+        self.subscription.as_ref().map(|subscription| subscription.told)
     }
 
     /// Since when a ping has gone without an answer.
@@ -235,7 +242,7 @@ mod tests {
     }
 
     fn after(offset: u64) -> Wish {
-        Wish { sequence: Some(sequence::of_offset(offset)), ..Wish::default() }
+        Wish { sequence: Some(Numbers::of("j1").of_offset(offset)), ..Wish::default() }
     }
 
     fn only(agents: &[&str]) -> Wish {
@@ -275,7 +282,7 @@ mod tests {
     fn numbers(says: &[Value]) -> Vec<u64> {
         says.iter()
             .filter_map(|say| say["sequenceId"].as_u64())
-            .map(|n| n - sequence::BASE)
+            .map(|n| n - Numbers::of("j1").of_offset(0))
             .collect()
     }
 
@@ -389,6 +396,19 @@ mod tests {
         assert_eq!(session.handle_record(101, &record(item)), [] as [String; 0]);
         assert_eq!(session.place().unwrap(), 100);
         assert_eq!(numbers(&parsed(&[session.heartbeat()])), [99]);
+    }
+
+    #[test]
+    fn who_goes_before_it_has_seen_what_is_current_comes_back_for_it() {
+        let mut session = session();
+        let start = session.subscribe(Wish::default(), Some(5), BOUNDS);
+        assert_eq!(start.beginning, Beginning::State(Why::Expired));
+        assert_eq!(session.place(), Some(5));
+        session.show_state([row(90, "a")], 100);
+        assert_eq!(session.place(), Some(5), "nothing says that it was read");
+        let ping = session.poll_ping(0).unwrap();
+        session.handle_pong(&ping);
+        assert_eq!(session.place(), Some(100));
     }
 
     #[test]

@@ -114,10 +114,18 @@ impl Stream {
         self.tail = None;
         let owner = Owner { client: self.client, scope: wish.scope() };
         self.owner = Some(owner);
-        let now_ms = self.dialect.ground.now_ms();
-        let left = lock(&self.dialect.contexts).take(owner, now_ms);
+        // Who says where it was leaves the places to those who do not; who was just told something on
+        // this socket goes on behind it.
+        let place = match (wish.sequence, self.session.told()) {
+            (Some(_), _) => None,
+            (None, Some(told)) => Some(told),
+            (None, None) => {
+                let now_ms = self.dialect.ground.now_ms();
+                lock(&self.dialect.contexts).take(owner, now_ms)
+            }
+        };
         let Ok(bounds) = ground::bounds(&self.app).await else { return self.fail().await };
-        let start = self.session.subscribe(wish, left, bounds);
+        let start = self.session.subscribe(wish, place, bounds);
         self.say(start.says).await?;
         let from = match start.beginning {
             Beginning::At(next) => next,

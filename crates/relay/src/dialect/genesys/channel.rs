@@ -3,12 +3,14 @@
 //! The vendor's channel forgets what happens while no socket is connected to it; ours has a place
 //! in the log, and goes on from there. An application that was started anew makes a new channel and
 //! cannot name the old one: it begins where the last channel of the same client with the same
-//! topics, that no socket is connected to, was left.
+//! topics, that no socket is connected to, was left; or whose socket has left a ping unanswered for
+//! a while: then the network has eaten its end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::topic::Topics;
+use crate::dialect::context::SILENT_MS;
 
 /// Most channels of a client; one more ends the one that was not used for longest, unconnected
 /// ones first. The vendor's documented number.
@@ -28,8 +30,17 @@ struct Channel {
     /// Everything below was read; `None`: it never had topics.
     place: Option<u64>,
     conn: Option<u64>,
+    /// Since when its socket has left a ping unanswered.
+    silent_since_ms: Option<u64>,
     /// Another channel has gone on from its place.
     is_superseded: bool,
+}
+
+impl Channel {
+    fn is_left(&self, now_ms: u64) -> bool {
+        let silent_ms = self.silent_since_ms.map(|since_ms| now_ms.saturating_sub(since_ms));
+        self.conn.is_none() || silent_ms.is_some_and(|silent_ms| silent_ms >= SILENT_MS)
+    }
 }
 
 /// What a socket is to know of its channel.
@@ -70,6 +81,7 @@ impl Channels {
                 topics: Arc::default(),
                 place: None,
                 conn: None,
+                silent_since_ms: None,
                 is_superseded: false,
             },
         );
@@ -97,7 +109,7 @@ impl Channels {
     pub(crate) fn set_topics(&mut self, id: &str, topics: Topics, next: u64, now_ms: u64) {
         let Some(channel) = self.channels.get(id) else { return };
         let is_first = channel.place.is_none() && topics.count() > 0;
-        let earlier = if is_first { self.go_on_from(id, &topics) } else { None };
+        let earlier = if is_first { self.go_on_from(id, &topics, now_ms) } else { None };
         let Some(channel) = self.channels.get_mut(id) else { return };
         if is_first {
             channel.place = Some(earlier.map_or(next, |earlier| earlier.min(next)));
@@ -106,12 +118,12 @@ impl Channels {
         channel.expires_ms = now_ms.saturating_add(LIFE_MS);
     }
 
-    /// Where the last channel with the same topics was left that nobody is connected to.
-    fn go_on_from(&mut self, id: &str, topics: &Topics) -> Option<u64> {
+    /// Where the last channel with the same topics was left that nobody is connected to any more.
+    fn go_on_from(&mut self, id: &str, topics: &Topics, now_ms: u64) -> Option<u64> {
         let client = self.channels.get(id)?.client;
         let left = self.channels.values_mut().filter(|channel| {
             channel.client == client
-                && channel.conn.is_none()
+                && channel.is_left(now_ms)
                 && !channel.is_superseded
                 && *channel.topics == *topics
         });
@@ -128,7 +140,22 @@ impl Channels {
         let used = self.uses;
         let channel = self.channels.get_mut(id)?;
         (channel.used, channel.conn, channel.is_superseded) = (used, Some(conn), false);
+        channel.silent_since_ms = None;
         Some(channel.place.unwrap_or(next))
+    }
+
+    /// Whether there is such a channel.
+    pub(crate) fn has(&mut self, id: &str, now_ms: u64) -> bool {
+        self.expire(now_ms);
+        self.channels.contains_key(id)
+    }
+
+    /// Since when a channel's socket has left a ping unanswered.
+    pub(crate) fn note(&mut self, id: &str, conn: u64, silent_since_ms: Option<u64>) {
+        let channel = self.channels.get_mut(id).filter(|channel| channel.conn == Some(conn));
+        if let Some(channel) = channel {
+            channel.silent_since_ms = silent_since_ms;
+        }
     }
 
     /// How a socket's channel stands; `None`: it is not the socket's any more.
@@ -149,7 +176,7 @@ impl Channels {
     pub(crate) fn leave(&mut self, id: &str, conn: u64) {
         let channel = self.channels.get_mut(id).filter(|channel| channel.conn == Some(conn));
         if let Some(channel) = channel {
-            channel.conn = None;
+            (channel.conn, channel.silent_since_ms) = (None, None);
         }
     }
 
@@ -233,6 +260,22 @@ mod tests {
         }
         // And who was only slow to come back has lost nothing.
         assert_eq!(channels.connect("c", 4, 99, 0), Some(42));
+    }
+
+    #[test]
+    fn an_application_whose_end_was_eaten_goes_on_where_it_was() {
+        let anew = |id: &str, silent_since_ms, now_ms| {
+            let mut channels = made("c", &["u"], 10);
+            channels.connect("c", 1, 50, 0);
+            channels.confirm("c", 42);
+            channels.note("c", 1, silent_since_ms);
+            channels.create(1, id.to_owned(), now_ms);
+            channels.set_topics(id, topics(&["u"]), 60, now_ms);
+            channels.connect(id, 2, 99, now_ms).unwrap()
+        };
+        assert_eq!(anew("silent", Some(500), 500 + SILENT_MS), 42);
+        assert_eq!(anew("slow", Some(500), 499 + SILENT_MS), 60);
+        assert_eq!(anew("heard", None, 500 + SILENT_MS), 60);
     }
 
     #[test]

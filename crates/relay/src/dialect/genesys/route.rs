@@ -132,14 +132,12 @@ impl Genesys {
         let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
             return Err(Refusal(426, "upgrade.required", "Only a WebSocket".to_owned()));
         };
-        let bounds = ground::bounds(&app).await?;
-        let conn = self.ground.next_conn();
-        let connected = lock(&self.channels).connect(&id, conn, bounds.next, self.ground.now_ms());
-        let place = connected.ok_or_else(not_found)?;
+        if !lock(&self.channels).has(&id, self.ground.now_ms()) {
+            return Err(not_found());
+        }
         let bytes_max = app.settings.frame_bytes_max;
         let upgrade = upgrade.max_message_size(bytes_max).max_frame_size(bytes_max);
-        let socket = stream::Line { id, conn, place, bounds };
-        Ok(upgrade.on_upgrade(move |wire| stream::serve(app, self, socket, wire)))
+        Ok(upgrade.on_upgrade(move |socket| stream::serve(app, self, id, socket)))
     }
 
     async fn channels(

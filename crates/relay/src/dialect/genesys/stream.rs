@@ -33,30 +33,45 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const NOTICE_MS: u64 = 60_000;
 
 /// A socket and its channel.
-pub(super) struct Line {
+struct Line {
     /// The channel.
-    pub(super) id: String,
+    id: String,
     /// The socket's number.
-    pub(super) conn: u64,
+    conn: u64,
     /// Everything below was read by the application.
-    pub(super) place: u64,
+    place: u64,
     /// Which offsets there are.
-    pub(super) bounds: Bounds,
+    bounds: Bounds,
+}
+
+impl Line {
+    /// Connects a socket to its channel. Not before there is a socket: of a client that gives up
+    /// during the handshake nobody would say that it has gone, and its place would be nobody's.
+    async fn connect(app: &Arc<App>, dialect: &Genesys, id: String) -> Option<Self> {
+        let bounds = ground::bounds(app).await.ok()?;
+        let (conn, now_ms) = (dialect.ground.next_conn(), dialect.ground.now_ms());
+        let place = lock(&dialect.channels).connect(&id, conn, bounds.next, now_ms)?;
+        Some(Self { id, conn, place, bounds })
+    }
 }
 
 /// The socket is gone, or is to go.
 struct Over;
 
 /// Serves an application until it or we go; where it was is kept in its channel.
-pub(super) async fn serve(app: Arc<App>, dialect: Arc<Genesys>, line: Line, socket: WebSocket) {
-    let (sink, mut messages) = socket.split();
+pub(super) async fn serve(app: Arc<App>, dialect: Arc<Genesys>, id: String, socket: WebSocket) {
+    let (mut sink, mut messages) = socket.split();
+    let Some(line) = Line::connect(&app, &dialect, id).await else {
+        return close(&mut sink, RESTART).await;
+    };
     let journal = app.feed.journal().to_string();
     let source = dialect.ground.source.clone();
     let session = Session::new(journal, source.clone(), line.place);
     let streams = app.figures.streams.enter();
     let mut heartbeat = every(Duration::from_millis(app.settings.heartbeat_ms));
     let mut look = every(LOOK_EVERY);
-    let mut stream = Stream { app, dialect, line, session, sink, is_closing: false };
+    let mut stream =
+        Stream { app, dialect, line, session, sink, is_closing: false, silent_since_ms: None };
     if let Ok(from) = stream.begin().await {
         let filter = Filter { source: Some(source), ..Filter::default() };
         let mut tail = stream.app.feed.subscribe(from, filter);
@@ -73,6 +88,7 @@ pub(super) async fn serve(app: Arc<App>, dialect: Arc<Genesys>, line: Line, sock
             if done.is_err() || stream.ping().await.is_err() || stream.flush().await.is_err() {
                 break;
             }
+            stream.note();
         }
     }
     // What it answered before it went.
@@ -91,6 +107,8 @@ struct Stream {
     sink: SplitSink<WebSocket, Message>,
     /// The end of the channel was announced.
     is_closing: bool,
+    /// What was noted last.
+    silent_since_ms: Option<u64>,
 }
 
 impl Stream {
@@ -230,9 +248,16 @@ impl Stream {
     }
 
     async fn close(&mut self, code: u16) {
-        let close = CloseFrame { code, reason: "come again".into() };
-        // An application that is gone needs no close.
-        let _ = self.sink.send(Message::Close(Some(close))).await;
+        close(&mut self.sink, code).await;
+    }
+
+    /// Notes whether the application is still heard, for when it comes by another channel.
+    fn note(&mut self) {
+        let since_ms = self.session.probe().silent_since_ms();
+        if since_ms != self.silent_since_ms {
+            self.silent_since_ms = since_ms;
+            lock(&self.dialect.channels).note(&self.line.id, self.line.conn, since_ms);
+        }
     }
 
     fn leave(&mut self) {
@@ -251,6 +276,12 @@ fn fact<'a>(row: &'a StateRow, source: &str) -> Option<Fact<'a>> {
         payload: &row.payload,
         origin: None,
     })
+}
+
+async fn close(sink: &mut SplitSink<WebSocket, Message>, code: u16) {
+    let close = CloseFrame { code, reason: "come again".into() };
+    // An application that is gone needs no close.
+    let _ = sink.send(Message::Close(Some(close))).await;
 }
 
 /// Ticks from one period on.
