@@ -266,6 +266,7 @@ clients-test: relay-clients
 	cd clients/python && PYTHONPATH=$(RELAY_CLIENTS)/python python3 -m mypy \
 	  --cache-dir $(RELAY_CLIENTS)/mypy
 	php clients/php/tests/run.php
+	node --test --test-reporter=dot clients/page-test/held.test.mjs
 	cargo build --locked -p unbroken
 	node clients/torture/documents.mjs --unbroken $(CARGO_TARGET_DIR)/debug/unbroken \
 	  --node $(RELAY_CLIENTS)/node

@@ -9,6 +9,15 @@ export const streams = new Map();
 /** Rows of the ledger by stream and number. */
 export const gaps = new Map();
 
+/** Deletes of one stream that are remembered one by one. */
+const GONE_MAX = 10_000;
+
+/**
+ * How far what is held is told by state alone. The store lags behind the log: a state from before
+ * this offset knows nothing of deletes that are no longer remembered, and would undo them.
+ */
+const floor = { journal: undefined, offset: 0 };
+
 /** Since when the service is not heard of; in milliseconds since 1970. */
 export const contact = { lostAt: undefined };
 
@@ -23,7 +32,7 @@ function streamOf(name) {
   if (!stream) {
     stream = {
       name, phase: 'unknown', since: undefined, lostAt: undefined, todo: undefined, told: {},
-      rows: new Map(), bracket: undefined, liveConn: undefined,
+      rows: new Map(), gone: new Map(), bracket: undefined, liveConn: undefined,
       leftAt: undefined,
     };
     streams.set(name, stream);
@@ -35,7 +44,7 @@ function streamOf(name) {
 /** Applies a record. `true`: the service knows more about it than the record says. */
 export function applyRecord({ id, source, type, time, data }) {
   const stream = streamOf(decodeURIComponent(source.slice(1)));
-  const offset = Number(id.slice(id.lastIndexOf(':') + 1));
+  const { offset } = place(id);
   switch (type) {
     case 'unbroken.change':
       if (data.effect === 'state') applyChange(stream, data, offset, time);
@@ -55,7 +64,7 @@ export function applyRecord({ id, source, type, time, data }) {
       stream.bracket = undefined;
       break;
     case 'unbroken.forgotten':
-      drop(stream, data.key);
+      remove(stream, data.key, offset);
       break;
     case 'unbroken.connection':
       applyTurn(stream, data, Date.parse(time));
@@ -72,31 +81,57 @@ export function applyRecord({ id, source, type, time, data }) {
 }
 
 function applyChange(stream, { key, deleted, payload }, offset, time) {
-  const row = stream.rows.get(key);
-  // An item of a snapshot loses against a later write of its key.
-  if (row && row.offset >= offset) return;
-  if (deleted) drop(stream, key);
+  // An item of a snapshot loses against a later write of its key, also if that deleted it.
+  if (writtenAt(stream, key) >= offset) return;
+  if (deleted) remove(stream, key, offset);
   else put(stream, key, { offset, payload, time, stale: undefined });
 }
 
-/** State at one cursor: what is newer here stays. `whole`: nothing but it counts. */
-export function applyState(rows, whole) {
+/** The last write of a key that is known; of one that state has left out, it lies before that. */
+function writtenAt({ rows, gone }, key) {
+  return rows.get(key)?.offset ?? gone.get(key) ?? floor.offset - 1;
+}
+
+/** Deletes a key, and remembers it until no state from before can come. */
+function remove(stream, key, offset) {
+  drop(stream, key);
+  stream.gone.delete(key);
+  stream.gone.set(key, offset);
+  if (stream.gone.size <= GONE_MAX) return;
+  const [oldest, at] = stream.gone.entries().next().value;
+  stream.gone.delete(oldest);
+  floor.offset = Math.max(floor.offset, at + 1);
+}
+
+/**
+ * State at one cursor, or newer: what is newer here stays. `whole`: nothing but it counts.
+ * `false`: it comes from before what is held, and is worth asking again.
+ */
+export function applyState(rows, cursor, whole) {
+  const { journal, offset: end } = place(cursor);
+  // The events of the other journal begin with its whole state.
+  if (!whole && journal !== (floor.journal ?? journal)) return true;
+  if (!whole && end < floor.offset) return false;
+  Object.assign(floor, { journal, offset: end });
   const named = new Set(rows.map((row) => `${row.stream}\n${row.key}`));
-  const end = rows.reduce((most, row) => Math.max(most, row.offset), 0);
   for (const told of rows) {
     const { key, offset, payload, stale_since } = told;
     const stream = streamOf(told.stream);
-    const held = stream.rows.get(key);
-    if (!whole && held && held.offset > offset) continue;
+    const known = stream.rows.get(key)?.offset ?? stream.gone.get(key) ?? -1;
+    if (!whole && known > offset) continue;
     const stale = stale_since ? Date.parse(stale_since) : undefined;
     put(stream, key, { offset, payload, time: told.occurred_at ?? told.received_at, stale });
   }
   for (const stream of streams.values()) {
     for (const [key, row] of stream.rows) {
-      const newer = !whole && row.offset > end;
+      const newer = !whole && row.offset >= end;
       if (!newer && !named.has(`${stream.name}\n${key}`)) drop(stream, key);
     }
+    for (const [key, offset] of stream.gone) {
+      if (whole || offset < end) stream.gone.delete(key);
+    }
   }
+  return true;
 }
 
 function applyTurn(stream, { conn, turn, by, why }, at) {
@@ -170,6 +205,7 @@ function setPhase(stream, phase, since, lostAt) {
 
 function put(stream, key, values) {
   const row = stream.rows.get(key) ?? { stream, key };
+  stream.gone.delete(key);
   Object.assign(row, values, describe(values.payload, values.time));
   if (!stream.rows.has(key)) {
     stream.rows.set(key, row);
@@ -213,6 +249,12 @@ export function staleAt(row) {
 function tell(stream, at, tone, title, detail) {
   changed.news.push({ stream, at, tone, title, detail });
   changed.soon();
+}
+
+/** What a cursor, or the id of an event, stands for. */
+function place(text) {
+  const at = text.lastIndexOf(':');
+  return { journal: text.slice(0, at), offset: Number(text.slice(at + 1)) };
 }
 
 export const words = (text) => String(text).replaceAll('_', ' ');

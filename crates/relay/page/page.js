@@ -40,7 +40,7 @@ async function follow() {
 function handleMessage({ event, data, id }, rows) {
   if (event === 'unbroken.end') throw new Silence('the service ended the stream');
   if (event === 'unbroken.state') rows.push(JSON.parse(data));
-  else if (event === 'unbroken.synced') applyState(rows, true);
+  else if (event === 'unbroken.synced') applyState(rows, id, true);
   else if (event !== 'unbroken.heartbeat' && applyRecord(JSON.parse(data))) refreshSoon();
   cursor = id ?? cursor;
 }
@@ -82,8 +82,10 @@ async function refresh() {
   ]);
   applyLedger(gaps);
   if (state.status === 304) return;
-  tag = state.headers.get('etag') ?? '';
-  applyState((await state.json()).rows, false);
+  const { rows, cursor: at } = await state.json();
+  const isTaken = applyState(rows, at, false);
+  tag = (isTaken && state.headers.get('etag')) || '';
+  if (!isTaken) refreshSoon();
 }
 
 async function poll() {
