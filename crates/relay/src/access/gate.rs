@@ -58,7 +58,8 @@ impl Gate {
         self.by_digest(Digest::of(token), false)
     }
 
-    /// Whose session stands for this token.
+    /// Whose session stands for this token. It may read, whatever the token: a browser sends a
+    /// cookie to every port of its host, and whoever listens there can send it to us.
     pub(crate) fn by_session(&self, token: Digest) -> Option<Caller> {
         self.by_digest(token, true)
     }
@@ -71,7 +72,8 @@ impl Gate {
             if known.digest.matches(&digest) { Some(known) } else { found }
         })?;
         let is_good = known.expires_us.is_none_or(|expires_us| now_us < expires_us);
-        let caller = Caller { identity: Identity::Token(digest), scope: known.scope, by_cookie };
+        let scope = if by_cookie { Scope::Read } else { known.scope };
+        let caller = Caller { identity: Identity::Token(digest), scope, by_cookie };
         is_good.then_some(caller)
     }
 
@@ -149,7 +151,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
 mod tests {
     use unbroken_render::wall_now;
 
-    use super::{Gate, Scope};
+    use super::{Gate, Identity, Scope};
     use crate::access::{Ledger, ensure_admin_token};
 
     #[test]
@@ -161,6 +163,8 @@ mod tests {
         let first = std::fs::read_to_string(&admin).expect("it is there");
         let caller = gate.by_token(first.trim()).expect("it is good");
         assert_eq!(caller.scope, Scope::Admin);
+        let Identity::Token(digest) = caller.identity else { panic!("{caller:?}") };
+        assert_eq!(gate.by_session(digest).map(|caller| caller.scope), Some(Scope::Read));
 
         let mut ledger = Ledger::default();
         let now_us = wall_now().0;

@@ -11,7 +11,7 @@ use super::problem::{
 };
 use super::schema::{reference, schemas};
 use super::table::OPERATIONS;
-use crate::access::COOKIE;
+use crate::access::{COOKIE, Scope};
 
 /// What every operation may answer.
 const ALWAYS: &[&Kind] = &[
@@ -58,7 +58,8 @@ fn describe(operation: &Operation) -> Value {
     }));
     let security = match operation.right {
         Right::Anybody => json!([]),
-        Right::Scope(_) => json!([{ "bearer": [] }, { "cookie": [] }]),
+        Right::Scope(Scope::Read) => json!([{ "bearer": [] }, { "cookie": [] }]),
+        Right::Scope(Scope::Admin) => json!([{ "bearer": [] }]),
     };
     let mut value = json!({
         "operationId": operation.id,

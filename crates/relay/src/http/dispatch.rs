@@ -118,7 +118,8 @@ fn admit(
     };
     let caller = caller?;
     if caller.scope < needed {
-        let detail = format!("it is of scope `{}`, and `{needed}` is needed", caller.scope);
+        let what = if caller.by_cookie { "a browser's session" } else { "it" };
+        let detail = format!("{what} is of scope `{}`, and `{needed}` is needed", caller.scope);
         return Err(Problem::new(&FORBIDDEN, detail));
     }
     let permit = app.gate.permit(&caller).ok_or_else(|| {

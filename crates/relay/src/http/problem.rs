@@ -37,7 +37,7 @@ kinds! {
     UNAUTHORIZED: "unauthorized", 401, "A token is needed",
         "Send `Authorization: Bearer TOKEN`; the file relay.token in the data directory holds one.";
     FORBIDDEN: "forbidden", 403, "The token is not good for this",
-        "Use a token of scope `admin`.";
+        "Use a token of scope `admin`, as a bearer.";
     ORIGIN_NOT_ALLOWED: "origin-not-allowed", 403, "A page of another origin asks",
         "Pages of other origins cannot use this service: let your own server ask.";
     NOT_FOUND: "not-found", 404, "There is nothing at this address",
