@@ -39,6 +39,16 @@ impl Chain {
         Ok(Self { home: home.clone(), segment, place, trust })
     }
 
+    /// The same; `None`: its segment is not there.
+    pub(crate) fn at_existing(
+        home: &Home,
+        place: Place,
+        trust: Trust,
+    ) -> Result<Option<Self>, JournalError> {
+        let segment = Segment::open_existing(home, place.segment)?;
+        Ok(segment.map(|segment| Self { home: home.clone(), segment, place, trust }))
+    }
+
     /// The next batch below `end`; without an `end`, below the end of the file.
     pub(crate) fn step(&mut self, end: Option<&Place>) -> Result<Step, JournalError> {
         loop {

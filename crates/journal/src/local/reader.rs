@@ -88,16 +88,18 @@ impl Reader {
         if from_offset > end.offset {
             return Err(JournalError::BeyondEnd { offset: from_offset, end: end.offset });
         }
-        let nearest = self.shared.as_ref().and_then(|shared| shared.nearest(from_offset));
-        let start = match nearest {
-            Some(place) => place,
-            None => self.segment_of(from_offset)?,
-        };
-        let chain = match Chain::at(&self.home, start, Trust::Checksums) {
-            Err(error) => return Err(self.explain(from_offset, error)),
-            Ok(chain) => chain,
-        };
-        Ok(Batches { reader: self.clone(), chain, from_offset })
+        let mut nearest = self.shared.as_ref().and_then(|shared| shared.nearest(from_offset));
+        loop {
+            let start = match nearest.take() {
+                Some(place) => place,
+                None => self.segment_of(from_offset)?,
+            };
+            // The place may lie in a segment that retention has deleted, also where the offset is
+            // the first that is kept.
+            if let Some(chain) = Chain::at_existing(&self.home, start, Trust::Checksums)? {
+                return Ok(Batches { reader: self.clone(), chain, from_offset });
+            }
+        }
     }
 
     /// Waits until the log has grown beyond `offset`, or the time is up; gives the durable end.

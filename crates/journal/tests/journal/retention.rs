@@ -41,6 +41,10 @@ fn size_deletes_the_oldest_segments_but_never_what_the_images_need() {
     fill(&mut opened, 1..200);
     assert!(opened.reader.oldest_offset().unwrap() > 100);
     assert!(bytes_of_segments(&disk) as u64 <= max + 4_096);
+    // The writer remembers places before it, in segments that are gone.
+    let oldest = opened.reader.oldest_offset().unwrap();
+    let first = opened.reader.batches(oldest).unwrap().next_batch().unwrap().unwrap();
+    assert_eq!(first.first_offset, oldest);
     let report = verified(&disk);
     assert!(report.findings.is_empty(), "{:?}", report.findings);
 
