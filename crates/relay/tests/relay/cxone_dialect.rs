@@ -205,6 +205,42 @@ async fn a_number_of_another_log_is_told_to_be_one_and_answered_with_what_is_cur
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_older_than_what_is_kept_is_answered_with_what_is_current() {
+    let retention = Retention { bytes_max: Some(600 * 1024), ..Retention::default() };
+    let mut house = House::without_relay(retention);
+    house.start_with(RelayConfig::default(), dialects());
+    house.write(10);
+    for _ in 0..10 {
+        house.write_large(100, 2_000);
+        // It is not left behind by retention, as the client is.
+        house.wait_for_store();
+    }
+    assert!(house.oldest_at_rest() > 6, "it is deleted");
+    let (mut socket, confirmed) = subscribed(&house, json!({ "sequenceId": BASE + 5 })).await;
+    assert_eq!(confirmed["sequenceId"], Value::Null);
+    let told = json!({ "origin": "state", "reason": "stale_sequence" });
+    assert_eq!(confirmed["unbroken"], told);
+    assert_eq!(numbers(&mut socket, 9).await, of_stream(1_000..1_010));
+    house.write(1);
+    assert_eq!(numbers(&mut socket, 1).await, [1_010]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_of_another_epoch_is_answered_with_what_is_current() {
+    let mut house = house();
+    house.write(100);
+    let named = |epoch: &str| json!({ "sequenceId": BASE + 41, "epoch": epoch });
+    let (mut socket, confirmed) = subscribed(&house, named("another")).await;
+    assert_eq!(confirmed["sequenceId"], Value::Null);
+    assert_eq!(confirmed["unbroken"]["reason"], "other_epoch");
+    assert_eq!(numbers(&mut socket, 9).await, of_stream(90..100));
+    let ours = confirmed["epoch"].as_str().expect("a text");
+    let (mut socket, confirmed) = subscribed(&house, named(ours)).await;
+    assert_eq!(confirmed["sequenceId"], BASE + 41);
+    assert_eq!(numbers(&mut socket, 1).await, [42]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn between_the_baseline_and_the_subscription_nothing_falls() {
     let mut house = house();
     house.write(100);

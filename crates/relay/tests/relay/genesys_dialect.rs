@@ -14,11 +14,15 @@ use crate::websocket::{Socket, hear, open_at, say};
 const CHANNELS: &str = "/api/v2/notifications/channels";
 
 fn house() -> House {
+    house_that_keeps(Retention::default())
+}
+
+fn house_that_keeps(retention: Retention) -> House {
     let mut credentials = Credentials::default();
     credentials.add_pair("app", "secret");
     let genesys = GenesysDialect { source: "gen".to_owned(), credentials, token_life_ms: 60_000 };
     let dialects = DialectSettings { genesys: Some(genesys), ..DialectSettings::default() };
-    let mut house = House::without_relay(Retention::default());
+    let mut house = House::without_relay(retention);
     house.start_with(RelayConfig::default(), dialects);
     house
 }
@@ -180,6 +184,28 @@ async fn an_application_that_is_started_anew_misses_nothing() {
     let (_, uri) = anew.channel(&[topic("u1")]).await;
     let mut socket = open_at(&uri, &[]).await.expect("it opens");
     assert_eq!(states(&mut socket, 1).await, ["while-it-was-dead"]);
+}
+
+/// Its events are gone; what they came to is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_older_than_what_is_kept_is_answered_with_what_is_current() {
+    let retention = Retention { bytes_max: Some(600 * 1024), ..Retention::default() };
+    let mut house = house_that_keeps(retention);
+    let application = Application::log_in(&house).await;
+    let (_, uri) = application.channel(&[topic("u1"), topic("u2")]).await;
+    house.commit(vec![adherence("u1", "first"), adherence("u2", "of-the-other")]);
+    house.commit(vec![adherence("u1", "last")]);
+    let large = "x".repeat(2_000);
+    for _ in 0..10 {
+        house.commit((0..100).map(|_| adherence("u3", &large)).collect());
+        // It is not left behind by retention, as the application is.
+        house.wait_for_store();
+    }
+    assert!(house.oldest_at_rest() > 2, "it is deleted");
+    let mut socket = open_at(&uri, &[]).await.expect("it opens");
+    assert_eq!(states(&mut socket, 2).await, ["of-the-other", "last"]);
+    house.commit(vec![adherence("u1", "new")]);
+    assert_eq!(states(&mut socket, 1).await, ["new"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

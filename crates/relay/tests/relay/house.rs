@@ -155,6 +155,14 @@ impl House {
         issued.expose().to_owned()
     }
 
+    /// Takes it from the list again.
+    pub(crate) fn revoke_token(&self, name: &str) {
+        let path = place::ledger_file(self.dir.path());
+        let mut ledger = Ledger::read(&path).expect("a list");
+        ledger.revoke(name).expect("it is there");
+        ledger.write(&path).expect("it is written");
+    }
+
     /// Makes changes durable, as one batch: of keys `k0` to `k9` in turn.
     pub(crate) fn write(&mut self, count: u64) {
         let begin = self.events;
@@ -191,6 +199,19 @@ impl House {
         while feeder.next_offset() < end {
             assert!(begun.elapsed() < PATIENCE, "the store stays behind");
             std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The oldest offset, once retention has deleted what it will: that is another thread's.
+    pub(crate) fn oldest_at_rest(&self) -> u64 {
+        let mut oldest = self.reader.oldest_offset().expect("an offset");
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = self.reader.oldest_offset().expect("an offset");
+            if now == oldest {
+                return now;
+            }
+            oldest = now;
         }
     }
 

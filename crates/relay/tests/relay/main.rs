@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod cxone_dialect;
+mod expired;
 mod feed;
 mod genesys_dialect;
 mod house;

@@ -159,9 +159,7 @@ async fn a_token_that_is_revoked_ends_its_streams_with_their_place() {
     let admin = std::mem::take(&mut house.token);
     house.token = house.add_token("a", Scope::Read, None);
     let mut events = Events::open(&house, "/v1/events/stream?after=latest", None).await;
-    let mut ledger = unbroken_relay::Ledger::read(&house.path("relay-tokens.json")).expect("one");
-    ledger.revoke("a").expect("it is there");
-    ledger.write(&house.path("relay-tokens.json")).expect("it is written");
+    house.revoke_token("a");
     let end = events.next_of_record().await.expect("the end is told");
     assert_eq!(
         (end.kind.as_str(), &end.data["type"]),

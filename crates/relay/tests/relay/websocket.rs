@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use unbroken_relay::RelayConfig;
+use unbroken_relay::{RelayConfig, Scope};
 
 use crate::house::{House, PATIENCE};
 
@@ -32,7 +32,7 @@ pub(crate) async fn open_at(address: &str, headers: &[(&str, &str)]) -> Result<S
     }
 }
 
-async fn opened(house: &House) -> Socket {
+pub(crate) async fn opened(house: &House) -> Socket {
     open(house, &[("authorization", &format!("Bearer {}", house.token))]).await.expect("it opens")
 }
 
@@ -143,4 +143,19 @@ async fn a_message_above_the_cap_ends_the_socket() {
     let mut socket = opened(&house).await;
     say(&mut socket, json!({ "type": "ping", "x": "x".repeat(2_000) })).await;
     assert_eq!(hear(&mut socket).await, Err(1006));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_revoked_closes_its_sockets_with_their_place() {
+    let mut house = House::new(RelayConfig::default());
+    house.write(3);
+    house.token = house.add_token("a", Scope::Read, None);
+    let mut socket = opened(&house).await;
+    say(&mut socket, json!({ "type": "subscribe", "after": "latest" })).await;
+    hear(&mut socket).await.expect("an answer");
+    house.revoke_token("a");
+    let told = hear(&mut socket).await.expect("why");
+    assert_eq!(told["problem"]["type"], "/problems/token-ended");
+    assert_eq!(told["problem"]["cursor"], house.cursor(3));
+    assert_eq!(hear(&mut socket).await, Err(4401));
 }
