@@ -159,6 +159,9 @@ async fn who_names_no_number_misses_nothing_through_floods_and_cuts() {
     house.write(5_000);
     let all = of_stream(10..10_010);
     assert_eq!(numbers(&mut socket, 4_500).await, all[..4_500]);
+    // What it has read of the first one is known by then.
+    say(&mut socket, json!({ "action": "ping" })).await;
+    while hear(&mut socket).await.expect("an answer")["type"] != "pong" {}
     house.write(5_000);
     assert_eq!(numbers(&mut socket, 2_000).await, all[4_500..6_500]);
     socket.close(None).await.expect("it closes");
@@ -168,7 +171,7 @@ async fn who_names_no_number_misses_nothing_through_floods_and_cuts() {
     // twice, and nothing is left out.
     let first = numbers(&mut socket, 1).await[0];
     let at = all.iter().position(|number| *number == first).expect("one of them");
-    assert!((6_000..=6_500).contains(&at), "{at}");
+    assert!((4_500..=6_500).contains(&at), "{at}");
     assert_eq!(numbers(&mut socket, 9_000 - at - 1).await, all[at + 1..]);
 }
 
@@ -216,7 +219,8 @@ async fn a_number_older_than_what_is_kept_is_answered_with_what_is_current() {
         house.wait_for_store();
     }
     assert!(house.oldest_at_rest() > 6, "it is deleted");
-    let (mut socket, confirmed) = subscribed(&house, json!({ "sequenceId": BASE + 5 })).await;
+    let base = number(&house, 0).await;
+    let (mut socket, confirmed) = subscribed(&house, json!({ "sequenceId": base + 5 })).await;
     assert_eq!(confirmed["sequenceId"], Value::Null);
     let told = json!({ "origin": "state", "reason": "stale_sequence" });
     assert_eq!(confirmed["unbroken"], told);
@@ -229,14 +233,15 @@ async fn a_number_older_than_what_is_kept_is_answered_with_what_is_current() {
 async fn a_number_of_another_epoch_is_answered_with_what_is_current() {
     let mut house = house();
     house.write(100);
-    let named = |epoch: &str| json!({ "sequenceId": BASE + 41, "epoch": epoch });
+    let base = number(&house, 0).await;
+    let named = |epoch: &str| json!({ "sequenceId": base + 41, "epoch": epoch });
     let (mut socket, confirmed) = subscribed(&house, named("another")).await;
     assert_eq!(confirmed["sequenceId"], Value::Null);
     assert_eq!(confirmed["unbroken"]["reason"], "other_epoch");
     assert_eq!(numbers(&mut socket, 9).await, of_stream(90..100));
     let ours = confirmed["epoch"].as_str().expect("a text");
     let (mut socket, confirmed) = subscribed(&house, named(ours)).await;
-    assert_eq!(confirmed["sequenceId"], BASE + 41);
+    assert_eq!(confirmed["sequenceId"], base + 41);
     assert_eq!(numbers(&mut socket, 1).await, [42]);
 }
 

@@ -48,6 +48,8 @@ pub(super) async fn serve(app: Arc<App>, dialect: Arc<Cxone>, client: usize, soc
     let streams = stream.app.figures.streams.enter();
     loop {
         let done = tokio::select! {
+            // Answers to pings first: while they wait, nothing more is confirmed.
+            biased;
             message = messages.next() => match message {
                 Some(Ok(message)) => stream.hear(message).await,
                 Some(Err(_)) | None => break,

@@ -77,6 +77,8 @@ pub(super) async fn serve(app: Arc<App>, dialect: Arc<Genesys>, id: String, sock
         let mut tail = stream.app.feed.subscribe(from, filter);
         loop {
             let done = tokio::select! {
+                // Answers to pings first: while they wait, nothing more is confirmed.
+                biased;
                 message = messages.next() => match message {
                     Some(Ok(message)) => stream.hear(message).await,
                     Some(Err(_)) | None => break,
