@@ -26,7 +26,7 @@ mod writer;
 pub use error::StoreError;
 pub use feeder::{Feeder, FeederTiming, open_or_build};
 pub use log::{Log, LogBatch, LogBatches, LogError, LogExtent};
-pub use reader::{State, StateFilter, StoreReader};
+pub use reader::{OpenBracket, State, StateFilter, StoreReader};
 pub use rebuild::rebuild;
 pub use row::{EventRow, GapRow, OutageRow, QuarantineRow, StateRow, StreamRow};
 pub use schema::SCHEMA_VERSION;

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, Row, params};
 use unbroken_core::ids::{Key, StreamId};
 
-use crate::column::signed;
+use crate::column::{signed, unsigned};
 use crate::row::{EventRow, GapRow, OutageRow, QuarantineRow, StateRow, StreamRow};
 use crate::writer::{Checkpoint, read_checkpoint};
 use crate::{StoreError, schema};
@@ -41,9 +41,20 @@ pub struct State {
     pub checkpoint: Checkpoint,
     /// By stream, then key.
     pub rows: Vec<StateRow>,
-    /// Snapshot items, of any stream, that wait for the end of their bracket: not in `rows`, and
-    /// not at or after the checkpoint either. Who is to read on from there has to look again.
-    pub staged_count: u64,
+    /// Brackets of snapshots, of any stream, that are open: their items before the checkpoint are
+    /// not in `rows`. Who is to read on from there has to look again, or to begin where they do.
+    pub brackets: Vec<OpenBracket>,
+}
+
+/// A bracket whose end has not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenBracket {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Where it begins; `None` if the log had lost that when this store was built.
+    pub begun_offset: Option<u64>,
+    /// Items that wait for its end.
+    pub items_count: u64,
 }
 
 /// A read-only view of a store file. Each call reads one moment of it, and never holds up the
@@ -82,11 +93,28 @@ impl StoreReader {
         let tx = self.connection.unchecked_transaction().map_err(failed)?;
         let checkpoint = self.checkpoint()?;
         let rows = self.state_rows(filter)?;
-        let count = "SELECT count(*) FROM staged";
-        let staged_count: i64 = tx.query_row(count, [], |row| row.get(0)).map_err(failed)?;
+        let brackets = self.brackets()?;
         tx.commit().map_err(failed)?;
-        let staged_count = u64::try_from(staged_count).unwrap_or(0);
-        Ok(State { checkpoint, rows, staged_count })
+        Ok(State { checkpoint, rows, brackets })
+    }
+
+    fn brackets(&self) -> Result<Vec<OpenBracket>, StoreError> {
+        self.rows(
+            "brackets",
+            "SELECT s.name, b.begun_offset,
+                    (SELECT count(*) FROM staged i WHERE i.stream = s.id)
+             FROM streams s
+             LEFT JOIN snapshots b ON b.stream = s.id AND b.snapshot = s.staged_snapshot
+             WHERE s.staged_snapshot IS NOT NULL ORDER BY s.name",
+            [],
+            |row| {
+                Ok(OpenBracket {
+                    stream: StreamId::new(row.get::<_, String>(0)?),
+                    begun_offset: row.get::<_, Option<i64>>(1)?.map(unsigned),
+                    items_count: unsigned(row.get(2)?),
+                })
+            },
+        )
     }
 
     /// As [`StoreReader::state`], in the transaction that is open, if one is.

@@ -33,12 +33,13 @@ async fn state(app: Arc<App>, call: Call) -> Answer {
     let tombstones = call.query.is_set("tombstones");
     let wish = StateWish { filter: call.query.filter(), live, tombstones };
     let state = stored::state(&app, wish).await?;
-    let tag = tag(&app, state.offset, &call.query);
+    let tag = tag(&app, state.exact_at, &call.query);
     let cursor = app.feed.cursor(state.offset).to_string();
     Ok(tagged(json(StatusCode::OK, &json!({ "cursor": cursor, "rows": state.rows })), &tag))
 }
 
-/// Names the cursor and what was asked: the same tag, the same bytes.
+/// Names the place that the rows are exact at, and what was asked. Not the cursor: while a bracket
+/// is open, that stays and rows change.
 fn tag(app: &App, offset: u64, query: &Query) -> String {
     let asked = Digest::of(&query.canonical()).to_text();
     format!("\"{}-{}\"", app.feed.cursor(offset), asked.get(..12).unwrap_or_default())

@@ -1,5 +1,6 @@
 //! Reading the store: few at a time, each on a thread that may block.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -7,17 +8,23 @@ use tokio::time::sleep;
 use tracing::warn;
 use unbroken_core::ids::{Key, StreamId};
 use unbroken_render::{gap_json, state_json};
-use unbroken_store::{StateFilter, StateRow, StoreError, StoreReader};
+use unbroken_store::{OpenBracket, StateFilter, StateRow, StoreError, StoreReader};
 
 use crate::app::{App, SETTLE_LOOKS, SETTLE_WAIT};
-use crate::feed::Filter;
+use crate::feed::{After, Filter};
+use crate::host::Host;
 use crate::http::Problem;
 use crate::http::problem::{STOPPING, STORE_UNAVAILABLE};
 
-/// State, exact at an offset.
+/// State, and where to go on from it.
 pub(super) struct StateRead {
+    /// What the rows are exact at.
+    pub(super) exact_at: u64,
+    /// Where to read on: there, or where an open bracket begins.
     pub(super) offset: u64,
     pub(super) rows: Vec<Value>,
+    /// Whether items wait for the end of a bracket.
+    is_waiting: bool,
 }
 
 /// Which rows of state are wanted.
@@ -58,34 +65,53 @@ pub(super) async fn checkpoint(app: &Arc<App>) -> Result<u64, Problem> {
     .ok_or_else(other_journal)
 }
 
-/// The rows of state that are wanted, between two brackets of snapshots: of one that is open, who
-/// reads on from there would never be told the items that lie before.
+/// The rows of state that are wanted, between two brackets of snapshots if that is to be had within
+/// a moment. If not, who reads on begins where the oldest open one does: from within it they would
+/// never be told the items that lie before.
 pub(super) async fn state(app: &Arc<App>, wish: StateWish) -> Result<StateRead, Problem> {
     for _ in 1..SETTLE_LOOKS {
-        let (state, staged_count) = look(app, wish.clone()).await?;
-        if staged_count == 0 {
+        let state = look(app, wish.clone()).await?;
+        if !state.is_waiting {
             return Ok(state);
         }
         sleep(SETTLE_WAIT).await;
     }
-    // A bracket that is left open by a source that is gone will never tell its items.
-    Ok(look(app, wish).await?.0)
+    look(app, wish).await
 }
 
-/// The rows at this moment, and how many items wait for the end of their bracket.
-async fn look(app: &Arc<App>, wish: StateWish) -> Result<(StateRead, u64), Problem> {
+/// The rows at this moment.
+async fn look(app: &Arc<App>, wish: StateWish) -> Result<StateRead, Problem> {
     let journal = app.feed.journal().to_string();
+    let (feed, host) = (app.feed.clone(), Arc::clone(&app.host));
     read(app, move |store| {
         let state = store.state(&wish.stored())?;
         if state.checkpoint.journal_id != journal {
             return Ok(None);
         }
         let rows = state.rows.iter().filter(|row| wish.accepts(row)).map(state_json).collect();
-        let offset = state.checkpoint.next_offset;
-        Ok(Some((StateRead { offset, rows }, state.staged_count)))
+        let exact_at = state.checkpoint.next_offset;
+        let open = run_by(host.as_ref(), state.brackets);
+        let oldest = if open.is_empty() { None } else { feed.begin(After::Oldest).ok() };
+        // Of one whose begin retention has deleted the rest is told, as far as it is kept.
+        let begun = open.iter().filter_map(|bracket| bracket.begun_offset.max(oldest)).min();
+        let offset = begun.map_or(exact_at, |begun| begun.min(exact_at));
+        let is_waiting = open.iter().any(|bracket| bracket.items_count > 0);
+        Ok(Some(StateRead { exact_at, offset, rows, is_waiting }))
     })
     .await?
     .ok_or_else(other_journal)
+}
+
+/// Brackets of streams that the host runs: what another one left open never ends.
+fn run_by(host: &dyn Host, mut open: Vec<OpenBracket>) -> Vec<OpenBracket> {
+    if open.is_empty() {
+        return open;
+    }
+    let sources = host.sources();
+    let streams = sources.as_array().into_iter().flatten().filter_map(|s| s["streams"].as_array());
+    let run: BTreeSet<&str> = streams.flatten().filter_map(|s| s["stream"].as_str()).collect();
+    open.retain(|bracket| run.contains(bracket.stream.as_str()));
+    open
 }
 
 /// The rows of the ledger.

@@ -136,7 +136,7 @@ pub(super) async fn current(
         let state = read(app, StateFilter { tombstones: true, ..StateFilter::default() }).await?;
         let is_ours = state.checkpoint.journal_id == app.feed.journal().to_string();
         if is_ours {
-            let is_whole = state.staged_count == 0;
+            let is_whole = state.brackets.iter().all(|bracket| bracket.items_count == 0);
             let (newest, next) = follow(app, source, state).await?;
             // A bracket that is left open by a source that is gone will never tell its items.
             if (is_whole && !newest.is_open()) || look >= SETTLE_LOOKS {

@@ -102,7 +102,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         method: Method::Get,
         path: "/v1/state",
         about: "The present value of each key, exact at the cursor that is told with it: begin to \
-                read events there, and nothing is missing and nothing comes twice.",
+                read events there, and nothing is missing and nothing comes twice. While a \
+                snapshot stays open for more than a second, the cursor is where it begins, and the \
+                rows may be newer.",
         right: READ,
         parameters: &[SOURCE, KEYS, STATE],
         headers: &[("If-None-Match", "The ETag of an earlier answer.")],

@@ -9,6 +9,7 @@ use unbroken_core::record::{
     Append, Body, Change, Effect, Origin, Record, SnapshotBegin, SnapshotEnd, Witness,
 };
 use unbroken_core::time::UnixMicros;
+use unbroken_journal::Retention;
 use unbroken_relay::RelayConfig;
 
 use crate::house::{House, record};
@@ -90,8 +91,8 @@ async fn list_then_watch_has_no_hole_under_load() {
 }
 
 /// A snapshot with one item, in two parts: before its end, and that.
-fn bracket() -> [Vec<Record>; 2] {
-    let of = |body| Record { stream: "cx/agents".into(), received_at: UnixMicros(1), body };
+fn bracket(stream: &str) -> [Vec<Record>; 2] {
+    let of = |body| Record { stream: stream.into(), received_at: UnixMicros(1), body };
     let snapshot = SnapshotId(1);
     let payload = b"{\"n\":1}".as_slice();
     let change = Change {
@@ -129,7 +130,7 @@ async fn state_is_not_told_in_the_middle_of_a_snapshot() {
     let mut house = House::new(RelayConfig::default());
     house.write(10);
     let mut writer = house.take_writer();
-    let [opened, ended] = bracket();
+    let [opened, ended] = bracket("cx/a");
     writer.commit(&[Append { id: AppendId(2), records: opened, mark: None }]).expect("durable");
     house.wait_for_store();
     let asked = tokio::spawn(house.get("/v1/state?key=by-snapshot").send());
@@ -140,4 +141,66 @@ async fn state_is_not_told_in_the_middle_of_a_snapshot() {
     let state: Value = answer.json().await.expect("JSON");
     assert_eq!(state["rows"][0]["key"], "by-snapshot", "{state}");
     assert_eq!(state["cursor"], house.cursor(13));
+}
+
+/// A source that is slow, or stuck, in the middle of its snapshot.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_snapshot_stays_open_state_leads_to_where_it_begins() {
+    let mut house = House::new(RelayConfig::default());
+    house.write(10);
+    let [opened, ended] = bracket("cx/a");
+    house.commit(opened);
+    house.write(1);
+    house.wait_for_store();
+    let answer = house.get("/v1/state").send().await.expect("an answer");
+    let tag = answer.headers()["etag"].to_str().expect("text").to_owned();
+    let state: Value = answer.json().await.expect("JSON");
+    assert_eq!(state["cursor"], house.cursor(10), "before what is not in the rows");
+    assert_eq!(state["rows"].as_array().map(Vec::len), Some(10));
+    assert_eq!(state["rows"][0]["offset"], 12, "the rows are newer than the cursor");
+    let (_, page) = house.ask("/v1/events?from=state").await;
+    assert_eq!(page["cursor"], house.cursor(10));
+
+    let again = || house.get("/v1/state").header("if-none-match", &tag).send();
+    assert_eq!(again().await.expect("one").status(), 304);
+    house.write(1);
+    house.wait_for_store();
+    let again = house.get("/v1/state").header("if-none-match", &tag).send();
+    assert_eq!(again.await.expect("one").status(), 200, "the cursor stays, the rows do not");
+
+    house.commit(ended);
+    let after = state["cursor"].as_str().expect("a cursor");
+    let (_, page) = house.ask(&format!("/v1/events?after={after}")).await;
+    let events = page["events"].as_array().expect("a list");
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    let kinds: Vec<&str> = kinds.iter().filter_map(|kind| kind.strip_prefix("unbroken.")).collect();
+    assert_eq!(kinds, ["snapshot_begin", "snapshot_item", "change", "change", "snapshot_end"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stream_left_open_that_is_not_run_holds_up_nobody() {
+    let mut house = House::new(RelayConfig::default());
+    house.commit(bracket("gone/a")[0].clone());
+    house.write(3);
+    house.wait_for_store();
+    let (_, state) = house.ask("/v1/state").await;
+    assert_eq!(state["cursor"], house.cursor(5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_snapshot_whose_begin_is_deleted_state_leads_to_the_oldest_record() {
+    let retention = Retention { bytes_max: Some(600 * 1024), ..Retention::default() };
+    let mut house = House::without_relay(retention);
+    house.commit(bracket("cx/a")[0].clone());
+    for _ in 0..10 {
+        house.write_large(100, 2_000);
+        house.wait_for_store();
+    }
+    house.start(RelayConfig::default());
+    let oldest = house.oldest_at_rest();
+    assert!(oldest > 0, "retention has deleted something");
+    let (_, state) = house.ask("/v1/state").await;
+    assert_eq!(state["cursor"], house.cursor(oldest));
+    let (status, _) = house.ask(&format!("/v1/events?after={}", house.cursor(oldest))).await;
+    assert_eq!(status, 200);
 }

@@ -2,7 +2,7 @@
 
 use unbroken_core::ids::{Key, SnapshotId, StreamId};
 use unbroken_core::record::{Body, Change, Origin, SnapshotBegin, SnapshotEnd, Witness};
-use unbroken_store::{StateFilter, Store, StoreError, StoreReader, open_or_build};
+use unbroken_store::{OpenBracket, StateFilter, Store, StoreError, StoreReader, open_or_build};
 
 use crate::world::{Draw, MemoryLog, change, filled_log, record};
 
@@ -103,7 +103,7 @@ fn a_file_of_a_later_release_is_refused() {
 /// Who reads state and then the log from its checkpoint on would never see an item that was written
 /// before it and is published after it.
 #[test]
-fn items_that_wait_for_their_bracket_are_counted() {
+fn a_bracket_that_is_open_is_told_with_its_begin_and_its_items() {
     let dir = tempfile::tempdir().unwrap();
     let log = MemoryLog::new("journal-1");
     let snapshot = SnapshotId(1);
@@ -122,13 +122,17 @@ fn items_that_wait_for_their_bracket_are_counted() {
     };
     let item = Body::SnapshotItem { snapshot, change };
     let bodies = [Body::SnapshotBegin(begin), item, Body::SnapshotEnd(end)];
+    log.append(vec![put("a/y", "agent-2", 1)], Vec::new());
     let mut seen = Vec::new();
     for (step, body) in bodies.into_iter().enumerate() {
         log.append(vec![record("a/x", 0, body)], Vec::new());
         let path = dir.path().join(format!("{step}.sqlite"));
         drop(open_or_build(&path, &log).unwrap());
         let state = StoreReader::open(&path).unwrap().state(&StateFilter::default()).unwrap();
-        seen.push((state.rows.len(), state.staged_count));
+        seen.push((state.rows.len(), state.brackets));
     }
-    assert_eq!(seen, [(0, 0), (0, 1), (1, 0)]);
+    let open = |items_count| {
+        vec![OpenBracket { stream: "a/x".into(), begun_offset: Some(1), items_count }]
+    };
+    assert_eq!(seen, [(1, open(0)), (1, open(1)), (2, vec![])]);
 }
