@@ -41,7 +41,10 @@ function handleMessage({ event, data, id }, rows) {
   if (event === 'unbroken.end') throw new Silence('the service ended the stream');
   if (event === 'unbroken.state') rows.push(JSON.parse(data));
   else if (event === 'unbroken.synced') applyState(rows, id, true);
-  else if (event !== 'unbroken.heartbeat' && applyRecord(JSON.parse(data))) refreshSoon();
+  else if (event !== 'unbroken.heartbeat' && applyRecord(JSON.parse(data))) {
+    due = offsetOf(id);
+    refreshSoon();
+  }
   cursor = id ?? cursor;
 }
 
@@ -55,6 +58,7 @@ async function handleFailure(error) {
   } else if (status === 400 || status === 409 || status === 410) {
     // The place is too old, or of another journal.
     cursor = undefined;
+    due = 0;
   }
 }
 
@@ -73,6 +77,13 @@ function refreshSoon() {
   }, 400);
 }
 
+const offsetOf = (place) => Number(place.slice(place.lastIndexOf(':') + 1));
+
+/** Behind the last record of which state has to be asked, and behind those that it was told with:
+ * state is read from the store, which is a moment behind the events. */
+let due = 0;
+let shown = 0;
+
 /** Phases, ledger, and which values may be old, as the service sees them. */
 let tag = '';
 async function refresh() {
@@ -81,11 +92,14 @@ async function refresh() {
     poll(), read('v1/gaps'), ask('v1/state', asked),
   ]);
   applyLedger(gaps);
-  if (state.status === 304) return;
-  const { rows, cursor: at } = await state.json();
-  const isTaken = applyState(rows, at, false);
-  tag = (isTaken && state.headers.get('etag')) || '';
-  if (!isTaken) refreshSoon();
+  let isTaken = true;
+  if (state.status !== 304) {
+    const { rows, cursor: at } = await state.json();
+    isTaken = applyState(rows, at, false);
+    tag = (isTaken && state.headers.get('etag')) || '';
+    shown = offsetOf(at);
+  }
+  if (!isTaken || shown < due) refreshSoon();
 }
 
 async function poll() {

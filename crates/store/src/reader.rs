@@ -121,10 +121,14 @@ impl StoreReader {
     pub(crate) fn state_rows(&self, filter: &StateFilter) -> Result<Vec<StateRow>, StoreError> {
         self.rows(
             "state",
-            "SELECT s.name, k.name, a.offset, a.epoch, a.position, a.present, a.digest,
+            "WITH doubts AS (SELECT stream, min(wall_from) AS since FROM gaps
+                             WHERE outcome IS NULL GROUP BY stream)
+             SELECT s.name, k.name, a.offset, a.epoch, a.position, a.present, a.digest,
                     a.occurred_at, a.received_at, a.payload,
-                    CASE WHEN a.offset < s.stale_before THEN s.stale_since END
+                    CASE WHEN a.offset < s.stale_before THEN s.stale_since END,
+                    s.live, s.live_changed_at, d.since
              FROM agents a JOIN keys k ON k.id = a.agent JOIN streams s ON s.id = a.stream
+             LEFT JOIN doubts d ON d.stream = s.id
              WHERE (?1 IS NULL OR s.name = ?1) AND (?2 IS NULL OR k.name = ?2)
                AND (?3 OR a.present = 1)
              ORDER BY s.name, k.name",

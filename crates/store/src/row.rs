@@ -27,7 +27,9 @@ pub struct StateRow {
     pub occurred_at: Option<UnixMicros>,
     /// When it reached us.
     pub received_at: UnixMicros,
-    /// The value may be out of date, since then.
+    /// The value may be out of date, since then: an outage ended without bringing it, or the stream
+    /// is not Live. That the value came since an outage began makes it no exception: what came
+    /// after it is not proved to be here.
     pub stale_since: Option<UnixMicros>,
     /// The vendor's bytes; empty for a tombstone.
     pub payload: Vec<u8>,
@@ -171,6 +173,7 @@ pub struct OutageRow {
 
 impl StateRow {
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let received_at = UnixMicros(row.get(8)?);
         Ok(Self {
             stream: StreamId::new(row.get::<_, String>(0)?),
             key: Key::new(row.get::<_, String>(1)?),
@@ -179,11 +182,21 @@ impl StateRow {
             present: row.get(5)?,
             digest: digest(row, 6)?,
             occurred_at: micros(row, 7)?,
-            received_at: UnixMicros(row.get(8)?),
+            received_at,
             payload: bytes(row, 9)?.to_vec(),
-            stale_since: micros(row, 10)?,
+            stale_since: stale_since(row, received_at)?,
         })
     }
+}
+
+/// The earliest of all doubts. A loss of Live opens no row of the ledger before the way back has
+/// failed, so the stream's turns count beside its open rows; and the row begins at the last event,
+/// which is earlier. Of a stream that was never Live nothing is sure but that the value came.
+fn stale_since(row: &Row<'_>, received_at: UnixMicros) -> rusqlite::Result<Option<UnixMicros>> {
+    let (left_behind, turned_at, doubted) = (micros(row, 10)?, micros(row, 12)?, micros(row, 13)?);
+    let is_live: bool = row.get(11)?;
+    let lost_at = (!is_live).then(|| turned_at.unwrap_or(received_at));
+    Ok([left_behind, lost_at, doubted].into_iter().flatten().min())
 }
 
 impl EventRow {

@@ -78,7 +78,7 @@ fn state_row() -> Value {
             ("offset", json!({ "type": "integer" })),
             ("occurred_at", maybe("The vendor's time.")),
             ("received_at", json!({ "type": "string" })),
-            ("stale_since", maybe("The value may be out of date, since then.")),
+            ("stale_since", maybe("The value may be out of date, since then; null: current.")),
             ("payload", json!({ "description": "The vendor's own." })),
         ],
         &["stream", "key", "present", "offset", "received_at", "payload"],

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use unbroken_core::ids::{AppendId, SnapshotId};
+use unbroken_core::ids::{AppendId, ConnId, GapId, SnapshotId};
 use unbroken_core::record::{
-    Append, Body, Change, Effect, Origin, Record, SnapshotBegin, SnapshotEnd, Witness,
+    Append, Body, Change, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened,
+    GapOutcome, Origin, Record, SnapshotBegin, SnapshotEnd, Turn, Witness,
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
@@ -34,8 +35,59 @@ async fn state_is_told_once_while_it_stays_as_it_is() {
     house.wait_for_store();
     let again = house.get("/v1/state?source=cx").header("if-none-match", &tag).send();
     assert_eq!(again.await.expect("one").status(), 200);
-    let (_, one) = house.ask("/v1/state?key=k1&status=stale").await;
-    assert_eq!(one["rows"], json!([]));
+}
+
+/// Since when the keys are stale that a filter lets pass.
+async fn told(house: &House, status: &str) -> Vec<(String, Value)> {
+    house.wait_for_store();
+    let (_, state) = house.ask(&format!("/v1/state?source=cx&status={status}")).await;
+    let rows = state["rows"].as_array().expect("rows").iter();
+    rows.map(|row| (row["key"].as_str().expect("a key").to_owned(), row["stale_since"].clone()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_row_passes_for_current_during_an_outage() {
+    let mut house = House::new(RelayConfig::default());
+    let of = |body| Record { stream: "cx/a".into(), received_at: UnixMicros(3_000_000), body };
+    let turn = |turn| {
+        let (conn, why) = (ConnId(1), "".into());
+        of(Body::Connection(ConnectionTurn { conn, turn, by: Closer::Vendor, why }))
+    };
+    let stale =
+        |since: &str| vec![("k0".to_owned(), json!(since)), ("k1".to_owned(), json!(since))];
+    let current = vec![("k0".to_owned(), json!(null)), ("k1".to_owned(), json!(null))];
+    house.write(2);
+    house.commit(vec![turn(Turn::Live)]);
+    assert_eq!(
+        (told(&house, "live").await, told(&house, "stale").await),
+        (current.clone(), vec![])
+    );
+
+    house.commit(vec![turn(Turn::Closed)]);
+    let since = "1970-01-01T00:00:03.000Z";
+    assert_eq!((told(&house, "live").await, told(&house, "stale").await), (vec![], stale(since)));
+
+    let (gap, cause, wall_from) = (GapId(1), GapCause::Refused, UnixMicros(1_000_000));
+    house.commit(vec![of(Body::GapOpened(GapOpened { gap, after: None, wall_from, cause }))]);
+    let since = "1970-01-01T00:00:01.000Z";
+    assert_eq!((told(&house, "live").await, told(&house, "stale").await), (vec![], stale(since)));
+    let (_, page) = house.ask("/v1/events?source=cx&from=state").await;
+    assert_eq!(page["state"][0]["stale_since"], since);
+
+    let closed = GapClosed {
+        gap,
+        outcome: GapOutcome::Unrecoverable,
+        after: None,
+        through: None,
+        wall_from,
+        wall_to: UnixMicros(3_000_000),
+        cause,
+        closed_by: None,
+        reconciled: true,
+    };
+    house.commit(vec![of(Body::GapClosed(closed)), turn(Turn::Live)]);
+    assert_eq!((told(&house, "live").await, told(&house, "stale").await), (current, vec![]));
 }
 
 /// The newest number of each key, as rows of state and the events after them tell it.

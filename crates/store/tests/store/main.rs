@@ -6,6 +6,7 @@ mod fold_equality;
 mod reader;
 mod rebuild;
 mod replay;
+mod staleness;
 mod verify;
 mod views;
 mod world;

@@ -93,12 +93,16 @@ fn covers(row: &GapClosed, revision: u64) -> bool {
     row.outcome != GapOutcome::Repaired && after < revision && revision <= through
 }
 
-/// The store's state: each key's value and the revision that wrote it. None may be stale.
+/// The store's state: each key's value and the revision that wrote it. None may be stale, but for
+/// that the service, where it has stopped, has not been Live since.
 pub(crate) fn state(data_dir: &Path) -> BTreeMap<String, (Vec<u8>, u64)> {
     let store = StoreReader::open(&data_dir.join("store.sqlite")).unwrap();
     let state = store.state(&StateFilter::default()).unwrap();
+    let streams = store.streams().unwrap();
     let rows = state.rows.into_iter().map(|row| {
-        assert_eq!(row.stale_since, None, "{}", row.key);
+        let stream = streams.iter().find(|stream| stream.stream == row.stream).unwrap();
+        let stopped_at = stream.live_changed_at.filter(|_| !stream.live);
+        assert_eq!(row.stale_since, stopped_at, "{}", row.key);
         (row.key.to_string(), (row.payload, row.version.unwrap().sequence))
     });
     rows.collect()

@@ -15,7 +15,7 @@ pub(crate) fn assert_equals_fold(store: &StoreReader, fold: &Fold, what: &str) {
     for row in &streams {
         let stream = &fold.streams[&row.stream];
         assert_stream(row, stream, what);
-        assert_keys(rows.iter().filter(|r| r.stream == row.stream), stream, what);
+        assert_keys(rows.iter().filter(|r| r.stream == row.stream), stream, row, what);
         assert_gaps(gaps.iter().filter(|gap| gap.stream == row.stream), stream, what);
     }
 }
@@ -34,7 +34,13 @@ fn assert_stream(row: &StreamRow, fold: &StreamFold, what: &str) {
     assert_eq!(row.keys_present, present, "{what}: keys of {name}");
 }
 
-fn assert_keys<'a>(rows: impl Iterator<Item = &'a StateRow>, fold: &StreamFold, what: &str) {
+fn assert_keys<'a>(
+    rows: impl Iterator<Item = &'a StateRow>,
+    fold: &StreamFold,
+    stream: &StreamRow,
+    what: &str,
+) {
+    let doubted = fold.open_gaps.values().map(|gap| gap.opened.wall_from).min();
     let rows: BTreeMap<Key, &StateRow> = rows.map(|row| (row.key.clone(), row)).collect();
     assert_eq!(
         rows.keys().collect::<Vec<_>>(),
@@ -50,7 +56,9 @@ fn assert_keys<'a>(rows: impl Iterator<Item = &'a StateRow>, fold: &StreamFold, 
         assert_eq!(row.occurred_at, value.occurred_at, "{what}: time of {key}");
         assert_eq!(row.received_at, value.received_at, "{what}: arrival of {key}");
         assert_eq!(row.payload, value.payload, "{what}: payload of {key}");
-        assert_eq!(row.stale_since, fold.stale_since(value), "{what}: staleness of {key}");
+        let lost = (!stream.live).then(|| stream.live_changed_at.unwrap_or(row.received_at));
+        let stale_since = [fold.stale_since(value), lost, doubted].into_iter().flatten().min();
+        assert_eq!(row.stale_since, stale_since, "{what}: staleness of {key}");
     }
 }
 
