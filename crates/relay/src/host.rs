@@ -1,6 +1,7 @@
 //! What the relay asks its host for: how the sources do, and to take a fresh snapshot.
 
 use serde_json::Value;
+use unbroken_core::time::UnixMicros;
 
 /// The running service, as the relay sees it. Called on the relay's threads; must return at once.
 pub trait Host: Send + Sync + 'static {
@@ -12,6 +13,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// How fresh each stream is.
     fn readiness(&self) -> Vec<Readiness>;
+
+    /// Whether what the store holds is old although the log has more, or it cannot be told.
+    fn store_doubt(&self) -> Option<StoreDoubt>;
 
     /// Asks for a fresh snapshot of a source (or `source/stream`), of all keys or of some. Returns
     /// of which streams.
@@ -32,6 +36,15 @@ pub struct Readiness {
     pub ready: bool,
     /// Since when it is not, as text.
     pub since: Option<String>,
+}
+
+/// The store is not kept up to date. What it holds is what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreDoubt {
+    /// Since when.
+    pub since: UnixMicros,
+    /// Why, in a few words that anybody may read.
+    pub why: &'static str,
 }
 
 /// Why no snapshot is taken.

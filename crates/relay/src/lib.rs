@@ -22,6 +22,6 @@ pub use dialect::{
     Credentials, CxoneDialect, DialectSettings, GenesysDialect, RESUME_MS, TOKEN_LIFE_MS,
 };
 pub use error::RelayError;
-pub use host::{Host, Readiness, ResyncError};
+pub use host::{Host, Readiness, ResyncError, StoreDoubt};
 pub use relay::{PreparedRelay, Relay};
 pub use settings::RelayConfig;

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::{Sender, channel};
 use unbroken_core::record::Append;
 use unbroken_journal::{JournalId, Options, Reader, Writer};
-use unbroken_relay::{Host, PreparedRelay, Readiness, Relay, RelayConfig, ResyncError, place};
+use unbroken_relay::{
+    Host, PreparedRelay, Readiness, Relay, RelayConfig, ResyncError, StoreDoubt, place,
+};
 
 use super::frame::{message, unit};
 use super::{bare, outcome};
@@ -161,6 +163,10 @@ impl Host for NoSources {
 
     fn readiness(&self) -> Vec<Readiness> {
         Vec::new()
+    }
+
+    fn store_doubt(&self) -> Option<StoreDoubt> {
+        None
     }
 
     fn resync(&self, source: &str, _keys: Option<&[String]>) -> Result<Vec<String>, ResyncError> {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use unbroken_render::wall;
+
 use super::reply::json;
 use crate::app::App;
-use crate::host::Readiness;
-use crate::http::problem::STALE;
+use crate::host::{Readiness, StoreDoubt};
+use crate::http::problem::{STALE, STORE_STALE};
 use crate::http::{Answer, Answering, Call, Problem};
 
 pub(crate) fn alive(_app: Arc<App>, _call: Call) -> Answering {
@@ -16,14 +18,20 @@ pub(crate) fn alive(_app: Arc<App>, _call: Call) -> Answering {
 }
 
 pub(crate) fn ready(app: Arc<App>, call: Call) -> Answering {
-    Box::pin(std::future::ready(readiness(&app.host.readiness(), call.caller.is_some())))
+    let (streams, store) = (app.host.readiness(), app.host.store_doubt());
+    Box::pin(std::future::ready(readiness(&streams, store, call.caller.is_some())))
 }
 
 /// A process without any stream has no data that could be current.
-fn readiness(streams: &[Readiness], with_names: bool) -> Answer {
+fn readiness(streams: &[Readiness], store: Option<StoreDoubt>, with_names: bool) -> Answer {
     let stale: Vec<&Readiness> = streams.iter().filter(|stream| !stream.ready).collect();
     let since = stale.iter().filter_map(|stream| stream.since.as_deref()).min();
     if stale.is_empty() && !streams.is_empty() {
+        if let Some(StoreDoubt { since, why }) = store {
+            let detail = format!("the store is behind the log: {why}");
+            let problem = Problem::new(&STORE_STALE, detail);
+            return Err(problem.with("ready", false).with("since", wall(since)));
+        }
         let ready = json!({ "ready": true, "streams": streams.len() });
         return Ok(json(StatusCode::OK, &ready));
     }
@@ -40,7 +48,9 @@ fn readiness(streams: &[Readiness], with_names: bool) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::{Readiness, readiness};
+    use unbroken_core::time::UnixMicros;
+
+    use super::{Readiness, StoreDoubt, readiness};
 
     #[test]
     fn one_stale_stream_is_enough_and_its_name_is_for_those_with_a_token() {
@@ -50,16 +60,27 @@ mod tests {
             ready,
             since: (!ready).then(|| "2026-01-01T00:00:00.000Z".to_owned()),
         };
-        assert!(readiness(&[of("a/b", true)], false).is_ok());
+        assert!(readiness(&[of("a/b", true)], None, false).is_ok());
         let streams = [of("a/b", true), of("c/d", false)];
-        let told = readiness(&streams, false).expect_err("one is stale").to_json();
+        let told = readiness(&streams, None, false).expect_err("one is stale").to_json();
         assert_eq!(
             (&told["status"], &told["since"]),
             (&503.into(), &"2026-01-01T00:00:00.000Z".into())
         );
         assert!(!told.to_string().contains("c/d"));
-        let told = readiness(&streams, true).expect_err("one is stale").to_json();
+        let told = readiness(&streams, None, true).expect_err("one is stale").to_json();
         assert_eq!(told["stale"][0]["stream"], "c/d");
-        assert!(readiness(&[], true).is_err());
+        assert!(readiness(&[], None, true).is_err());
+        let store = Some(StoreDoubt { since: UnixMicros(0), why: "it cannot be written" });
+        let live = [of("a/b", true)];
+        let told = readiness(&live, store, false).expect_err("state is old").to_json();
+        assert_eq!(
+            (&told["type"], &told["detail"], &told["since"]),
+            (
+                &"/problems/store-stale".into(),
+                &"the store is behind the log: it cannot be written".into(),
+                &"1970-01-01T00:00:00.000Z".into()
+            )
+        );
     }
 }

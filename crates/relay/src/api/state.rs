@@ -17,7 +17,8 @@ pub(crate) fn answer(app: Arc<App>, call: Call) -> Answering {
 }
 
 async fn state(app: Arc<App>, call: Call) -> Answer {
-    if let Some(known) = call.header("if-none-match") {
+    let doubted_since = app.host.store_doubt().map(|doubt| doubt.since);
+    if let Some(known) = call.header("if-none-match").filter(|_| doubted_since.is_none()) {
         // Nothing that could change state has come since.
         let offset = stored::checkpoint(&app).await?;
         let tag = tag(&app, offset, &call.query);
@@ -31,11 +32,15 @@ async fn state(app: Arc<App>, call: Call) -> Answer {
         _ => None,
     };
     let tombstones = call.query.is_set("tombstones");
-    let wish = StateWish { filter: call.query.filter(), live, tombstones };
+    let wish = StateWish { filter: call.query.filter(), live, tombstones, doubted_since };
     let state = stored::state(&app, wish).await?;
-    let tag = tag(&app, state.exact_at, &call.query);
     let cursor = app.feed.cursor(state.offset).to_string();
-    Ok(tagged(json(StatusCode::OK, &json!({ "cursor": cursor, "rows": state.rows })), &tag))
+    let answer = json(StatusCode::OK, &json!({ "cursor": cursor, "rows": state.rows }));
+    if doubted_since.is_some() {
+        // The cursor alone would not say when the doubt has ended.
+        return Ok(answer);
+    }
+    Ok(tagged(answer, &tag(&app, state.exact_at, &call.query)))
 }
 
 /// Names the place that the rows are exact at, and what was asked. Not the cursor: while a bracket

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use tracing::warn;
 use unbroken_core::ids::{Key, StreamId};
+use unbroken_core::time::UnixMicros;
 use unbroken_render::{gap_json, state_json};
 use unbroken_store::{OpenBracket, StateFilter, StateRow, StoreError, StoreReader};
 
@@ -34,6 +35,8 @@ pub(super) struct StateWish {
     /// Only values that are current (false: only stale ones).
     pub(super) live: Option<bool>,
     pub(super) tombstones: bool,
+    /// No value is current: what the store holds is old, since then.
+    pub(super) doubted_since: Option<UnixMicros>,
 }
 
 impl StateWish {
@@ -45,6 +48,11 @@ impl StateWish {
         // Of a source's name or its stream's only the store can tell which it is.
         let stream: Option<StreamId> = None;
         StateFilter { stream, key: only(&self.filter.keys), tombstones: self.tombstones }
+    }
+
+    fn doubt(&self, row: StateRow) -> StateRow {
+        let since = [row.stale_since, self.doubted_since].into_iter().flatten().min();
+        StateRow { stale_since: since, ..row }
     }
 
     fn accepts(&self, row: &StateRow) -> bool {
@@ -88,7 +96,8 @@ async fn look(app: &Arc<App>, wish: StateWish) -> Result<StateRead, Problem> {
         if state.checkpoint.journal_id != journal {
             return Ok(None);
         }
-        let rows = state.rows.iter().filter(|row| wish.accepts(row)).map(state_json).collect();
+        let rows = state.rows.into_iter().map(|row| wish.doubt(row));
+        let rows = rows.filter(|row| wish.accepts(row)).map(|row| state_json(&row)).collect();
         let exact_at = state.checkpoint.next_offset;
         let open = run_by(host.as_ref(), state.brackets);
         let oldest = if open.is_empty() { None } else { feed.begin(After::Oldest).ok() };

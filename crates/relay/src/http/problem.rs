@@ -73,6 +73,8 @@ kinds! {
         "Try again in some seconds; the events are not affected.";
     STALE: "stale", 503, "Not every stream is live",
         "GET /v1/sources says which and why.";
+    STORE_STALE: "store-stale", 503, "State is not kept up to date",
+        "Events are not affected. The service's log says what is wrong with the store.";
     STOPPING: "stopping", 503, "The service is stopping",
         "Connect again in a second, with the cursor.";
     TOKEN_ENDED: "token-ended", 401, "The token is good no more",

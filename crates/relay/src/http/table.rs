@@ -6,7 +6,7 @@ use super::operation::{Form, Method, Operation, Outcome, Parameter, Right};
 use super::problem::{
     BODY_INVALID, BODY_TOO_LARGE, CURSOR_AHEAD, CURSOR_EXPIRED, CURSOR_INVALID, FORBIDDEN,
     JOURNAL_CHANGED, Kind, NOT_FOUND, READ_FAILED, RESYNC_REFUSED, SOURCE_UNKNOWN, STALE, STOPPING,
-    STORE_UNAVAILABLE, UNAUTHORIZED, UPGRADE_REQUIRED,
+    STORE_STALE, STORE_UNAVAILABLE, UNAUTHORIZED, UPGRADE_REQUIRED,
 };
 use crate::access::Scope;
 use crate::api::{
@@ -242,14 +242,14 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         id: "readReadiness",
         method: Method::Get,
         path: "/readyz",
-        about: "Whether the data is current: every stream is live, or paused by a person. Names \
-                are told to callers with a token.",
+        about: "Whether the data is current: every stream is live, or paused by a person, and the \
+                store keeps up with the log. Names are told to callers with a token.",
         right: Right::Anybody,
         parameters: &[],
         headers: &[],
         body: None,
         outcomes: &[ok(JSON, "Ready", "It is.")],
-        problems: &[&STALE],
+        problems: &[&STALE, &STORE_STALE],
         act: health::ready,
     },
     Operation {

@@ -1,7 +1,7 @@
 //! A log, a store behind it, and a relay over both.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, RequestBuilder};
@@ -15,7 +15,7 @@ use unbroken_core::time::UnixMicros;
 use unbroken_journal::{Options, Reader, Retention, Writer};
 use unbroken_relay::{
     DialectSettings, Host, Ledger, PreparedRelay, Readiness, Relay, RelayConfig, ResyncError,
-    Scope, place,
+    Scope, StoreDoubt, place,
 };
 use unbroken_store::{
     Feeder, FeederTiming, Log, LogBatch, LogBatches, LogError, LogExtent, open_or_build,
@@ -25,7 +25,10 @@ use unbroken_store::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The service, as a test would have it.
-pub(crate) struct Stub;
+#[derive(Clone, Default)]
+pub(crate) struct Stub {
+    store_doubt: Arc<Mutex<Option<StoreDoubt>>>,
+}
 
 impl Host for Stub {
     fn sources(&self) -> Value {
@@ -44,6 +47,10 @@ impl Host for Stub {
             since: Some("2026-01-01T00:00:00.000Z".to_owned()),
         };
         vec![stale("cx/a")]
+    }
+
+    fn store_doubt(&self) -> Option<StoreDoubt> {
+        *self.store_doubt.lock().expect("nobody panics with it")
     }
 
     fn resync(&self, source: &str, keys: Option<&[String]>) -> Result<Vec<String>, ResyncError> {
@@ -65,6 +72,7 @@ pub(crate) struct House {
     events: u64,
     feeder: Option<Feeder>,
     relay: Option<Relay>,
+    host: Stub,
 }
 
 impl House {
@@ -94,6 +102,7 @@ impl House {
             events: 0,
             feeder: Some(feeder),
             relay: None,
+            host: Stub::default(),
         }
     }
 
@@ -109,7 +118,9 @@ impl House {
         let prepared = PreparedRelay::new(config, self.dir.path()).expect("a relay");
         let prepared = prepared.with_dialects(dialects);
         let store = self.dir.path().join("store.sqlite");
-        let relay = prepared.start(store, self.reader.clone(), Arc::new(Stub)).expect("threads");
+        let relay = prepared
+            .start(store, self.reader.clone(), Arc::new(self.host.clone()))
+            .expect("threads");
         let file = place::token_file(self.dir.path());
         self.token = std::fs::read_to_string(file).expect("a token").trim().to_owned();
         self.relay = Some(relay);
@@ -190,6 +201,11 @@ impl House {
     /// The writer, for a thread of the test's.
     pub(crate) fn take_writer(&mut self) -> Writer {
         self.writer.take().expect("it is there until it is taken")
+    }
+
+    /// What the service says of its store.
+    pub(crate) fn doubt_store(&self, doubt: Option<StoreDoubt>) {
+        *self.host.store_doubt.lock().expect("nobody panics with it") = doubt;
     }
 
     /// Waits until the store has everything.

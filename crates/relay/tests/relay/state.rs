@@ -11,7 +11,7 @@ use unbroken_core::record::{
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
-use unbroken_relay::RelayConfig;
+use unbroken_relay::{RelayConfig, StoreDoubt};
 
 use crate::house::{House, record};
 
@@ -35,6 +35,31 @@ async fn state_is_told_once_while_it_stays_as_it_is() {
     house.wait_for_store();
     let again = house.get("/v1/state?source=cx").header("if-none-match", &tag).send();
     assert_eq!(again.await.expect("one").status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_not_fed_tells_nothing_as_current() {
+    let mut house = House::new(RelayConfig::default());
+    let (conn, why) = (ConnId(1), "".into());
+    let turn = ConnectionTurn { conn, turn: Turn::Live, by: Closer::Us, why };
+    house.write(2);
+    let (stream, body) = ("cx/a".into(), Body::Connection(turn));
+    house.commit(vec![Record { stream, received_at: UnixMicros(3), body }]);
+    house.wait_for_store();
+    let answer = house.get("/v1/state").send().await.expect("an answer");
+    let tag = answer.headers()["etag"].to_str().expect("text").to_owned();
+    let again = || house.get("/v1/state").header("if-none-match", &tag).send();
+    house.doubt_store(Some(StoreDoubt { since: UnixMicros(5_000_000), why: "it is slow" }));
+    let answer = again().await.expect("an answer");
+    assert!(answer.status() == 200 && !answer.headers().contains_key("etag"));
+    let state: Value = answer.json().await.expect("JSON");
+    assert_eq!(state["rows"][0]["stale_since"], "1970-01-01T00:00:05.000Z");
+    assert_eq!(house.ask("/v1/state?status=live").await.1["rows"], json!([]));
+    // There what is behind the cursor comes as events.
+    let (_, page) = house.ask("/v1/events?from=state").await;
+    assert_eq!(page["state"][0]["stale_since"], Value::Null);
+    house.doubt_store(None);
+    assert_eq!(again().await.expect("an answer").status(), 304);
 }
 
 /// Since when the keys are stale that a filter lets pass.

@@ -4,6 +4,7 @@ mod metrics;
 mod notes;
 mod recoveries;
 mod status;
+mod store;
 
 pub use metrics::render_metrics;
 pub use notes::{Board, Durable};

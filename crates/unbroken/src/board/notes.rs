@@ -9,6 +9,7 @@ use unbroken_core::position::Position;
 use unbroken_core::record::Mark;
 use unbroken_core::time::UnixMicros;
 
+use super::store::StoreNote;
 use super::{SourceCounts, SourceStatus, StreamStatus};
 use crate::{policy, words};
 
@@ -24,7 +25,7 @@ struct Inner {
     gaps_open: BTreeSet<(StreamId, GapId)>,
     /// Each source; of one that has stopped, why, and what a person should do.
     stopped: BTreeMap<String, Option<(String, &'static str)>>,
-    store_offset: u64,
+    store: StoreNote,
     next_offset: u64,
 }
 
@@ -137,9 +138,16 @@ impl Board {
     }
 
     /// Units have become durable; the log now ends at `end_offset`.
-    pub fn committed<'a>(&self, end_offset: u64, units: impl Iterator<Item = &'a Durable>) {
-        let mut inner = self.lock();
+    pub fn committed<'a>(
+        &self,
+        end_offset: u64,
+        units: impl Iterator<Item = &'a Durable>,
+        now: UnixMicros,
+    ) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         inner.next_offset = inner.next_offset.max(end_offset);
+        inner.store.look(inner.next_offset, now);
         for unit in units {
             let stream = unit.stream.as_ref().or(unit.mark.as_ref().map(|mark| &mark.stream));
             let Some(status) = stream.and_then(|id| inner.streams.get_mut(id.as_str())) else {
@@ -155,14 +163,37 @@ impl Board {
     }
 
     /// The store holds every record below this offset.
-    pub fn stored(&self, offset: u64) {
-        self.lock().store_offset = offset;
+    pub fn stored(&self, offset: u64, now: UnixMicros) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        inner.store.offset = offset;
+        inner.store.look(inner.next_offset, now);
+    }
+
+    /// Feeding the store has failed; it will be tried again.
+    pub fn store_failed(&self, now: UnixMicros) {
+        self.lock().store.fail(now);
+    }
+
+    /// The store is fed.
+    pub fn store_fed(&self) {
+        self.lock().store.recover();
+    }
+
+    /// How often feeding the store has failed.
+    pub fn store_failures(&self) -> u64 {
+        self.lock().store.failures
+    }
+
+    /// Since when what the store holds is old, if it is, and why.
+    pub fn store_doubt(&self, now: UnixMicros) -> Option<(UnixMicros, &'static str)> {
+        self.lock().store.doubt(now)
     }
 
     /// The store's offset, and the log's next one.
     pub fn offsets(&self) -> (u64, u64) {
         let inner = self.lock();
-        (inner.store_offset, inner.next_offset)
+        (inner.store.offset, inner.next_offset)
     }
 
     /// One stream.

@@ -12,6 +12,7 @@ use super::sink::Notes;
 use crate::board::Board;
 use crate::crash::{self, Point};
 use crate::hooks::Hooks;
+use crate::render::wall_now;
 
 /// How far the journal has come for one source. Answers are cumulative, so only the last counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,7 +78,8 @@ impl Acks {
 
     fn note_durable(&self, way: &WayBack, append: AppendId, end_offset: u64) {
         let notes = way.notes.take_through(append);
-        self.board.committed(end_offset, notes.iter().map(|note| &note.durable));
+        let durable = notes.iter().map(|note| &note.durable);
+        self.board.committed(end_offset, durable, wall_now());
         self.hooks.durable(notes.iter().flat_map(|note| &note.rows));
         if let Some(at) = notes.iter().filter_map(|note| note.durable.event_at).max() {
             self.observer.stored(at);

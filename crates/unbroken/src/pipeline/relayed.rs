@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use unbroken_journal::Reader;
-use unbroken_relay::{Host, PreparedRelay, Readiness, Relay, ResyncError};
+use unbroken_relay::{Host, PreparedRelay, Readiness, Relay, ResyncError, StoreDoubt};
 
 use super::dialects;
 use super::error::PipelineError;
@@ -42,6 +42,11 @@ impl Host for Handle {
             }
         });
         of.collect()
+    }
+
+    fn store_doubt(&self) -> Option<StoreDoubt> {
+        let doubt = self.board().store_doubt(wall_now());
+        doubt.map(|(since, why)| StoreDoubt { since, why })
     }
 
     fn resync(&self, source: &str, keys: Option<&[String]>) -> Result<Vec<String>, ResyncError> {

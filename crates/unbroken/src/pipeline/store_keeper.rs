@@ -15,6 +15,7 @@ use super::error::PipelineError;
 use crate::board::Board;
 use crate::feed::JournalLog;
 use crate::policy::{Fault, of_fault};
+use crate::render::wall_now;
 
 /// How often the store's progress is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -76,11 +77,14 @@ fn timing() -> FeederTiming {
 
 impl Keeping {
     fn run(self) {
+        // What the log holds already is not in the store before it is opened, or made anew.
+        self.board.stored(0, wall_now());
         let mut delay = RETRY.0;
         loop {
             match self.keep() {
                 Ok(()) => return,
                 Err(error) => {
+                    self.board.store_failed(wall_now());
                     let todo = error.hint().unwrap_or(of_fault(Fault::StoreWrite).todo);
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
                     error!(%error, cause, todo, retry_after = ?delay, "store is not fed");
@@ -106,18 +110,61 @@ impl Keeping {
             }
             if self.is_stopped_within(LOOK_EVERY) {
                 let checkpoint = feeder.stop()?;
-                self.board.stored(checkpoint.next_offset);
+                self.board.stored(checkpoint.next_offset, wall_now());
                 return Ok(());
+            }
+            // One that fails as soon as it is opened was not fed.
+            if !feeder.has_failed() {
+                self.board.store_fed();
             }
         }
     }
 
     fn note(&self, feeder: &Feeder) {
-        self.board.stored(feeder.next_offset());
+        self.board.stored(feeder.next_offset(), wall_now());
         self.consumers.checkpoint(CONSUMER, feeder.synced_offset());
     }
 
     fn is_stopped_within(&self, time: Duration) -> bool {
         !matches!(self.stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use unbroken_core::time::UnixMicros;
+    use unbroken_journal::{Options, open};
+
+    use super::StoreKeeper;
+    use crate::board::Board;
+    use crate::feed::JournalLog;
+    use crate::render::wall_now;
+
+    fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_written_is_in_doubt_until_it_is_fed_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let opened = open(Options::new(dir.path().join("journal"))).expect("a journal");
+        let (board, log) = (Arc::new(Board::new(opened.next_offset)), JournalLog(opened.reader));
+        let missing = dir.path().join("missing");
+        let path = missing.join("store.sqlite");
+        let keeper = StoreKeeper::start(path, log, opened.consumers, Arc::clone(&board));
+        let keeper = keeper.expect("a thread");
+        let why = || board.store_doubt(UnixMicros(wall_now().0 + 11_000_000)).map(|(_, why)| why);
+        wait_until("it fails", || board.store_failures() > 0);
+        assert_eq!(why(), Some("it cannot be written"));
+        std::fs::create_dir(missing).expect("the disk is back");
+        wait_until("it is fed again", || why().is_none());
+        keeper.stop();
     }
 }
