@@ -110,6 +110,7 @@ impl Source {
             Some(genesys) => genesys.streams(),
             None => vec![StreamId::new(format!("{name}/{}", connector.stream_name()))],
         };
+        tally.follow(&streams);
         Ok(Self {
             streams,
             focus: 0,
@@ -299,7 +300,7 @@ impl Source {
             Some(genesys) => genesys.decode(stream, frame),
             None => self.connector.decode_for(frame, || self.handle().keys()),
         };
-        self.tally.frame(&decoded);
+        self.tally.frame(stream, &decoded);
         decoded
     }
 

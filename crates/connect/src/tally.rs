@@ -1,10 +1,12 @@
 //! How often a source has asked its vendor for something, and how it was answered. For figures
 //! alone: nothing is decided by it.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unbroken_core::connector::{Decoded, Item};
+use unbroken_core::ids::StreamId;
 use unbroken_core::time::UnixMicros;
 
 use crate::auth::Granted;
@@ -19,6 +21,8 @@ pub struct Tally {
     unknown: AtomicU64,
     frame_at: Moment,
     token_expires_at: Moment,
+    /// When each stream's last frame was read; set once, when the streams are known.
+    heard: OnceLock<Vec<(StreamId, Moment)>>,
 }
 
 /// What a [`Tally`] has come to since the process started.
@@ -96,6 +100,19 @@ impl Tally {
         }
     }
 
+    /// When a stream's last frame was read.
+    pub fn heard_at(&self, stream: &str) -> Option<UnixMicros> {
+        let mut streams = self.heard.get()?.iter();
+        streams.find(|(name, _)| name.as_str() == stream)?.1.read()
+    }
+
+    /// The source has these streams.
+    pub(crate) fn follow(&self, streams: &[StreamId]) {
+        self.heard.get_or_init(|| {
+            streams.iter().map(|stream| (stream.clone(), Moment::default())).collect()
+        });
+    }
+
     pub(crate) fn handshake<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
         self.handshakes.note(&result);
         result
@@ -114,9 +131,13 @@ impl Tally {
         result
     }
 
-    pub(crate) fn frame(&self, decoded: &Decoded) {
+    pub(crate) fn frame(&self, stream: &StreamId, decoded: &Decoded) {
         self.frames.fetch_add(1, Ordering::Relaxed);
         self.frame_at.note(Some(Duration::ZERO));
+        let mut streams = self.heard.get().into_iter().flatten();
+        if let Some((_, moment)) = streams.find(|(name, _)| name == stream) {
+            moment.note(Some(Duration::ZERO));
+        }
         let unknown = decoded.items.iter().filter(|item| matches!(item, Item::Unknown)).count();
         if unknown > 0 {
             self.unknown.fetch_add(unknown as u64, Ordering::Relaxed);

@@ -11,7 +11,8 @@ use crate::access::{Gate, Sessions};
 use crate::dialect::Dialects;
 use crate::feed::Feed;
 use crate::host::Host;
-use crate::http::Names;
+use crate::http::problem::KINDS;
+use crate::http::{Names, Problem};
 use crate::settings::RelayConfig;
 
 /// Reads of the store at the same time: each has a connection and a thread of its own.
@@ -45,6 +46,34 @@ pub(crate) struct Figures {
     pub(crate) refused: AtomicU64,
     pub(crate) stalled: AtomicU64,
     pub(crate) events: AtomicU64,
+    pub(crate) problems: Problems,
+    pub(crate) dialect_refusals: AtomicU64,
+}
+
+/// How often clients were told of each kind of problem, in the order of [`KINDS`].
+#[derive(Debug)]
+pub(crate) struct Problems(Vec<AtomicU64>);
+
+impl Default for Problems {
+    fn default() -> Self {
+        Self(KINDS.iter().map(|_| AtomicU64::default()).collect())
+    }
+}
+
+impl Problems {
+    /// A client is told of this one.
+    pub(crate) fn note(&self, problem: &Problem) {
+        let mut counts = KINDS.iter().zip(&self.0);
+        if let Some((_, count)) = counts.find(|(kind, _)| **kind == problem.kind) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Each kind's name, and how often it was told.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = KINDS.iter().zip(&self.0);
+        counts.map(|(kind, count)| (kind.name, count.load(Ordering::Relaxed)))
+    }
 }
 
 /// How many there are right now.

@@ -13,6 +13,8 @@ use crate::http::{Answering, Call};
 /// What Prometheus expects of its text format.
 const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+const REFUSALS: &str = "Requests in a vendor's dialect that were answered with an error.";
+
 pub(crate) fn answer(app: Arc<App>, _call: Call) -> Answering {
     let mut text = app.host.metrics();
     let figures = &app.figures;
@@ -27,6 +29,7 @@ pub(crate) fn answer(app: Arc<App>, _call: Call) -> Answering {
         ("refused_total", "counter", "Connections refused, being too many.", of(&figures.refused)),
         ("stalled_total", "counter", "Clients cut off, being too slow.", of(&figures.stalled)),
         ("events_total", "counter", "Events given to clients.", of(&figures.events)),
+        ("dialect_refusals_total", "counter", REFUSALS, of(&figures.dialect_refusals)),
     ] {
         // Writing to a text cannot fail.
         let _ = writeln!(
@@ -34,6 +37,12 @@ pub(crate) fn answer(app: Arc<App>, _call: Call) -> Answering {
             "# HELP unbroken_relay_{name} {help}\n# TYPE unbroken_relay_{name} {kind}\n\
              unbroken_relay_{name} {value}"
         );
+    }
+    let name = "unbroken_relay_problems_total";
+    let help = "Problems that clients were told of, by name.";
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
+    for (problem, count) in figures.problems.counts() {
+        let _ = writeln!(text, "{name}{{problem=\"{problem}\"}} {count}");
     }
     Box::pin(std::future::ready(Ok(typed(StatusCode::OK, MEDIA, text))))
 }

@@ -115,6 +115,7 @@ impl Source {
 
     fn end(&mut self, problem: &Problem) -> Bytes {
         self.ended = true;
+        self.app.figures.problems.note(problem);
         message("unbroken.end", None, &problem.to_json())
     }
 }

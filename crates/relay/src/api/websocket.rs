@@ -182,6 +182,7 @@ impl Session {
     }
 
     async fn close(&mut self, problem: &Problem) {
+        self.app.figures.problems.note(problem);
         let told = json!({ "type": "error", "problem": problem.to_json() });
         if self.send(&told).await.is_ok() {
             let frame = CloseFrame { code: code(problem), reason: problem.kind.name.into() };

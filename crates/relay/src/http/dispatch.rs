@@ -1,6 +1,7 @@
 //! From a request to its answer.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -40,9 +41,12 @@ pub(crate) struct Peer {
 
 /// Answers a request that has passed the guard.
 pub(crate) async fn dispatch(app: Arc<App>, request: Request<Body>) -> Response<Body> {
-    let mut response = match answer(app, request).await {
+    let mut response = match answer(Arc::clone(&app), request).await {
         Ok(response) => response,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            app.figures.problems.note(&problem);
+            problem.into_response()
+        }
     };
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -61,7 +65,12 @@ async fn answer(app: Arc<App>, request: Request<Body>) -> Answer {
     if let Some(dialect) = app.dialects.of(parts.uri.path()) {
         let limits = &app.settings;
         let body = read(body, limits.body_bytes_max, limits.head_ms).await?;
-        return Ok(dialect.answer(app, parts, body).await);
+        let answer = dialect.answer(Arc::clone(&app), parts, body).await;
+        // Each dialect has words of its own for what goes wrong; that it does is common to them.
+        if answer.status().is_client_error() || answer.status().is_server_error() {
+            app.figures.dialect_refusals.fetch_add(1, Ordering::Relaxed);
+        }
+        return Ok(answer);
     }
     let (operation, varying) = find(&parts)?;
     let text = parts.uri.query().unwrap_or_default();

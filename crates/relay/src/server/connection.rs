@@ -72,6 +72,7 @@ async fn answer(
     peer: Peer,
 ) -> Result<Response<Body>, Infallible> {
     if let Err(problem) = guard(&app.names, peer, request.uri(), request.headers()) {
+        app.figures.problems.note(&problem);
         return Ok(problem.into_response());
     }
     request.extensions_mut().insert(peer);

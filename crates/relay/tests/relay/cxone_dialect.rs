@@ -90,6 +90,8 @@ async fn only_who_is_known_comes_in() {
     }
     let refused = Client::new().get(house.url("/v1/state")).bearer_auth("fixed").send().await;
     assert_eq!(refused.expect("an answer").status(), 401, "a dialect's bearer is no token of ours");
+    assert_eq!(house.figure("dialect_refusals_total").await, 6);
+    assert_eq!(house.figure("problems_total{problem=\"unauthorized\"}").await, 1);
     let ask = |path: &str| Client::new().post(house.url(path));
     let form = |secret: &'static str| {
         let fields = [("grant_type", "client_credentials")];
@@ -119,6 +121,7 @@ async fn a_number_of_ours_is_honoured_exactly_and_nothing_comes_twice() {
     );
     let wanted = of_stream(42..100);
     assert_eq!(numbers(&mut socket, wanted.len()).await, wanted);
+    assert_eq!(house.figure("events_total").await, wanted.len() as u64);
     house.write(20);
     let more = of_stream(100..120);
     assert_eq!(numbers(&mut socket, 4).await, more[..4]);

@@ -131,6 +131,7 @@ async fn a_channel_is_made_subscribed_and_goes_on_where_its_socket_broke() {
     let mut socket = open_at(&uri, &[]).await.expect("it opens");
     house.commit(vec![adherence("u1", "after")]);
     assert_eq!(states(&mut socket, 2).await, ["meanwhile", "after"]);
+    assert_eq!(house.figure("events_total").await, 3, "each was given once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -157,6 +157,14 @@ impl House {
         (status, answer.json().await.expect("JSON"))
     }
 
+    /// One of the figures, with its labels.
+    pub(crate) async fn figure(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").send().await.expect("one").text().await.expect("text");
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let line = lines.find(|(named, _)| *named == format!("unbroken_relay_{name}"));
+        line.unwrap_or_else(|| panic!("{name}: {text}")).1.parse().expect("a number")
+    }
+
     /// Adds a token to the list.
     pub(crate) fn add_token(&self, name: &str, scope: Scope, expires_us: Option<i64>) -> String {
         let path = place::ledger_file(self.dir.path());

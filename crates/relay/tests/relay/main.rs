@@ -5,6 +5,7 @@
 mod cxone_dialect;
 mod expired;
 mod feed;
+mod figures;
 mod genesys_dialect;
 mod house;
 mod pages;

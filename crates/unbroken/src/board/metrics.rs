@@ -38,6 +38,8 @@ fn process(text: &mut Exposition, status: &Status) {
     one("journal_bytes", gauge, "Size of the log on disk.", status.journal_bytes);
     one("store_offset", gauge, "The store holds every record below.", status.store_offset);
     let lag = status.next_offset.saturating_sub(status.store_offset);
+    let help = "Times that feeding the store has failed; it is tried again.";
+    one("store_failures_total", counter, help, status.store_failures);
     one("store_lag_records", gauge, "Records that the store does not hold yet.", lag);
     let hooks = &status.hooks;
     one("hooks_told_total", counter, "Notices that a hook was told.", hooks.done);
@@ -68,7 +70,7 @@ where
     each("in_flight_bytes", gauge, help, |source| source.counts.in_flight_bytes);
     let help = "Events handed to the journal (seen) and not durable yet.";
     each("in_flight_events", gauge, help, |source| source.counts.in_flight_events);
-    moments(text, &sources);
+    expiring(text, &sources);
     let mut answered = |name, help, value: fn(&SourceStatus) -> (u64, u64)| {
         text.family(name, Kind::Counter, help);
         for source in sources() {
@@ -83,24 +85,19 @@ where
     answered("token_requests_total", "Requests for a token.", |source| source.counts.tokens);
 }
 
-/// Times that are known of each source.
-fn moments<'a, I>(text: &mut Exposition, sources: &impl Fn() -> I)
+/// When each source's token ends.
+fn expiring<'a, I>(text: &mut Exposition, sources: &impl Fn() -> I)
 where
     I: Iterator<Item = &'a SourceStatus>,
 {
-    let mut each = |name, help, value: fn(&SourceStatus) -> Option<UnixMicros>| {
-        text.family(name, Kind::Gauge, help);
-        for source in sources() {
-            if let Some(at) = value(source) {
-                let seconds = seconds_between(UnixMicros(0), at);
-                text.sample(name, &[("source", &source.name)], seconds);
-            }
+    let name = "token_expiry_timestamp_seconds";
+    text.family(name, Kind::Gauge, "When the access token ends, where that is known.");
+    for source in sources() {
+        if let Some(at) = source.counts.token_expires_at {
+            let seconds = seconds_between(UnixMicros(0), at);
+            text.sample(name, &[("source", &source.name)], seconds);
         }
-    };
-    let help = "When the last frame was read, heartbeats included.";
-    each("last_frame_timestamp_seconds", help, |source| source.counts.frame_at);
-    let help = "When the access token ends, where that is known.";
-    each("token_expiry_timestamp_seconds", help, |source| source.counts.token_expires_at);
+    }
 }
 
 /// How each stream is doing.
@@ -124,6 +121,10 @@ where
     each("stale_seconds", help, &|stream| {
         Some(stream.doubted_since.map_or(0.0, |since| seconds_between(since, now)))
     });
+    let help = "When its last frame was read, heartbeats included.";
+    each("last_frame_timestamp_seconds", help, &|stream| {
+        stream.frame_at.map(|at| seconds_between(UnixMicros(0), at))
+    });
     let help = "The vendor's time of the newest durable event.";
     each("last_event_timestamp_seconds", help, &|stream| {
         stream.event_at.map(|at| seconds_between(UnixMicros(0), at))
@@ -137,6 +138,7 @@ where
     let help = "1 while too many of the vendor's frames are not understood.";
     each("schema_changed", help, &|stream| flag(stream.schema_changed_at.is_some()));
     each("gaps_open", "Ledger rows that are open.", &|stream| Some(stream.gaps_open as f64));
+    placed(text, &streams);
     let name = "phase";
     text.family(name, Kind::Gauge, "What the stream is waiting for: 1 at one phase.");
     for (source, stream) in streams() {
@@ -144,6 +146,19 @@ where
             let [of, named] = labels(source, stream);
             let is = u8::from(stream.phase == phase);
             text.sample(name, &[of, named, ("phase", phase)], is);
+        }
+    }
+}
+
+/// Where a resume of each stream would start. As a whole number: a float has no room for it.
+fn placed<'a, I>(text: &mut Exposition, streams: &impl Fn() -> I)
+where
+    I: Iterator<Item = (&'a SourceStatus, &'a StreamStatus)>,
+{
+    text.family("position", Kind::Gauge, "Where a resume would start, in the present numbering.");
+    for (source, stream) in streams() {
+        if let Some(sequence) = stream.sequence() {
+            text.sample("position", &labels(source, stream), sequence);
         }
     }
 }

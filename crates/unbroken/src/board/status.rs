@@ -67,6 +67,9 @@ pub struct StreamStatus {
     pub position: Option<String>,
     /// The vendor's time of the newest durable event.
     pub event_at: Option<UnixMicros>,
+    /// When its last frame was read.
+    #[serde(default)]
+    pub frame_at: Option<UnixMicros>,
     /// Events stored durably.
     pub events: u64,
     /// Events that came again and were dropped.
@@ -132,6 +135,7 @@ impl StreamStatus {
             rung: None,
             position: None,
             event_at: None,
+            frame_at: None,
             events: 0,
             duplicates: 0,
             foreign: 0,
@@ -158,6 +162,11 @@ impl StreamStatus {
     /// A person has paused it.
     pub fn is_paused(&self) -> bool {
         self.phase == "paused"
+    }
+
+    /// The number of its position, without the epoch.
+    pub fn sequence(&self) -> Option<u64> {
+        self.position.as_ref()?.rsplit_once(':')?.1.parse().ok()
     }
 
     /// Whether it waits at this moment because the source's budget is spent.

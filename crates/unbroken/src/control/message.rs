@@ -92,6 +92,9 @@ pub struct Status {
     pub next_offset: u64,
     /// The store holds every record below this offset.
     pub store_offset: u64,
+    /// Times that feeding the store has failed.
+    #[serde(default)]
+    pub store_failures: u64,
     /// Size of the log on disk, in bytes.
     #[serde(default)]
     pub journal_bytes: u64,

@@ -64,6 +64,7 @@ impl Handle {
             journal_id: self.shared.journal.to_string(),
             next_offset,
             store_offset,
+            store_failures: self.shared.board.store_failures(),
             journal_bytes: place::journal_bytes(&self.shared.data_dir),
             hooks: self.shared.hooks.counts(),
             sources: self.sources(),
@@ -76,6 +77,9 @@ impl Handle {
             let mut lines = self.shared.sources.iter();
             if let Some(line) = lines.find(|line| line.name == source.name) {
                 source.counts = line.counts();
+                for stream in &mut source.streams {
+                    stream.frame_at = line.tally.heard_at(&stream.stream);
+                }
             }
         }
         sources

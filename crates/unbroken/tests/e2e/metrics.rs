@@ -75,6 +75,8 @@ fn a_monitor_reads_the_figures_from_the_control_socket() {
     assert!(all("events_total") > 20.0 && all("journal_bytes") > 0.0);
     assert_eq!((all("live"), all("phase"), all("stale_seconds")), (1.0, 1.0, 0.0));
     assert_eq!(sum(&first, "phase", Some(("phase", "live"))), 1.0);
+    assert!(all("position") > 20.0, "the vendor counts its events");
+    assert_eq!(all("store_failures_total"), 0.0);
     assert_eq!((all("source_running"), all("paused"), all("gaps_open")), (1.0, 0.0, 0.0));
     assert_eq!(sum(&first, "handshakes_total", Some(("outcome", "good"))), 1.0);
     assert_eq!(sum(&first, "token_requests_total", Some(("outcome", "good"))), 1.0);

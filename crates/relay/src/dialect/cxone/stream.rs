@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -163,6 +164,7 @@ impl Stream {
         for (at, entry) in run.entries().enumerate() {
             for says in self.session.handle_record(entry.offset, &entry.record) {
                 self.feed(Message::text(says)).await?;
+                self.app.figures.events.fetch_add(1, Ordering::Relaxed);
             }
             if !self.session.is_numbered() && at % stride == 0 {
                 self.ping().await?;

@@ -1,6 +1,7 @@
 //! One application's socket: what comes in goes to the session, what the session says goes out.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -181,6 +182,7 @@ impl Stream {
         for (at, entry) in run.entries().enumerate() {
             for text in self.session.handle_record(entry.offset, &entry.record, &topics) {
                 self.feed(Message::text(text)).await?;
+                self.app.figures.events.fetch_add(1, Ordering::Relaxed);
             }
             if at % stride == 0 {
                 self.ping().await?;
