@@ -9,7 +9,7 @@ use bytes::Bytes;
 use unbroken_core::connector::{
     Class, Fact, Failure, History, HistoryPage, Numbering, Replay, SnapshotKind,
 };
-use unbroken_core::ids::Label;
+use unbroken_core::ids::{Label, RequestId};
 use unbroken_core::machine::{Input, Report};
 use unbroken_core::record::{Body, Change, Effect, GapCause, GapClosed, GapOutcome, Origin};
 use unbroken_core::time::UnixMicros;
@@ -295,38 +295,65 @@ fn a_crash_between_facts_and_the_end_of_the_row_doubles_nothing() {
     }
 }
 
-#[test]
-fn pages_are_walked_and_a_walk_that_fails_is_begun_again() {
-    let mut world = after_an_outage();
-    let facts = [within(&world, "c1"), within(&world, "c2")];
-    let mut fails = true;
-    for walk in 0..3 {
-        assert!(until_asked(&mut world), "walk {walk}");
-        let (request, asked) = world.past.remove(0);
-        assert_eq!(asked.page, None);
-        let page = |at: usize, next: Option<Label>| HistoryPage {
-            facts: vec![facts[at].clone()],
-            hits: 1,
-            total: Some(2),
-            next,
-            later_ms: None,
-        };
-        world.give(Input::HistoryPage { request, page: page(0, Some("2".into())) });
-        let (request, asked) = world.past.remove(0);
-        assert_eq!(asked.page, Some("2".into()));
-        if std::mem::take(&mut fails) {
-            let class = Class::Retry { after_ms: Some(5_000) };
-            let failure = Failure { class, code: Some(503), what: Label::from("503") };
-            world.give(Input::PageFailed { request, failure });
-            continue;
-        }
-        world.give(Input::HistoryPage { request, page: page(1, None) });
+/// Two pages of one fact each.
+fn page_of_two(world: &World, at: usize) -> HistoryPage {
+    HistoryPage {
+        facts: vec![within(world, ["c1", "c2"][at])],
+        hits: 1,
+        total: Some(2),
+        next: ["2"].get(at).map(|next| Label::from(*next)),
+        later_ms: None,
     }
+}
+
+fn fail_page(world: &mut World, request: RequestId, class: Class) {
+    let failure = Failure { class, code: Some(503), what: Label::from("503") };
+    world.give(Input::PageFailed { request, failure });
+}
+
+/// Two walks that agree; the second page fails so often first.
+fn walked_through(failures: usize, class: Class) -> (World, usize) {
+    let mut world = after_an_outage();
+    let (mut first_pages, mut failed) = (0, 0);
+    while row(&world).outcome != GapOutcome::Summarised {
+        assert!(until_asked(&mut world), "after {failed} failures");
+        let (request, asked) = world.past.remove(0);
+        let at = usize::from(asked.page.is_some());
+        first_pages += 1 - at;
+        if at == 1 && failed < failures {
+            failed += 1;
+            fail_page(&mut world, request, class);
+        } else {
+            let page = page_of_two(&world, at);
+            world.give(Input::HistoryPage { request, page });
+        }
+        world.settle();
+    }
+    assert_eq!(ids(&world), ["c1", "c2"]);
     assert!(world.is_live(), "the stream goes on");
+    (world, first_pages)
+}
+
+#[test]
+fn a_page_that_fails_is_asked_for_again_and_its_walk_goes_on() {
+    let (world, walks) = walked_through(5, Class::Retry { after_ms: Some(5_000) });
+    assert_eq!(walks, 2);
     let told = |report: &&Report| matches!(report, Report::Alarm { .. });
     assert_eq!(world.reports.iter().filter(told).count(), 1, "and somebody is told");
-    assert_eq!(ids(&world), ["c1", "c2"]);
-    assert_eq!(row(&world).outcome, GapOutcome::Summarised);
+}
+
+#[test]
+fn a_page_that_goes_on_failing_is_the_end_of_its_walk() {
+    let (_, walks) = walked_through(6, Class::Retry { after_ms: None });
+    assert_eq!(walks, 3);
+    let (_, walks) = walked_through(12, Class::Retry { after_ms: None });
+    assert_eq!(walks, 4);
+}
+
+#[test]
+fn a_place_in_the_pages_that_is_gone_is_the_end_of_its_walk() {
+    let (_, walks) = walked_through(1, Class::Closing);
+    assert_eq!(walks, 3);
 }
 
 /// One walk of two pages that name these totals; each page has one conversation.

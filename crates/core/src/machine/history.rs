@@ -33,6 +33,11 @@ const GAPS_MAX: usize = 256;
 /// So often a vendor may say that it is still at work: at some seconds each, an hour and more.
 const WAITS_MAX: u32 = 1_000;
 
+/// So often a page that fails is asked for again, before the walk is begun anew: a vendor in trouble
+/// would never let a walk of many pages come to its end, and an old place in the pages may be what
+/// fails.
+const PAGE_TRIES: u32 = 5;
+
 /// What is being asked: about one row, and about the next ones if one walk tells of them as well.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Inquiry {
@@ -48,6 +53,8 @@ pub(super) struct Inquiry {
     walks: u32,
     /// How often the vendor said that it is still at work, in this walk.
     waits: u32,
+    /// How often the page has failed.
+    failures: u32,
     /// A failure was told of: the next ones are the same to a person.
     troubled: bool,
 }
@@ -63,6 +70,7 @@ impl Inquiry {
             before: None,
             walks: 0,
             waits: 0,
+            failures: 0,
             troubled: false,
         }
     }
@@ -226,7 +234,7 @@ impl Stream {
                 false => self.set_timer(cx, Timer::History, later_ms),
             };
         }
-        inquiry.waits = 0;
+        (inquiry.waits, inquiry.failures) = (0, 0);
         inquiry.walk.add(page, &rows);
         if inquiry.walk.facts.len() + self.seen.facts.len() > FACTS_MAX {
             return self.forgo_history(cx, "more facts than can be remembered");
@@ -329,25 +337,35 @@ impl Stream {
                 self.retry_history(cx, after_ms, failure.what.as_str());
             }
             Class::Stale { .. } | Class::Closing => {
+                if let Some(inquiry) = &mut self.history {
+                    inquiry.failures = PAGE_TRIES;
+                }
                 self.retry_history(cx, None, failure.what.as_str());
             }
         }
     }
 
-    /// The walk is begun again later; one that failed says nothing.
+    /// The page is asked for again, or the walk is begun again later; one that failed says nothing.
     fn retry_history(&mut self, cx: &mut Cx<'_>, after_ms: Option<u64>, why: &str) {
         let Some(terms) = cx.caps().history.clone() else { return };
+        let refetch_ms = cx.timing().refetch_ms;
         let Some(inquiry) = &mut self.history else { return };
         inquiry.request = None;
-        inquiry.page = None;
-        inquiry.waits = 0;
-        inquiry.walk = Walk::default();
+        let wait_ms = if inquiry.failures < PAGE_TRIES {
+            inquiry.failures += 1;
+            refetch_ms.saturating_mul(1 << inquiry.failures)
+        } else {
+            inquiry.page = None;
+            inquiry.walk = Walk::default();
+            (inquiry.waits, inquiry.failures) = (0, 0);
+            terms.again_ms
+        };
         let (gaps, is_news) =
             (told(&inquiry.gaps), !std::mem::replace(&mut inquiry.troubled, true));
         if is_news {
             self.alarm(cx, format!("history does not answer about {gaps} yet: {why}"));
         }
-        self.set_timer(cx, Timer::History, after_ms.unwrap_or(0).max(terms.again_ms));
+        self.set_timer(cx, Timer::History, after_ms.unwrap_or(0).max(wait_ms));
     }
 
     /// What cannot be told of several rows together may be told of the first one.
