@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{debug, warn};
 use unbroken_store::{State, StateFilter, StateRow, StoreError, StoreReader};
 
 use super::beginning::Bounds;
@@ -133,9 +133,11 @@ pub(super) async fn current(
     tombstones: bool,
 ) -> Result<Current, Unavailable> {
     for look in 1.. {
-        let state = read(app, StateFilter { tombstones: true, ..StateFilter::default() }).await?;
-        let is_ours = state.checkpoint.journal_id == app.feed.journal().to_string();
-        if is_ours {
+        let state = read(app, StateFilter { tombstones: true, ..StateFilter::default() }).await;
+        let journal = app.feed.journal().to_string();
+        // A service that has just started may not have made its store yet.
+        let ours = state.ok().filter(|state| state.checkpoint.journal_id == journal);
+        if let Some(state) = ours {
             let is_whole = state.brackets.iter().all(|bracket| bracket.items_count == 0);
             let (newest, next) = follow(app, source, state).await?;
             // A bracket that is left open by a source that is gone will never tell its items.
@@ -150,7 +152,7 @@ pub(super) async fn current(
         }
         sleep(SETTLE_WAIT).await;
     }
-    warn!("relay's store is of another log");
+    warn!("relay's store cannot be read, or is of another log");
     Err(Unavailable)
 }
 
@@ -181,7 +183,8 @@ async fn read(app: &Arc<App>, filter: StateFilter) -> Result<State, Unavailable>
     let read = reading.await.map_err(|_| Unavailable)?;
     drop(permit);
     read.map_err(|error| {
-        warn!(%error, "relay cannot read the store");
+        // Whoever feeds the store tells people of what is wrong with it.
+        debug!(%error, "relay cannot read the store");
         Unavailable
     })
 }

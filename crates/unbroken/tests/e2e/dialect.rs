@@ -77,7 +77,8 @@ fn who_is_not_known_is_refused_and_leaves_nothing_behind() {
         let begun = Instant::now();
         loop {
             let (status, page) = baseline(&origin, &token).await;
-            assert_eq!(status, 200, "{page}");
+            // It may not have made its store yet.
+            assert!(matches!(status, 200 | 503), "{status}: {page}");
             let agents = page["schedules"].as_array().map_or(0, Vec::len);
             if agents > 0 && page["sequenceId"].as_u64() >= Some(1 << 52) {
                 break token;
