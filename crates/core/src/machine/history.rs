@@ -33,9 +33,9 @@ const GAPS_MAX: usize = 256;
 /// So often a vendor may say that it is still at work: at some seconds each, an hour and more.
 const WAITS_MAX: u32 = 1_000;
 
-/// So often a page that fails is asked for again, before the walk is begun anew: a vendor in trouble
-/// would never let a walk of many pages come to its end, and an old place in the pages may be what
-/// fails.
+/// So often a page that fails is asked for again, before the walk is begun anew: a vendor in
+/// trouble would never let a walk of many pages come to its end, and an old place in the pages may
+/// be what fails.
 const PAGE_TRIES: u32 = 5;
 
 /// What is being asked: about one row, and about the next ones if one walk tells of them as well.

@@ -1,10 +1,10 @@
 //! The numbers that a dialect client sees in place of the vendor's.
 //!
-//! A number is 2^52, plus a mark of the log in ten bits, plus an offset in 42: it fits into a double
-//! (JavaScript's numbers are exact up to 2^53), grows with every record, and cannot be mistaken for
-//! the vendor's own: no vendor has sent 4.5 · 10^15 events. A number below 2^52 is one that a client
-//! kept from before. The mark tells our own logs apart: a log that was cut back by a repair, or made
-//! anew, uses offsets again that a client may remember, and most clients name no `epoch`.
+//! A number is 2^52, plus a mark of the log in ten bits, plus an offset in 42: it fits into a
+//! double (JavaScript's numbers are exact up to 2^53), grows with every record, and cannot be
+//! mistaken for the vendor's own: no vendor has sent 4.5 · 10^15 events. A number below 2^52 is one
+//! that a client kept from before. The mark tells our own logs apart: a log that was cut back by a
+//! repair, or made anew, uses offsets again that a client may remember, and most name no `epoch`.
 
 use unbroken_core::record::digest;
 

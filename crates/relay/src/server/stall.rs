@@ -1,5 +1,5 @@
-//! A connection's stream with what goes with it to the end, also when it has become a WebSocket: its
-//! place among the connections, and the deadline of a side that takes nothing.
+//! A connection's stream with what goes with it to the end, also when it has become a WebSocket:
+//! its place among the connections, and the deadline of a side that takes nothing.
 
 use std::future::Future;
 use std::io;

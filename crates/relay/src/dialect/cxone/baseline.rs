@@ -117,8 +117,8 @@ mod tests {
         assert_eq!(
             whole,
             json!({
-                "sequenceId": Numbers::of("j1").of_offset(100), "epoch": "j1", "total": 2, "offset": 0,
-                "limit": ROWS_MAX, "generatedAt": "1970-01-01T00:00:00Z",
+                "sequenceId": Numbers::of("j1").of_offset(100), "epoch": "j1", "total": 2,
+                "offset": 0, "limit": ROWS_MAX, "generatedAt": "1970-01-01T00:00:00Z",
                 "schedules": [
                     { "agentId": "a", "adherence": { "agentId": "a", "state": "Busy" } },
                     { "agentId": "b", "adherence": { "agentId": "b", "state": "Busy" } },

@@ -117,8 +117,8 @@ impl Stream {
         self.tail = None;
         let owner = Owner { client: self.client, scope: wish.scope() };
         self.owner = Some(owner);
-        // Who says where it was leaves the places to those who do not; who was just told something on
-        // this socket goes on behind it.
+        // Who says where it was leaves the places to those who do not; who was just told something
+        // on this socket goes on behind it.
         let place = match (wish.sequence, self.session.told()) {
             (Some(_), _) => None,
             (None, Some(told)) => Some(told),
