@@ -23,7 +23,7 @@ const READ_BYTES: usize = 16 * 1024;
 const CONNECTING_MAX: usize = 64;
 
 /// Begins each event of the stream that is one of the log's.
-const EVENT: &[u8] = b"\nid: ";
+const EVENT: &[u8] = b"\nevent: unbroken.change\n";
 
 /// How many, and of what.
 #[derive(Debug)]
