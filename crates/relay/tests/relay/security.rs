@@ -130,7 +130,8 @@ async fn a_websocket_has_its_place_among_the_connections_to_its_end() {
     let (one, two) = (open().await.expect("it opens"), open().await.expect("it opens"));
     assert!(raw(&house, b"").await.starts_with("HTTP/1.1 503 "));
     drop((one, two));
-    while raw(&house, b"").await.starts_with("HTTP/1.1 503 ") {}
+    let free = async { while raw(&house, b"").await.starts_with("HTTP/1.1 503 ") {} };
+    timeout(PATIENCE, free).await.expect("their places are free again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -186,13 +186,16 @@ async fn on_a_busy_stream_the_end_names_the_place_behind_what_was_sent() {
     ledger.revoke("a").expect("it is there");
     ledger.write(&house.path("relay-tokens.json")).expect("it is written");
     let mut sent = house.cursor(1);
-    let end = loop {
-        house.write(1);
-        let event = events.next_of_record().await.expect("the end is told");
-        match event.id {
-            Some(id) => sent = id,
-            None => break event,
+    let reading = async {
+        loop {
+            house.write(1);
+            let event = events.next_of_record().await.expect("the end is told");
+            match event.id {
+                Some(id) => sent = id,
+                None => break event,
+            }
         }
     };
+    let end = timeout(PATIENCE, reading).await.expect("in time");
     assert_eq!((end.kind.as_str(), &end.data["cursor"]), ("unbroken.end", &sent.into()));
 }
