@@ -153,7 +153,7 @@ impl<F: Fn(Ack) + Send + 'static> Committer<F> {
         let mut gathered = Gathered::default();
         loop {
             self.gather(&mut gathered);
-            match self.writer.commit(&gathered.units) {
+            match self.writer.commit_kept(&mut gathered.units) {
                 Ok(committed) => {
                     for (tag, (_, append)) in &gathered.sources {
                         let (tag, append) = (*tag, *append);

@@ -27,6 +27,7 @@ pub use local::open::{
     system_clock,
 };
 pub use local::reader::{Batches, Reader};
+pub use local::recent::SharedBatch;
 pub use local::retain::{Consumers, Lapsed, Retention};
 pub use local::writer::{Committed, Writer};
 #[cfg(feature = "proof")]

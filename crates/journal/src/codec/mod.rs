@@ -15,5 +15,6 @@ pub(crate) mod take;
 pub(crate) mod words;
 
 pub use fold::{decode as decode_fold, encode as encode_fold};
+pub(crate) use record::highest_marks;
 pub use record::{Encoded, decode_records, encode_records};
 pub use take::Malformed;

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use unbroken_core::ids::{Label, StreamId};
-use unbroken_core::position::Position;
 use unbroken_core::record::{Append, Mark, Record};
 use unbroken_core::time::UnixMicros;
 
@@ -25,7 +24,6 @@ pub fn encode_records(out: &mut Vec<u8>, appends: &[Append]) -> Encoded {
     let mut streams = WordsOut::default();
     let mut kinds = WordsOut::default();
     let mut time = 0i64;
-    let mut marks: Vec<(&StreamId, Position)> = Vec::new();
     let mut records = 0u32;
     for append in appends {
         for record in &append.records {
@@ -35,22 +33,28 @@ pub fn encode_records(out: &mut Vec<u8>, appends: &[Append]) -> Encoded {
             body::encode(out, &record.body, record.received_at, &mut kinds);
             records = records.saturating_add(1);
         }
-        if let Some(mark) = &append.mark {
-            let Mark { stream, position } = mark;
-            let same = |(held, highest): &&mut (&StreamId, Position)| {
-                *held == stream && highest.epoch == position.epoch
-            };
-            match marks.iter_mut().rev().find(same) {
-                Some((_, highest)) => *highest = (*position).max(*highest),
-                None => marks.push((stream, *position)),
-            }
-        }
     }
-    for (stream, position) in &marks {
+    let marks = highest_marks(appends);
+    for Mark { stream, position } in &marks {
         streams.put(out, Some(stream.as_str()));
         put::position(out, *position);
     }
     Encoded { records, marks: marks.len() as u32 }
+}
+
+/// The marks of a batch of these units: of a stream and epoch only the highest.
+pub(crate) fn highest_marks(appends: &[Append]) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = Vec::new();
+    for mark in appends.iter().filter_map(|append| append.mark.as_ref()) {
+        let same = |held: &&mut Mark| {
+            held.stream == mark.stream && held.position.epoch == mark.position.epoch
+        };
+        match marks.iter_mut().rev().find(same) {
+            Some(highest) => highest.position = highest.position.max(mark.position),
+            None => marks.push(mark.clone()),
+        }
+    }
+    marks
 }
 
 /// Reads what [`encode_records`] wrote. Payloads share memory with `bytes`.

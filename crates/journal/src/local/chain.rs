@@ -55,6 +55,10 @@ impl Chain {
             if end.is_some_and(|end| self.place.number >= end.number) {
                 return Ok(Step::End(Fault::Nothing));
             }
+            // Its reader has gone on without the files.
+            if self.segment.header.id != self.place.segment {
+                self.segment = Segment::open(&self.home, self.place.segment)?;
+            }
             let limit = match end {
                 Some(end) if end.segment == self.place.segment => end.position,
                 _ => self.segment.len()?,

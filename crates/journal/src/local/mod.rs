@@ -27,6 +27,7 @@ pub(crate) mod open;
 pub(crate) mod place;
 pub(crate) mod published;
 pub(crate) mod reader;
+pub(crate) mod recent;
 pub(crate) mod recover;
 pub(crate) mod retain;
 pub(crate) mod segment;

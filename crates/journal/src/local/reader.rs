@@ -12,6 +12,7 @@ use crate::local::chain::{Chain, Step, Trust};
 use crate::local::disk::{Disk, RealDisk};
 use crate::local::home::Home;
 use crate::local::place::Place;
+use crate::local::recent::{SharedBatch, Written};
 use crate::local::recover::{newest_image, recover};
 use crate::local::segment::Segment;
 use crate::local::shared::Shared;
@@ -202,6 +203,22 @@ pub struct Batches {
 impl Batches {
     /// The next batch, or `None` at the durable end; call again later.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, JournalError> {
+        if let Some(written) = self.next_recent() {
+            return Ok(Some(written.batch(self.from_offset)));
+        }
+        self.next_from_disk()
+    }
+
+    /// The same for who looks at the records alone and needs no marks: what this process has written
+    /// a moment ago is not copied.
+    pub fn next_shared(&mut self) -> Result<Option<SharedBatch>, JournalError> {
+        if let Some(written) = self.next_recent() {
+            return Ok(Some(SharedBatch::new(written, self.from_offset)));
+        }
+        Ok(self.next_from_disk()?.map(SharedBatch::from))
+    }
+
+    fn next_from_disk(&mut self) -> Result<Option<Batch>, JournalError> {
         let end = self.reader.end()?;
         loop {
             let step = self.chain.step(Some(&end));
@@ -214,7 +231,8 @@ impl Batches {
                     let error = self.chain.segment.corrupt(place.position, place.offset, what);
                     return Err(self.reader.explain(place.offset, error));
                 }
-                Err(error) => return Err(error),
+                // A segment that was passed over in memory may have been deleted since.
+                Err(error) => return Err(self.reader.explain(self.chain.place.offset, error)),
             };
             let header = raw.header;
             // A batch of marks alone at the very offset is still ahead of its consumer.
@@ -230,6 +248,18 @@ impl Batches {
             batch.records.drain(..consumed as usize);
             batch.first_offset += consumed;
             return Ok(Some(batch));
+        }
+    }
+
+    /// The next batch, if this process has just written it.
+    fn next_recent(&mut self) -> Option<Arc<Written>> {
+        let shared = self.reader.shared.as_ref()?;
+        loop {
+            let (place, written) = shared.recent(self.chain.place.number)?;
+            self.chain.place = Place { hash: self.chain.place.hash, ..place };
+            if !written.is_consumed(self.from_offset) {
+                return Some(written);
+            }
         }
     }
 

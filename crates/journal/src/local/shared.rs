@@ -1,10 +1,11 @@
 //! What the writer tells the readers of its own process.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::local::place::Place;
+use crate::local::recent::{Recent, Written};
 
 /// A reader that begins inside a segment starts from the nearest of these and not from the
 /// segment's beginning.
@@ -24,12 +25,14 @@ struct State {
     /// By offset.
     index: BTreeMap<u64, Place>,
     indexed: (u64, u64),
+    recent: Recent,
 }
 
 impl Shared {
     pub(crate) fn new(end: Place) -> Self {
         let indexed = (end.segment, end.position);
-        let state = State { end, index: BTreeMap::from([(end.offset, end)]), indexed };
+        let index = BTreeMap::from([(end.offset, end)]);
+        let state = State { end, index, indexed, recent: Recent::default() };
         Self { state: Mutex::new(state), moved: Condvar::new() }
     }
 
@@ -37,8 +40,10 @@ impl Shared {
         self.held().end
     }
 
-    pub(crate) fn publish(&self, end: Place) {
+    /// Tells of the end, and of the batch before it, if it is to be kept for readers.
+    pub(crate) fn publish(&self, end: Place, written: Option<Written>) {
         let mut state = self.held();
+        let too_old = written.map(|written| state.recent.push(end, written));
         let (segment, position) = state.indexed;
         if segment != end.segment || end.position >= position + INDEX_EVERY_BYTES {
             state.indexed = (end.segment, end.position);
@@ -50,6 +55,13 @@ impl Shared {
         state.end = end;
         drop(state);
         self.moved.notify_all();
+        // Not while others wait for the lock.
+        drop(too_old);
+    }
+
+    /// A batch by its number, if it is still kept, and the place behind it.
+    pub(crate) fn recent(&self, number: u64) -> Option<(Place, Arc<Written>)> {
+        self.held().recent.get(number)
     }
 
     /// The nearest known place before an offset. Not at it: batches of marks alone may lie at the

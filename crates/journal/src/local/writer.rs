@@ -16,6 +16,7 @@ use crate::local::imaging::{Imaging, Work};
 use crate::local::open::{ImagePolicy, Options};
 use crate::local::place::{Hash, Place};
 use crate::local::published::{self, Published};
+use crate::local::recent::Written;
 use crate::local::recover::Recovered;
 use crate::local::retain::Consumers;
 use crate::local::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
@@ -66,6 +67,32 @@ impl Writer {
     /// writer is stopped: what a failed sync has left on the disk is unknown, so it is never tried
     /// again, and whatever remains half-written is cut by the next open.
     pub fn commit(&mut self, appends: &[Append]) -> Result<Committed, JournalError> {
+        let (committed, written_at) = self.make_durable(appends)?;
+        if written_at.is_some() {
+            self.shared.publish(self.place, None);
+        }
+        Ok(committed)
+    }
+
+    /// The same; the units are then kept for the readers of this process, for as long as there is
+    /// room, and are given back if there is an error alone.
+    pub(crate) fn commit_kept(
+        &mut self,
+        units: &mut Vec<Append>,
+    ) -> Result<Committed, JournalError> {
+        let (committed, written_at) = self.make_durable(units)?;
+        if let Some(written_at) = written_at {
+            let written = Written::new(committed, written_at, std::mem::take(units));
+            self.shared.publish(self.place, Some(written));
+        }
+        Ok(committed)
+    }
+
+    /// All but telling the readers; the time at which it was written, if there was anything.
+    fn make_durable(
+        &mut self,
+        appends: &[Append],
+    ) -> Result<(Committed, Option<UnixMicros>), JournalError> {
         if self.stopped {
             return Err(JournalError::Stopped);
         }
@@ -78,18 +105,18 @@ impl Writer {
             return Err(JournalError::BatchTooLarge { bytes, max: BATCH_BYTES_MAX as u64 });
         }
         let first_offset = self.place.offset;
+        let mut written_at = None;
         if encoded != Encoded::default() {
             // Set back only if every step succeeds.
             self.stopped = true;
-            self.write(encoded)?;
+            written_at = Some(self.write(encoded)?);
             self.apply(first_offset, appends);
-            self.shared.publish(self.place);
             self.stopped = false;
         }
         if self.buffer.capacity() > BUFFER_BYTES_KEPT {
             self.buffer = Vec::new();
         }
-        Ok(Committed { first_offset, end_offset: self.place.offset })
+        Ok((Committed { first_offset, end_offset: self.place.offset }, written_at))
     }
 
     /// The offset that the next record will get.
@@ -122,7 +149,7 @@ impl Writer {
         Ok(Committed { first_offset: self.place.offset, end_offset: self.place.offset })
     }
 
-    fn write(&mut self, encoded: Encoded) -> Result<(), JournalError> {
+    fn write(&mut self, encoded: Encoded) -> Result<UnixMicros, JournalError> {
         let len = self.buffer.len() as u64;
         let is_full = self.place.position + len > self.options.segment_bytes;
         if is_full && self.place.newest != 0 {
@@ -156,7 +183,8 @@ impl Writer {
             offset: header.end_offset(),
             hash,
         };
-        self.published.write(&self.place)
+        self.published.write(&self.place)?;
+        Ok(header.written_at)
     }
 
     fn apply(&mut self, first_offset: u64, appends: &[Append]) {

@@ -15,6 +15,7 @@ mod mutants;
 mod newer_formats;
 mod older_formats;
 mod opening;
+mod recent;
 mod repairing;
 mod retention;
 mod single_faults;
