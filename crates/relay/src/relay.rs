@@ -17,6 +17,7 @@ use unbroken_journal::Reader;
 use crate::RelayError;
 use crate::access::{Gate, Sessions, ensure_admin_token};
 use crate::app::{App, Figures, STORE_READS_MAX};
+use crate::courtesy::give_way;
 use crate::dialect::{DialectSettings, Dialects};
 use crate::feed::{Feed, FeedLimits, Newest};
 use crate::host::Host;
@@ -127,13 +128,14 @@ impl Relay {
     }
 }
 
-/// Half of the machine at most: the sources and the log have the rest.
+/// Half of the machine at most, and of that what the sources and the log leave.
 fn runtime() -> std::io::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
         .worker_threads((cores / 2).max(1))
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("relay-worker")
+        .on_thread_start(give_way)
         .enable_all()
         .build()
 }

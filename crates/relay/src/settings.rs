@@ -37,7 +37,8 @@ pub struct RelayConfig {
     pub connections_max: usize,
     /// Requests and streams of one token at the same time.
     pub connections_per_token_max: usize,
-    /// The newest records are kept in memory up to this size, in bytes.
+    /// The newest records are kept in memory up to this size, in bytes; those that wait for clients
+    /// of a few keys up to as much again.
     pub ring_bytes_max: usize,
 }
 

@@ -93,7 +93,7 @@ impl Source {
         }
         Some(match next {
             Ok(Ok(run)) => {
-                let count = run.entries().count() as u64;
+                let count = run.count() as u64;
                 self.app.figures.events.fetch_add(count, Ordering::Relaxed);
                 events(&self.app.feed, &run)
             }

@@ -165,7 +165,7 @@ impl Session {
     }
 
     async fn send_events(&mut self, run: &Run) -> Result<(), End> {
-        let count = run.entries().count() as u64;
+        let count = run.count() as u64;
         self.app.figures.events.fetch_add(count, Ordering::Relaxed);
         let make = || frame(&self.app.feed, run);
         let bytes = match run.whole() {

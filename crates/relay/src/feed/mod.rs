@@ -8,7 +8,7 @@
 //!
 //! A client's place is its own business ([`Tail`]): nothing is kept for it here but whether the
 //! ring holds something that it wants, so that ten thousand idle clients cost nothing while records
-//! come in.
+//! come in. Who wants a few keys is given its records as they pass.
 
 mod chunk;
 mod cursor;

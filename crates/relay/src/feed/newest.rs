@@ -8,14 +8,14 @@ use tracing::error;
 use unbroken_journal::JournalError;
 
 use super::Feed;
-use super::filter::Filter;
 use super::reading::Reading;
+use crate::courtesy::give_way;
 
 /// Of a chunk, in bytes of the log: small enough to be sent at once, large enough that a burst is
 /// few of them.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// Records before the end that are rendered when the first client comes: after a restart all come
+/// Records before the end that are in the ring when the first client comes: after a restart all come
 /// back at once, with places a little before the end.
 const WARM_RECORDS: u64 = 4096;
 
@@ -25,9 +25,16 @@ const LINGER: Duration = Duration::from_secs(30);
 /// How often the thread looks whether it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Pieces that are read before those who want a few keys are woken, if there is more all the time.
+const PIECES_MAX: usize = 64;
+
 /// Time between two wakings, for each client that wants everything: a thousand of them are woken at
 /// most fifty times a second, and the log keeps the processor. One alone is woken at once.
 const REST_PER_CLIENT: Duration = Duration::from_micros(20);
+
+/// The same for each that wants a few keys and was given something: to tell it costs some ten
+/// microseconds, however little that is. While much is recorded it is told more at a time.
+const REST_PER_GIVEN: Duration = Duration::from_micros(500);
 
 /// The longest of these times.
 const REST_MAX: Duration = Duration::from_millis(100);
@@ -64,6 +71,7 @@ impl Newest {
 }
 
 fn follow_while_wanted(feed: &Feed) {
+    give_way();
     while feed.0.wait_for_client() {
         if let Err(error) = follow(feed) {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -75,7 +83,7 @@ fn follow_while_wanted(feed: &Feed) {
     }
 }
 
-/// Renders what comes, until nobody has wanted it for a while or it is time to stop.
+/// Brings what comes, until nobody has wanted it for a while or it is time to stop.
 fn follow(feed: &Feed) -> Result<(), JournalError> {
     let shared = &feed.0;
     let reader = &shared.reader;
@@ -83,27 +91,32 @@ fn follow(feed: &Feed) -> Result<(), JournalError> {
     let begin = end.saturating_sub(WARM_RECORDS).max(reader.oldest_offset()?);
     let mut reading = Reading::new(reader, begin)?;
     shared.restart(begin);
-    let everything = Filter::default();
     let mut wanted_at = Instant::now();
     loop {
-        let broad_count = match reading.next_piece(&everything, CHUNK_BYTES)? {
-            Some(chunk) => shared.publish(chunk),
-            None => {
-                reading.wait(LOOK_EVERY)?;
-                0
+        let mut broad_count = 0;
+        for pieces in 0..PIECES_MAX {
+            match reading.next_piece(CHUNK_BYTES)? {
+                Some(chunk) => broad_count = shared.publish(chunk),
+                None if pieces == 0 => reading.wait(LOOK_EVERY)?,
+                None => break,
             }
-        };
+        }
+        let given_count = shared.wake_given();
         if shared.count() > 0 {
             wanted_at = Instant::now();
         } else if wanted_at.elapsed() > LINGER {
             shared.rest();
             return Ok(());
         }
-        // The first few are served at once.
-        let rest = REST_PER_CLIENT * u32::try_from(broad_count).unwrap_or(u32::MAX);
-        let rest = if broad_count > 8 { rest.min(REST_MAX) } else { Duration::ZERO };
+        let rest = rest(REST_PER_CLIENT, broad_count).max(rest(REST_PER_GIVEN, given_count));
         if shared.is_stopped_within(rest) {
             return Ok(());
         }
     }
+}
+
+/// The first few are served at once.
+fn rest(per_client: Duration, count: usize) -> Duration {
+    let rest = per_client * u32::try_from(count).unwrap_or(u32::MAX);
+    if count > 8 { rest.min(REST_MAX) } else { Duration::ZERO }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use unbroken_core::record::Record;
-use unbroken_journal::{Batches, JournalError, JournalId, Reader};
+use unbroken_journal::{Batches, JournalError, JournalId, Reader, SharedBatch};
 
 use super::chunk::{Chunk, Gathering};
 use super::filter::Filter;
@@ -13,8 +12,8 @@ use super::filter::Filter;
 pub(super) struct Reading {
     journal: JournalId,
     batches: Batches,
-    /// Offset of the next record of a batch that was too large for one piece, and its rest.
-    rest: Option<(u64, std::vec::IntoIter<Record>)>,
+    /// A batch that was too large for one piece, and the offset of its next record.
+    rest: Option<(SharedBatch, u64)>,
 }
 
 impl Reading {
@@ -25,29 +24,43 @@ impl Reading {
 
     /// The offset of the next record.
     pub(super) fn next_offset(&self) -> u64 {
-        self.rest.as_ref().map_or_else(|| self.batches.next_offset(), |(offset, _)| *offset)
+        self.rest.as_ref().map_or_else(|| self.batches.next_offset(), |(_, offset)| *offset)
     }
 
-    /// The next piece of at most so many bytes of the log, about; `None` at the durable end. Of
-    /// records that do not pass, only the place is in it.
-    pub(super) fn next_piece(
+    /// The next piece of at most so many bytes of the log, about; `None` at the durable end.
+    pub(super) fn next_piece(&mut self, bytes_max: usize) -> Result<Option<Chunk>, JournalError> {
+        let gathering = Gathering::of_all(self.journal, self.next_offset());
+        self.gather(gathering, &Filter::default(), bytes_max)
+    }
+
+    /// The same, of records that pass; of the others only the place is in it.
+    pub(super) fn next_wanted(
         &mut self,
         filter: &Filter,
         bytes_max: usize,
     ) -> Result<Option<Chunk>, JournalError> {
-        let mut gathering = Gathering::new(self.journal, self.next_offset());
+        let gathering = Gathering::of_wanted(self.journal, self.next_offset());
+        self.gather(gathering, filter, bytes_max)
+    }
+
+    fn gather(
+        &mut self,
+        mut gathering: Gathering,
+        filter: &Filter,
+        bytes_max: usize,
+    ) -> Result<Option<Chunk>, JournalError> {
         while gathering.looked_at() < bytes_max {
-            let Some((offset, records)) = self.rest.as_mut() else {
-                let Some(batch) = self.batches.next_batch()? else { break };
-                self.rest = Some((batch.first_offset, batch.records.into_iter()));
-                continue;
+            let batch = match self.rest.take() {
+                Some((batch, _)) => batch,
+                None => match self.batches.next_shared()? {
+                    Some(batch) => batch,
+                    None => break,
+                },
             };
-            match records.next() {
-                Some(record) => {
-                    gathering.take(*offset, record, filter);
-                    *offset += 1;
-                }
-                None => self.rest = None,
+            gathering.take(&batch, filter, bytes_max);
+            let next = gathering.end_offset();
+            if next < batch.end_offset() {
+                self.rest = Some((batch, next));
             }
         }
         Ok(gathering.finish())

@@ -23,7 +23,7 @@ pub(super) async fn read(feed: Feed, kept: Option<Reading>, from: u64, filter: F
             Some(reading) => reading,
             None => Reading::new(&feed_there.0.reader, from)?,
         };
-        let chunk = reading.next_piece(&filter, PIECE_BYTES)?;
+        let chunk = reading.next_wanted(&filter, PIECE_BYTES)?;
         Ok((reading, chunk))
     });
     let piece = read.await.map_err(|_| FeedError::Stopped)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use unbroken_journal::{Cursor, JournalError, JournalId, Reader};
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Entry};
 use super::cursor::{After, CursorError, begin};
 use super::filter::Filter;
 use super::interest::{Interests, TailId};
@@ -16,7 +16,8 @@ use super::tail::Tail;
 /// Bounds of the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedLimits {
-    /// The newest records are kept in memory up to this size, in bytes.
+    /// The newest records are kept in memory up to this size, in bytes; those that wait for clients
+    /// who want a few keys up to as much again.
     pub ring_bytes_max: usize,
     /// Clients that may read older records from the log at the same time.
     pub replays_max: usize,
@@ -55,6 +56,8 @@ struct State {
 /// What is there for a client.
 #[derive(Debug)]
 pub(super) enum Look {
+    /// These it may want, and no others below this offset.
+    Boxed(Vec<Arc<Entry>>, u64),
     /// It is in the ring.
     Chunk(Arc<Chunk>),
     /// It is older than the ring: to be read from the log, from here on.
@@ -71,7 +74,7 @@ impl Feed {
         let state = State {
             ring: Ring::new(limits.ring_bytes_max),
             follows: false,
-            interests: Interests::default(),
+            interests: Interests::new(limits.ring_bytes_max),
             stopped: false,
         };
         Self(Arc::new(Shared {
@@ -147,7 +150,11 @@ impl Shared {
             return Look::Stopped;
         }
         let end = state.ring.end();
+        let boxed = state.interests.take_boxed(id);
         let Some(waiter) = state.interests.waiter(id) else { return Look::Stopped };
+        if !boxed.is_empty() {
+            return Look::Boxed(boxed, waiter.first_match.unwrap_or(end));
+        }
         if !state.follows {
             return Look::Nothing(position);
         }
@@ -203,14 +210,19 @@ impl Shared {
         state.follows = false;
     }
 
-    /// Puts a chunk into the ring, and wakes whom it may concern. Returns how many clients want
-    /// everything.
+    /// Puts a chunk into the ring, and wakes whom it may concern, but for those who want a few
+    /// keys. Returns how many clients want everything.
     pub(super) fn publish(&self, chunk: Chunk) -> usize {
         let chunk = Arc::new(chunk);
         let mut state = self.lock();
         state.ring.push(Arc::clone(&chunk));
         state.interests.wake(&chunk);
         state.interests.broad_count()
+    }
+
+    /// Wakes those for whom there is something in their boxes. Returns how many.
+    pub(super) fn wake_given(&self) -> usize {
+        self.lock().interests.wake_given()
     }
 
     /// How many clients there are.
@@ -235,14 +247,12 @@ mod tests {
 
     use super::{Feed, FeedLimits, Look};
     use crate::feed::Filter;
-    use crate::feed::chunk::{Chunk, Gathering};
+    use crate::feed::chunk::{Chunk, chunk_of};
 
     fn chunk(feed: &Feed, offset: u64) -> Chunk {
-        let mut gathering = Gathering::new(feed.journal(), offset);
         let body = Body::Forgotten { key: "k".into() };
         let record = Record { stream: "a/s".into(), received_at: UnixMicros(0), body };
-        gathering.take(offset, record, &Filter::default());
-        gathering.finish().expect("one record")
+        chunk_of(feed.journal(), offset, record)
     }
 
     /// The thread that follows the log failed, and begins again further on: a client that had read

@@ -30,24 +30,50 @@ pub struct Tail {
 /// Neighbouring records that passed the filter: at least one.
 #[derive(Debug)]
 pub struct Run {
-    chunk: Arc<Chunk>,
-    /// Which of the chunk's entries; `None`: all.
-    chosen: Option<Vec<usize>>,
+    records: Records,
     /// A reader of this run has everything below this offset that passes its filter.
     pub end_offset: u64,
+}
+
+#[derive(Debug)]
+enum Records {
+    Whole(Arc<Chunk>),
+    /// Some of a chunk's entries.
+    Chosen(Arc<Chunk>, Vec<usize>),
+    Boxed(Vec<Arc<Entry>>),
 }
 
 impl Run {
     /// The records, in order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        let all = self.chosen.is_none().then_some(&self.chunk.entries);
-        let chosen = self.chosen.iter().flatten().filter_map(|at| self.chunk.entries.get(*at));
-        all.into_iter().flatten().chain(chosen)
+        (0..self.count()).filter_map(|index| match &self.records {
+            Records::Whole(chunk) => chunk.entries().get(index),
+            Records::Chosen(chunk, chosen) => chunk.entries().get(*chosen.get(index)?),
+            Records::Boxed(entries) => entries.get(index).map(Arc::as_ref),
+        })
+    }
+
+    /// How many records.
+    pub fn count(&self) -> usize {
+        match &self.records {
+            Records::Whole(chunk) => chunk.entries().len(),
+            Records::Chosen(_, chosen) => chosen.len(),
+            Records::Boxed(entries) => entries.len(),
+        }
     }
 
     /// The chunk, if all of it is meant: its rendering can be shared.
     pub(crate) fn whole(&self) -> Option<&Chunk> {
-        self.chosen.is_none().then_some(self.chunk.as_ref())
+        match &self.records {
+            Records::Whole(chunk) => Some(chunk),
+            Records::Chosen(..) | Records::Boxed(_) => None,
+        }
+    }
+
+    fn whole_of(chunk: Arc<Chunk>) -> Option<Self> {
+        let end_offset = chunk.end_offset;
+        let is_empty = chunk.entries().is_empty();
+        (!is_empty).then(|| Self { records: Records::Whole(chunk), end_offset })
     }
 }
 
@@ -117,6 +143,7 @@ impl Tail {
         }
         match self.feed.0.look(self.id, self.position) {
             Look::Stopped => Err(FeedError::Stopped),
+            Look::Boxed(entries, end) => Ok(Seen::Run(self.pass_boxed(entries, end))),
             Look::Chunk(chunk) => Ok(Seen::Run(self.pass(chunk))),
             Look::Older(from) => Ok(Seen::Older(from)),
             Look::Nothing(at) => {
@@ -143,24 +170,31 @@ impl Tail {
         self.replay = Some(reading);
         let Some(chunk) = chunk else { return Ok(None) };
         self.position = chunk.end_offset;
-        let (is_empty, end_offset) = (chunk.entries.is_empty(), chunk.end_offset);
-        let run = || Run { chunk: Arc::new(chunk), chosen: None, end_offset };
-        Ok((!is_empty).then(run))
+        Ok(Run::whole_of(Arc::new(chunk)))
+    }
+
+    /// What of a box is wanted.
+    fn pass_boxed(&mut self, mut entries: Vec<Arc<Entry>>, end: u64) -> Option<Run> {
+        let (position, filter) = (self.position, &self.filter);
+        entries.retain(|entry| entry.offset >= position && filter.accepts(&entry.record));
+        self.position = position.max(end);
+        let run = Run { records: Records::Boxed(entries), end_offset: self.position };
+        (run.count() > 0).then_some(run)
     }
 
     /// What of a chunk of the ring is wanted.
     fn pass(&mut self, chunk: Arc<Chunk>) -> Option<Run> {
-        let begin = chunk.entries.partition_point(|entry| entry.offset < self.position);
+        let begin = chunk.entries().partition_point(|entry| entry.offset < self.position);
         let end_offset = chunk.end_offset;
         self.position = end_offset;
         if begin == 0 && self.filter.is_open() {
-            let is_empty = chunk.entries.is_empty();
-            return (!is_empty).then_some(Run { chunk, chosen: None, end_offset });
+            return Run::whole_of(chunk);
         }
-        let rest = chunk.entries.iter().enumerate().skip(begin);
+        let rest = chunk.entries().iter().enumerate().skip(begin);
         let passing = rest.filter(|(_, entry)| self.filter.accepts(&entry.record));
         let chosen: Vec<usize> = passing.map(|(at, _)| at).collect();
-        (!chosen.is_empty()).then_some(Run { chunk, chosen: Some(chosen), end_offset })
+        let run = Run { records: Records::Chosen(chunk, chosen), end_offset };
+        (run.count() > 0).then_some(run)
     }
 }
 

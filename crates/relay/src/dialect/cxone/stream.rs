@@ -160,7 +160,7 @@ impl Stream {
     async fn take(&mut self, run: Result<Run, FeedError>) -> Result<(), Over> {
         let Ok(run) = run else { return self.fail().await };
         // Pings are spread over what comes at once.
-        let stride = run.entries().count().div_ceil(PINGS_MAX).max(1);
+        let stride = run.count().div_ceil(PINGS_MAX).max(1);
         for (at, entry) in run.entries().enumerate() {
             for says in self.session.handle_record(entry.offset, &entry.record) {
                 self.feed(Message::text(says)).await?;

@@ -178,7 +178,7 @@ impl Stream {
             return Err(Over);
         };
         // Pings are spread over what comes at once.
-        let stride = run.entries().count().div_ceil(PINGS_MAX).max(1);
+        let stride = run.count().div_ceil(PINGS_MAX).max(1);
         for (at, entry) in run.entries().enumerate() {
             for text in self.session.handle_record(entry.offset, &entry.record, &topics) {
                 self.feed(Message::text(text)).await?;
