@@ -83,6 +83,7 @@ impl Pairs {
         server.await_subscription()?;
         let mut watch = Watch::begin(&dir.join("data/journal"))?;
         let mut crowd = if crowded { Some(self.gather(&dir)?) } else { None };
+        thread::sleep(SETTLED);
         let started = server.go(self.events, 0)?;
         let ended = watch.until_durable(self.events, false)?;
         server.await_sent()?;
@@ -131,5 +132,9 @@ impl Pairs {
         }
     }
 }
+
+/// Before the clock starts, with a crowd and without one: what eleven thousand handshakes leave to be
+/// done is no cost of their being there.
+const SETTLED: Duration = Duration::from_secs(3);
 
 const RELAY: &str = "\n[relay]\nlisten = \"127.0.0.1:0\"\n";
