@@ -36,6 +36,11 @@ const REST_PER_CLIENT: Duration = Duration::from_micros(20);
 /// microseconds, however little that is. While much is recorded it is told more at a time.
 const REST_PER_GIVEN: Duration = Duration::from_micros(500);
 
+/// The shortest one while nobody wants everything: the log is written a thousand times a second, and
+/// to look each time would take more from it than what is found. What comes after a quiet time is
+/// told at once all the same.
+const REST_MIN: Duration = Duration::from_millis(4);
+
 /// The longest of these times.
 const REST_MAX: Duration = Duration::from_millis(100);
 
@@ -93,10 +98,10 @@ fn follow(feed: &Feed) -> Result<(), JournalError> {
     shared.restart(begin);
     let mut wanted_at = Instant::now();
     loop {
-        let mut broad_count = 0;
+        let mut broad_count = None;
         for pieces in 0..PIECES_MAX {
             match reading.next_piece(CHUNK_BYTES)? {
-                Some(chunk) => broad_count = shared.publish(chunk),
+                Some(chunk) => broad_count = Some(shared.publish(chunk)),
                 None if pieces == 0 => reading.wait(LOOK_EVERY)?,
                 None => break,
             }
@@ -108,7 +113,11 @@ fn follow(feed: &Feed) -> Result<(), JournalError> {
             shared.rest();
             return Ok(());
         }
-        let rest = rest(REST_PER_CLIENT, broad_count).max(rest(REST_PER_GIVEN, given_count));
+        let rest = match broad_count {
+            None => Duration::ZERO,
+            Some(0) => rest(REST_PER_GIVEN, given_count).max(REST_MIN),
+            Some(count) => rest(REST_PER_CLIENT, count).max(rest(REST_PER_GIVEN, given_count)),
+        };
         if shared.is_stopped_within(rest) {
             return Ok(());
         }
