@@ -133,8 +133,8 @@ impl Pairs {
     }
 }
 
-/// Before the clock starts, with a crowd and without one: what eleven thousand handshakes leave to be
-/// done is no cost of their being there.
+/// Before the clock starts, with a crowd and without one: what eleven thousand handshakes leave to
+/// be done is no cost of their being there.
 const SETTLED: Duration = Duration::from_secs(3);
 
 const RELAY: &str = "\n[relay]\nlisten = \"127.0.0.1:0\"\n";

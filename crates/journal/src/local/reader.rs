@@ -209,8 +209,8 @@ impl Batches {
         self.next_from_disk()
     }
 
-    /// The same for who looks at the records alone and needs no marks: what this process has written
-    /// a moment ago is not copied.
+    /// The same for who looks at the records alone and needs no marks: what this process has just
+    /// written is not copied.
     pub fn next_shared(&mut self) -> Result<Option<SharedBatch>, JournalError> {
         if let Some(written) = self.next_recent() {
             return Ok(Some(SharedBatch::new(written, self.from_offset)));

@@ -15,8 +15,8 @@ use crate::courtesy::give_way;
 /// few of them.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// Records before the end that are in the ring when the first client comes: after a restart all come
-/// back at once, with places a little before the end.
+/// Records before the end that are in the ring when the first client comes: after a restart all
+/// come back at once, with places a little before the end.
 const WARM_RECORDS: u64 = 4096;
 
 /// How long the log is followed when the last client has gone: one that polls comes again.
@@ -36,9 +36,9 @@ const REST_PER_CLIENT: Duration = Duration::from_micros(20);
 /// microseconds, however little that is. While much is recorded it is told more at a time.
 const REST_PER_GIVEN: Duration = Duration::from_micros(500);
 
-/// The shortest one while nobody wants everything: the log is written a thousand times a second, and
-/// to look each time would take more from it than what is found. What comes after a quiet time is
-/// told at once all the same.
+/// The shortest one while nobody wants everything: the log is written a thousand times a second,
+/// and to look each time would take more from it than what is found. What comes after a quiet time
+/// is told at once all the same.
 const REST_MIN: Duration = Duration::from_millis(4);
 
 /// The longest of these times.
