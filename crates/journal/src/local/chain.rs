@@ -56,8 +56,8 @@ impl Chain {
                 return Ok(Step::End(Fault::Nothing));
             }
             // Its reader has gone on without the files.
-            if self.segment.header.id != self.place.segment {
-                self.segment = Segment::open(&self.home, self.place.segment)?;
+            if self.segment.header.id != self.place.segment && self.reopen()? {
+                continue;
             }
             let limit = match end {
                 Some(end) if end.segment == self.place.segment => end.position,
@@ -117,6 +117,29 @@ impl Chain {
             hash: if self.trust == Trust::Hashes { raw.hash() } else { place.hash },
         };
         Ok(Step::Batch(raw, place.position))
+    }
+
+    /// Goes on behind a batch that was read without the files. The segment that is left is closed:
+    /// retention may have deleted it, and it would stay on the disk for as long as it is open.
+    pub(crate) fn skip_to(&mut self, place: Place) -> Result<(), JournalError> {
+        self.place = Place { hash: self.place.hash, ..place };
+        if self.segment.header.id != place.segment
+            && let Some(segment) = Segment::open_existing(&self.home, place.segment)?
+        {
+            self.segment = segment;
+        }
+        Ok(())
+    }
+
+    /// Opens the segment of `place`; true: it has been deleted, and since its reader was at its
+    /// very end, the next one is entered.
+    fn reopen(&mut self) -> Result<bool, JournalError> {
+        match Segment::open_existing(&self.home, self.place.segment)? {
+            Some(segment) => self.segment = segment,
+            None if self.enter_next_segment(Fault::Nothing)? => return Ok(true),
+            None => self.segment = Segment::open(&self.home, self.place.segment)?,
+        }
+        Ok(false)
     }
 
     fn enter_next_segment(&mut self, fault: Fault) -> Result<bool, JournalError> {

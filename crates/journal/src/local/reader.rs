@@ -203,7 +203,7 @@ pub struct Batches {
 impl Batches {
     /// The next batch, or `None` at the durable end; call again later.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, JournalError> {
-        if let Some(written) = self.next_recent() {
+        if let Some(written) = self.next_recent()? {
             return Ok(Some(written.batch(self.from_offset)));
         }
         self.next_from_disk()
@@ -212,7 +212,7 @@ impl Batches {
     /// The same for who looks at the records alone and needs no marks: what this process has just
     /// written is not copied.
     pub fn next_shared(&mut self) -> Result<Option<SharedBatch>, JournalError> {
-        if let Some(written) = self.next_recent() {
+        if let Some(written) = self.next_recent()? {
             return Ok(Some(SharedBatch::new(written, self.from_offset)));
         }
         Ok(self.next_from_disk()?.map(SharedBatch::from))
@@ -252,15 +252,15 @@ impl Batches {
     }
 
     /// The next batch, if this process has just written it.
-    fn next_recent(&mut self) -> Option<Arc<Written>> {
-        let shared = self.reader.shared.as_ref()?;
-        loop {
-            let (place, written) = shared.recent(self.chain.place.number)?;
-            self.chain.place = Place { hash: self.chain.place.hash, ..place };
+    fn next_recent(&mut self) -> Result<Option<Arc<Written>>, JournalError> {
+        let Some(shared) = &self.reader.shared else { return Ok(None) };
+        while let Some((place, written)) = shared.recent(self.chain.place.number) {
+            self.chain.skip_to(place)?;
             if !written.is_consumed(self.from_offset) {
-                return Some(written);
+                return Ok(Some(written));
             }
         }
+        Ok(None)
     }
 
     /// Waits until there is another batch, or the time is up.

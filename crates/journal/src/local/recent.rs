@@ -21,6 +21,9 @@ const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Of a record in memory, beside its payload: itself, and the names that it shares with nobody.
 const RECORD_BYTES: usize = 256;
 
+/// Of a batch, beside its records.
+const BATCH_BYTES: usize = 1024;
+
 /// A batch as it was given to the writer.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -73,7 +76,7 @@ impl Written {
     }
 
     fn size(&self) -> usize {
-        self.bytes + self.records * RECORD_BYTES
+        BATCH_BYTES + self.bytes + self.records * RECORD_BYTES
     }
 }
 
@@ -120,11 +123,6 @@ impl SharedBatch {
     pub(crate) fn new(written: Arc<Written>, from_offset: u64) -> Self {
         let first_offset = written.first_offset.max(from_offset);
         Self { written, first_offset }
-    }
-
-    /// Offset of the first record that is meant.
-    pub fn first_offset(&self) -> u64 {
-        self.first_offset
     }
 
     /// The offset after the last record.

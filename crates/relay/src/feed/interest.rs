@@ -248,7 +248,7 @@ mod tests {
     fn chunk(first_offset: u64, stream: &str, key: &str) -> Chunk {
         let body = Body::Forgotten { key: key.into() };
         let record = Record { stream: stream.into(), received_at: UnixMicros(0), body };
-        chunk_of(JournalId::from_bytes([1; 16]), first_offset, record)
+        chunk_of(JournalId::from_bytes([1; 16]), first_offset, record).expect("one record")
     }
 
     /// Ten thousand clients that wait for something else must cost nothing while records come.

@@ -6,9 +6,9 @@
 //!  └─── replay (bounded, few at a time) ──────┴─ Tail ─ transport ─ client
 //! ```
 //!
-//! A client's place is its own business ([`Tail`]): nothing is kept for it here but whether the
-//! ring holds something that it wants, so that ten thousand idle clients cost nothing while records
-//! come in. Who wants a few keys is given its records as they pass.
+//! A client's place is its own business ([`Tail`]). Kept for it here is whether the ring holds
+//! something that it wants, so that ten thousand idle clients cost nothing while records come in,
+//! and, for who wants a few keys, a bounded box with its records as they pass.
 
 mod chunk;
 mod cursor;

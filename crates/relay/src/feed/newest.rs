@@ -29,7 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const PIECES_MAX: usize = 64;
 
 /// Time between two wakings, for each client that wants everything: a thousand of them are woken at
-/// most fifty times a second, and the log keeps the processor. One alone is woken at once.
+/// most fifty times a second, and the log keeps the processor. One alone is woken at once, if not
+/// many others are given something.
 const REST_PER_CLIENT: Duration = Duration::from_micros(20);
 
 /// The same for each that wants a few keys and was given something: to tell it costs some ten
@@ -79,6 +80,8 @@ fn follow_while_wanted(feed: &Feed) {
     give_way();
     while feed.0.wait_for_client() {
         if let Err(error) = follow(feed) {
+            // They have something, whatever comes after it.
+            feed.0.wake_given();
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             error!(%error, cause, "relay cannot read the log; trying again");
             if feed.0.is_stopped_within(RETRY) {

@@ -31,15 +31,19 @@ impl Ring {
         self.end = at;
     }
 
-    pub(super) fn push(&mut self, chunk: Arc<Chunk>) {
+    /// Gives those back for which there is no more room.
+    pub(super) fn push(&mut self, chunk: Arc<Chunk>) -> Vec<Arc<Chunk>> {
+        let mut too_old = Vec::new();
         self.bytes += chunk.bytes();
         self.end = chunk.end_offset;
         self.chunks.push_back(chunk);
         while self.bytes > self.bytes_max && self.chunks.len() > 1 {
             if let Some(oldest) = self.chunks.pop_front() {
                 self.bytes -= oldest.bytes();
+                too_old.push(oldest);
             }
         }
+        too_old
     }
 
     /// The chunk that holds an offset.

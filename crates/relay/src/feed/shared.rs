@@ -215,9 +215,13 @@ impl Shared {
     pub(super) fn publish(&self, chunk: Chunk) -> usize {
         let chunk = Arc::new(chunk);
         let mut state = self.lock();
-        state.ring.push(Arc::clone(&chunk));
+        let too_old = state.ring.push(Arc::clone(&chunk));
         state.interests.wake(&chunk);
-        state.interests.broad_count()
+        let broad_count = state.interests.broad_count();
+        drop(state);
+        // Not while all clients wait for the lock.
+        drop(too_old);
+        broad_count
     }
 
     /// Wakes those for whom there is something in their boxes. Returns how many.
@@ -252,7 +256,7 @@ mod tests {
     fn chunk(feed: &Feed, offset: u64) -> Chunk {
         let body = Body::Forgotten { key: "k".into() };
         let record = Record { stream: "a/s".into(), received_at: UnixMicros(0), body };
-        chunk_of(feed.journal(), offset, record)
+        chunk_of(feed.journal(), offset, record).expect("one record")
     }
 
     /// The thread that follows the log failed, and begins again further on: a client that had read
