@@ -96,6 +96,40 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// The vendor's bytes, of the kinds that carry any.
+    pub fn payload(&self) -> Option<&Bytes> {
+        match self {
+            Self::Change(change) | Self::SnapshotItem { change, .. } => Some(&change.payload),
+            Self::Quarantined(quarantined) => Some(&quarantined.bytes),
+            _ => None,
+        }
+    }
+
+    /// As [`Body::payload`], to be replaced.
+    pub fn payload_mut(&mut self) -> Option<&mut Bytes> {
+        match self {
+            Self::Change(change) | Self::SnapshotItem { change, .. } => Some(&mut change.payload),
+            Self::Quarantined(quarantined) => Some(&mut quarantined.bytes),
+            _ => None,
+        }
+    }
+
+    /// The length of the vendor's bytes; 0 of the kinds that carry none.
+    pub fn payload_len(&self) -> usize {
+        self.payload().map_or(0, Bytes::len)
+    }
+
+    /// The key that it is about, of the kinds that are about one.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Change(change) | Self::SnapshotItem { change, .. } => Some(&change.key),
+            Self::Forgotten { key } => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// A new value of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Change {

@@ -251,15 +251,8 @@ impl Gathered {
 
     fn add(&mut self, tag: SourceTag, append: Append) {
         for record in &append.records {
-            match &record.body {
-                Body::Progress { .. } => continue,
-                Body::Change(change) | Body::SnapshotItem { change, .. } => {
-                    self.payload_bytes += change.payload.len();
-                }
-                Body::Quarantined(quarantined) => self.payload_bytes += quarantined.bytes.len(),
-                _ => {}
-            }
-            self.progress_only = false;
+            self.payload_bytes += record.body.payload_len();
+            self.progress_only &= matches!(record.body, Body::Progress { .. });
         }
         let range = self.sources.entry(tag).or_insert((append.id, append.id));
         range.1 = range.1.max(append.id);

@@ -3,6 +3,7 @@
 
 mod clock;
 mod cloudevent;
+mod filter;
 mod line;
 mod record;
 mod row;
@@ -10,6 +11,7 @@ pub mod words;
 
 pub use clock::{wall, wall_now};
 pub use cloudevent::cloudevent_json;
+pub use filter::Filter;
 pub use line::write_cloudevent;
 pub use record::{
     RECORD_HEADINGS, RECORD_KINDS, kind, payload_json, record_fields, record_json, record_row,

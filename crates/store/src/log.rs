@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use unbroken_core::fold::Fold;
-use unbroken_core::record::{Body, Mark, Record};
+use unbroken_core::record::{Mark, Record};
 
 use crate::StoreError;
 
@@ -34,12 +34,7 @@ impl LogBatch {
     }
 
     fn payload_bytes(&self) -> usize {
-        let bytes = |record: &Record| match &record.body {
-            Body::Change(change) | Body::SnapshotItem { change, .. } => change.payload.len(),
-            Body::Quarantined(quarantined) => quarantined.bytes.len(),
-            _ => 0,
-        };
-        self.records.iter().map(bytes).sum()
+        self.records.iter().map(|record| record.body.payload_len()).sum()
     }
 
     /// Whether a store at this checkpoint has seen it. Of a batch of marks alone that stands right

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use unbroken_core::ids::AppendId;
-use unbroken_core::record::{Append, Body, Record};
+use unbroken_core::record::{Append, Record};
 
 /// Bytes counted for a record beside its payload: its header in the log and its fields in memory.
 const RECORD_BYTES: usize = 256;
@@ -71,19 +71,14 @@ impl InFlight {
 }
 
 fn record_bytes(record: &Record) -> usize {
-    RECORD_BYTES
-        + match &record.body {
-            Body::Change(change) | Body::SnapshotItem { change, .. } => change.payload.len(),
-            Body::Quarantined(quarantined) => quarantined.bytes.len(),
-            _ => 0,
-        }
+    RECORD_BYTES + record.body.payload_len()
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use unbroken_core::ids::StreamId;
-    use unbroken_core::record::Quarantined;
+    use unbroken_core::record::{Body, Quarantined};
     use unbroken_core::time::UnixMicros;
 
     use super::*;

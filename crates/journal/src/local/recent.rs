@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use unbroken_core::ids::AppendId;
-use unbroken_core::record::{Append, Body, Record};
+use unbroken_core::record::{Append, Mark, Record};
 use unbroken_core::time::UnixMicros;
 
 use crate::codec::highest_marks;
@@ -29,87 +28,70 @@ const BATCH_BYTES: usize = 1024;
 pub(crate) struct Written {
     first_offset: u64,
     written_at: UnixMicros,
-    units: Vec<Append>,
-    records: usize,
+    records: Vec<Record>,
+    marks: Vec<Mark>,
     /// Of the payloads.
     bytes: usize,
 }
 
 impl Written {
     /// Of units that have been written.
-    pub(crate) fn new(
-        committed: Committed,
-        written_at: UnixMicros,
-        mut units: Vec<Append>,
-    ) -> Self {
-        let bytes = gather_payloads(&mut units);
-        let Committed { first_offset, end_offset } = committed;
-        let records = (end_offset - first_offset) as usize;
-        Self { first_offset, written_at, units, records, bytes }
+    pub(crate) fn new(committed: Committed, written_at: UnixMicros, units: Vec<Append>) -> Self {
+        let marks = highest_marks(&units);
+        let mut records = Vec::with_capacity(units.iter().map(|unit| unit.records.len()).sum());
+        records.extend(units.into_iter().flat_map(|unit| unit.records));
+        let bytes = gather_payloads(&mut records);
+        Self { first_offset: committed.first_offset, written_at, records, marks, bytes }
+    }
+
+    /// One that was read from the disk.
+    fn read(batch: Batch) -> Self {
+        let Batch { first_offset, written_at, records, marks } = batch;
+        Self { first_offset, written_at, records, marks, bytes: 0 }
+    }
+
+    fn end_offset(&self) -> u64 {
+        self.first_offset + self.records.len() as u64
     }
 
     /// Whether a reader of what is behind an offset has read it. A batch of marks alone at the
     /// very offset is still ahead.
     pub(crate) fn is_consumed(&self, from_offset: u64) -> bool {
-        let end_offset = self.first_offset + self.records as u64;
-        end_offset < from_offset || (end_offset == from_offset && self.records > 0)
+        let end_offset = self.end_offset();
+        end_offset < from_offset || (end_offset == from_offset && !self.records.is_empty())
+    }
+
+    fn records_from(&self, offset: u64) -> &[Record] {
+        self.records.get(offset.saturating_sub(self.first_offset) as usize..).unwrap_or_default()
     }
 
     /// As it is read from the disk, shortened to begin at an offset.
     pub(crate) fn batch(&self, from_offset: u64) -> Batch {
-        let consumed = from_offset.saturating_sub(self.first_offset);
-        let records = self.units.iter().flat_map(|unit| &unit.records);
         Batch {
-            first_offset: self.first_offset + consumed,
+            first_offset: self.first_offset.max(from_offset),
             written_at: self.written_at,
-            records: records.skip(consumed as usize).cloned().collect(),
-            marks: highest_marks(&self.units),
+            records: self.records_from(from_offset).to_vec(),
+            marks: self.marks.clone(),
         }
-    }
-
-    /// One that was read from the disk; its marks are not in it.
-    fn read(batch: Batch) -> Self {
-        let Batch { first_offset, written_at, records, .. } = batch;
-        let count = records.len();
-        let units = vec![Append { id: AppendId(0), records, mark: None }];
-        Self { first_offset, written_at, units, records: count, bytes: 0 }
     }
 
     fn size(&self) -> usize {
-        BATCH_BYTES + self.bytes + self.records * RECORD_BYTES
+        BATCH_BYTES + self.bytes + self.records.len() * RECORD_BYTES
     }
 }
 
-/// Copies the payloads of all units into one buffer, so that none keeps the vendor's frame in
+/// Copies the payloads of all records into one buffer, so that none keeps the vendor's frame in
 /// memory that it came in: that may be a page of which one row was new. Returns their bytes.
-fn gather_payloads(units: &mut [Append]) -> usize {
-    let records = units.iter().flat_map(|unit| &unit.records);
-    let total = records.clone().filter_map(|record| payload(&record.body)).map(Bytes::len).sum();
+fn gather_payloads(records: &mut [Record]) -> usize {
+    let payloads = records.iter().filter_map(|record| record.body.payload());
+    let total = payloads.clone().map(Bytes::len).sum();
     let mut gathered = Vec::with_capacity(total);
-    records.filter_map(|record| payload(&record.body)).for_each(|bytes| gathered.extend(bytes));
+    payloads.for_each(|payload| gathered.extend_from_slice(payload));
     let mut gathered = Bytes::from(gathered);
-    for record in units.iter_mut().flat_map(|unit| &mut unit.records) {
-        if let Some(payload) = payload_mut(&mut record.body) {
-            *payload = gathered.split_to(payload.len());
-        }
+    for payload in records.iter_mut().filter_map(|record| record.body.payload_mut()) {
+        *payload = gathered.split_to(payload.len());
     }
     total
-}
-
-fn payload(body: &Body) -> Option<&Bytes> {
-    match body {
-        Body::Change(change) | Body::SnapshotItem { change, .. } => Some(&change.payload),
-        Body::Quarantined(quarantined) => Some(&quarantined.bytes),
-        _ => None,
-    }
-}
-
-fn payload_mut(body: &mut Body) -> Option<&mut Bytes> {
-    match body {
-        Body::Change(change) | Body::SnapshotItem { change, .. } => Some(&mut change.payload),
-        Body::Quarantined(quarantined) => Some(&mut quarantined.bytes),
-        _ => None,
-    }
 }
 
 /// The records of a batch, in memory once for all readers of a process.
@@ -127,15 +109,13 @@ impl SharedBatch {
 
     /// The offset after the last record.
     pub fn end_offset(&self) -> u64 {
-        self.written.first_offset + self.written.records as u64
+        self.written.end_offset()
     }
 
     /// The records from an offset on, with their offsets.
     pub fn entries_from(&self, offset: u64) -> impl Iterator<Item = (u64, &Record)> {
         let from = offset.max(self.first_offset);
-        let passed = from - self.written.first_offset;
-        let records = self.written.units.iter().flat_map(|unit| &unit.records);
-        (from..).zip(records.skip(passed as usize))
+        (from..).zip(self.written.records_from(from))
     }
 }
 

@@ -8,11 +8,11 @@ use tokio::time::sleep;
 use tracing::warn;
 use unbroken_core::ids::{Key, StreamId};
 use unbroken_core::time::UnixMicros;
-use unbroken_render::{gap_json, state_json};
+use unbroken_render::{Filter, gap_json, state_json};
 use unbroken_store::{OpenBracket, StateFilter, StateRow, StoreError, StoreReader};
 
 use crate::app::{App, SETTLE_LOOKS, SETTLE_WAIT};
-use crate::feed::{After, Filter};
+use crate::feed::After;
 use crate::host::Host;
 use crate::http::Problem;
 use crate::http::problem::{STOPPING, STORE_UNAVAILABLE};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use unbroken_core::ids::Key;
-use unbroken_render::RECORD_KINDS;
+use unbroken_render::{Filter, RECORD_KINDS};
 
-use crate::feed::{After, Filter};
+use crate::feed::After;
 use crate::http::problem::{BODY_INVALID, CURSOR_INVALID};
 use crate::http::{Problem, Query};
 use crate::settings::TARGET_BYTES_MAX;

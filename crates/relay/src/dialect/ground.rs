@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::sleep;
 use tracing::{debug, warn};
+use unbroken_render::Filter;
 use unbroken_store::{State, StateFilter, StateRow, StoreError, StoreReader};
 
 use super::beginning::Bounds;
@@ -20,7 +21,7 @@ use super::newest::Newest;
 use super::token::Tokens;
 use super::wire;
 use crate::app::{App, SETTLE_LOOKS, SETTLE_WAIT};
-use crate::feed::{After, Filter};
+use crate::feed::After;
 
 /// Something of ours does not work: the client has to come again.
 #[derive(Debug)]

@@ -3,12 +3,9 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use unbroken_core::ids::Key;
-use unbroken_core::record::{Body, Record};
+use unbroken_core::record::Record;
 use unbroken_journal::{JournalId, SharedBatch};
-use unbroken_render::{kind, write_cloudevent};
-
-use super::filter::Filter;
+use unbroken_render::{Filter, kind, write_cloudevent};
 
 /// Counted for a record beside its payload, in bytes.
 const ENTRY_BYTES: usize = 256;
@@ -39,7 +36,7 @@ impl Entry {
     /// The record as a CloudEvent, one line of JSON, made by the first who asks.
     pub fn event(&self) -> &Bytes {
         self.event.get_or_init(|| {
-            let mut event = Vec::with_capacity(RENDERING_BYTES + payload_bytes(&self.record));
+            let mut event = Vec::with_capacity(RENDERING_BYTES + self.record.body.payload_len());
             write_cloudevent(self.journal, self.offset, &self.record, &mut event);
             Bytes::from(event)
         })
@@ -48,15 +45,6 @@ impl Entry {
     /// Its size in memory, in bytes, about.
     pub(super) fn bytes(&self) -> usize {
         bytes_of(&self.record)
-    }
-}
-
-/// The key that a record is about.
-pub(super) fn key_of(record: &Record) -> Option<&Key> {
-    match &record.body {
-        Body::Change(change) | Body::SnapshotItem { change, .. } => Some(&change.key),
-        Body::Forgotten { key } => Some(key),
-        _ => None,
     }
 }
 
@@ -107,14 +95,8 @@ impl Chunk {
     /// in memory that it came in.
     pub(super) fn detached(&self, offset: u64, record: &Record) -> Entry {
         let mut record = record.clone();
-        match &mut record.body {
-            Body::Change(change) | Body::SnapshotItem { change, .. } => {
-                change.payload = Bytes::copy_from_slice(&change.payload);
-            }
-            Body::Quarantined(quarantined) => {
-                quarantined.bytes = Bytes::copy_from_slice(&quarantined.bytes);
-            }
-            _ => {}
+        if let Some(payload) = record.body.payload_mut() {
+            *payload = Bytes::copy_from_slice(payload);
         }
         Entry::new(self.journal, offset, record)
     }
@@ -137,54 +119,55 @@ impl Chunk {
 
 /// Gathers records into a chunk.
 #[derive(Debug)]
-pub(super) struct Gathering {
+pub(super) struct Gathering<'f> {
     journal: JournalId,
     first_offset: u64,
     end_offset: u64,
-    batches: Vec<SharedBatch>,
-    wanted: Option<Vec<Entry>>,
+    taken: Taken<'f>,
     bytes: usize,
     looked_at: usize,
 }
 
-impl Gathering {
+#[derive(Debug)]
+enum Taken<'f> {
+    All(Vec<SharedBatch>),
+    Wanted(&'f Filter, Vec<Entry>),
+}
+
+impl<'f> Gathering<'f> {
     /// Of all records.
     pub(super) fn of_all(journal: JournalId, first_offset: u64) -> Self {
-        Self {
-            journal,
-            first_offset,
-            end_offset: first_offset,
-            batches: Vec::new(),
-            wanted: None,
-            bytes: 0,
-            looked_at: 0,
-        }
+        Self::new(journal, first_offset, Taken::All(Vec::new()))
     }
 
-    /// Of those that one client wants.
-    pub(super) fn of_wanted(journal: JournalId, first_offset: u64) -> Self {
-        Self { wanted: Some(Vec::new()), ..Self::of_all(journal, first_offset) }
+    /// Of those that pass.
+    pub(super) fn of_wanted(filter: &'f Filter, journal: JournalId, first_offset: u64) -> Self {
+        Self::new(journal, first_offset, Taken::Wanted(filter, Vec::new()))
+    }
+
+    fn new(journal: JournalId, first_offset: u64, taken: Taken<'f>) -> Self {
+        Self { journal, first_offset, end_offset: first_offset, taken, bytes: 0, looked_at: 0 }
     }
 
     /// Takes records of a batch, from where it has come to, until it has looked at so many bytes.
-    pub(super) fn take(&mut self, batch: &SharedBatch, filter: &Filter, bytes_max: usize) {
-        if self.wanted.is_none() {
-            self.batches.push(batch.clone());
+    pub(super) fn take(&mut self, batch: &SharedBatch, bytes_max: usize) {
+        if let Taken::All(batches) = &mut self.taken {
+            batches.push(batch.clone());
         }
         for (offset, record) in batch.entries_from(self.end_offset) {
             if self.looked_at >= bytes_max {
                 return;
             }
-            self.looked_at += ENTRY_BYTES + payload_bytes(record);
+            self.looked_at += ENTRY_BYTES + record.body.payload_len();
             self.end_offset = offset + 1;
-            let Some(wanted) = &mut self.wanted else {
-                self.bytes += bytes_of(record);
-                continue;
-            };
-            if filter.accepts(record) {
-                self.bytes += bytes_of(record);
-                wanted.push(Entry::new(self.journal, offset, record.clone()));
+            match &mut self.taken {
+                Taken::Wanted(filter, _) if !filter.accepts(record) => continue,
+                Taken::Wanted(_, entries) => {
+                    entries.push(Entry::new(self.journal, offset, record.clone()));
+                }
+                Taken::All(_) => {}
             }
+            self.bytes += bytes_of(record);
         }
     }
 
@@ -203,9 +186,9 @@ impl Gathering {
         if self.end_offset == self.first_offset {
             return None;
         }
-        let (content, entries) = match self.wanted {
-            Some(wanted) => (Content::Wanted, OnceLock::from(wanted)),
-            None => (Content::All(self.batches), OnceLock::new()),
+        let (content, entries) = match self.taken {
+            Taken::Wanted(_, entries) => (Content::Wanted, OnceLock::from(entries)),
+            Taken::All(batches) => (Content::All(batches), OnceLock::new()),
         };
         Some(Chunk {
             first_offset: self.first_offset,
@@ -222,15 +205,7 @@ impl Gathering {
 
 /// A record's size in memory when it is rendered, in bytes, about.
 fn bytes_of(record: &Record) -> usize {
-    ENTRY_BYTES + RENDERING_BYTES + 2 * payload_bytes(record)
-}
-
-fn payload_bytes(record: &Record) -> usize {
-    match &record.body {
-        Body::Change(change) | Body::SnapshotItem { change, .. } => change.payload.len(),
-        Body::Quarantined(quarantined) => quarantined.bytes.len(),
-        _ => 0,
-    }
+    ENTRY_BYTES + RENDERING_BYTES + 2 * record.body.payload_len()
 }
 
 /// A chunk of one record, for the tests of this folder.
@@ -240,6 +215,6 @@ pub(super) fn chunk_of(journal: JournalId, first_offset: u64, record: Record) ->
     let records = vec![record];
     let batch = unbroken_journal::Batch { first_offset, written_at, records, marks };
     let mut gathering = Gathering::of_all(journal, first_offset);
-    gathering.take(&SharedBatch::from(batch), &Filter::default(), usize::MAX);
+    gathering.take(&SharedBatch::from(batch), usize::MAX);
     gathering.finish()
 }

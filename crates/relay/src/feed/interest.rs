@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 use unbroken_core::ids::Key;
+use unbroken_render::Filter;
 
-use super::chunk::{Chunk, Entry, key_of};
-use super::filter::Filter;
+use super::chunk::{Chunk, Entry};
 
 /// What one client's box holds, in bytes: some hundred records of usual size.
 const BOX_BYTES_MAX: usize = 128 * 1024;
@@ -168,7 +168,9 @@ impl Interests {
             if self.by_key.is_empty() {
                 continue;
             }
-            let Some(ids) = key_of(record).and_then(|key| self.by_key.get(key)) else { continue };
+            let Some(ids) = record.body.key().and_then(|key| self.by_key.get(key)) else {
+                continue;
+            };
             let entry = Arc::new(chunk.detached(offset, record));
             for id in ids {
                 let Some(waiter) = self.waiters.get_mut(id) else { continue };
@@ -242,8 +244,8 @@ mod tests {
     use unbroken_journal::JournalId;
 
     use super::Interests;
-    use crate::feed::Filter;
     use crate::feed::chunk::{Chunk, chunk_of};
+    use unbroken_render::Filter;
 
     fn chunk(first_offset: u64, stream: &str, key: &str) -> Chunk {
         let body = Body::Forgotten { key: key.into() };
@@ -291,8 +293,8 @@ mod tests {
     /// in its box it finds for itself.
     #[test]
     fn a_full_box_names_the_place_from_which_its_client_looks_for_itself() {
-        let one = chunk(0, "a/s", "anna").entries()[0].bytes() * 3;
-        let mut interests = Interests::new(one);
+        let room = chunk(0, "a/s", "anna").entries()[0].bytes() * 3;
+        let mut interests = Interests::new(room);
         let filter = Filter { keys: ["anna".into()].into(), ..Filter::default() };
         let ids = [interests.add(0, &filter).0, interests.add(0, &filter).0];
         for id in ids {

@@ -13,7 +13,6 @@
 mod chunk;
 mod cursor;
 mod error;
-mod filter;
 mod interest;
 mod newest;
 mod reading;
@@ -25,7 +24,6 @@ mod tail;
 pub use chunk::{Chunk, Entry};
 pub use cursor::{After, CursorError};
 pub use error::FeedError;
-pub use filter::Filter;
 pub use newest::Newest;
 pub use shared::{Feed, FeedLimits};
 pub use tail::{Run, Tail};

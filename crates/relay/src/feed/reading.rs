@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use unbroken_journal::{Batches, JournalError, JournalId, Reader, SharedBatch};
+use unbroken_render::Filter;
 
 use super::chunk::{Chunk, Gathering};
-use super::filter::Filter;
 
 /// A place in the log.
 #[derive(Debug)]
@@ -29,8 +29,7 @@ impl Reading {
 
     /// The next piece of at most so many bytes of the log, about; `None` at the durable end.
     pub(super) fn next_piece(&mut self, bytes_max: usize) -> Result<Option<Chunk>, JournalError> {
-        let gathering = Gathering::of_all(self.journal, self.next_offset());
-        self.gather(gathering, &Filter::default(), bytes_max)
+        self.gather(Gathering::of_all(self.journal, self.next_offset()), bytes_max)
     }
 
     /// The same, of records that pass; of the others only the place is in it.
@@ -39,14 +38,12 @@ impl Reading {
         filter: &Filter,
         bytes_max: usize,
     ) -> Result<Option<Chunk>, JournalError> {
-        let gathering = Gathering::of_wanted(self.journal, self.next_offset());
-        self.gather(gathering, filter, bytes_max)
+        self.gather(Gathering::of_wanted(filter, self.journal, self.next_offset()), bytes_max)
     }
 
     fn gather(
         &mut self,
-        mut gathering: Gathering,
-        filter: &Filter,
+        mut gathering: Gathering<'_>,
         bytes_max: usize,
     ) -> Result<Option<Chunk>, JournalError> {
         while gathering.looked_at() < bytes_max {
@@ -57,7 +54,7 @@ impl Reading {
                     None => break,
                 },
             };
-            gathering.take(&batch, filter, bytes_max);
+            gathering.take(&batch, bytes_max);
             let next = gathering.end_offset();
             if next < batch.end_offset() {
                 self.rest = Some((batch, next));

@@ -1,7 +1,7 @@
 //! Reading what is older than the ring: a bounded piece at a time, few clients at once.
+use unbroken_render::Filter;
 
 use super::chunk::Chunk;
-use super::filter::Filter;
 use super::reading::Reading;
 use super::{Feed, FeedError};
 use unbroken_journal::JournalError;

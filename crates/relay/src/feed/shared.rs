@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use unbroken_journal::{Cursor, JournalError, JournalId, Reader};
+use unbroken_render::Filter;
 
 use super::chunk::{Chunk, Entry};
 use super::cursor::{After, CursorError, begin};
-use super::filter::Filter;
 use super::interest::{Interests, TailId};
 use super::ring::Ring;
 use super::tail::Tail;
@@ -250,8 +250,8 @@ mod tests {
     use unbroken_journal::Options;
 
     use super::{Feed, FeedLimits, Look};
-    use crate::feed::Filter;
     use crate::feed::chunk::{Chunk, chunk_of};
+    use unbroken_render::Filter;
 
     fn chunk(feed: &Feed, offset: u64) -> Chunk {
         let body = Body::Forgotten { key: "k".into() };

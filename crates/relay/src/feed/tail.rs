@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use unbroken_render::Filter;
 
 use super::chunk::{Chunk, Entry};
-use super::filter::Filter;
 use super::interest::TailId;
 use super::reading::Reading;
 use super::replay::{self, Piece};

@@ -6,11 +6,12 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use unbroken_core::ids::Key;
+use unbroken_render::Filter;
 
 use super::operation::{Form, Operation};
 use super::problem::{CURSOR_INVALID, PARAMETER_INVALID, Problem, TOKEN_IN_QUERY};
 use crate::access::{Caller, Permit};
-use crate::feed::{After, Filter};
+use crate::feed::After;
 
 /// Names under which clients of other services put tokens into addresses.
 const TOKEN_NAMES: [&str; 2] = ["access_token", "token"];

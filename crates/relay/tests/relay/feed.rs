@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use unbroken_core::ids::{AppendId, Key};
 use unbroken_core::record::Append;
 use unbroken_journal::Retention;
-use unbroken_relay::feed::{After, CursorError, Feed, FeedError, FeedLimits, Filter, Newest, Tail};
+use unbroken_relay::feed::{After, CursorError, Feed, FeedError, FeedLimits, Newest, Tail};
+use unbroken_render::Filter;
 
 use crate::house::{House, PATIENCE, record};
 

@@ -73,22 +73,13 @@ impl Log for JournalSink {
     }
 }
 
-fn payload_bytes(body: &Body) -> u64 {
-    let bytes = match body {
-        Body::Change(change) | Body::SnapshotItem { change, .. } => change.payload.len(),
-        Body::Quarantined(quarantined) => quarantined.bytes.len(),
-        _ => 0,
-    };
-    bytes as u64
-}
-
 fn note(append: &Append) -> Note {
     let mark = append.mark.clone();
     let stream = append.records.first().map(|record| record.stream.clone());
     let mut durable = Durable { stream, mark, ..Durable::default() };
     let mut rows = Vec::new();
     for record in &append.records {
-        durable.bytes += RECORD_BYTES + payload_bytes(&record.body);
+        durable.bytes += RECORD_BYTES + record.body.payload_len() as u64;
         if matches!(record.body, Body::GapOpened(_) | Body::GapClosed(_)) {
             rows.push(record.clone());
         }

@@ -11,6 +11,7 @@ use futures_util::stream::SplitSink;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use unbroken_core::time::UnixMicros;
+use unbroken_render::Filter;
 use unbroken_store::StateRow;
 
 use super::frame::{self, Fact};
@@ -22,7 +23,7 @@ use crate::dialect::beginning::Beginning;
 use crate::dialect::context::{Owner, Standing};
 use crate::dialect::ground::{self, lock};
 use crate::dialect::probe::PINGS_MAX;
-use crate::feed::{FeedError, Filter, Run, Tail};
+use crate::feed::{FeedError, Run, Tail};
 
 /// RFC 6455: the service restarts.
 const RESTART: u16 = 1012;

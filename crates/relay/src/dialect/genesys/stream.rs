@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use unbroken_render::Filter;
 use unbroken_store::StateRow;
 
 use super::frame::{self, Fact, Said};
@@ -19,7 +20,7 @@ use crate::app::App;
 use crate::dialect::beginning::Bounds;
 use crate::dialect::ground::{self, lock};
 use crate::dialect::probe::PINGS_MAX;
-use crate::feed::{FeedError, Filter, Run, Tail};
+use crate::feed::{FeedError, Run, Tail};
 
 /// RFC 6455: the service restarts (1012), goes away (1001).
 const RESTART: u16 = 1012;

@@ -1,12 +1,11 @@
-//! Which records a client wants.
+//! Which records a reader wants.
 
 use std::collections::BTreeSet;
 
 use unbroken_core::ids::Key;
 use unbroken_core::record::Record;
-use unbroken_render::kind;
 
-use super::chunk::key_of;
+use crate::record::kind;
 
 /// A record must pass all parts that are set. The default passes everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub struct Filter {
     pub keys: BTreeSet<Key>,
     /// About a key that begins so.
     pub key_prefix: Option<String>,
-    /// Of one of these kinds ([`unbroken_render::RECORD_KINDS`]).
+    /// Of one of these kinds ([`crate::RECORD_KINDS`]).
     pub kinds: BTreeSet<String>,
 }
 
@@ -30,7 +29,7 @@ impl Filter {
         if !self.kinds.is_empty() && !self.kinds.contains(kind(&record.body)) {
             return false;
         }
-        let key = key_of(record);
+        let key = record.body.key();
         if !self.keys.is_empty() && !key.is_some_and(|key| self.keys.contains(key)) {
             return false;
         }
