@@ -9,6 +9,7 @@
 
 pub mod codec;
 mod committer;
+pub mod courtesy;
 mod error;
 mod identity;
 mod local;

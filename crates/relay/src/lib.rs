@@ -7,7 +7,6 @@
 mod access;
 mod api;
 mod app;
-mod courtesy;
 mod dialect;
 mod error;
 pub mod feed;

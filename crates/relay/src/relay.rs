@@ -13,11 +13,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info};
 use unbroken_journal::Reader;
+use unbroken_journal::courtesy::{self, give_way};
 
 use crate::RelayError;
 use crate::access::{Gate, Sessions, ensure_admin_token};
 use crate::app::{App, Figures, STORE_READS_MAX};
-use crate::courtesy::give_way;
 use crate::dialect::{DialectSettings, Dialects};
 use crate::feed::{Feed, FeedLimits, Newest};
 use crate::host::Host;
@@ -135,7 +135,7 @@ fn runtime() -> std::io::Result<Runtime> {
         .worker_threads((cores / 2).max(1))
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("relay-worker")
-        .on_thread_start(give_way)
+        .on_thread_start(|| give_way(courtesy::CLIENTS))
         .enable_all()
         .build()
 }

@@ -25,6 +25,10 @@ const CONNECTING_MAX: usize = 64;
 /// Begins each event of the stream that is one of the log's.
 const EVENT: &[u8] = b"\nevent: unbroken.change\n";
 
+/// Of the operating system's priorities the last: in earnest clients are on other machines, and
+/// take no processor from the one that records.
+const PRIORITY: i32 = 19;
+
 /// How many, and of what.
 #[derive(Debug)]
 pub(crate) struct Crowd {
@@ -36,6 +40,7 @@ pub(crate) struct Crowd {
 
 /// Says `connected` when all are; then says how many events were told, whenever it reads a line.
 pub(crate) fn run(crowd: &Crowd) -> Result<(), Failure> {
+    rustix::process::setpriority_process(None, PRIORITY)?;
     raise_files((crowd.idle + crowd.live) as u64 + 64)?;
     let (told, lost) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let (counted, failed) = (Arc::clone(&told), Arc::clone(&lost));

@@ -191,6 +191,11 @@ impl Interests {
         given.len()
     }
 
+    /// Whether somebody was given something since the last time.
+    pub(super) fn has_given(&self) -> bool {
+        !self.given.is_empty()
+    }
+
     /// Takes what is in a client's box.
     pub(super) fn take_boxed(&mut self, id: TailId) -> Vec<Arc<Entry>> {
         let Some(waiter) = self.waiters.get_mut(&id) else { return Vec::new() };

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use tracing::error;
 use unbroken_journal::JournalError;
+use unbroken_journal::courtesy::{self, give_way};
 
 use super::Feed;
 use super::reading::Reading;
-use crate::courtesy::give_way;
+use super::shared::Shared;
 
 /// Of a chunk, in bytes of the log: small enough to be sent at once, large enough that a burst is
 /// few of them.
@@ -33,17 +34,21 @@ const PIECES_MAX: usize = 64;
 /// many others are given something.
 const REST_PER_CLIENT: Duration = Duration::from_micros(20);
 
-/// The same for each that wants a few keys and was given something: to tell it costs some ten
-/// microseconds, however little that is. While much is recorded it is told more at a time.
+/// The longest of these times.
+const REST_MAX: Duration = Duration::from_millis(100);
+
+/// The same for each that wants a few keys and was given something: to tell it costs some twenty
+/// microseconds, however little that is, so that all of this is some hundredths of a processor.
+/// While much is recorded it is told more at a time.
 const REST_PER_GIVEN: Duration = Duration::from_micros(500);
+
+/// The longest of those: a thousand clients that are all given something are told twice a second.
+const REST_GIVEN_MAX: Duration = Duration::from_millis(500);
 
 /// The shortest one while nobody wants everything: the log is written a thousand times a second,
 /// and to look each time would take more from it than what is found. What comes after a quiet time
 /// is told at once all the same.
 const REST_MIN: Duration = Duration::from_millis(4);
-
-/// The longest of these times.
-const REST_MAX: Duration = Duration::from_millis(100);
 
 /// After a failure to read.
 const RETRY: Duration = Duration::from_secs(1);
@@ -77,7 +82,7 @@ impl Newest {
 }
 
 fn follow_while_wanted(feed: &Feed) {
-    give_way();
+    give_way(courtesy::CLIENTS);
     while feed.0.wait_for_client() {
         if let Err(error) = follow(feed) {
             // They have something, whatever comes after it.
@@ -100,16 +105,17 @@ fn follow(feed: &Feed) -> Result<(), JournalError> {
     let mut reading = Reading::new(reader, begin)?;
     shared.restart(begin);
     let mut wanted_at = Instant::now();
+    let mut giving = Giving { shared, due: wanted_at };
     loop {
         let mut broad_count = None;
         for pieces in 0..PIECES_MAX {
             match reading.next_piece(CHUNK_BYTES)? {
                 Some(chunk) => broad_count = Some(shared.publish(chunk)),
-                None if pieces == 0 => reading.wait(LOOK_EVERY)?,
+                None if pieces == 0 => reading.wait(giving.wait_max())?,
                 None => break,
             }
         }
-        let given_count = shared.wake_given();
+        giving.wake_if_due();
         if shared.count() > 0 {
             wanted_at = Instant::now();
         } else if wanted_at.elapsed() > LINGER {
@@ -118,8 +124,8 @@ fn follow(feed: &Feed) -> Result<(), JournalError> {
         }
         let rest = match broad_count {
             None => Duration::ZERO,
-            Some(0) => rest(REST_PER_GIVEN, given_count).max(REST_MIN),
-            Some(count) => rest(REST_PER_CLIENT, count).max(rest(REST_PER_GIVEN, given_count)),
+            Some(0) => REST_MIN,
+            Some(count) => rest(REST_PER_CLIENT, count).min(REST_MAX),
         };
         if shared.is_stopped_within(rest) {
             return Ok(());
@@ -127,8 +133,30 @@ fn follow(feed: &Feed) -> Result<(), JournalError> {
     }
 }
 
+/// When those are woken who want a few keys. The log is read on meanwhile, since what has just been
+/// written is in memory for a short time only.
+struct Giving<'a> {
+    shared: &'a Shared,
+    due: Instant,
+}
+
+impl Giving<'_> {
+    /// How long nothing need be done if nothing comes.
+    fn wait_max(&self) -> Duration {
+        let left = self.due.saturating_duration_since(Instant::now());
+        if self.shared.has_given() { left.min(LOOK_EVERY) } else { LOOK_EVERY }
+    }
+
+    fn wake_if_due(&mut self) {
+        let now = Instant::now();
+        if now >= self.due {
+            let given_count = self.shared.wake_given();
+            self.due = now + rest(REST_PER_GIVEN, given_count).min(REST_GIVEN_MAX);
+        }
+    }
+}
+
 /// The first few are served at once.
 fn rest(per_client: Duration, count: usize) -> Duration {
-    let rest = per_client * u32::try_from(count).unwrap_or(u32::MAX);
-    if count > 8 { rest.min(REST_MAX) } else { Duration::ZERO }
+    if count > 8 { per_client * u32::try_from(count).unwrap_or(u32::MAX) } else { Duration::ZERO }
 }

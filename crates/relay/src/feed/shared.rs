@@ -229,6 +229,11 @@ impl Shared {
         self.lock().interests.wake_given()
     }
 
+    /// Whether anything is in their boxes that they have not been woken for.
+    pub(super) fn has_given(&self) -> bool {
+        self.lock().interests.has_given()
+    }
+
     /// How many clients there are.
     pub(super) fn count(&self) -> usize {
         self.lock().interests.count()

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing::{error, info};
 use unbroken_journal::Consumers;
+use unbroken_journal::courtesy::{self, give_way};
 use unbroken_store::{Feeder, FeederTiming, StoreError, open_or_build};
 
 use super::error::PipelineError;
@@ -77,6 +78,8 @@ fn timing() -> FeederTiming {
 
 impl Keeping {
     fn run(self) {
+        // The feeder's thread is started by this one, and takes after it.
+        give_way(courtesy::STORE);
         // What the log holds already is not in the store before it is opened, or made anew.
         self.board.stored(0, wall_now());
         let mut delay = RETRY.0;

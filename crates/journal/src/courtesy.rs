@@ -1,0 +1,21 @@
+//! Recording goes before its readers: what is not recorded may be lost, and a reader that is late
+//! reads later.
+
+/// The store's thread: its state is read by people, so that it should be close behind. Of the
+/// operating system's priorities, which end at 19: beside a thread that records, and has no time to
+/// spare, it has a quarter of a processor.
+pub const STORE: i32 = 5;
+
+/// Threads that serve clients: a thirtieth. The lowest would keep clients waiting for seconds.
+pub const CLIENTS: i32 = 15;
+
+/// Lets this thread, and those that it starts, have what processors the others leave. Only Linux
+/// knows a priority of one thread; elsewhere this would be one of the whole service.
+pub fn give_way(priority: i32) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, priority) {
+        tracing::debug!(%error, "thread has the same priority as those that record");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = priority;
+}
