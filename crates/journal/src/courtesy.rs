@@ -6,8 +6,9 @@
 /// spare, it has a quarter of a processor.
 pub const STORE: i32 = 5;
 
-/// Threads that serve clients: a thirtieth. The lowest would keep clients waiting for seconds.
-pub const CLIENTS: i32 = 15;
+/// Threads that serve clients: a tenth. Less would keep clients waiting for seconds, also those who
+/// only come: with 15, on a busy machine of two cores, for more than ten.
+pub const CLIENTS: i32 = 10;
 
 /// Lets this thread, and those that it starts, have what processors the others leave. Only Linux
 /// knows a priority of one thread; elsewhere this would be one of the whole service.
