@@ -2,7 +2,8 @@
 //! (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>).
 
 use serde_json::{Map, Value, json};
-use unbroken_core::record::{Body, Record};
+use unbroken_core::ids::StreamId;
+use unbroken_core::record::{Body, GapOpened, Record};
 use unbroken_journal::{Cursor, JournalId};
 
 use crate::clock::wall;
@@ -35,6 +36,34 @@ pub fn cloudevent_json(journal: JournalId, offset: u64, record: &Record) -> Valu
     put("cursor", json!(cursor(offset + 1)));
     put("data", data);
     Value::Object(event)
+}
+
+/// What a reader never had, since retention had deleted it before: the records from an offset up
+/// to, and without, another one.
+pub fn lapse_cloudevent(journal: JournalId, from_offset: u64, to_offset: u64) -> Value {
+    let from = Cursor { journal, offset: from_offset };
+    json!({
+        "specversion": "1.0", "id": format!("{from}:lapse"), "source": "/",
+        "type": "unbroken.lapse", "datacontenttype": "application/json",
+        "cursor": Cursor { journal, offset: to_offset }.to_string(),
+        "data": { "from_offset": from_offset, "to_offset": to_offset },
+    })
+}
+
+/// A row of the ledger that was open when a reader began, at an offset, with state.
+pub fn open_gap_cloudevent(
+    journal: JournalId,
+    offset: u64,
+    stream: &StreamId,
+    gap: &GapOpened,
+) -> Value {
+    let cursor = Cursor { journal, offset }.to_string();
+    json!({
+        "specversion": "1.0", "id": format!("{cursor}:gap:{}", gap.gap),
+        "source": reference(stream.as_str()), "type": "unbroken.gap_opened",
+        "time": wall(gap.wall_from), "datacontenttype": "application/json", "cursor": cursor,
+        "data": record_fields(&Body::GapOpened(gap.clone())),
+    })
 }
 
 /// A stream's name as a URI reference (RFC 3986, 4.1): a path, with everything else encoded. It

@@ -10,7 +10,7 @@ mod row;
 pub mod words;
 
 pub use clock::{wall, wall_now};
-pub use cloudevent::cloudevent_json;
+pub use cloudevent::{cloudevent_json, lapse_cloudevent, open_gap_cloudevent};
 pub use filter::Filter;
 pub use line::write_cloudevent;
 pub use record::{

@@ -22,6 +22,8 @@ const EDGES: &[(&str, &[&str])] = &[
     // A reader of log and store. How sources do it asks its host, through a trait of its own, so
     // that it can be tried without a pipeline and cannot touch a machine.
     ("unbroken-relay", &["unbroken-core", "unbroken-journal", "unbroken-render", "unbroken-store"]),
+    // A reader of the log like the relay; each target is told of by what it needs.
+    ("unbroken-sink", &["unbroken-core", "unbroken-journal", "unbroken-render"]),
     // The simulator has wire structs of its own: shared ones would let one misreading pass every
     // test.
     ("unbroken-sim", &[]),
@@ -44,6 +46,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "unbroken-render",
             "unbroken-store",
             "unbroken-sim",
+            "unbroken-sink",
         ],
     ),
 ];

@@ -1,0 +1,199 @@
+//! Batches for one sink: out of a state image, then out of the log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use unbroken_core::ids::StreamId;
+use unbroken_core::record::{GapOpened, Record};
+use unbroken_journal::{Batches, JournalError, Reader, SharedBatch};
+
+use crate::image::Image;
+use crate::{Batch, Checkpoint, Fields, Phase, Selection};
+
+/// How batches are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Most records of one batch.
+    pub records_max: usize,
+    /// A batch is closed when the payloads that were looked at for it have come to this, in bytes.
+    pub bytes: usize,
+    /// How long it stays open for more, while the sink has caught up.
+    pub linger: Duration,
+}
+
+/// How long one wait for more records lasts: a stop is heard after it.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// While nothing passes `where`, the checkpoint alone is committed so often.
+const NOTHING_EVERY: Duration = Duration::from_secs(10);
+
+/// A place from which a sink is fed.
+#[derive(Debug)]
+pub(crate) enum Feed {
+    Image(ImageFeed),
+    Log(Box<LogFeed>),
+}
+
+/// See [`Feed`].
+#[derive(Debug)]
+pub(crate) struct ImageFeed {
+    rows: VecDeque<(u64, Record)>,
+    open_gaps: Vec<(StreamId, GapOpened)>,
+    until: u64,
+}
+
+/// See [`Feed`].
+#[derive(Debug)]
+pub(crate) struct LogFeed {
+    batches: Batches,
+    /// What was too large for one batch, and the offset of its next record.
+    rest: Option<(SharedBatch, u64)>,
+}
+
+/// What is asked of a feed.
+pub(crate) struct Wish<'a> {
+    pub(crate) reader: &'a Reader,
+    pub(crate) selection: &'a Arc<Selection>,
+    pub(crate) fields: &'a Fields,
+    pub(crate) cut: Cut,
+    pub(crate) stop: &'a watch::Receiver<bool>,
+}
+
+impl Feed {
+    /// From a checkpoint on.
+    pub(crate) fn at(reader: &Reader, checkpoint: &Checkpoint) -> Result<Self, JournalError> {
+        match checkpoint.phase {
+            Phase::Log => {
+                let batches = reader.batches(checkpoint.next_offset)?;
+                Ok(Self::Log(Box::new(LogFeed { batches, rest: None })))
+            }
+            Phase::Image { until } => {
+                let (_, fold) = reader.newest_image()?.unwrap_or_default();
+                let image = Image::of(fold, checkpoint.next_offset..until);
+                let (rows, open_gaps) = (image.rows.into(), image.open_gaps);
+                Ok(Self::Image(ImageFeed { rows, open_gaps, until }))
+            }
+        }
+    }
+
+    /// The next batch; `None`: it is time to stop, and nothing more is there.
+    pub(crate) async fn next(
+        &mut self,
+        base: Checkpoint,
+        wish: &Wish<'_>,
+    ) -> Result<Option<Batch>, JournalError> {
+        let batch = match self {
+            Self::Image(image) => Some(image.next(base, wish)),
+            Self::Log(log) => log.next(base, wish).await?,
+        };
+        Ok(batch.map(|batch| if wish.fields.is_all() { batch } else { batch.of(wish.fields) }))
+    }
+}
+
+impl ImageFeed {
+    fn next(&mut self, base: Checkpoint, wish: &Wish<'_>) -> Batch {
+        let count = self.rows.len().min(wish.cut.records_max);
+        let rows: Vec<_> = self.rows.drain(..count).collect();
+        let selection = Arc::clone(wish.selection);
+        match self.rows.front() {
+            Some((next_offset, _)) => {
+                let next = Checkpoint { next_offset: *next_offset, ..base };
+                Batch::of_rows(Some(base), next, rows, selection)
+            }
+            None => {
+                let next = Checkpoint::in_log(base.journal, self.until);
+                let mut batch = Batch::of_rows(Some(base), next, rows, selection);
+                batch.open_gaps = std::mem::take(&mut self.open_gaps);
+                batch
+            }
+        }
+    }
+}
+
+impl LogFeed {
+    async fn next(
+        &mut self,
+        base: Checkpoint,
+        wish: &Wish<'_>,
+    ) -> Result<Option<Batch>, JournalError> {
+        let mut gathered = Gathered { next: base.next_offset, ..Gathered::default() };
+        let mut begun = None;
+        let idle_since = Instant::now();
+        while !gathered.is_full(&wish.cut) {
+            if let Some(batch) = self.read()? {
+                let next = gathered.take(&batch, wish);
+                if next < batch.end_offset() {
+                    self.rest = Some((batch, next));
+                }
+                continue;
+            }
+            let now = Instant::now();
+            let wait = match gathered.passed {
+                0 => idle_since + NOTHING_EVERY,
+                _ => *begun.get_or_insert(now) + wish.cut.linger,
+            };
+            let wait = wait.saturating_duration_since(now);
+            if *wish.stop.borrow() || (wait.is_zero() && gathered.next > base.next_offset) {
+                break;
+            }
+            wait_for_more(wish.reader, gathered.next, wait).await?;
+        }
+        let next = Checkpoint::in_log(base.journal, gathered.next);
+        let selection = Arc::clone(wish.selection);
+        let batch = Batch::of_log(Some(base), next, gathered.batches, selection);
+        Ok((next != base).then_some(batch))
+    }
+
+    fn read(&mut self) -> Result<Option<SharedBatch>, JournalError> {
+        match self.rest.take() {
+            Some((batch, _)) => Ok(Some(batch)),
+            None => self.batches.next_shared(),
+        }
+    }
+}
+
+/// Waits until there is a record at an offset, not much longer than a time; and not so long that a
+/// stop is not heard.
+async fn wait_for_more(reader: &Reader, offset: u64, time: Duration) -> Result<(), JournalError> {
+    let reader = reader.clone();
+    let time = time.clamp(Duration::from_millis(1), WAIT);
+    let waited = tokio::task::spawn_blocking(move || reader.wait(offset, time).map(drop));
+    // A wait that was given up is over.
+    waited.await.unwrap_or(Ok(()))
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    batches: Vec<SharedBatch>,
+    next: u64,
+    passed: usize,
+    bytes: usize,
+}
+
+impl Gathered {
+    fn is_full(&self, cut: &Cut) -> bool {
+        self.passed >= cut.records_max || self.bytes >= cut.bytes
+    }
+
+    /// Takes of a batch what there is room for. Returns the offset of its next record.
+    fn take(&mut self, batch: &SharedBatch, wish: &Wish<'_>) -> u64 {
+        let passed_before = self.passed;
+        for (offset, record) in batch.entries_from(self.next) {
+            if self.is_full(&wish.cut) {
+                break;
+            }
+            self.next = offset + 1;
+            if wish.selection.accepts(record) {
+                self.passed += 1;
+                self.bytes += record.body.payload_len();
+            }
+        }
+        if self.passed > passed_before {
+            self.batches.push(batch.clone());
+        }
+        self.next
+    }
+}

@@ -1,0 +1,36 @@
+//! The record into other systems.
+//!
+//! A [`Sink`] is a target that keeps its own checkpoint, behind a fence; a [`Pump`] reads the log
+//! and commits batch after batch to it. Whatever befalls a target, the log is safe and the others
+//! go on.
+//!
+//! ```text
+//! log ─ Pump (one thread each) ─ Batch ─ Sink ─ target: data and checkpoint, together
+//! ```
+
+mod batch;
+mod checkpoint;
+mod error;
+mod fields;
+mod gather;
+mod image;
+mod ndjson;
+mod progress;
+mod pump;
+mod selection;
+mod sink;
+mod start;
+mod thread;
+
+pub use batch::{Batch, Lapse, Parked};
+pub use checkpoint::{Checkpoint, InvalidCheckpoint, Phase};
+pub use error::{Blocked, SinkError};
+pub use fields::Fields;
+pub use gather::Cut;
+pub use ndjson::{Ndjson, NdjsonConfig};
+pub use progress::{Doing, Progress, SinkCounts, Trouble};
+pub use pump::{Ended, Pump, PumpConfig};
+pub use selection::{Selection, Where};
+pub use sink::{Fence, Guarantee, Opened, Sink};
+pub use start::StartAt;
+pub use thread::SinkThread;

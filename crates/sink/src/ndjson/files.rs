@@ -1,0 +1,100 @@
+//! The files, as one is written after the other.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::state::{Tail, first_offset, sync_dir};
+
+/// Bytes that are written at once.
+const PIECE_BYTES: usize = 1024 * 1024;
+
+/// Appends lines.
+pub(super) struct Files<'a> {
+    dir: &'a Path,
+    /// Offsets that one file is named for.
+    offsets: u64,
+    tail: Option<Tail>,
+    open: Option<File>,
+    lines: Vec<u8>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(dir: &'a Path, offsets: u64, tail: Option<Tail>) -> Self {
+        Self { dir, offsets: offsets.max(1), tail, open: None, lines: Vec::new() }
+    }
+
+    /// Appends what is written as a line about an offset.
+    pub(super) fn line(&mut self, offset: u64, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        // A state image in the middle of the log begins at older offsets: files only grow.
+        if self.tail.as_ref().is_none_or(|tail| offset > tail.last_offset) {
+            self.end_file()?;
+            let first = offset - offset % self.offsets;
+            let last = first.saturating_add(self.offsets - 1);
+            self.tail = Some(Tail { first_offset: first, last_offset: last, bytes: 0 });
+        }
+        write(&mut self.lines);
+        self.lines.push(b'\n');
+        if self.lines.len() >= PIECE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    /// On disk. Returns where to go on.
+    pub(super) fn finish(mut self) -> io::Result<Option<Tail>> {
+        self.end_file()?;
+        Ok(self.tail)
+    }
+
+    fn end_file(&mut self) -> io::Result<()> {
+        self.write()?;
+        match self.open.take() {
+            Some(file) => file.sync_data(),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let Some(tail) = self.tail.as_mut().filter(|_| !self.lines.is_empty()) else {
+            return Ok(());
+        };
+        let mut file = match self.open.take() {
+            Some(file) => file,
+            None => open(self.dir, tail)?,
+        };
+        file.write_all(&self.lines)?;
+        tail.bytes += self.lines.len() as u64;
+        self.lines.clear();
+        self.open = Some(file);
+        Ok(())
+    }
+}
+
+/// At the end of what is committed: what is behind it was left by a commit that failed.
+fn open(dir: &Path, tail: &Tail) -> io::Result<File> {
+    let path = dir.join(tail.file_name());
+    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    file.set_len(tail.bytes)?;
+    file.seek(SeekFrom::Start(tail.bytes))?;
+    if tail.bytes == 0 {
+        sync_dir(dir)?;
+    }
+    Ok(file)
+}
+
+/// Leaves nothing but what was committed.
+pub(super) fn cut(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(first_offset) = first_offset(name) else { continue };
+        match tail {
+            Some(tail) if tail.first_offset == first_offset => {
+                let file = OpenOptions::new().write(true).open(&path)?;
+                file.set_len(tail.bytes)?;
+                file.sync_all()?;
+            }
+            Some(tail) if first_offset < tail.first_offset => {}
+            _ => fs::remove_file(&path)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Files of JSON lines: one CloudEvent each.
+//!
+//! ```text
+//! DIR/checkpoint.json                                       what is committed: cursor, file,
+//! length DIR/00000000000000000000-00000000000000999999.ndjson      named by a range of offsets
+//! DIR/lock                                                  held while one of the above is changed
+//! ```
+//!
+//! A commit appends to the file, syncs it, and puts the new length into the checkpoint. What is
+//! behind that length was never committed, and is cut when the sink is opened.
+
+mod files;
+mod state;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use unbroken_render::{lapse_cloudevent, open_gap_cloudevent, write_cloudevent};
+
+use self::files::{Files, cut};
+use self::state::{State, Tail};
+use crate::{Batch, Fence, Guarantee, Opened, Sink, SinkError};
+
+/// What a file sink is told.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NdjsonConfig {
+    /// The directory; made if it is not there. It belongs to one sink.
+    pub dir: PathBuf,
+    /// Offsets that one file is named for.
+    #[serde(default = "file_offsets")]
+    pub file_offsets: u64,
+}
+
+/// Some hundred megabytes at the usual size of a record.
+fn file_offsets() -> u64 {
+    1_000_000
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Ndjson {
+    name: String,
+    config: NdjsonConfig,
+}
+
+impl Ndjson {
+    /// Named, so that another sink's directory is refused.
+    pub fn new(name: impl Into<String>, config: NdjsonConfig) -> Self {
+        Self { name: name.into(), config }
+    }
+
+    fn take_over(&self) -> Result<Opened, SinkError> {
+        let dir = &self.config.dir;
+        fs::create_dir_all(dir).map_err(SinkError::unreachable("making its directory"))?;
+        let _lock = self.lock()?;
+        let mut state = State::read(dir)?.unwrap_or_else(|| State::new(&self.name));
+        if state.sink != self.name {
+            let what = format!("directory {} is that of the sink `{}`", dir.display(), state.sink);
+            return Err(SinkError::blocked(what, "give each sink a directory of its own"));
+        }
+        cut(dir, state.tail.as_ref()).map_err(SinkError::unreachable("cutting its files"))?;
+        state.fence += 1;
+        let (fence, checkpoint) = (Fence(state.fence), state.checkpoint()?);
+        state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))?;
+        Ok(Opened { fence, checkpoint })
+    }
+
+    fn append(&self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        let dir = &self.config.dir;
+        let _lock = self.lock()?;
+        let mut state = State::read(dir)?.ok_or(SinkError::Fenced)?;
+        if state.fence != fence.0 {
+            return Err(SinkError::Fenced);
+        }
+        let held = state.checkpoint()?;
+        if held != batch.base {
+            let found = held.unwrap_or(batch.next);
+            return Err(SinkError::Moved { found });
+        }
+        let files = Files::new(dir, self.config.file_offsets, state.tail);
+        state.tail = write(files, batch).map_err(SinkError::unreachable("writing its file"))?;
+        state.checkpoint = Some(batch.next.to_string());
+        state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))
+    }
+
+    fn lock(&self) -> Result<File, SinkError> {
+        let path = self.config.dir.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        let lock = lock.map_err(SinkError::unreachable("taking its lock"))?;
+        lock.lock().map_err(SinkError::unreachable("taking its lock"))?;
+        Ok(lock)
+    }
+}
+
+impl Sink for Ndjson {
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Transactional
+    }
+
+    async fn open(&mut self) -> Result<Opened, SinkError> {
+        self.take_over()
+    }
+
+    async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        self.append(fence, batch)
+    }
+}
+
+/// One line for each entry; and for what this sink never had, or had begun before it.
+fn write(mut files: Files<'_>, batch: &Batch) -> io::Result<Option<Tail>> {
+    let journal = batch.journal();
+    if let Some(lapse) = &batch.lapse {
+        let told = lapse_cloudevent(journal, lapse.from_offset, lapse.to_offset);
+        files
+            .line(lapse.from_offset, |line| line.extend_from_slice(told.to_string().as_bytes()))?;
+    }
+    for (offset, record) in batch.entries() {
+        files.line(offset, |line| write_cloudevent(journal, offset, record, line))?;
+    }
+    for (stream, gap) in &batch.open_gaps {
+        let offset = batch.next.next_offset;
+        let told = open_gap_cloudevent(journal, offset, stream, gap);
+        files.line(offset, |line| line.extend_from_slice(told.to_string().as_bytes()))?;
+    }
+    files.finish()
+}

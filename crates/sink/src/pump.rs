@@ -1,0 +1,311 @@
+//! From the log into one sink, whatever befalls it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+use unbroken_core::backoff::Jitter;
+use unbroken_journal::{JournalError, Reader};
+use unbroken_render::wall_now;
+
+use crate::gather::{Cut, Feed, Wish};
+use crate::progress::Doing;
+use crate::{
+    Batch, Blocked, Checkpoint, Fence, Fields, Lapse, Progress, Selection, Sink, SinkError, StartAt,
+};
+
+/// First and longest delay before a target that failed is tried again, in milliseconds.
+const RETRY_MS: (u64, u64) = (250, 30_000);
+
+/// The delay where a person must help.
+const BLOCKED_RETRY: Duration = Duration::from_secs(30);
+
+/// So many rows refused, one after the other with none taken between them, are no bad rows: the
+/// target or its configuration is at fault, and nothing more is put aside.
+const REFUSED_MAX: u32 = 100;
+
+/// What a pump is told.
+#[derive(Clone, Debug)]
+pub struct PumpConfig {
+    /// The sink's name.
+    pub name: String,
+    /// Where it begins if it has no checkpoint.
+    pub start: StartAt,
+    /// A checkpoint that this log cannot go on from (of another log, or beyond its end) is given
+    /// up, and the sink begins as a new one does.
+    pub adopt: bool,
+    /// Which records it is given.
+    pub selection: Arc<Selection>,
+    /// Which parts of their payloads.
+    pub fields: Fields,
+    /// How batches are cut.
+    pub cut: Cut,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Pump<S> {
+    sink: S,
+    reader: Reader,
+    config: PumpConfig,
+    progress: Arc<Progress>,
+    stop: watch::Receiver<bool>,
+    /// Rows put aside since one was taken.
+    refused: u32,
+}
+
+/// How a pump ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// Another instance has the sink.
+    Fenced,
+}
+
+impl<S: Sink> Pump<S> {
+    /// Of a log into a sink. Runs when [`Pump::run`] is awaited.
+    pub fn new(
+        sink: S,
+        reader: Reader,
+        config: PumpConfig,
+        progress: Arc<Progress>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        progress.promises(sink.guarantee());
+        Self { sink, reader, config, progress, stop, refused: 0 }
+    }
+
+    /// Runs until it is told to stop and has given what the log held then, or until another
+    /// instance has the sink.
+    pub async fn run(mut self) -> Ended {
+        let mut jitter = Jitter::new(seed_of(&self.config.name));
+        let mut attempt = 0;
+        loop {
+            let committed_before = self.progress.counts().batches;
+            let failure = match self.session().await {
+                Ok(()) => {
+                    self.progress.stops();
+                    return Ended::Stopped;
+                }
+                Err(failure) => failure,
+            };
+            if self.progress.counts().batches > committed_before {
+                attempt = 0;
+            }
+            let delay = match &failure {
+                SinkError::Blocked(_) => BLOCKED_RETRY,
+                _ => Duration::from_millis(jitter.delay_ms(attempt, RETRY_MS.0, RETRY_MS.1)),
+            };
+            attempt += 1;
+            self.tell(&failure, delay);
+            if matches!(failure, SinkError::Fenced) {
+                return Ended::Fenced;
+            }
+            // An error says that nobody can say stop any more.
+            let stopped = self.stop.wait_for(|stop| *stop);
+            if tokio::time::timeout(delay, stopped).await.is_ok() {
+                self.progress.stops();
+                return Ended::Stopped;
+            }
+        }
+    }
+
+    fn tell(&self, failure: &SinkError, delay: Duration) {
+        let (sink, todo) = (self.config.name.as_str(), failure.todo());
+        let cause = std::error::Error::source(failure).map(ToString::to_string);
+        let doing = match failure {
+            SinkError::Fenced => Doing::Fenced,
+            SinkError::Blocked(_) => Doing::Blocked,
+            _ => Doing::Retrying,
+        };
+        match doing {
+            Doing::Retrying => warn!(sink, %failure, cause, retry_after = ?delay, "sink failed"),
+            _ => error!(sink, %failure, cause, todo, "sink does not go on"),
+        }
+        let why = cause.map_or_else(|| failure.to_string(), |cause| format!("{failure}: {cause}"));
+        self.progress.fails(doing, wall_now(), why, todo.to_owned());
+    }
+
+    /// From opening the sink until something fails, or it is time to stop.
+    async fn session(&mut self) -> Result<(), SinkError> {
+        let opened = self.sink.open().await?;
+        let fence = opened.fence;
+        let mut checkpoint = self.begin(fence, opened.checkpoint).await?;
+        self.progress.is_at(&checkpoint);
+        self.progress.runs();
+        info!(sink = self.config.name, %checkpoint, "sink opened");
+        'feed: loop {
+            let mut feed = match Feed::at(&self.reader, &checkpoint) {
+                Ok(feed) => feed,
+                Err(JournalError::PastRetention { oldest, .. }) => {
+                    checkpoint = self.lapse(fence, checkpoint, oldest).await?;
+                    continue 'feed;
+                }
+                Err(error) => return Err(unreadable(error)),
+            };
+            loop {
+                let wish = Wish {
+                    reader: &self.reader,
+                    selection: &self.config.selection,
+                    fields: &self.config.fields,
+                    cut: self.config.cut,
+                    stop: &self.stop,
+                };
+                let batch = match feed.next(checkpoint, &wish).await {
+                    Ok(None) => return Ok(()),
+                    Ok(Some(batch)) => batch,
+                    Err(JournalError::PastRetention { .. }) => continue 'feed,
+                    Err(error) => return Err(unreadable(error)),
+                };
+                let next = batch.next;
+                self.deliver(fence, batch).await?;
+                let has_phase_changed = next.phase != checkpoint.phase;
+                checkpoint = next;
+                self.progress.runs();
+                if has_phase_changed {
+                    continue 'feed;
+                }
+            }
+        }
+    }
+
+    /// The checkpoint to go on from: the sink's own, or a first one, which is committed.
+    async fn begin(
+        &mut self,
+        fence: Fence,
+        held: Option<Checkpoint>,
+    ) -> Result<Checkpoint, SinkError> {
+        let end = self.reader.end_offset().map_err(unreadable)?;
+        let fault = held.and_then(|held| {
+            if held.journal != self.reader.journal() {
+                return Some(format!("checkpoint in the target, {held}, is of another log"));
+            }
+            (held.needed_from() > end).then(|| {
+                format!("checkpoint in the target, {held}, is beyond the end of the log, {end}")
+            })
+        });
+        match (held, fault) {
+            (Some(held), None) => return Ok(held),
+            (Some(_), Some(what)) if !self.config.adopt => {
+                let name = &self.config.name;
+                let todo = format!(
+                    "if this log is to be the target's from now on, `unbroken run --adopt {name}` \
+                     begins anew behind what is there"
+                );
+                return Err(SinkError::blocked(what, todo));
+            }
+            _ => {}
+        }
+        let first = self.first_checkpoint(end)?;
+        let batch = Batch::of_nothing(held, first);
+        self.sink.commit(fence, &batch).await?;
+        Ok(first)
+    }
+
+    fn first_checkpoint(&self, end: u64) -> Result<Checkpoint, SinkError> {
+        let journal = self.reader.journal();
+        let at = |offset| Checkpoint::in_log(journal, offset);
+        Ok(match self.config.start {
+            StartAt::Beginning => at(self.reader.oldest_offset().map_err(unreadable)?),
+            StartAt::Now => at(end),
+            StartAt::Cursor(cursor) if cursor.journal == journal && cursor.offset <= end => {
+                at(cursor.offset)
+            }
+            StartAt::Cursor(cursor) => {
+                let what = format!("`start`: the cursor {cursor} is not of this log");
+                return Err(SinkError::blocked(what, "give one that this log has given out"));
+            }
+            StartAt::State => match self.reader.newest_image().map_err(unreadable)? {
+                Some((until, _)) => Checkpoint::in_image(journal, until),
+                None => at(self.reader.oldest_offset().map_err(unreadable)?),
+            },
+        })
+    }
+
+    /// Retention has overtaken the sink: it begins again with state as far as the log has been
+    /// deleted, and goes on with what is left of the log. Its target says what it never had.
+    async fn lapse(
+        &mut self,
+        fence: Fence,
+        base: Checkpoint,
+        oldest: u64,
+    ) -> Result<Checkpoint, SinkError> {
+        let next = Checkpoint::in_image(base.journal, oldest);
+        let from_offset = base.needed_from();
+        let mut batch = Batch::of_nothing(Some(base), next);
+        batch.lapse = Some(Lapse { from_offset, to_offset: oldest });
+        self.sink.commit(fence, &batch).await?;
+        let records = oldest - from_offset;
+        error!(sink = self.config.name, from_offset, records, "sink lapsed: it begins from state");
+        self.progress.lapsed(records);
+        Ok(next)
+    }
+
+    /// Commits a batch, and puts aside what the target does not take.
+    async fn deliver(&mut self, fence: Fence, batch: Batch) -> Result<(), SinkError> {
+        let mut waiting = VecDeque::from([batch]);
+        while let Some(mut batch) = waiting.pop_front() {
+            let (offset, why) = match self.sink.commit(fence, &batch).await {
+                Ok(()) => {
+                    let records = batch.entries().count() as u64;
+                    if records > 0 {
+                        self.refused = 0;
+                    }
+                    self.progress.committed(&batch.next, records, batch.parked.len() as u64);
+                    continue;
+                }
+                Err(SinkError::Refused { offset, why }) => (offset, why),
+                Err(error) => return Err(error),
+            };
+            let named = offset.filter(|named| batch.entries().any(|(offset, _)| offset == *named));
+            match (named, batch.halves()) {
+                (None, Some([first, second])) => {
+                    waiting.push_front(second);
+                    waiting.push_front(first);
+                }
+                (named, _) => {
+                    let alone = batch.entries().next().map(|(offset, _)| offset);
+                    let Some(offset) = named.or(alone) else { return Err(refuses_nothing(why)) };
+                    self.park(&mut batch, offset, why)?;
+                    waiting.push_front(batch);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn park(&mut self, batch: &mut Batch, offset: u64, why: String) -> Result<(), SinkError> {
+        self.refused += 1;
+        if self.refused > REFUSED_MAX {
+            let what = format!("target refuses row after row, the last one so: {why}");
+            let todo = "mend the target or its table; rows are put aside again once it takes one";
+            return Err(SinkError::blocked(what, todo));
+        }
+        warn!(sink = self.config.name, offset, why, "record put aside: the target refuses it");
+        batch.park(offset, why);
+        Ok(())
+    }
+}
+
+fn refuses_nothing(why: String) -> SinkError {
+    SinkError::blocked(
+        format!("target refuses its own checkpoint: {why}"),
+        "look at the target's log; its tables may have been changed",
+    )
+}
+
+fn unreadable(error: JournalError) -> SinkError {
+    SinkError::Blocked(Blocked {
+        what: "log cannot be read".to_owned(),
+        todo: "run `unbroken verify`".to_owned(),
+        source: Some(Box::new(error)),
+    })
+}
+
+/// Sinks of one service that fail together need not come back together; repeats for a name.
+fn seed_of(name: &str) -> u64 {
+    unbroken_core::record::digest(name.as_bytes()) as u64
+}

@@ -1,0 +1,73 @@
+//! Where a sink begins.
+
+use std::sync::Arc;
+
+use unbroken_journal::Cursor;
+use unbroken_sink::{Doing, Ended, Selection, StartAt, Where};
+
+use crate::house::{House, config};
+use crate::shelf::{Shelf, Target};
+
+#[tokio::test]
+async fn a_new_sink_begins_where_it_is_told_to_and_an_old_one_where_it_was() {
+    let mut house = House::new();
+    house.events(300);
+    let cursor = Cursor { journal: house.journal(), offset: 123 };
+    for (start, first) in
+        [(StartAt::Beginning, 0), (StartAt::Now, 300), (StartAt::Cursor(cursor), 123)]
+    {
+        let shelf = Shelf::default();
+        let mut house = House::new();
+        house.events(300);
+        let start = match start {
+            StartAt::Cursor(at) => StartAt::Cursor(Cursor { journal: house.journal(), ..at }),
+            other => other,
+        };
+        let mut config = config();
+        config.start = start;
+        let running = house.pump(shelf.clone(), config.clone());
+        running.until("it runs", |it| it.doing() == Doing::Running).await;
+        house.events(50);
+        running.until("it is there", |it| it.counts().next_offset == 350).await;
+        assert_eq!(running.stop().await, Ended::Stopped);
+        house.events(50);
+        house.drain(shelf.clone(), config).await.stop().await;
+        assert_eq!(shelf.ids(), house.ids_from(first), "{start:?}");
+    }
+}
+
+/// A checkpoint of another log is no checkpoint of this one: offsets mean something else in it.
+#[tokio::test]
+async fn the_checkpoint_of_another_log_is_refused_until_a_person_gives_it_up() {
+    let (shelf, mut before) = (Shelf::default(), House::new());
+    before.events(20);
+    before.drain(shelf.clone(), config()).await.stop().await;
+    let mut house = House::new();
+    house.events(30);
+    let running = house.pump(shelf.clone(), config());
+    running.until("it is blocked", |it| it.doing() == Doing::Blocked).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.why.contains("of another log"), "{trouble:?}");
+    assert!(trouble.todo.contains("--adopt test"), "{trouble:?}");
+    running.stop().await;
+    assert_eq!(shelf.offsets().len(), 20);
+    let mut adopting = config();
+    adopting.adopt = true;
+    house.drain(shelf.clone(), adopting.clone()).await.stop().await;
+    assert_eq!(shelf.offsets(), (0..20).chain(0..30).collect::<Vec<_>>());
+    // It says so again when it is started again: nothing is begun anew.
+    house.drain(shelf.clone(), adopting).await.stop().await;
+    assert_eq!(shelf.offsets().len(), 50);
+}
+
+#[tokio::test]
+async fn a_sink_is_given_what_it_asks_for_and_its_checkpoint_goes_on_all_the_same() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(700);
+    let wanted = Where { key: vec!["agent-3".to_owned()], ..Where::default() };
+    let mut config = config();
+    config.selection = Arc::new(Selection::from(&wanted));
+    let running = house.drain(shelf.clone(), config).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(shelf.offsets(), (0..700).filter(|n| n % 7 == 3).collect::<Vec<_>>());
+}

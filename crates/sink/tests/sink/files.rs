@@ -1,0 +1,108 @@
+//! Files of JSON lines.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use unbroken_sink::{Ndjson, NdjsonConfig, Sink, SinkError};
+
+use crate::house::{House, config};
+use crate::shelf::Target;
+
+/// A directory of small files.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn named(&self, name: &str) -> Ndjson {
+        let dir = self.0.path().join("out");
+        Ndjson::new(name, NdjsonConfig { dir, file_offsets: 250 })
+    }
+
+    /// The files, in order.
+    fn files(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.0.path().join("out")).expect("it is there");
+        let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "ndjson"));
+        files.sort();
+        files
+    }
+
+    /// All lines, in order.
+    fn lines(&self) -> Vec<Value> {
+        let texts = self.files().into_iter().map(|path| fs::read_to_string(path).expect("text"));
+        let all: String = texts.collect();
+        assert!(all.is_empty() || all.ends_with('\n'), "the last line is whole");
+        all.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+impl Target for Folder {
+    fn sink(&self) -> impl Sink + 'static {
+        self.named("test")
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let id = |line: Value| line["id"].as_str().expect("an id").to_owned();
+        self.lines().into_iter().map(id).collect()
+    }
+}
+
+#[tokio::test]
+async fn files_are_named_by_the_offsets_of_their_lines() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    house.events(620);
+    house.drain(folder.sink(), config()).await.stop().await;
+    let mut counts = Vec::new();
+    for (n, path) in (0..).zip(folder.files()) {
+        let name = format!("{:020}-{:020}.ndjson", n * 250, n * 250 + 249);
+        assert_eq!(path.file_name().and_then(|name| name.to_str()), Some(name.as_str()));
+        counts.push(fs::read_to_string(path).expect("text").lines().count());
+    }
+    assert_eq!(counts, [250, 250, 120]);
+    let line = &folder.lines()[3];
+    assert_eq!(line["type"], "unbroken.change");
+    assert_eq!(line["data"]["payload"]["n"], 3);
+}
+
+/// What a crash in the middle of a commit has left is cut before anything is added.
+#[tokio::test]
+async fn what_was_never_committed_is_cut() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    house.events(300);
+    house.drain(folder.sink(), config()).await.stop().await;
+    let whole = folder.ids();
+    let last = folder.files().pop().expect("a file");
+    let mut bytes = fs::read(&last).expect("bytes");
+    bytes.extend_from_slice(b"{\"id\":\"half a li");
+    fs::write(&last, bytes).expect("room");
+    let later = last.with_file_name(format!("{:020}-{:020}.ndjson", 500, 749));
+    fs::write(&later, b"{\"id\":\"never\"}\n").expect("room");
+    let foreign = last.with_file_name("notes.ndjson");
+    fs::write(&foreign, b"mine\n").expect("room");
+    folder.sink().open().await.expect("it is there");
+    assert!(!later.exists(), "nothing of it was committed");
+    assert_eq!(fs::read_to_string(&foreign).expect("text"), "mine\n", "not ours");
+    fs::remove_file(foreign).expect("it is there");
+    assert_eq!(folder.ids(), whole);
+    house.events(300);
+    house.drain(folder.sink(), config()).await.stop().await;
+    assert_eq!(folder.ids(), house.ids_from(0));
+}
+
+#[tokio::test]
+async fn the_directory_of_another_sink_and_a_damaged_checkpoint_are_refused() {
+    let folder = Folder::new();
+    folder.sink().open().await.expect("it is made");
+    let refused = folder.named("other").open().await.expect_err("it is another's");
+    assert!(matches!(&refused, SinkError::Blocked(_)) && refused.to_string().contains("`test`"));
+    let checkpoint = folder.0.path().join("out/checkpoint.json");
+    fs::write(checkpoint, b"{").expect("room");
+    let refused = folder.sink().open().await.expect_err("it cannot be read");
+    assert!(refused.to_string().contains("is damaged"), "{refused}");
+    assert!(!refused.todo().is_empty());
+}

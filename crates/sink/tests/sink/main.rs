@@ -1,0 +1,12 @@
+//! Every sink goes through the same trials; what is the pump's alone is tried on a target in
+//! memory.
+#![cfg(test)]
+
+mod beginnings;
+mod conformance;
+mod files;
+mod house;
+mod poison;
+mod retention;
+mod shelf;
+mod trouble;

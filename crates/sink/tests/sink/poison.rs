@@ -1,0 +1,41 @@
+//! Rows that a target refuses.
+
+use unbroken_sink::{Doing, Ended};
+
+use crate::house::{House, config};
+use crate::shelf::{Faults, Faulty, Shelf};
+
+#[tokio::test]
+async fn a_refused_row_is_put_aside_and_no_other() {
+    for is_named in [true, false] {
+        let (shelf, mut house) = (Shelf::default(), House::new());
+        house.events(400);
+        let refused = [0, 69, 70, 71, 200, 399].into();
+        let faults = Faults { refused, is_named, ..Faults::default() };
+        let running = house.drain(Faulty::new(shelf.clone(), faults), config()).await;
+        assert_eq!(running.progress.counts().parked, 6);
+        assert_eq!(running.progress.counts().records, 394);
+        assert_eq!(running.stop().await, Ended::Stopped);
+        let aside: Vec<u64> = shelf.held().parked.iter().map(|parked| parked.offset).collect();
+        assert_eq!(aside, [0, 69, 70, 71, 200, 399]);
+        assert!(shelf.held().parked.iter().all(|parked| parked.why == "it is poison"));
+        let taken: Vec<u64> = (0..400).filter(|offset| !aside.contains(offset)).collect();
+        assert_eq!(shelf.offsets(), taken);
+    }
+}
+
+/// A target that takes nothing any more is at fault itself: the record is not thrown aside.
+#[tokio::test]
+async fn a_target_that_refuses_everything_is_waited_for() {
+    for is_named in [true, false] {
+        let (shelf, mut house) = (Shelf::default(), House::new());
+        house.events(1_000);
+        let faults = Faults { refused: (300..1_000).collect(), is_named, ..Faults::default() };
+        let running = house.pump(Faulty::new(shelf.clone(), faults), config());
+        running.until("it is blocked", |it| it.doing() == Doing::Blocked).await;
+        let trouble = running.progress.trouble().expect("it has some");
+        assert!(trouble.why.contains("row after row") && !trouble.todo.is_empty(), "{trouble:?}");
+        assert!(running.progress.counts().next_offset <= 450);
+        assert_eq!(running.stop().await, Ended::Stopped);
+    }
+}

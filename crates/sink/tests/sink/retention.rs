@@ -1,0 +1,87 @@
+//! A sink that begins with state, or was overtaken by retention.
+
+use std::collections::BTreeMap;
+
+use unbroken_core::record::{Body, Record};
+use unbroken_journal::Retention;
+use unbroken_sink::{Doing, Ended, StartAt};
+
+use crate::house::{House, config};
+use crate::shelf::Shelf;
+
+/// The last write of each key, as a reader of the target would have it.
+fn state(entries: &[(u64, Record)]) -> BTreeMap<String, u64> {
+    let written = entries.iter().filter_map(|(offset, record)| match &record.body {
+        Body::Change(change) => Some((change.key.to_string(), *offset)),
+        _ => None,
+    });
+    written.collect()
+}
+
+fn small() -> Retention {
+    Retention { age_ms: None, bytes_max: Some(300 * 1024) }
+}
+
+#[tokio::test]
+async fn a_sink_that_begins_with_state_has_every_key_and_then_what_comes() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    // Several segments, so that there is an image.
+    house.events(3_000);
+    let (image, _) = house.reader.newest_image().expect("a log").expect("an image");
+    let mut config = config();
+    config.start = StartAt::State;
+    config.cut.records_max = 3;
+    house.drain(shelf.clone(), config).await.stop().await;
+    let offsets = shelf.offsets();
+    let (of_image, of_log) = offsets.split_at(7);
+    assert_eq!(of_image, (image - 7..image).collect::<Vec<_>>(), "in the order of their offsets");
+    assert_eq!(of_log, (image..3_000).collect::<Vec<_>>());
+    assert_eq!(state(&shelf.held().entries).into_values().max(), Some(2_999));
+}
+
+/// It is told what it never had, has the state from before, and every record that is left.
+#[tokio::test]
+async fn a_sink_that_retention_has_overtaken_says_so_and_goes_on_from_state() {
+    let (shelf, mut house) = (Shelf::default(), House::with(small()));
+    house.events(50);
+    house.append([Body::Forgotten { key: "nobody".into() }]);
+    house.drain(shelf.clone(), config()).await.stop().await;
+    house.events(8_000);
+    let oldest = house.reader.oldest_offset().expect("a log");
+    assert!(oldest > 51, "retention has overtaken it");
+    let running = house.drain(shelf.clone(), config()).await;
+    assert_eq!(running.progress.counts().lapsed, oldest - 51);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let held = shelf.held();
+    let lapses: Vec<_> = held.lapses.iter().map(|it| (it.from_offset, it.to_offset)).collect();
+    assert_eq!(lapses, [(51, oldest)]);
+    let of_log: Vec<u64> =
+        held.entries.iter().map(|(offset, _)| *offset).filter(|at| *at >= oldest).collect();
+    assert_eq!(of_log, (oldest..8_051).collect::<Vec<_>>(), "nothing more is lost than must be");
+    let expected: BTreeMap<String, u64> =
+        (8_044..8_051).map(|at| (format!("agent-{}", (at - 1) % 7), at)).collect();
+    assert_eq!(state(&held.entries), expected);
+}
+
+/// A bracket that was open when the image was made is whole in the target, too.
+#[tokio::test]
+async fn a_bracket_that_is_open_in_the_image_is_given_with_its_items() {
+    use unbroken_core::ids::SnapshotId;
+    use unbroken_core::record::SnapshotBegin;
+
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    let snapshot = SnapshotId(1);
+    let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys: None };
+    let item = house.item(1);
+    house.append([Body::SnapshotBegin(begin), item]);
+    house.events(3_000);
+    let mut config = config();
+    config.start = StartAt::State;
+    let running = house.drain(shelf.clone(), config).await;
+    running.until("it runs", |it| it.doing() == Doing::Running).await;
+    running.stop().await;
+    let held = shelf.held();
+    let (offset, first) = held.entries.first().expect("an entry");
+    assert_eq!(*offset, 1);
+    assert!(matches!(&first.body, Body::SnapshotItem { .. }), "{first:?}");
+}

@@ -1,0 +1,148 @@
+//! A target in memory, and a sink that fails in front of any target.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use unbroken_core::record::Record;
+use unbroken_sink::{Batch, Checkpoint, Fence, Guarantee, Lapse, Opened, Parked, Sink, SinkError};
+
+/// What all trials need of a target.
+pub(crate) trait Target {
+    /// Another instance of the same sink.
+    fn sink(&self) -> impl Sink + 'static;
+
+    /// The ids of what is committed, as they lie there.
+    fn ids(&self) -> Vec<String>;
+}
+
+/// See the module.
+#[derive(Clone, Default)]
+pub(crate) struct Shelf(Arc<Mutex<Held>>);
+
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) fence: u64,
+    pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) entries: Vec<(u64, Record)>,
+    pub(crate) parked: Vec<Parked>,
+    pub(crate) lapses: Vec<Lapse>,
+    pub(crate) commits: u64,
+}
+
+impl Shelf {
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().expect("nobody panics with it")
+    }
+
+    pub(crate) fn offsets(&self) -> Vec<u64> {
+        self.held().entries.iter().map(|(offset, _)| *offset).collect()
+    }
+}
+
+impl Target for Shelf {
+    fn sink(&self) -> impl Sink + 'static {
+        self.clone()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let held = self.held();
+        let Some(checkpoint) = held.checkpoint else { return Vec::new() };
+        let id = |(offset, _): &(u64, Record)| format!("{}:{offset}", checkpoint.journal);
+        held.entries.iter().map(id).collect()
+    }
+}
+
+impl Sink for Shelf {
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Transactional
+    }
+
+    async fn open(&mut self) -> Result<Opened, SinkError> {
+        let mut held = self.held();
+        held.fence += 1;
+        Ok(Opened { fence: Fence(held.fence), checkpoint: held.checkpoint })
+    }
+
+    async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        let mut held = self.held();
+        if held.fence != fence.0 {
+            return Err(SinkError::Fenced);
+        }
+        if held.checkpoint != batch.base {
+            return Err(SinkError::Moved { found: held.checkpoint.expect("one") });
+        }
+        held.checkpoint = Some(batch.next);
+        held.entries.extend(batch.entries().map(|(offset, record)| (offset, record.clone())));
+        held.parked.extend(batch.parked.iter().cloned());
+        held.lapses.extend(batch.lapse);
+        held.commits += 1;
+        Ok(())
+    }
+}
+
+/// How a sink fails.
+#[derive(Clone, Default)]
+pub(crate) struct Faults {
+    /// Of a hundred commits, so many fail before anything is done, and as many after everything is.
+    pub(crate) percent: u32,
+    /// These are refused.
+    pub(crate) refused: BTreeSet<u64>,
+    /// And it is said which.
+    pub(crate) is_named: bool,
+    /// While set, nothing can be reached.
+    pub(crate) is_down: bool,
+}
+
+/// See the module.
+pub(crate) struct Faulty<S> {
+    pub(crate) sink: S,
+    pub(crate) faults: Arc<Mutex<Faults>>,
+}
+
+impl<S> Faulty<S> {
+    pub(crate) fn new(sink: S, faults: Faults) -> Self {
+        Self { sink, faults: Arc::new(Mutex::new(faults)) }
+    }
+
+    fn faults(&self) -> Faults {
+        self.faults.lock().expect("nobody panics with it").clone()
+    }
+}
+
+fn cut() -> SinkError {
+    SinkError::unreachable("being tried")(io::Error::from(io::ErrorKind::ConnectionReset))
+}
+
+impl<S: Sink> Sink for Faulty<S> {
+    fn guarantee(&self) -> Guarantee {
+        self.sink.guarantee()
+    }
+
+    async fn open(&mut self) -> Result<Opened, SinkError> {
+        if self.faults().is_down {
+            return Err(cut());
+        }
+        self.sink.open().await
+    }
+
+    async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        let faults = self.faults();
+        if faults.is_down {
+            return Err(cut());
+        }
+        let refused = batch.entries().find(|(offset, _)| faults.refused.contains(offset));
+        if let Some((offset, _)) = refused {
+            let offset = faults.is_named.then_some(offset);
+            return Err(SinkError::Refused { offset, why: "it is poison".to_owned() });
+        }
+        match fastrand::u32(0..100) {
+            roll if roll < faults.percent => Err(cut()),
+            roll if roll < 2 * faults.percent => {
+                self.sink.commit(fence, batch).await?;
+                Err(cut())
+            }
+            _ => self.sink.commit(fence, batch).await,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A target that is away.
+
+use std::time::Duration;
+
+use unbroken_sink::{Doing, Ended};
+
+use crate::house::{House, config};
+use crate::shelf::{Faults, Faulty, Shelf, Target};
+
+#[tokio::test]
+async fn a_target_that_is_away_is_said_to_be_and_gets_everything_when_it_is_back() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(10);
+    let faults = Faults { is_down: true, ..Faults::default() };
+    let sink = Faulty::new(shelf.clone(), faults);
+    let faults = std::sync::Arc::clone(&sink.faults);
+    let running = house.pump(sink, config());
+    running.until("it says so", |it| it.doing() == Doing::Retrying).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.why.contains("cannot be reached"), "{trouble:?}");
+    assert_eq!(running.progress.needed_from(), None, "retention waits");
+    house.events(5_000);
+    faults.lock().expect("nobody panics with it").is_down = false;
+    running.until("it has everything", |it| it.counts().next_offset == 5_010).await;
+    running.until("it says so", |it| it.doing() == Doing::Running).await;
+    assert_eq!(running.progress.trouble(), None);
+    assert_eq!(running.progress.needed_from(), Some(5_010));
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(shelf.ids(), house.ids_from(0));
+}
+
+/// A stop ends the wait for another try.
+#[tokio::test]
+async fn a_stop_is_heard_while_the_target_is_away() {
+    let (shelf, house) = (Shelf::default(), House::new());
+    let sink = Faulty::new(shelf, Faults { is_down: true, ..Faults::default() });
+    let running = house.pump(sink, config());
+    running.until("it has tried often", |it| it.counts().failures > 3).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+}
+
+/// What comes while a sink has caught up is given in one batch for a while.
+#[tokio::test]
+async fn small_batches_are_gathered_for_as_long_as_it_may_linger() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    let mut config = config();
+    config.cut.linger = Duration::from_millis(300);
+    let running = house.pump(shelf.clone(), config);
+    running.until("it runs", |it| it.doing() == Doing::Running).await;
+    for _ in 0..20 {
+        house.events(1);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    running.until("they are there", |it| it.counts().next_offset == 20).await;
+    let commits = running.progress.counts().batches;
+    assert!(commits < 20, "{commits} for twenty records");
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(shelf.ids(), house.ids_from(0));
+}
