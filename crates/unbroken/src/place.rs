@@ -19,6 +19,11 @@ pub fn store_path(data_dir: &Path) -> PathBuf {
     data_dir.join("store.sqlite")
 }
 
+/// How far the sinks were.
+pub fn sinks_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("sinks.json")
+}
+
 /// The control socket.
 pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("control")

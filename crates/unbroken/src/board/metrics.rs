@@ -8,7 +8,7 @@ use std::fmt::{Display, Write as _};
 
 use unbroken_core::time::UnixMicros;
 
-use super::{RECOVERY_SECONDS, SourceStatus, StreamStatus};
+use super::{RECOVERY_SECONDS, SinkStatus, SourceStatus, StreamStatus};
 use crate::control::Status;
 use crate::words;
 
@@ -22,6 +22,7 @@ pub fn render_metrics(status: &Status, now: UnixMicros) -> String {
     doing(&mut text, now, streams);
     recorded(&mut text, streams);
     recovered(&mut text, streams);
+    sinks(&mut text, &status.sinks);
     text.0
 }
 
@@ -46,6 +47,33 @@ fn process(text: &mut Exposition, status: &Status) {
     one("hooks_failed_total", counter, "Notices that a hook could not be told.", hooks.failed);
     let help = "Notices that newer ones pushed out, because a hook was too slow.";
     one("hooks_coalesced_total", counter, help, hooks.coalesced);
+}
+
+/// How each sink is doing.
+fn sinks(text: &mut Exposition, sinks: &[SinkStatus]) {
+    let mut each = |name, kind, help, value: fn(&SinkStatus) -> Option<u64>| {
+        text.family(name, kind, help);
+        for sink in sinks {
+            if let Some(value) = value(sink) {
+                text.sample(name, &[("sink", &sink.name), ("target", &sink.target)], value);
+            }
+        }
+    };
+    let (gauge, counter) = (Kind::Gauge, Kind::Counter);
+    let help = "1 while the sink takes what comes.";
+    each("sink_running", gauge, help, |sink| Some(u64::from(sink.phase == "running")));
+    let help = "Records of the log that are not in the target yet.";
+    each("sink_lag_records", gauge, help, |sink| sink.lag);
+    let help = "Records committed to the target.";
+    each("sink_records_total", counter, help, |sink| Some(sink.records));
+    let help = "Batches committed to the target.";
+    each("sink_batches_total", counter, help, |sink| Some(sink.batches));
+    let help = "Records put aside, since the target refuses them.";
+    each("sink_parked_total", counter, help, |sink| Some(sink.parked));
+    let help = "Commits and opens that failed; they are tried again.";
+    each("sink_failures_total", counter, help, |sink| Some(sink.failures));
+    let help = "Records that retention deleted before the target had them.";
+    each("sink_lapsed_records_total", counter, help, |sink| Some(sink.lapsed));
 }
 
 /// What each source has asked its vendor for.

@@ -3,10 +3,12 @@
 mod metrics;
 mod notes;
 mod recoveries;
+mod sink;
 mod status;
 mod store;
 
 pub use metrics::render_metrics;
 pub use notes::{Board, Durable};
 pub use recoveries::{RECOVERY_SECONDS, Recoveries};
+pub use sink::SinkStatus;
 pub use status::{SourceCounts, SourceStatus, StreamStatus};

@@ -246,6 +246,10 @@ pub(crate) struct RunArgs {
     /// and without what `[source.fields]` takes out; see `unbroken profile test`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Let this sink begin anew behind what its target holds, if its checkpoint is of another log
+    /// or beyond the end of this one; may be given more than once
+    #[arg(long, value_name = "SINK")]
+    pub(crate) adopt: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -77,6 +77,8 @@ pub(crate) enum CliError {
     Record { path: PathBuf, source: io::Error },
     #[error("there is no source called `{0}`")]
     NoSuchSource(String),
+    #[error("there is no sink called `{0}`")]
+    NoSink(String),
     #[error("the capture's source had a profile of its own")]
     ProfileUnknown,
     #[error("a service is running on this data")]
@@ -152,6 +154,7 @@ impl CliError {
             Self::Record { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("name a new file: a capture is never written over".to_owned())
             }
+            Self::NoSink(_) => Some("`[[sink]]` in the configuration has their names".to_owned()),
             Self::Record { .. } | Self::NoSuchSource(_) => None,
             Self::ProfileUnknown => Some(
                 "name it: --profile NAME|FILE, or --config FILE for the one that was used"

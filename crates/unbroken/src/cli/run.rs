@@ -21,12 +21,21 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer, CliError> {
     let format = args.log.map_or(config.log.format, Into::into);
     logging::init(&config.log, format)?;
     config.capture = args.record.as_deref().map(record).transpose()?;
+    config.adopt = adopted(&args.adopt, &config)?;
     let capture = config.capture.clone();
     let answer = runtime()?.block_on(serve(config));
     if let Some(capture) = capture {
         capture.finish();
     }
     answer
+}
+
+fn adopted(names: &[String], config: &config::Config) -> Result<Vec<String>, CliError> {
+    let is_there = |name: &&String| config.sinks.iter().any(|sink| sink.name == **name);
+    match names.iter().find(|name| !is_there(name)) {
+        Some(name) => Err(CliError::NoSink(name.clone())),
+        None => Ok(names.to_vec()),
+    }
 }
 
 fn record(path: &Path) -> Result<Arc<Recorder>, CliError> {

@@ -3,7 +3,7 @@
 use std::io;
 
 use serde_json::{Value, json};
-use unbroken::board::{SourceStatus, StreamStatus};
+use unbroken::board::{SinkStatus, SourceStatus, StreamStatus};
 use unbroken::control::{self, ControlError, Request, Response, Status};
 use unbroken::render::{Paint, Table, count, counted, duration_ms, wall, wall_now};
 use unbroken_store::StreamRow;
@@ -97,6 +97,14 @@ fn render_running(status: &Status, paint: Paint) -> String {
         }
     }
     text.push_str(&table.render());
+    if !status.sinks.is_empty() {
+        text.push_str(&format!("\n{}", sinks(&status.sinks)));
+    }
+    for sink in &status.sinks {
+        if let Some(todo) = &sink.todo {
+            text.push_str(&format!("\n{} sink {}: {todo}\n", paint.warn("to do:"), sink.name));
+        }
+    }
     for source in &status.sources {
         if let Some(todo) = source.todo.as_deref().filter(|todo| !todo.is_empty()) {
             text.push_str(&format!("\n{} {}: {todo}\n", paint.warn("to do:"), source.name));
@@ -113,6 +121,32 @@ fn render_running(status: &Status, paint: Paint) -> String {
         }
     }
     text
+}
+
+fn sinks(sinks: &[SinkStatus]) -> String {
+    let mut table = Table::new(&[
+        "sink",
+        "target",
+        "guarantee",
+        "phase",
+        "behind",
+        "committed",
+        "put aside",
+        "note",
+    ]);
+    for sink in sinks {
+        table.row([
+            sink.name.clone(),
+            sink.target.clone(),
+            sink.guarantee.clone(),
+            sink.phase.clone(),
+            sink.lag.map_or_else(|| "not known".to_owned(), count),
+            count(sink.records),
+            count(sink.parked),
+            sink.why.clone().unwrap_or_default(),
+        ]);
+    }
+    table.render()
 }
 
 /// How many streams wait because the vendor may not be asked so often, and for how long.

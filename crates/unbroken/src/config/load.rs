@@ -6,7 +6,7 @@ use std::path::Path;
 use unbroken_connect::generic::nearest;
 
 use super::relative::resolve;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, SinkSection};
 
 /// Reads and checks a configuration. Opens nothing but the file itself.
 ///
@@ -48,7 +48,7 @@ fn check(path: &Path, config: &Config) -> Result<(), ConfigError> {
     let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
     let relay = config.relay.as_ref();
     let fault = relay.and_then(|it| it.relay.fault().or_else(|| it.dialect.fault(&names)));
-    if let Some((what, hint)) = fault {
+    if let Some((what, hint)) = fault.or_else(|| SinkSection::fault_of(&config.sinks)) {
         return Err(invalid(what, hint));
     }
     let mut names = BTreeSet::new();

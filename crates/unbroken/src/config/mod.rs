@@ -5,10 +5,12 @@ mod load;
 mod relative;
 mod relay;
 mod schema;
+mod sink;
 mod template;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
 pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySection};
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
+pub use sink::SinkSection;
 pub use template::{CXONE, CXONE_POLL, ETCD, GENESYS};

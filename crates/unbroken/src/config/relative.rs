@@ -20,6 +20,9 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
         files.into_iter().flatten().for_each(|path| join(folder, path));
         secrets(folder, relay.dialect.secrets_mut());
     }
+    for ndjson in config.sinks.iter_mut().filter_map(|sink| sink.ndjson.as_mut()) {
+        join(folder, &mut ndjson.dir);
+    }
     for source in &mut config.sources {
         resolve_source(source, folder);
     }

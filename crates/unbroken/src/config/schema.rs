@@ -9,6 +9,7 @@ use unbroken_connect::SourceConfig;
 use unbroken_connect::capture::Recorder;
 
 use super::relay::RelaySection;
+use super::sink::SinkSection;
 use crate::hooks::HooksConfig;
 
 /// A configuration file.
@@ -29,6 +30,13 @@ pub struct Config {
     /// What the record is offered to others by; without it there is no relay.
     #[serde(default)]
     pub relay: Option<RelaySection>,
+    /// Where the record goes.
+    #[serde(default, rename = "sink")]
+    pub sinks: Vec<SinkSection>,
+    /// Sinks that may give up a checkpoint that this log cannot go on from. Set by the command
+    /// line, not by the file.
+    #[serde(skip)]
+    pub adopt: Vec<String>,
     /// Where what is said is captured. Set by the command line, not by the file.
     #[serde(skip)]
     pub capture: Option<Arc<Recorder>>,

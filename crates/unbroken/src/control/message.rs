@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::board::{SourceStatus, StreamStatus};
+use crate::board::{SinkStatus, SourceStatus, StreamStatus};
 use crate::hooks::HookCounts;
 
 /// A request.
@@ -103,6 +103,9 @@ pub struct Status {
     pub hooks: HookCounts,
     /// Its sources.
     pub sources: Vec<SourceStatus>,
+    /// Its sinks.
+    #[serde(default)]
+    pub sinks: Vec<SinkStatus>,
 }
 
 impl Status {

@@ -12,6 +12,7 @@ use unbroken_core::machine::Input;
 use unbroken_journal::JournalId;
 
 use super::sink::Notes;
+use super::sinks::SinkLines;
 use crate::board::{Board, SourceCounts, SourceStatus, render_metrics};
 use crate::control::{Request, Response, Status};
 use crate::hooks::Hooks;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) hooks: Arc<Hooks>,
     pub(super) started: Instant,
     pub(super) sources: Vec<SourceLine>,
+    pub(super) sinks: SinkLines,
     pub(super) stop: watch::Sender<bool>,
 }
 
@@ -68,6 +70,7 @@ impl Handle {
             journal_bytes: place::journal_bytes(&self.shared.data_dir),
             hooks: self.shared.hooks.counts(),
             sources: self.sources(),
+            sinks: self.shared.sinks.statuses(next_offset),
         }
     }
 

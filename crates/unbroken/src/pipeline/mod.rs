@@ -16,6 +16,8 @@ mod opened;
 mod relayed;
 mod run;
 mod sink;
+mod sink_places;
+mod sinks;
 mod start;
 mod store_keeper;
 

@@ -18,6 +18,7 @@ use super::acks::Failure;
 use super::error::PipelineError;
 use super::handle::Handle;
 use super::observe::{Observe, Unobserved};
+use super::sinks::Sinks;
 use super::start::start;
 use super::store_keeper::StoreKeeper;
 use crate::config::Config;
@@ -43,6 +44,7 @@ pub struct Pipeline {
     pub(super) journal: CommitHandle,
     pub(super) committer: JoinHandle<Result<Committed, Arc<JournalError>>>,
     pub(super) store: StoreKeeper,
+    pub(super) sinks: Sinks,
     pub(super) failure: Arc<Failure>,
 }
 
@@ -153,12 +155,14 @@ impl Pipeline {
         // An error says that it has ended, too.
         let _ = relay.await;
         crash::pass(Point::Drained);
-        let Self { handle, journal, committer, store, failure, .. } = self;
+        let Self { handle, journal, committer, store, sinks, failure, .. } = self;
         let ended = tokio::task::spawn_blocking(move || {
             journal.stop();
             let closed = committer.join();
             crash::pass(Point::LogClosed);
+            sinks.tell_to_stop();
             store.stop();
+            sinks.stop();
             crash::pass(Point::StoreClosed);
             closed
         });

@@ -21,6 +21,7 @@ use super::opened;
 use super::relayed;
 use super::run::Pipeline;
 use super::sink::{JournalSink, Notes};
+use super::sinks::{Ground, Sinks};
 use super::store_keeper::StoreKeeper;
 use crate::board::Board;
 use crate::config::Config;
@@ -75,12 +76,14 @@ pub(super) fn start(
     let (journal, committer) =
         Committer::spawn(opened.writer, gathering, move |ack| acks.handle(ack))
             .map_err(PipelineError::OpenJournal)?;
-    let store = StoreKeeper::start(
-        place::store_path(&config.data_dir),
-        JournalLog(opened.reader.clone()),
-        opened.consumers,
-        Arc::clone(&board),
-    )?;
+    let ground = Ground {
+        reader: opened.reader.clone(),
+        consumers: opened.consumers,
+        data_dir: &config.data_dir,
+        adopt: &config.adopt,
+    };
+    let store = keep_store(&ground, &board)?;
+    let (sinks, sink_lines) = Sinks::start(config.sinks, ground)?;
 
     let (stop, stopping) = watch::channel(false);
     let journal_id = opened.journal;
@@ -91,17 +94,13 @@ pub(super) fn start(
         hooks,
         started: Instant::now(),
         sources: lines,
+        sinks: sink_lines,
         stop,
     };
     let handle = Handle { shared: Arc::new(shared) };
     let relay = relayed::start(relay, opened.reader, &handle)?;
     let starter = Starter { seed, journal: &journal, handle: &handle, observer: &observer };
-    let (mut drivers, mut names) = (JoinSet::new(), HashMap::new());
-    for (tag, prepared) in (0..).map(SourceTag).zip(prepared) {
-        let restored = restored(&prepared.source, &opened.restored, opened.next_offset);
-        let name = prepared.source.name().to_owned();
-        names.insert(starter.spawn(&mut drivers, prepared, tag, restored), name);
-    }
+    let (drivers, names) = starter.spawn_all(prepared, &opened.restored, opened.next_offset);
     let answering = handle.clone();
     crash::pass(Point::Started);
     let control = tokio::spawn(control::serve(listener, move |request| answering.answer(request)));
@@ -115,8 +114,18 @@ pub(super) fn start(
         journal,
         committer,
         store,
+        sinks,
         failure,
     })
+}
+
+fn keep_store(ground: &Ground<'_>, board: &Arc<Board>) -> Result<StoreKeeper, PipelineError> {
+    StoreKeeper::start(
+        place::store_path(ground.data_dir),
+        JournalLog(ground.reader.clone()),
+        ground.consumers.clone(),
+        Arc::clone(board),
+    )
 }
 
 fn sources(
@@ -142,6 +151,22 @@ struct Starter<'a> {
 }
 
 impl Starter<'_> {
+    /// Returns the drivers, and which source each is for.
+    fn spawn_all(
+        &self,
+        prepared: Vec<Prepared>,
+        fold: &Fold,
+        next_offset: u64,
+    ) -> (JoinSet<Halt>, HashMap<Id, String>) {
+        let (mut drivers, mut names) = (JoinSet::new(), HashMap::new());
+        for (tag, prepared) in (0..).map(SourceTag).zip(prepared) {
+            let restored = restored(&prepared.source, fold, next_offset);
+            let name = prepared.source.name().to_owned();
+            names.insert(self.spawn(&mut drivers, prepared, tag, restored), name);
+        }
+        (drivers, names)
+    }
+
     fn spawn(
         &self,
         drivers: &mut JoinSet<Halt>,

@@ -10,12 +10,16 @@ use unbroken::config::{Config, ConfigError, parse};
 const SOURCE: &str = "data_dir = \"d\"\n[[source]]\nname = \"a\"\nprofile = \"etcd\"\n\
                       api = \"https://a.example\"\nstream = \"wss://a.example\"\n";
 
+/// A sink of which its target alone is said.
+const SINK: &str = "[[sink]]\nname = \"s\"\n";
+const TARGET: &str = "ndjson = { dir = \"/d\" }\n";
+
 /// A relay of which nothing is said.
 const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 13] {
+fn sections() -> [(&'static str, String); 16] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -29,6 +33,9 @@ fn sections() -> [(&'static str, String); 13] {
         ("`[source.timing]`", source("[source.timing]\n")),
         ("`[source.limits]`", source("[source.limits]\n")),
         ("`[source.genesys]`", source("[source.genesys]\n")),
+        ("`[[sink]]`", source(&format!("{SINK}{TARGET}"))),
+        ("`[sink.where]`", source(&format!("{SINK}{TARGET}[sink.where]\n"))),
+        ("`[sink.ndjson]`", source(&format!("{SINK}[sink.ndjson]\ndir = \"/d\"\n"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
         ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]
@@ -128,6 +135,7 @@ fn every_default_is_the_one_that_is_taken() {
     };
     // The section alone says that there is to be a relay.
     let (without, with_relay) = (taken(SOURCE), taken(&format!("{RELAY}{sources}")));
+    let with_sink = taken(&format!("{SOURCE}{SINK}{TARGET}"));
     let mut count = 0;
     for (heading, text) in sections() {
         for cells in rows(&document, heading) {
@@ -141,7 +149,11 @@ fn every_default_is_the_one_that_is_taken() {
                 // Sections of the file itself come before the sources.
                 false => format!("{text}{key} = {default}\n{sources}"),
             };
-            let expected = if heading == "`[relay]`" { &with_relay } else { &without };
+            let expected = match heading {
+                "`[relay]`" => &with_relay,
+                heading if heading.contains("sink") => &with_sink,
+                _ => &without,
+            };
             assert_eq!(&taken(&text), expected, "{key}");
             count += 1;
         }

@@ -5,6 +5,7 @@
 mod capture;
 mod demo;
 mod dialect;
+mod examples;
 mod exposition;
 mod fields;
 mod hooks;
@@ -13,4 +14,5 @@ mod person;
 mod service;
 mod signals;
 mod simulator;
+mod sinks;
 mod sources;

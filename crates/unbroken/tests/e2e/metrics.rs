@@ -57,6 +57,7 @@ fn documented() -> BTreeSet<String> {
 fn a_monitor_reads_the_figures_from_the_control_socket() {
     let world = World::new();
     fs::write(world.path("agents"), "").expect("a file");
+    world.configure("[[sink]]\nname = \"files\"\nndjson = { dir = \"out\" }\n");
     let service = world.run(&[]);
     service.wait_live();
     let enough = |status: &serde_json::Value| {
@@ -77,6 +78,10 @@ fn a_monitor_reads_the_figures_from_the_control_socket() {
     assert_eq!(sum(&first, "phase", Some(("phase", "live"))), 1.0);
     assert!(all("position") > 20.0, "the vendor counts its events");
     assert_eq!(all("store_failures_total"), 0.0);
+    assert_eq!((all("sink_running"), all("sink_failures_total")), (1.0, 0.0));
+    let sink = first.iter().find(|sample| sample.name == "unbroken_sink_records_total");
+    let labels = &sink.expect("it is there").labels;
+    assert_eq!((labels["sink"].as_str(), labels["target"].as_str()), ("files", "ndjson"));
     assert_eq!((all("source_running"), all("paused"), all("gaps_open")), (1.0, 0.0, 0.0));
     assert_eq!(sum(&first, "handshakes_total", Some(("outcome", "good"))), 1.0);
     assert_eq!(sum(&first, "token_requests_total", Some(("outcome", "good"))), 1.0);

@@ -33,6 +33,24 @@ impl World {
         Self { runtime, vendor: Some(vendor), dir }
     }
 
+    /// Takes another configuration, written for a simulator at its usual address.
+    pub(crate) fn configure_as(&self, text: &str) {
+        let vendor = self.vendor();
+        let text = text
+            .replace("http://127.0.0.1:8480", &vendor.http_url)
+            .replace("ws://127.0.0.1:8480", &vendor.ws_url)
+            .replace("sim-client", &vendor.credentials.client_id)
+            .replace("{ env = \"UNBROKEN_EXAMPLE_SECRET\" }", "{ file = \"secret\" }");
+        fs::write(self.path("unbroken.toml"), text).expect("a file");
+    }
+
+    /// Adds to the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        let path = self.path("unbroken.toml");
+        let text = fs::read_to_string(&path).expect("a file") + "\n" + more;
+        fs::write(path, text).expect("a file");
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

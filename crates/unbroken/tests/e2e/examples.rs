@@ -1,0 +1,39 @@
+//! Each configuration in `examples`, run as it is but for the simulator's address.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::service::World;
+
+fn examples() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let entries = fs::read_dir(folder).expect("they are there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect()
+}
+
+#[test]
+fn every_example_runs_and_its_sinks_are_given_the_record() {
+    let examples = examples();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let world = World::new();
+        let text = fs::read_to_string(&example).expect("text");
+        world.configure_as(&text);
+        let service = world.run(&[]);
+        let status = service.wait_status("with sinks that have caught up", |status| {
+            let sinks = status["sinks"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let is_fed = |sink: &serde_json::Value| {
+                sink["phase"] == "running" && sink["records"].as_u64() > Some(30)
+            };
+            !sinks.is_empty() && sinks.iter().all(is_fed)
+        });
+        for sink in status["sinks"].as_array().expect("sinks") {
+            assert_eq!(sink["parked"], 0, "{}: {sink}", example.display());
+            assert_eq!(sink["failures"], 0, "{}: {sink}", example.display());
+        }
+        service.signal("TERM");
+        let (code, log, _) = service.wait();
+        assert_eq!(code, Some(0), "{}: {log}", example.display());
+    }
+}
