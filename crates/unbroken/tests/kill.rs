@@ -41,6 +41,8 @@ fn kill(vendor: &str) -> Value {
         serde_json::from_str(stdout.lines().last().expect("a line")).expect("one object");
     assert_eq!(figures["kills"].to_string(), kills);
     assert_eq!(figures["verified"], true);
+    assert_eq!(figures["sink_is_same"], true, "a sink of files holds what the log holds");
+    assert!(figures["sink_records"].as_u64() > figures["events_stored"].as_u64(), "{figures}");
     assert!(figures["events_stored"].as_u64() > Some(0), "{figures}");
     figures
 }

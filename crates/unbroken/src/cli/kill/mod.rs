@@ -2,8 +2,10 @@
 //! and what is left is judged like a demo.
 //!
 //! The simulated vendor lives in this process, the service is a child: `unbroken run` on a data
-//! directory, ended by SIGKILL, started again, and at the very end by SIGTERM.
+//! directory, ended by SIGKILL, started again, and at the very end by SIGTERM. A sink of files is
+//! fed all the while: it must hold what the log holds, line for line.
 
+mod files;
 mod session;
 mod vendor;
 

@@ -12,6 +12,7 @@ use unbroken_core::machine::Timing;
 use unbroken_core::time::UnixMicros;
 use unbroken_sim::verdict::Death;
 
+use super::files::{CONFIGURATION, Compared};
 use super::vendor::{Meant, Running};
 use crate::cli::answer::Answer;
 use crate::cli::args::KillArgs;
@@ -78,12 +79,14 @@ async fn perform(kill: Kill, vendor: Meant) -> Result<Answer, CliError> {
     lives.stopped_in_time = service.stop(child).await?;
     let witnesses = Judgement::read(&service.data_dir, vendor.naming(), &lives.deaths)?;
     let judgement = vendor.judge(&service.data_dir, witnesses).await?;
+    let files = Compared::read(&kill.dir, &service.data_dir)?;
     let clean = judgement.is_clean()
+        && files.is_same()
         && lives.ended_early == 0
         && lives.quiet
         && lives.stopped_in_time
         && count_u32(&lives.deaths) == kill.count;
-    let ending = Ending { lives, judgement, clean, seed, elapsed: began.elapsed() };
+    let ending = Ending { lives, judgement, files, clean, seed, elapsed: began.elapsed() };
     report(&kill, &ending)?;
     Ok(if clean { Answer::Yes } else { Answer::No })
 }
@@ -141,7 +144,8 @@ fn prepare(kill: &Kill, vendor: &Running) -> Result<Service, CliError> {
     std::fs::create_dir_all(&kill.dir).map_err(failed)?;
     let data_dir = kill.dir.join("data");
     let config = kill.dir.join("unbroken.toml");
-    std::fs::write(&config, vendor.configuration(Path::new("data"))).map_err(failed)?;
+    let text = vendor.configuration(Path::new("data")) + CONFIGURATION;
+    std::fs::write(&config, text).map_err(failed)?;
     Ok(Service { config, data_dir, log: kill.dir.join("service.log"), secret: vendor.secret() })
 }
 
@@ -149,6 +153,7 @@ fn prepare(kill: &Kill, vendor: &Running) -> Result<Service, CliError> {
 struct Ending {
     lives: Lives,
     judgement: Judgement,
+    files: Compared,
     clean: bool,
     seed: u64,
     elapsed: Duration,
@@ -161,12 +166,13 @@ fn report(kill: &Kill, ending: &Ending) -> Result<(), CliError> {
     text.push_str(&judgement.gaps.table(cause_plainly_by_name));
     text.push_str(&format!(
         "{} kills, {} of them while live; {} lives ended early; {} to rest; verify {}; \
-         seed {seed}\n{}\n",
+         seed {seed}\n{}\n{}\n",
         lives.deaths.len(),
         lives.killed_live,
         lives.ended_early,
         if lives.quiet { "came" } else { "did NOT come" },
         if judgement.checked.is_clean() { "clean" } else { "NOT CLEAN" },
+        ending.files.told(),
         if *clean { "UNBROKEN" } else { "BROKEN" },
     ));
     for example in judgement.verdict.examples.iter().filter(|_| !clean) {
@@ -188,11 +194,12 @@ fn report(kill: &Kill, ending: &Ending) -> Result<(), CliError> {
 }
 
 fn figures(kill: &Kill, ending: &Ending) -> Value {
-    let Ending { lives, judgement, clean, seed, elapsed } = ending;
+    let Ending { lives, judgement, files, clean, seed, elapsed } = ending;
     let mut object = figures_json(judgement);
     let more = json!({
         "kills": lives.deaths.len(), "killed_live": lives.killed_live,
         "ended_early": lives.ended_early, "stopped_in_time": lives.stopped_in_time,
+        "sink_is_same": files.is_same(), "sink_records": files.files.records,
         "quiet": lives.quiet, "clean": clean, "seed": seed, "elapsed_ms": millis(*elapsed),
         "dir": kill.dir.display().to_string(),
     });
