@@ -121,7 +121,6 @@ impl LogFeed {
     ) -> Result<Option<Batch>, JournalError> {
         let mut gathered = Gathered { next: base.next_offset, ..Gathered::default() };
         let mut begun = None;
-        let idle_since = Instant::now();
         while !gathered.is_full(&wish.cut) {
             if let Some(batch) = self.read()? {
                 let next = gathered.take(&batch, wish);
@@ -130,13 +129,14 @@ impl LogFeed {
                 }
                 continue;
             }
-            let now = Instant::now();
-            let wait = match gathered.passed {
-                0 => idle_since + NOTHING_EVERY,
-                _ => *begun.get_or_insert(now) + wish.cut.linger,
+            let is_empty = gathered.next == base.next_offset;
+            let open_for = if gathered.passed == 0 { NOTHING_EVERY } else { wish.cut.linger };
+            let wait = if is_empty {
+                WAIT
+            } else {
+                open_for.saturating_sub(begun.get_or_insert_with(Instant::now).elapsed())
             };
-            let wait = wait.saturating_duration_since(now);
-            if *wish.stop.borrow() || (wait.is_zero() && gathered.next > base.next_offset) {
+            if *wish.stop.borrow() || wait.is_zero() {
                 break;
             }
             wait_for_more(wish.reader, gathered.next, wait).await?;

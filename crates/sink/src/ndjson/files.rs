@@ -80,6 +80,16 @@ fn open(dir: &Path, tail: &Tail) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether any of its files are there.
+pub(super) fn holds_files(dir: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(dir)? {
+        if entry?.file_name().to_str().and_then(first_offset).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Leaves nothing but what was committed.
 pub(super) fn cut(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {

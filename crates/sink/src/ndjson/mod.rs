@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use unbroken_render::{lapse_cloudevent, open_gap_cloudevent, write_cloudevent};
 
-use self::files::{Files, cut};
+use self::files::{Files, cut, holds_files};
 use self::state::{State, Tail};
 use crate::{Batch, Fence, Guarantee, Opened, Sink, SinkError};
 
@@ -56,7 +56,10 @@ impl Ndjson {
         let dir = &self.config.dir;
         fs::create_dir_all(dir).map_err(SinkError::unreachable("making its directory"))?;
         let _lock = self.lock()?;
-        let mut state = State::read(dir)?.unwrap_or_else(|| State::new(&self.name));
+        let mut state = match State::read(dir)? {
+            Some(state) => state,
+            None => self.first_state()?,
+        };
         if state.sink != self.name {
             let what = format!("directory {} is that of the sink `{}`", dir.display(), state.sink);
             return Err(SinkError::blocked(what, "give each sink a directory of its own"));
@@ -66,6 +69,19 @@ impl Ndjson {
         let (fence, checkpoint) = (Fence(state.fence), state.checkpoint()?);
         state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))?;
         Ok(Opened { fence, checkpoint })
+    }
+
+    /// Of a directory that no sink has had. Files without their checkpoint are somebody's record:
+    /// what of them was committed nobody knows, and nothing is cut.
+    fn first_state(&self) -> Result<State, SinkError> {
+        let dir = &self.config.dir;
+        if holds_files(dir).map_err(SinkError::unreachable("reading its directory"))? {
+            let what =
+                format!("directory {} holds a sink's files and no checkpoint", dir.display());
+            let todo = "restore its checkpoint.json, or name another directory";
+            return Err(SinkError::blocked(what, todo));
+        }
+        Ok(State::new(&self.name))
     }
 
     fn append(&self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {

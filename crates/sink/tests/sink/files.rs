@@ -106,3 +106,16 @@ async fn the_directory_of_another_sink_and_a_damaged_checkpoint_are_refused() {
     assert!(refused.to_string().contains("is damaged"), "{refused}");
     assert!(!refused.todo().is_empty());
 }
+
+/// Without the checkpoint nobody knows what of the files was committed: nothing of them is touched.
+#[tokio::test]
+async fn files_without_their_checkpoint_are_left_alone() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    house.events(300);
+    house.drain(folder.sink(), config()).await.stop().await;
+    let whole = folder.ids();
+    fs::remove_file(folder.0.path().join("out/checkpoint.json")).expect("it is there");
+    let refused = folder.sink().open().await.expect_err("it could only be guessed");
+    assert!(refused.to_string().contains("no checkpoint"), "{refused}");
+    assert_eq!(folder.ids(), whole);
+}
