@@ -122,6 +122,8 @@ impl LogFeed {
         let mut gathered = Gathered { next: base.next_offset, ..Gathered::default() };
         let mut begun = None;
         while !gathered.is_full(&wish.cut) {
+            // A long backlog never waits for anything: a stop that is overdue is heard here.
+            tokio::task::yield_now().await;
             if let Some(batch) = self.read()? {
                 let next = gathered.take(&batch, wish);
                 if next < batch.end_offset() {

@@ -29,8 +29,10 @@ impl<'a> Files<'a> {
         // A state image in the middle of the log begins at older offsets: files only grow.
         if self.tail.as_ref().is_none_or(|tail| offset > tail.last_offset) {
             self.end_file()?;
-            let first = offset - offset % self.offsets;
-            let last = first.saturating_add(self.offsets - 1);
+            let aligned = offset - offset % self.offsets;
+            // Files never overlap, whatever `file_offsets` was when the one before was begun.
+            let free = self.tail.as_ref().map_or(0, |tail| tail.last_offset.saturating_add(1));
+            let (first, last) = (aligned.max(free), aligned.saturating_add(self.offsets - 1));
             self.tail = Some(Tail { first_offset: first, last_offset: last, bytes: 0 });
         }
         write(&mut self.lines);
@@ -97,12 +99,12 @@ pub(super) fn cut(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(first_offset) = first_offset(name) else { continue };
         match tail {
-            Some(tail) if tail.first_offset == first_offset => {
+            Some(tail) if name == tail.file_name() => {
                 let file = OpenOptions::new().write(true).open(&path)?;
                 file.set_len(tail.bytes)?;
                 file.sync_all()?;
             }
-            Some(tail) if first_offset < tail.first_offset => {}
+            Some(tail) if first_offset <= tail.last_offset => {}
             _ => fs::remove_file(&path)?,
         }
     }

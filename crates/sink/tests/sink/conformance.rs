@@ -10,7 +10,7 @@ use crate::shelf::{Faults, Faulty, Shelf, Target};
 async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
     let mut house = House::new();
     house.events(500);
-    let faults = Faults { percent: 20, ..Faults::default() };
+    let faults = Faults { percent: 8, ..Faults::default() };
     for _ in 0..3 {
         house.events(333);
         let sink = Faulty::new(target.sink(), faults.clone());

@@ -19,8 +19,12 @@ impl Folder {
     }
 
     fn named(&self, name: &str) -> Ndjson {
+        self.of_files(name, 250)
+    }
+
+    fn of_files(&self, name: &str, file_offsets: u64) -> Ndjson {
         let dir = self.0.path().join("out");
-        Ndjson::new(name, NdjsonConfig { dir, file_offsets: 250 })
+        Ndjson::new(name, NdjsonConfig { dir, file_offsets })
     }
 
     /// The files, in order.
@@ -118,4 +122,17 @@ async fn files_without_their_checkpoint_are_left_alone() {
     let refused = folder.sink().open().await.expect_err("it could only be guessed");
     assert!(refused.to_string().contains("no checkpoint"), "{refused}");
     assert_eq!(folder.ids(), whole);
+}
+
+/// A range that is changed in the configuration holds for the files that are begun from then on.
+#[tokio::test]
+async fn files_of_another_size_follow_those_that_are_there() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    for (file_offsets, count) in [(250, 750), (1_000, 600), (1_000, 200), (100, 300), (7, 50)] {
+        house.events(count);
+        let sink = folder.of_files("test", file_offsets);
+        house.drain(sink, config()).await.stop().await;
+        folder.sink().open().await.expect("it is there");
+        assert_eq!(folder.ids(), house.ids_from(0), "{file_offsets}");
+    }
 }

@@ -1,10 +1,10 @@
 //! A target that is away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use unbroken_sink::{Doing, Ended};
+use unbroken_sink::{Batch, Doing, Ended, Fence, Guarantee, Opened, Sink, SinkError, SinkThread};
 
-use crate::house::{House, config};
+use crate::house::{House, PATIENCE, config};
 use crate::shelf::{Faults, Faulty, Shelf, Target};
 
 #[tokio::test]
@@ -56,4 +56,42 @@ async fn small_batches_are_gathered_for_as_long_as_it_may_linger() {
     assert!(commits < 20, "{commits} for twenty records");
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(shelf.ids(), house.ids_from(0));
+}
+
+/// A sink that is far behind does not hold up the end of the service.
+#[test]
+fn a_stop_is_heard_in_the_middle_of_a_long_backlog() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(100_000);
+    let mut config = config();
+    config.cut.records_max = 1;
+    let sink = Slow(shelf.clone());
+    let thread = SinkThread::start(sink, house.reader.clone(), config).expect("a thread");
+    let begun = Instant::now();
+    while thread.progress().counts().records == 0 {
+        assert!(begun.elapsed() < PATIENCE, "it begins");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    thread.join();
+    let taken = shelf.offsets().len();
+    assert!(taken > 0 && taken < 100_000, "{taken}: it was left in the middle");
+}
+
+/// Takes a tenth of a millisecond for each batch, as a target on a disk does: without ever waiting
+/// for anything that a runtime knows of.
+struct Slow(Shelf);
+
+impl Sink for Slow {
+    fn guarantee(&self) -> Guarantee {
+        self.0.guarantee()
+    }
+
+    async fn open(&mut self) -> Result<Opened, SinkError> {
+        self.0.open().await
+    }
+
+    async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        std::thread::sleep(Duration::from_micros(100));
+        self.0.commit(fence, batch).await
+    }
 }
