@@ -112,11 +112,6 @@ impl Batch {
         self.all().filter(move |(offset, _)| !is_parked(offset))
     }
 
-    /// A record that is put aside.
-    pub fn parked_record(&self, offset: u64) -> Option<&Record> {
-        self.all().find(|(at, _)| *at == offset).map(|(_, record)| record)
-    }
-
     /// With parts of the payloads alone.
     pub(crate) fn of(mut self, fields: &Fields) -> Self {
         let rows = self.all().map(|(offset, record)| (offset, fields.of(record))).collect();

@@ -18,7 +18,14 @@ pub struct Fields(Wanted);
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut all = Wanted::default();
-        for pointer in Vec::<String>::deserialize(deserializer)? {
+        let pointers = Vec::<String>::deserialize(deserializer)?;
+        for pointer in &pointers {
+            let is_below = |other: &String| pointer.strip_prefix(other.as_str());
+            let holds = |other: &&String| is_below(other).is_some_and(|it| it.starts_with('/'));
+            if let Some(other) = pointers.iter().find(holds) {
+                let what = format!("`{pointer}` is a part of `{other}`: name one of them");
+                return Err(de::Error::custom(what));
+            }
             let Some(path) = pointer.strip_prefix('/') else {
                 let what = format!("`{pointer}` is no JSON pointer to a member: `/state` is one");
                 return Err(de::Error::custom(what));
@@ -108,6 +115,8 @@ mod tests {
     #[test]
     fn what_is_no_pointer_to_a_member_is_refused() {
         assert!(fields(&["state"]).is_err() && fields(&[""]).is_err());
+        assert!(fields(&["/a", "/a/b"]).is_err() && fields(&["/a/b", "/a"]).is_err());
+        assert!(fields(&["/a", "/ab"]).is_ok());
         assert!(fields(&[]).expect("none").is_all());
     }
 }
