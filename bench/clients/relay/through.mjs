@@ -78,7 +78,7 @@ function startService() {
   const dialect = isGenesys ? "genesys" : "cxone";
   const wait = `while [ ! -e '${readyFile}' ]; do sleep 0.02; done; echo "$VENDOR_CLIENT_SECRET"`;
   // The command takes its time on a busy machine, and counts as a part of the request.
-  const timing = '{ preset = "demo", token_ms = 10000 }';
+  const timing = '{ preset = "demo", token_ms = 30000 }';
   const secret = `{ command = ["sh", "-c", ${JSON.stringify(wait)}] }`;
   writeFileSync(
     config,

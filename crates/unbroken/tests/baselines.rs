@@ -96,8 +96,8 @@ fn play(name: &str, vendor: &str, command: [&str; 2], scenario: &str, word: &str
     assert_eq!(output.status.code(), Some(i32::from(word != "clean")), "{name}");
 }
 
-/// One test has the machine at a time: the suite gives a client ten seconds to subscribe, and with
-/// all of both at once a small machine takes longer than that to start them.
+/// One test has the machine at a time: on a small one that starts all of both at once, the simulated
+/// vendor falls behind, and nothing can be judged.
 static MACHINE: Mutex<()> = Mutex::new(());
 
 #[test]
@@ -146,11 +146,10 @@ fn play_through(name: &str, vendor: &str, command: [&str; 2], scenarios: &[&str]
 #[test]
 fn unmodified_clients_are_clean_behind_unbroken_where_they_are_not_alone() {
     let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-    std::thread::scope(|scope| {
-        for (name, vendor, command, scenarios) in THROUGH {
-            scope.spawn(move || play_through(name, vendor, *command, scenarios));
-        }
-    });
+    // One after another: each is up to three scenarios at once, of four processes.
+    for (name, vendor, command, scenarios) in THROUGH {
+        play_through(name, vendor, *command, scenarios);
+    }
 }
 
 #[test]
