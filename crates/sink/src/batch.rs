@@ -119,11 +119,21 @@ impl Batch {
         self
     }
 
-    /// In two halves of about as many entries; `None`: there is one entry at most. The first one
-    /// ends in the phase in which it begins.
+    /// In two halves of about as many entries; `None`: there is one entry at most.
     pub(crate) fn halves(&self) -> Option<[Self; 2]> {
         let offsets: Vec<u64> = self.entries().map(|(offset, _)| offset).collect();
         let middle = (offsets.len() > 1).then(|| offsets.get(offsets.len() / 2).copied())??;
+        self.split_at(middle)
+    }
+
+    /// Up to an entry, and from it on; `None`: nothing is before it.
+    pub(crate) fn split_at(&self, middle: u64) -> Option<[Self; 2]> {
+        let is_first = self.entries().next().is_none_or(|(first, _)| first >= middle);
+        if is_first { None } else { self.cut_at(middle) }
+    }
+
+    /// Before an offset, and from it on. The first one ends in the phase in which it begins.
+    fn cut_at(&self, middle: u64) -> Option<[Self; 2]> {
         let (mut first, mut second) = (self.clone(), self.clone());
         first.to_offset = middle;
         first.next = Checkpoint { next_offset: middle, ..self.base? };
@@ -136,10 +146,16 @@ impl Batch {
         Some([first, second])
     }
 
-    /// Puts an entry aside.
-    pub(crate) fn park(&mut self, offset: u64, why: String) {
+    /// Puts the first entry aside; the rest, if there is any, is a batch of its own.
+    pub(crate) fn park_first(mut self, why: String) -> (Self, Option<Self>) {
+        let Some((offset, _)) = self.entries().next() else { return (self, None) };
         let at = self.parked.partition_point(|parked| parked.offset < offset);
         self.parked.insert(at, Parked { offset, why });
+        let second = self.entries().next().map(|(second, _)| second);
+        match second.and_then(|second| self.cut_at(second)) {
+            Some([first, rest]) => (first, Some(rest)),
+            None => (self, None),
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = (u64, &Record)> {

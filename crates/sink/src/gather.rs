@@ -10,6 +10,7 @@ use unbroken_core::ids::StreamId;
 use unbroken_core::record::{GapOpened, Record};
 use unbroken_journal::{Batches, JournalError, Reader, SharedBatch};
 
+use crate::blocking::blocking;
 use crate::image::Image;
 use crate::{Batch, Checkpoint, Fields, Phase, Selection};
 
@@ -18,7 +19,7 @@ use crate::{Batch, Checkpoint, Fields, Phase, Selection};
 pub struct Cut {
     /// Most records of one batch.
     pub records_max: usize,
-    /// A batch is closed when the payloads that were looked at for it have come to this, in bytes.
+    /// A batch is closed when its payloads have come to this, in bytes.
     pub bytes: usize,
     /// How long it stays open for more, while the sink has caught up.
     pub linger: Duration,
@@ -29,6 +30,13 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// While nothing passes `where`, the checkpoint alone is committed so often.
 const NOTHING_EVERY: Duration = Duration::from_secs(10);
+
+/// Of a batch of the log from which one record is wanted, all are held until it is committed: so
+/// many times the bytes of a batch at the most.
+const HELD: usize = 8;
+
+/// A record without its payload, in memory, in bytes (rounded up).
+const RECORD_BYTES: usize = 256;
 
 /// A place from which a sink is fed.
 #[derive(Debug)]
@@ -63,20 +71,21 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Feed {
-    /// From a checkpoint on.
-    pub(crate) fn at(reader: &Reader, checkpoint: &Checkpoint) -> Result<Self, JournalError> {
-        match checkpoint.phase {
-            Phase::Log => {
-                let batches = reader.batches(checkpoint.next_offset)?;
-                Ok(Self::Log(Box::new(LogFeed { batches, rest: None })))
-            }
-            Phase::Image { until } => {
-                let (_, fold) = reader.newest_image()?.unwrap_or_default();
-                let image = Image::of(fold, checkpoint.next_offset..until);
-                let (rows, open_gaps) = (image.rows.into(), image.open_gaps);
-                Ok(Self::Image(ImageFeed { rows, open_gaps, until }))
-            }
-        }
+    /// From a checkpoint on. A state image may take long: this does not hold up the thread.
+    pub(crate) async fn at(
+        reader: &Reader,
+        checkpoint: &Checkpoint,
+        selection: &Arc<Selection>,
+    ) -> Result<Self, JournalError> {
+        let Checkpoint { next_offset, phase, .. } = *checkpoint;
+        let Phase::Image { until } = phase else {
+            let batches = reader.batches(next_offset)?;
+            return Ok(Self::Log(Box::new(LogFeed { batches, rest: None })));
+        };
+        let (reader, selection) = (reader.clone(), Arc::clone(selection));
+        let image = blocking(move || Image::of(&reader, next_offset..until, &selection)).await?;
+        let (rows, open_gaps) = (image.rows.into(), image.open_gaps);
+        Ok(Self::Image(ImageFeed { rows, open_gaps, until }))
     }
 
     /// The next batch; `None`: it is time to stop, and nothing more is there.
@@ -120,8 +129,13 @@ impl LogFeed {
         wish: &Wish<'_>,
     ) -> Result<Option<Batch>, JournalError> {
         let mut gathered = Gathered { next: base.next_offset, ..Gathered::default() };
-        let mut begun = None;
+        let begun = Instant::now();
+        let mut waiting_since = None;
         while !gathered.is_full(&wish.cut) {
+            // A long backlog of which little is wanted is committed piece by piece.
+            if gathered.next > base.next_offset && begun.elapsed() >= NOTHING_EVERY {
+                break;
+            }
             // A long backlog never waits for anything: a stop that is overdue is heard here.
             tokio::task::yield_now().await;
             if let Some(batch) = self.read()? {
@@ -136,7 +150,7 @@ impl LogFeed {
             let wait = if is_empty {
                 WAIT
             } else {
-                open_for.saturating_sub(begun.get_or_insert_with(Instant::now).elapsed())
+                open_for.saturating_sub(waiting_since.get_or_insert_with(Instant::now).elapsed())
             };
             if *wish.stop.borrow() || wait.is_zero() {
                 break;
@@ -162,9 +176,7 @@ impl LogFeed {
 async fn wait_for_more(reader: &Reader, offset: u64, time: Duration) -> Result<(), JournalError> {
     let reader = reader.clone();
     let time = time.clamp(Duration::from_millis(1), WAIT);
-    let waited = tokio::task::spawn_blocking(move || reader.wait(offset, time).map(drop));
-    // A wait that was given up is over.
-    waited.await.unwrap_or(Ok(()))
+    blocking(move || reader.wait(offset, time).map(drop)).await
 }
 
 #[derive(Debug, Default)]
@@ -173,21 +185,26 @@ struct Gathered {
     next: u64,
     passed: usize,
     bytes: usize,
+    /// Of all records of the batches that are held.
+    held_bytes: usize,
 }
 
 impl Gathered {
     fn is_full(&self, cut: &Cut) -> bool {
-        self.passed >= cut.records_max || self.bytes >= cut.bytes
+        self.passed >= cut.records_max
+            || self.bytes >= cut.bytes
+            || self.held_bytes >= cut.bytes.saturating_mul(HELD)
     }
 
     /// Takes of a batch what there is room for. Returns the offset of its next record.
     fn take(&mut self, batch: &SharedBatch, wish: &Wish<'_>) -> u64 {
-        let passed_before = self.passed;
+        let (passed_before, mut looked_at) = (self.passed, 0);
         for (offset, record) in batch.entries_from(self.next) {
             if self.is_full(&wish.cut) {
                 break;
             }
             self.next = offset + 1;
+            looked_at += record.body.payload_len() + RECORD_BYTES;
             if wish.selection.accepts(record) {
                 self.passed += 1;
                 self.bytes += record.body.payload_len();
@@ -195,6 +212,7 @@ impl Gathered {
         }
         if self.passed > passed_before {
             self.batches.push(batch.clone());
+            self.held_bytes += looked_at;
         }
         self.next
     }

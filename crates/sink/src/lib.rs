@@ -9,7 +9,9 @@
 //! ```
 
 mod batch;
+mod blocking;
 mod checkpoint;
+mod claim;
 mod error;
 mod fields;
 mod gather;
@@ -24,12 +26,13 @@ mod thread;
 
 pub use batch::{Batch, Lapse, Parked};
 pub use checkpoint::{Checkpoint, InvalidCheckpoint, Phase};
+pub use claim::Claim;
 pub use error::{Blocked, SinkError};
 pub use fields::Fields;
 pub use gather::Cut;
 pub use ndjson::{Ndjson, NdjsonConfig};
 pub use progress::{Doing, Progress, SinkCounts, Trouble};
-pub use pump::{Ended, Pump, PumpConfig};
+pub use pump::{Ended, Pump, PumpConfig, Retry};
 pub use selection::{Selection, Where};
 pub use sink::{Fence, Guarantee, Opened, Sink};
 pub use start::StartAt;

@@ -1,6 +1,5 @@
 //! From the log into one sink, whatever befalls it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +12,30 @@ use unbroken_render::wall_now;
 use crate::gather::{Cut, Feed, Wish};
 use crate::progress::Doing;
 use crate::{
-    Batch, Blocked, Checkpoint, Fence, Fields, Lapse, Progress, Selection, Sink, SinkError, StartAt,
+    Batch, Blocked, Checkpoint, Claim, Fence, Fields, Lapse, Progress, Selection, Sink, SinkError,
+    StartAt,
 };
 
-/// First and longest delay before a target that failed is tried again, in milliseconds.
-const RETRY_MS: (u64, u64) = (250, 30_000);
+/// When a target that failed is tried again: any time up to a delay that doubles with each try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The first delay.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+    /// The delay where a person must help.
+    pub blocked: Duration,
+}
 
-/// The delay where a person must help.
-const BLOCKED_RETRY: Duration = Duration::from_secs(30);
+impl Default for Retry {
+    fn default() -> Self {
+        let longest = Duration::from_secs(30);
+        Self { first: Duration::from_millis(250), longest, blocked: longest }
+    }
+}
 
-/// So many rows refused, one after the other with none taken between them, are no bad rows: the
-/// target or its configuration is at fault, and nothing more is put aside.
+/// So many rows refused, one after the other with none taken between them, are hardly bad rows: the
+/// target or its configuration is at fault, and no more than one is put aside with each try.
 const REFUSED_MAX: u32 = 100;
 
 /// What a pump is told.
@@ -42,6 +54,8 @@ pub struct PumpConfig {
     pub fields: Fields,
     /// How batches are cut.
     pub cut: Cut,
+    /// When a target that failed is tried again.
+    pub retry: Retry,
 }
 
 /// See the module.
@@ -54,6 +68,8 @@ pub struct Pump<S> {
     stop: watch::Receiver<bool>,
     /// Rows put aside since one was taken.
     refused: u32,
+    /// Before the batch that is being committed.
+    failed_at: Option<Checkpoint>,
 }
 
 /// How a pump ended.
@@ -75,14 +91,14 @@ impl<S: Sink> Pump<S> {
         stop: watch::Receiver<bool>,
     ) -> Self {
         progress.promises(sink.guarantee());
-        Self { sink, reader, config, progress, stop, refused: 0 }
+        Self { sink, reader, config, progress, stop, refused: 0, failed_at: None }
     }
 
     /// Runs until it is told to stop and has given what the log held then, or until another
     /// instance has the sink.
     pub async fn run(mut self) -> Ended {
         let mut jitter = Jitter::new(seed_of(&self.config.name));
-        let mut attempt = 0;
+        let (mut attempt, retry) = (0, self.config.retry);
         loop {
             let committed_before = self.progress.counts().batches;
             let failure = match self.session().await {
@@ -96,8 +112,12 @@ impl<S: Sink> Pump<S> {
                 attempt = 0;
             }
             let delay = match &failure {
-                SinkError::Blocked(_) => BLOCKED_RETRY,
-                _ => Duration::from_millis(jitter.delay_ms(attempt, RETRY_MS.0, RETRY_MS.1)),
+                SinkError::Blocked(_) => retry.blocked,
+                _ => {
+                    let [first, longest] =
+                        [retry.first, retry.longest].map(|delay| delay.as_millis() as u64);
+                    Duration::from_millis(jitter.delay_ms(attempt, first, longest))
+                }
             };
             attempt += 1;
             self.tell(&failure, delay);
@@ -131,14 +151,18 @@ impl<S: Sink> Pump<S> {
 
     /// From opening the sink until something fails, or it is time to stop.
     async fn session(&mut self) -> Result<(), SinkError> {
-        let opened = self.sink.open().await?;
+        let claim = self.claim()?;
+        let opened = self.sink.open(&claim).await?;
         let fence = opened.fence;
-        let mut checkpoint = self.begin(fence, opened.checkpoint).await?;
+        let mut checkpoint = self.begin(fence, &claim, opened.checkpoint).await?;
         self.progress.is_at(&checkpoint);
-        self.progress.runs();
+        // Of a commit that failed it is not known yet whether it fails again.
+        if self.failed_at != Some(checkpoint) {
+            self.progress.runs();
+        }
         info!(sink = self.config.name, %checkpoint, "sink opened");
         'feed: loop {
-            let mut feed = match Feed::at(&self.reader, &checkpoint) {
+            let mut feed = match Feed::at(&self.reader, &checkpoint, &self.config.selection).await {
                 Ok(feed) => feed,
                 Err(JournalError::PastRetention { oldest, .. }) => {
                     checkpoint = self.lapse(fence, checkpoint, oldest).await?;
@@ -161,7 +185,9 @@ impl<S: Sink> Pump<S> {
                     Err(error) => return Err(unreadable(error)),
                 };
                 let next = batch.next;
+                self.failed_at = batch.base;
                 self.deliver(fence, batch).await?;
+                self.failed_at = None;
                 let has_phase_changed = next.phase != checkpoint.phase;
                 checkpoint = next;
                 self.progress.runs();
@@ -172,34 +198,27 @@ impl<S: Sink> Pump<S> {
         }
     }
 
+    fn claim(&self) -> Result<Claim, SinkError> {
+        Ok(Claim {
+            sink: self.config.name.clone(),
+            journal: self.reader.journal(),
+            end_offset: self.reader.end_offset().map_err(unreadable)?,
+            adopt: self.config.adopt,
+        })
+    }
+
     /// The checkpoint to go on from: the sink's own, or a first one, which is committed.
     async fn begin(
         &mut self,
         fence: Fence,
+        claim: &Claim,
         held: Option<Checkpoint>,
     ) -> Result<Checkpoint, SinkError> {
-        let end = self.reader.end_offset().map_err(unreadable)?;
-        let fault = held.and_then(|held| {
-            if held.journal != self.reader.journal() {
-                return Some(format!("checkpoint in the target, {held}, is of another log"));
-            }
-            (held.needed_from() > end).then(|| {
-                format!("checkpoint in the target, {held}, is beyond the end of the log, {end}")
-            })
-        });
-        match (held, fault) {
-            (Some(held), None) => return Ok(held),
-            (Some(_), Some(what)) if !self.config.adopt => {
-                let name = &self.config.name;
-                let todo = format!(
-                    "if this log is to be the target's from now on, `unbroken run --adopt {name}` \
-                     begins anew behind what is there"
-                );
-                return Err(SinkError::blocked(what, todo));
-            }
-            _ => {}
+        claim.accept(held.as_ref())?;
+        if let Some(held) = held.filter(|held| claim.fault(held).is_none()) {
+            return Ok(held);
         }
-        let first = self.first_checkpoint(end)?;
+        let first = self.first_checkpoint(claim.end_offset)?;
         let batch = Batch::of_nothing(held, first);
         self.sink.commit(fence, &batch).await?;
         Ok(first)
@@ -246,8 +265,9 @@ impl<S: Sink> Pump<S> {
 
     /// Commits a batch, and puts aside what the target does not take.
     async fn deliver(&mut self, fence: Fence, batch: Batch) -> Result<(), SinkError> {
-        let mut waiting = VecDeque::from([batch]);
-        while let Some(mut batch) = waiting.pop_front() {
+        // The next one last.
+        let mut waiting = vec![batch];
+        while let Some(batch) = waiting.pop() {
             let (offset, why) = match self.sink.commit(fence, &batch).await {
                 Ok(()) => {
                     let records = batch.entries().count() as u64;
@@ -261,32 +281,34 @@ impl<S: Sink> Pump<S> {
                 Err(error) => return Err(error),
             };
             let named = offset.filter(|named| batch.entries().any(|(offset, _)| offset == *named));
-            match (named, batch.halves()) {
-                (None, Some([first, second])) => {
-                    waiting.push_front(second);
-                    waiting.push_front(first);
-                }
-                (named, _) => {
-                    let alone = batch.entries().next().map(|(offset, _)| offset);
-                    let Some(offset) = named.or(alone) else { return Err(refuses_nothing(why)) };
-                    self.park(&mut batch, offset, why)?;
-                    waiting.push_front(batch);
-                }
+            // What is before a bad row is taken first: bad rows among good ones are no row of them.
+            let parts = match named {
+                Some(offset) => batch.split_at(offset),
+                None => batch.halves(),
+            };
+            if let Some([first, second]) = parts {
+                waiting.extend([second, first]);
+                continue;
             }
+            let (aside, rest) = self.park(batch, why)?;
+            waiting.extend(rest);
+            waiting.push(aside);
         }
         Ok(())
     }
 
-    fn park(&mut self, batch: &mut Batch, offset: u64, why: String) -> Result<(), SinkError> {
+    fn park(&mut self, batch: Batch, why: String) -> Result<(Batch, Option<Batch>), SinkError> {
+        let Some((offset, _)) = batch.entries().next() else { return Err(refuses_nothing(why)) };
         self.refused += 1;
         if self.refused > REFUSED_MAX {
+            // Those may have been bad all the same: one is put aside with each try.
+            self.refused = REFUSED_MAX - 1;
             let what = format!("target refuses row after row, the last one so: {why}");
-            let todo = "mend the target or its table; rows are put aside again once it takes one";
+            let todo = "mend the target or its table; meanwhile one row is put aside every 30 s";
             return Err(SinkError::blocked(what, todo));
         }
         warn!(sink = self.config.name, offset, why, "record put aside: the target refuses it");
-        batch.park(offset, why);
-        Ok(())
+        Ok(batch.park_first(why))
     }
 }
 

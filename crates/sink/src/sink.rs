@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Batch, Checkpoint, SinkError};
+use crate::{Batch, Checkpoint, Claim, SinkError};
 
 /// A target that holds its own checkpoint, and commits it with the data.
 ///
@@ -19,8 +19,9 @@ pub trait Sink: Send {
     /// What it promises of each record.
     fn guarantee(&self) -> Guarantee;
 
-    /// Makes the target ready, takes it over from whoever had it, and tells how far it is.
-    fn open(&mut self) -> impl Future<Output = Result<Opened, SinkError>> + Send;
+    /// Makes the target ready, takes it over from whoever had it, and tells how far it is. It asks
+    /// [`Claim::accept`] about the checkpoint first, and changes nothing of a sink that is refused.
+    fn open(&mut self, claim: &Claim) -> impl Future<Output = Result<Opened, SinkError>> + Send;
 
     /// Makes a batch and its checkpoint durable. It follows [`Batch::base`], or it is
     /// [`SinkError::Moved`].

@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use tracing::error;
 use unbroken_journal::Reader;
 use unbroken_journal::courtesy::{self, give_way};
+use unbroken_render::wall_now;
 
+use crate::progress::Doing;
 use crate::{Progress, Pump, PumpConfig, Sink};
 
 /// A running pump. Stop it, or it runs on.
@@ -38,9 +40,11 @@ impl SinkThread {
     ) -> io::Result<Self> {
         let (stop, stopping) = watch::channel(false);
         let (name, progress) = (config.name.clone(), Arc::new(Progress::default()));
+        let telling = Arc::clone(&progress);
         let pump = Pump::new(sink, reader, config, Arc::clone(&progress), stopping.clone());
         let thread = thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
             give_way(courtesy::CLIENTS);
+            let _tells = TellsOfPanic(telling);
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return error!(%error, "sink has no runtime"),
@@ -77,6 +81,19 @@ impl SinkThread {
         self.tell_to_stop();
         if self.thread.join().is_err() {
             error!(sink = self.name, "sink's thread has failed, which is a defect of this program");
+        }
+    }
+}
+
+/// Nobody is to read that a sink runs whose thread has failed.
+struct TellsOfPanic(Arc<Progress>);
+
+impl Drop for TellsOfPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let why = "sink's thread has failed, which is a defect of this program";
+            let todo = "restart the service, and report it";
+            self.0.fails(Doing::Blocked, wall_now(), why.to_owned(), todo.to_owned());
         }
     }
 }

@@ -96,8 +96,8 @@ fn play(name: &str, vendor: &str, command: [&str; 2], scenario: &str, word: &str
     assert_eq!(output.status.code(), Some(i32::from(word != "clean")), "{name}");
 }
 
-/// One test has the machine at a time: on a small one that starts all of both at once, the simulated
-/// vendor falls behind, and nothing can be judged.
+/// One test has the machine at a time: on a small one that starts all of both at once, the
+/// simulated vendor falls behind, and nothing can be judged.
 static MACHINE: Mutex<()> = Mutex::new(());
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::state::{Tail, first_offset, sync_dir};
+use crate::SinkError;
 
 /// Bytes that are written at once.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -93,20 +94,40 @@ pub(super) fn holds_files(dir: &Path) -> io::Result<bool> {
 }
 
 /// Leaves nothing but what was committed.
-pub(super) fn cut(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
+pub(super) fn cut(dir: &Path, tail: Option<&Tail>) -> Result<(), SinkError> {
+    let doing = || SinkError::unreachable("cutting its files");
+    if let Some(tail) = tail {
+        let path = dir.join(tail.file_name());
+        let bytes = match fs::metadata(&path) {
+            Ok(file) => file.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(doing()(error)),
+        };
+        if bytes < tail.bytes {
+            return Err(too_short(&path, bytes, tail.bytes));
+        }
+        let file = OpenOptions::new().write(true).open(&path).map_err(doing())?;
+        file.set_len(tail.bytes).and_then(|()| file.sync_all()).map_err(doing())?;
+    }
+    set_aside(dir, tail).map_err(doing())
+}
+
+fn too_short(path: &Path, bytes: u64, committed: u64) -> SinkError {
+    let what = format!("{} has {bytes} bytes, and {committed} were committed", path.display());
+    let todo = "restore the file, or move the directory away: the sink then begins anew";
+    SinkError::blocked(what, todo)
+}
+
+/// Files behind the tail. They were begun by a commit that failed; but where a checkpoint was
+/// restored, they were not.
+fn set_aside(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(first_offset) = first_offset(name) else { continue };
-        match tail {
-            Some(tail) if name == tail.file_name() => {
-                let file = OpenOptions::new().write(true).open(&path)?;
-                file.set_len(tail.bytes)?;
-                file.sync_all()?;
-            }
-            Some(tail) if first_offset <= tail.last_offset => {}
-            _ => fs::remove_file(&path)?,
+        if tail.is_none_or(|tail| first_offset > tail.last_offset) {
+            fs::rename(&path, path.with_extension("ndjson.aside"))?;
         }
     }
-    Ok(())
+    sync_dir(dir)
 }

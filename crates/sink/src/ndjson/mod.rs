@@ -1,27 +1,38 @@
 //! Files of JSON lines: one CloudEvent each.
 //!
 //! ```text
-//! DIR/checkpoint.json                                       what is committed: cursor, file,
-//! length DIR/00000000000000000000-00000000000000999999.ndjson      named by a range of offsets
+//! DIR/checkpoint.json                                       cursor, file and length: committed
+//! DIR/00000000000000000000-00000000000000999999.ndjson      named by a range of offsets
 //! DIR/lock                                                  held while one of the above is changed
 //! ```
 //!
 //! A commit appends to the file, syncs it, and puts the new length into the checkpoint. What is
-//! behind that length was never committed, and is cut when the sink is opened.
+//! behind that length was never committed, and is cut when the sink is opened; a later file is
+//! renamed to `….ndjson.aside`, since it may be all that is left where an older checkpoint was put
+//! back.
 
 mod files;
 mod state;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use unbroken_render::{lapse_cloudevent, open_gap_cloudevent, write_cloudevent};
 
 use self::files::{Files, cut, holds_files};
 use self::state::{State, Tail};
-use crate::{Batch, Fence, Guarantee, Opened, Sink, SinkError};
+use crate::blocking::blocking;
+use crate::{Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
+
+/// How long the lock is waited for: who has it writes a batch.
+const LOCK_MAX: Duration = Duration::from_secs(5);
+
+/// How often it is tried meanwhile.
+const LOCK_EVERY: Duration = Duration::from_millis(5);
 
 /// What a file sink is told.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -40,7 +51,7 @@ fn file_offsets() -> u64 {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ndjson {
     name: String,
     config: NdjsonConfig,
@@ -52,7 +63,7 @@ impl Ndjson {
         Self { name: name.into(), config }
     }
 
-    fn take_over(&self) -> Result<Opened, SinkError> {
+    fn take_over(&self, claim: &Claim) -> Result<Opened, SinkError> {
         let dir = &self.config.dir;
         fs::create_dir_all(dir).map_err(SinkError::unreachable("making its directory"))?;
         let _lock = self.lock()?;
@@ -64,9 +75,11 @@ impl Ndjson {
             let what = format!("directory {} is that of the sink `{}`", dir.display(), state.sink);
             return Err(SinkError::blocked(what, "give each sink a directory of its own"));
         }
-        cut(dir, state.tail.as_ref()).map_err(SinkError::unreachable("cutting its files"))?;
+        let checkpoint = state.checkpoint()?;
+        claim.accept(checkpoint.as_ref())?;
+        cut(dir, state.tail.as_ref())?;
         state.fence += 1;
-        let (fence, checkpoint) = (Fence(state.fence), state.checkpoint()?);
+        let fence = Fence(state.fence);
         state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))?;
         Ok(Opened { fence, checkpoint })
     }
@@ -76,10 +89,7 @@ impl Ndjson {
     fn first_state(&self) -> Result<State, SinkError> {
         let dir = &self.config.dir;
         if holds_files(dir).map_err(SinkError::unreachable("reading its directory"))? {
-            let what =
-                format!("directory {} holds a sink's files and no checkpoint", dir.display());
-            let todo = "restore its checkpoint.json, or name another directory";
-            return Err(SinkError::blocked(what, todo));
+            return Err(no_checkpoint(dir));
         }
         Ok(State::new(&self.name))
     }
@@ -87,7 +97,7 @@ impl Ndjson {
     fn append(&self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
         let dir = &self.config.dir;
         let _lock = self.lock()?;
-        let mut state = State::read(dir)?.ok_or(SinkError::Fenced)?;
+        let mut state = State::read(dir)?.ok_or_else(|| no_checkpoint(dir))?;
         if state.fence != fence.0 {
             return Err(SinkError::Fenced);
         }
@@ -106,8 +116,17 @@ impl Ndjson {
         let path = self.config.dir.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path);
         let lock = lock.map_err(SinkError::unreachable("taking its lock"))?;
-        lock.lock().map_err(SinkError::unreachable("taking its lock"))?;
-        Ok(lock)
+        let begun = Instant::now();
+        loop {
+            let error = match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(error) => error,
+            };
+            if matches!(error, TryLockError::Error(_)) || begun.elapsed() > LOCK_MAX {
+                return Err(SinkError::unreachable("taking its lock")(error));
+            }
+            thread::sleep(LOCK_EVERY);
+        }
     }
 }
 
@@ -116,13 +135,20 @@ impl Sink for Ndjson {
         Guarantee::Transactional
     }
 
-    async fn open(&mut self) -> Result<Opened, SinkError> {
-        self.take_over()
+    async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
+        let (this, claim) = (self.clone(), claim.clone());
+        blocking(move || this.take_over(&claim)).await
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
-        self.append(fence, batch)
+        let (this, batch) = (self.clone(), batch.clone());
+        blocking(move || this.append(fence, &batch)).await
     }
+}
+
+fn no_checkpoint(dir: &Path) -> SinkError {
+    let what = format!("directory {} holds a sink's files and no checkpoint", dir.display());
+    SinkError::blocked(what, "restore its checkpoint.json, or name another directory")
 }
 
 /// One line for each entry; and for what this sink never had, or had begun before it.

@@ -1,9 +1,10 @@
 //! Where a sink begins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use unbroken_journal::Cursor;
-use unbroken_sink::{Doing, Ended, Selection, StartAt, Where};
+use unbroken_sink::{Cut, Doing, Ended, Selection, StartAt, Where};
 
 use crate::house::{House, config};
 use crate::shelf::{Shelf, Target};
@@ -70,4 +71,19 @@ async fn a_sink_is_given_what_it_asks_for_and_its_checkpoint_goes_on_all_the_sam
     let running = house.drain(shelf.clone(), config).await;
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(shelf.offsets(), (0..700).filter(|n| n % 7 == 3).collect::<Vec<_>>());
+}
+
+/// Of a long log of which little is wanted, not all is held until its end.
+#[tokio::test]
+async fn a_sink_that_wants_little_commits_on_its_way() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(2_000);
+    let mut config = config();
+    let wanted = Where { key: vec!["agent-3".to_owned()], ..Where::default() };
+    config.selection = Arc::new(Selection::from(&wanted));
+    config.cut = Cut { records_max: 10_000, bytes: 10_000, linger: Duration::from_millis(1) };
+    house.drain(shelf.clone(), config).await.stop().await;
+    let commits = shelf.held().commits;
+    assert!(commits > 4, "{commits} for what was 286 records of 2,000");
+    assert_eq!(shelf.offsets(), (0..2_000).filter(|n| n % 7 == 3).collect::<Vec<_>>());
 }

@@ -1,6 +1,6 @@
 //! The trials that every sink goes through.
 
-use unbroken_sink::{Batch, Checkpoint, Ended, Sink, SinkError};
+use unbroken_sink::{Batch, Checkpoint, Claim, Ended, Sink, SinkError};
 
 use crate::files::Folder;
 use crate::house::{House, config};
@@ -10,10 +10,10 @@ use crate::shelf::{Faults, Faulty, Shelf, Target};
 async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
     let mut house = House::new();
     house.events(500);
-    let faults = Faults { percent: 8, ..Faults::default() };
-    for _ in 0..3 {
+    for seed in 0..3 {
         house.events(333);
-        let sink = Faulty::new(target.sink(), faults.clone());
+        let faults = Faults { percent: 8, seed, ..Faults::default() };
+        let sink = Faulty::new(target.sink(), faults);
         let running = house.drain(sink, config()).await;
         assert_eq!(running.stop().await, Ended::Stopped);
         assert_eq!(target.ids(), house.ids_from(0));
@@ -40,8 +40,8 @@ async fn a_batch_that_comes_again_changes_nothing(target: &impl Target) {
     house.events(100);
     house.drain(target.sink(), config()).await.stop().await;
     let (mut older, mut newer) = (target.sink(), target.sink());
-    let old = older.open().await.expect("it is there");
-    let new = newer.open().await.expect("it is there");
+    let old = older.open(&house.claim()).await.expect("it is there");
+    let new = newer.open(&house.claim()).await.expect("it is there");
     assert!(new.fence > old.fence);
     assert_eq!(new.checkpoint, old.checkpoint);
     let held = new.checkpoint.expect("it was written");
@@ -53,6 +53,28 @@ async fn a_batch_that_comes_again_changes_nothing(target: &impl Target) {
     let moved = newer.commit(new.fence, &batch).await.expect_err("it does not follow any more");
     assert!(matches!(moved, SinkError::Moved { found } if found == next), "{moved:?}");
     assert_eq!(target.ids(), house.ids_from(0));
+}
+
+/// Whoever may not have the sink does not take it from who may.
+async fn another_log_is_refused_and_the_first_goes_on(target: &impl Target) {
+    let (mut house, mut other) = (House::new(), House::new());
+    house.events(100);
+    other.events(300);
+    let running = house.drain(target.sink(), config()).await;
+    let refused = target.sink().open(&other.claim()).await.expect_err("it is of another log");
+    assert!(refused.to_string().contains("is of another log"), "{refused}");
+    assert!(refused.todo().contains("--adopt test"), "{}", refused.todo());
+    let shorter = Claim { end_offset: 99, ..house.claim() };
+    let refused = target.sink().open(&shorter).await.expect_err("the log is too short");
+    assert!(refused.to_string().contains("beyond the end of the log"), "{refused}");
+    house.events(100);
+    running.until("it goes on", |it| it.counts().next_offset == 200).await;
+    assert_eq!(running.progress.counts().failures, 0, "it was not disturbed");
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let mut adopting = config();
+    adopting.adopt = true;
+    other.drain(target.sink(), adopting).await.stop().await;
+    assert_eq!(target.ids(), [house.ids_from(0), other.ids_from(0)].concat());
 }
 
 macro_rules! trials {
@@ -68,6 +90,11 @@ macro_rules! trials {
             #[tokio::test]
             async fn an_older_instance_is_fenced_out() {
                 super::an_older_instance_is_fenced_out(&$target).await;
+            }
+
+            #[tokio::test]
+            async fn another_log_is_refused_and_the_first_goes_on() {
+                super::another_log_is_refused_and_the_first_goes_on(&$target).await;
             }
 
             #[tokio::test]

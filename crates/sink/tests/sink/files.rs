@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use unbroken_sink::{Ndjson, NdjsonConfig, Sink, SinkError};
+use unbroken_sink::{Doing, Ended, Ndjson, NdjsonConfig, Sink, SinkError};
 
 use crate::house::{House, config};
 use crate::shelf::Target;
@@ -88,8 +88,10 @@ async fn what_was_never_committed_is_cut() {
     fs::write(&later, b"{\"id\":\"never\"}\n").expect("room");
     let foreign = last.with_file_name("notes.ndjson");
     fs::write(&foreign, b"mine\n").expect("room");
-    folder.sink().open().await.expect("it is there");
+    folder.sink().open(&house.claim()).await.expect("it is there");
     assert!(!later.exists(), "nothing of it was committed");
+    let aside = later.with_extension("ndjson.aside");
+    assert_eq!(fs::read_to_string(aside).expect("text"), "{\"id\":\"never\"}\n");
     assert_eq!(fs::read_to_string(&foreign).expect("text"), "mine\n", "not ours");
     fs::remove_file(foreign).expect("it is there");
     assert_eq!(folder.ids(), whole);
@@ -100,13 +102,14 @@ async fn what_was_never_committed_is_cut() {
 
 #[tokio::test]
 async fn the_directory_of_another_sink_and_a_damaged_checkpoint_are_refused() {
-    let folder = Folder::new();
-    folder.sink().open().await.expect("it is made");
-    let refused = folder.named("other").open().await.expect_err("it is another's");
+    let (folder, house) = (Folder::new(), House::new());
+    let claim = house.claim();
+    folder.sink().open(&claim).await.expect("it is made");
+    let refused = folder.named("other").open(&claim).await.expect_err("it is another's");
     assert!(matches!(&refused, SinkError::Blocked(_)) && refused.to_string().contains("`test`"));
     let checkpoint = folder.0.path().join("out/checkpoint.json");
     fs::write(checkpoint, b"{").expect("room");
-    let refused = folder.sink().open().await.expect_err("it cannot be read");
+    let refused = folder.sink().open(&claim).await.expect_err("it cannot be read");
     assert!(refused.to_string().contains("is damaged"), "{refused}");
     assert!(!refused.todo().is_empty());
 }
@@ -119,9 +122,39 @@ async fn files_without_their_checkpoint_are_left_alone() {
     house.drain(folder.sink(), config()).await.stop().await;
     let whole = folder.ids();
     fs::remove_file(folder.0.path().join("out/checkpoint.json")).expect("it is there");
-    let refused = folder.sink().open().await.expect_err("it could only be guessed");
+    let refused = folder.sink().open(&house.claim()).await.expect_err("it could only be guessed");
     assert!(refused.to_string().contains("no checkpoint"), "{refused}");
     assert_eq!(folder.ids(), whole);
+}
+
+/// What was committed and is not there any more is not made up.
+#[tokio::test]
+async fn a_file_that_was_shortened_or_removed_is_refused() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    house.events(300);
+    house.drain(folder.sink(), config()).await.stop().await;
+    let last = folder.files().pop().expect("a file");
+    let bytes = fs::read(&last).expect("bytes");
+    fs::write(&last, &bytes[..bytes.len() - 10]).expect("room");
+    let refused = folder.sink().open(&house.claim()).await.expect_err("a line is gone");
+    assert!(refused.to_string().contains("were committed"), "{refused}");
+    fs::remove_file(&last).expect("it is there");
+    let refused = folder.sink().open(&house.claim()).await.expect_err("all lines are gone");
+    assert!(refused.to_string().contains("has 0 bytes"), "{refused}");
+}
+
+/// Whoever removes it while it runs is told so, and not that another instance has the sink.
+#[tokio::test]
+async fn a_checkpoint_that_is_removed_under_a_sink_is_missed() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    house.events(300);
+    let running = house.drain(folder.sink(), config()).await;
+    fs::remove_file(folder.0.path().join("out/checkpoint.json")).expect("it is there");
+    house.events(1);
+    running.until("it says so", |it| it.doing() == Doing::Blocked).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.why.contains("no checkpoint"), "{trouble:?}");
+    assert_eq!(running.stop().await, Ended::Stopped);
 }
 
 /// A range that is changed in the configuration holds for the files that are begun from then on.
@@ -132,7 +165,7 @@ async fn files_of_another_size_follow_those_that_are_there() {
         house.events(count);
         let sink = folder.of_files("test", file_offsets);
         house.drain(sink, config()).await.stop().await;
-        folder.sink().open().await.expect("it is there");
+        folder.sink().open(&house.claim()).await.expect("it is there");
         assert_eq!(folder.ids(), house.ids_from(0), "{file_offsets}");
     }
 }

@@ -10,7 +10,9 @@ use unbroken_core::ids::{AppendId, SnapshotId};
 use unbroken_core::record::{Append, Body, Change, Effect, Origin, Record, digest};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{JournalId, Options, Reader, Retention, Writer};
-use unbroken_sink::{Cut, Ended, Fields, Progress, Pump, PumpConfig, Selection, Sink, StartAt};
+use unbroken_sink::{
+    Claim, Cut, Ended, Fields, Progress, Pump, PumpConfig, Retry, Selection, Sink, StartAt,
+};
 
 /// How long anything may take that happens in milliseconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +44,16 @@ impl House {
 
     pub(crate) fn journal(&self) -> JournalId {
         self.reader.journal()
+    }
+
+    /// As a pump of this log opens a sink.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim {
+            sink: "test".to_owned(),
+            journal: self.journal(),
+            end_offset: self.reader.end_offset().expect("a log"),
+            adopt: false,
+        }
     }
 
     pub(crate) fn append(&mut self, bodies: impl IntoIterator<Item = Body>) {
@@ -131,6 +143,7 @@ pub(crate) fn config() -> PumpConfig {
         adopt: false,
         selection: Arc::new(Selection::default()),
         fields: Fields::default(),
+        retry: Retry::default(),
         cut: Cut { records_max: 70, bytes: 1 << 20, linger: Duration::from_millis(1) },
     }
 }

@@ -1,5 +1,7 @@
 //! Rows that a target refuses.
 
+use std::time::Duration;
+
 use unbroken_sink::{Doing, Ended};
 
 use crate::house::{House, config};
@@ -21,6 +23,42 @@ async fn a_refused_row_is_put_aside_and_no_other() {
         assert!(shelf.held().parked.iter().all(|parked| parked.why == "it is poison"));
         let taken: Vec<u64> = (0..400).filter(|offset| !aside.contains(offset)).collect();
         assert_eq!(shelf.offsets(), taken);
+    }
+}
+
+/// However many they are: between them rows are taken.
+#[tokio::test]
+async fn bad_rows_among_good_ones_are_no_row_of_them() {
+    for is_named in [true, false] {
+        let (shelf, mut house) = (Shelf::default(), House::new());
+        house.events(400);
+        let refused = (0..400).filter(|offset| offset % 2 == 0).collect();
+        let faults = Faults { refused, is_named, ..Faults::default() };
+        let mut config = config();
+        config.cut.records_max = 400;
+        let running = house.drain(Faulty::new(shelf.clone(), faults), config).await;
+        assert_eq!(running.progress.counts().parked, 200);
+        assert_eq!(running.stop().await, Ended::Stopped);
+        let odd: Vec<u64> = (0..400).filter(|offset| offset % 2 == 1).collect();
+        assert_eq!(shelf.offsets(), odd);
+    }
+}
+
+/// A row of bad rows ends, if only after a while.
+#[tokio::test]
+async fn a_long_row_of_bad_rows_does_not_stop_a_sink_for_good() {
+    for is_named in [true, false] {
+        let (shelf, mut house) = (Shelf::default(), House::new());
+        house.events(400);
+        let faults = Faults { refused: (100..210).collect(), is_named, ..Faults::default() };
+        let mut config = config();
+        config.retry.blocked = Duration::from_millis(5);
+        let running = house.drain(Faulty::new(shelf.clone(), faults), config).await;
+        assert_eq!(running.progress.counts().parked, 110);
+        assert_eq!(running.progress.doing(), Doing::Running);
+        assert_eq!(running.progress.trouble(), None);
+        assert_eq!(running.stop().await, Ended::Stopped);
+        assert_eq!(shelf.offsets().len(), 290);
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use unbroken_core::record::{Body, Record};
+use unbroken_core::ids::GapId;
+use unbroken_core::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome, Record};
+use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
-use unbroken_sink::{Doing, Ended, StartAt};
+use unbroken_sink::{Batch, Checkpoint, Doing, Ended, Sink, StartAt};
 
 use crate::house::{House, config};
 use crate::shelf::Shelf;
@@ -16,6 +18,25 @@ fn state(entries: &[(u64, Record)]) -> BTreeMap<String, u64> {
         _ => None,
     });
     written.collect()
+}
+
+fn opened(gap: u64) -> Body {
+    let (gap, wall_from) = (GapId(gap), UnixMicros(gap as i64));
+    Body::GapOpened(GapOpened { gap, after: None, wall_from, cause: GapCause::Mute })
+}
+
+fn closed(gap: u64) -> Body {
+    Body::GapClosed(GapClosed {
+        gap: GapId(gap),
+        outcome: GapOutcome::Unrecoverable,
+        after: None,
+        through: None,
+        wall_from: UnixMicros(gap as i64),
+        wall_to: UnixMicros(1_000),
+        cause: GapCause::Mute,
+        closed_by: None,
+        reconciled: false,
+    })
 }
 
 fn small() -> Retention {
@@ -61,6 +82,37 @@ async fn a_sink_that_retention_has_overtaken_says_so_and_goes_on_from_state() {
     let expected: BTreeMap<String, u64> =
         (8_044..8_051).map(|at| (format!("agent-{}", (at - 1) % 7), at)).collect();
     assert_eq!(state(&held.entries), expected);
+}
+
+/// The ledger's rows that were open are given with state: those of its end, and no others.
+#[tokio::test]
+async fn rows_of_the_ledger_that_were_open_are_given_with_state() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    for gap in [1, 2] {
+        house.append([opened(gap)]);
+    }
+    house.events(3_000);
+    let (until, _) = house.reader.newest_image().expect("a log").expect("an image");
+    // It has begun with that image, and goes on when there is a newer one.
+    let begun = Checkpoint::in_image(house.journal(), until);
+    let mut sink = shelf.clone();
+    let opened_sink = sink.open(&house.claim()).await.expect("it is there");
+    let batch = Batch::of_nothing(None, begun);
+    sink.commit(opened_sink.fence, &batch).await.expect("it is the first");
+    house.append([closed(2), opened(3)]);
+    house.events(3_000);
+    assert!(house.reader.newest_image().expect("a log").expect("an image").0 > until);
+    let mut config = config();
+    config.cut.records_max = 3;
+    house.drain(shelf.clone(), config).await.stop().await;
+    let held = shelf.held();
+    let gaps: Vec<_> = held.open_gaps.iter().map(|(_, gap)| gap.gap).collect();
+    assert_eq!(gaps, [GapId(1), GapId(2)], "the third one is told by the log");
+    let of_log = held
+        .entries
+        .iter()
+        .filter(|(_, record)| matches!(record.body, Body::GapOpened(_) | Body::GapClosed(_)));
+    assert_eq!(of_log.count(), 2);
 }
 
 /// A bracket that was open when the image was made is whole in the target, too.

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use unbroken_core::record::Record;
-use unbroken_sink::{Batch, Checkpoint, Fence, Guarantee, Lapse, Opened, Parked, Sink, SinkError};
+use unbroken_core::ids::StreamId;
+use unbroken_core::record::{GapOpened, Record};
+use unbroken_sink::{
+    Batch, Checkpoint, Claim, Fence, Guarantee, Lapse, Opened, Parked, Sink, SinkError,
+};
 
 /// What all trials need of a target.
 pub(crate) trait Target {
@@ -24,9 +27,11 @@ pub(crate) struct Shelf(Arc<Mutex<Held>>);
 pub(crate) struct Held {
     pub(crate) fence: u64,
     pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) ids: Vec<String>,
     pub(crate) entries: Vec<(u64, Record)>,
     pub(crate) parked: Vec<Parked>,
     pub(crate) lapses: Vec<Lapse>,
+    pub(crate) open_gaps: Vec<(StreamId, GapOpened)>,
     pub(crate) commits: u64,
 }
 
@@ -46,10 +51,7 @@ impl Target for Shelf {
     }
 
     fn ids(&self) -> Vec<String> {
-        let held = self.held();
-        let Some(checkpoint) = held.checkpoint else { return Vec::new() };
-        let id = |(offset, _): &(u64, Record)| format!("{}:{offset}", checkpoint.journal);
-        held.entries.iter().map(id).collect()
+        self.held().ids.clone()
     }
 }
 
@@ -58,8 +60,9 @@ impl Sink for Shelf {
         Guarantee::Transactional
     }
 
-    async fn open(&mut self) -> Result<Opened, SinkError> {
+    async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         let mut held = self.held();
+        claim.accept(held.checkpoint.as_ref())?;
         held.fence += 1;
         Ok(Opened { fence: Fence(held.fence), checkpoint: held.checkpoint })
     }
@@ -73,9 +76,11 @@ impl Sink for Shelf {
             return Err(SinkError::Moved { found: held.checkpoint.expect("one") });
         }
         held.checkpoint = Some(batch.next);
+        held.ids.extend(batch.entries().map(|(offset, _)| format!("{}:{offset}", batch.journal())));
         held.entries.extend(batch.entries().map(|(offset, record)| (offset, record.clone())));
         held.parked.extend(batch.parked.iter().cloned());
         held.lapses.extend(batch.lapse);
+        held.open_gaps.extend(batch.open_gaps.iter().cloned());
         held.commits += 1;
         Ok(())
     }
@@ -86,6 +91,8 @@ impl Sink for Shelf {
 pub(crate) struct Faults {
     /// Of a hundred commits, so many fail before anything is done, and as many after everything is.
     pub(crate) percent: u32,
+    /// Decides which.
+    pub(crate) seed: u64,
     /// These are refused.
     pub(crate) refused: BTreeSet<u64>,
     /// And it is said which.
@@ -98,11 +105,13 @@ pub(crate) struct Faults {
 pub(crate) struct Faulty<S> {
     pub(crate) sink: S,
     pub(crate) faults: Arc<Mutex<Faults>>,
+    rng: fastrand::Rng,
 }
 
 impl<S> Faulty<S> {
     pub(crate) fn new(sink: S, faults: Faults) -> Self {
-        Self { sink, faults: Arc::new(Mutex::new(faults)) }
+        let rng = fastrand::Rng::with_seed(faults.seed);
+        Self { sink, faults: Arc::new(Mutex::new(faults)), rng }
     }
 
     fn faults(&self) -> Faults {
@@ -119,11 +128,11 @@ impl<S: Sink> Sink for Faulty<S> {
         self.sink.guarantee()
     }
 
-    async fn open(&mut self) -> Result<Opened, SinkError> {
+    async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         if self.faults().is_down {
             return Err(cut());
         }
-        self.sink.open().await
+        self.sink.open(claim).await
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
@@ -136,7 +145,7 @@ impl<S: Sink> Sink for Faulty<S> {
             let offset = faults.is_named.then_some(offset);
             return Err(SinkError::Refused { offset, why: "it is poison".to_owned() });
         }
-        match fastrand::u32(0..100) {
+        match self.rng.u32(0..100) {
             roll if roll < faults.percent => Err(cut()),
             roll if roll < 2 * faults.percent => {
                 self.sink.commit(fence, batch).await?;

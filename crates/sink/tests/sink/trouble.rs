@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use unbroken_sink::{Batch, Doing, Ended, Fence, Guarantee, Opened, Sink, SinkError, SinkThread};
+use unbroken_sink::{
+    Batch, Claim, Doing, Ended, Fence, Guarantee, Opened, Sink, SinkError, SinkThread,
+};
 
 use crate::house::{House, PATIENCE, config};
 use crate::shelf::{Faults, Faulty, Shelf, Target};
@@ -86,8 +88,8 @@ impl Sink for Slow {
         self.0.guarantee()
     }
 
-    async fn open(&mut self) -> Result<Opened, SinkError> {
-        self.0.open().await
+    async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
+        self.0.open(claim).await
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 use unbroken_journal::{Consumers, JournalId, Reader};
-use unbroken_sink::{Cut, Ndjson, Progress, PumpConfig, Selection, SinkThread};
+use unbroken_sink::{Cut, Ndjson, Progress, PumpConfig, Retry, Selection, SinkThread};
 
 use super::error::PipelineError;
 use super::sink_places::SinkPlaces;
@@ -116,6 +116,7 @@ fn start_one(
             bytes: section.batch_bytes,
             linger: Duration::from_millis(section.linger_ms),
         },
+        retry: Retry::default(),
     };
     let Some(ndjson) = section.ndjson else {
         // The configuration was checked: each has a target.
