@@ -173,7 +173,7 @@ fn every_source_is_compiled() {
             reached.insert(file.path.clone());
         }
         for module in tree::modules(file) {
-            match tree::find_module(file, &module.name, &all) {
+            match tree::find_module(file, &module, &all) {
                 Some(path) => drop(reached.insert(path)),
                 None => wrong.push(format!("{}: mod {} is in no file", file.path, module.name)),
             }

@@ -85,7 +85,7 @@ pub(crate) fn test_modules() -> &'static BTreeSet<String> {
             for file in &sources {
                 let in_tests = tests.contains(&file.path);
                 let declared = modules(file).into_iter().filter(|m| m.only_tests || in_tests);
-                tests.extend(declared.filter_map(|m| find_module(file, &m.name, &all)));
+                tests.extend(declared.filter_map(|m| find_module(file, &m, &all)));
             }
             if tests.len() == known {
                 return tests;
@@ -98,6 +98,8 @@ pub(crate) fn test_modules() -> &'static BTreeSet<String> {
 /// A `mod name;` of a file.
 pub(crate) struct Module {
     pub(crate) name: String,
+    /// Where it is, if that is said.
+    path: Option<String>,
     /// It stands under `#[cfg(test)]`.
     pub(crate) only_tests: bool,
 }
@@ -105,13 +107,17 @@ pub(crate) struct Module {
 /// The modules that a file declares without giving their body.
 pub(crate) fn modules(file: &TextFile) -> Vec<Module> {
     let mut found = Vec::new();
-    let mut only_tests = false;
+    let (mut only_tests, mut path) = (false, None);
     for (_, line) in file.lines() {
         let line = line.trim();
+        if let Some(named) = line.strip_prefix("#[path = \"") {
+            path = named.strip_suffix("\"]").map(str::to_owned);
+            continue;
+        }
         if let Some(name) = line.strip_suffix(';').and_then(|line| line.split_once("mod "))
             && (name.0.is_empty() || name.0.starts_with("pub"))
         {
-            found.push(Module { name: name.1.to_owned(), only_tests });
+            found.push(Module { name: name.1.to_owned(), path: path.take(), only_tests });
         }
         only_tests = line == "#[cfg(test)]" || (only_tests && line.starts_with("#["));
     }
@@ -119,8 +125,20 @@ pub(crate) fn modules(file: &TextFile) -> Vec<Module> {
 }
 
 /// Where the compiler looks for a module that a file declares.
-pub(crate) fn find_module(file: &TextFile, module: &str, all: &BTreeSet<&str>) -> Option<String> {
+pub(crate) fn find_module(
+    file: &TextFile,
+    module: &Module,
+    all: &BTreeSet<&str>,
+) -> Option<String> {
     let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    if let Some(path) = &module.path {
+        let ups = path.matches("../").count();
+        let kept = folder.split('/').count().checked_sub(ups)?;
+        let folder: Vec<&str> = folder.split('/').take(kept).collect();
+        let path = format!("{}/{}", folder.join("/"), path.trim_start_matches("../"));
+        return all.contains(path.as_str()).then_some(path);
+    }
+    let module = &module.name;
     let stem = name.strip_suffix(".rs").unwrap_or(name);
     let is_root = matches!(stem, "lib" | "main" | "mod") || is_target(&file.path);
     let base = if is_root { folder.to_owned() } else { format!("{folder}/{stem}") };
