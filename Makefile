@@ -31,6 +31,9 @@
 #                       kills, and the live page in Chromium (part of `make test`)
 #   make clients-torture EVENTS=1000000 CUTS=100 KILLS=20  each client reads so many events through so
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
+#   make sink-kills N=200  service and PostgreSQL killed N times at random, under load (SEED=1); then
+#                       the tables are compared with the log, row for row
+#   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, in pairs
 #   make api-fuzz N=100 requests of all kinds against the relay, from its own OpenAPI description, by
 #                       schemathesis (SEED=1; half a minute, and what it needs is installed once)
 #   make screenshots    makes the pictures of the live page in docs/images anew
@@ -42,8 +45,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
-  bench-setup clients-setup baselines-setup scoreboard dialect fanout crowd smoke setup format lint \
-  docs deny tests relay-clients clients-test clients-torture api-fuzz screenshots
+  bench-setup clients-setup baselines-setup postgres-setup scoreboard dialect fanout crowd smoke setup format lint \
+  docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates \
+  api-fuzz screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -99,7 +103,7 @@ test: setup format lint docs tests smoke clients-test
 
 check: format lint docs deny
 
-tests: clients-setup baselines-setup
+tests: clients-setup baselines-setup postgres-setup
 	cargo test --workspace --locked
 	cargo test -p unbroken-core --features proof --test model --test mutants --locked -- --nocapture
 	cargo test -p unbroken-journal --features proof --test journal --locked mutants
@@ -203,6 +207,18 @@ clients-setup: setup
 	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
 	fi
 
+# The server for the tests of the sink. They start servers of their own: Debian's own is kept from
+# making one that runs all the time.
+postgres-setup: setup
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	  sudo=(); [ "$$(id -u)" -eq 0 ] || sudo=(sudo); \
+	  "$${sudo[@]}" mkdir -p /etc/postgresql-common; \
+	  [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" | \
+	    "$${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null; \
+	fi
+	@$(call install-missing,$(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) \
+	  /usr/lib/postgresql/initdb):postgresql)
+
 # The clients of `bench/clients`, each in a folder of its own with what it needs.
 baselines-setup: setup
 	@$(call install-missing,node:nodejs npm:npm python3:python3 pip3:python3-pip php:php-cli \
@@ -244,6 +260,14 @@ relay-clients: setup
 	$$tsc -p tsconfig.test.json --typeRoots $$types --outDir $(RELAY_CLIENTS)/node/build
 
 SCHEMATHESIS := $(UNBROKEN_CACHE)/schemathesis
+
+sink-kills: postgres-setup
+	SINK_KILLS=$(if $(filter file,$(origin N)),200,$(N)) SINK_SEED=$(SEED) SINK_RATE=1000 \
+	  cargo test --release -p unbroken --test e2e --locked -- --nocapture tables
+
+sink-rates: postgres-setup
+	RATE_ROWS=1000000 RATE_ROUNDS=3 cargo test --release -p unbroken-sink --test sink --locked \
+	  -- --nocapture rates
 
 api-fuzz: setup
 	@$(call install-missing,node:nodejs python3:python3 pip3:python3-pip)

@@ -112,6 +112,14 @@ impl Batch {
         self.all().filter(move |(offset, _)| !is_parked(offset))
     }
 
+    /// What the target does not take, with the records.
+    pub fn parked_entries(&self) -> impl Iterator<Item = (&Parked, &Record)> {
+        self.all().filter_map(|(offset, record)| {
+            let at = self.parked.binary_search_by_key(&offset, |parked| parked.offset).ok()?;
+            Some((self.parked.get(at)?, record))
+        })
+    }
+
     /// With parts of the payloads alone.
     pub(crate) fn of(mut self, fields: &Fields) -> Self {
         let rows = self.all().map(|(offset, record)| (offset, fields.of(record))).collect();

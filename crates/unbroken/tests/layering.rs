@@ -63,10 +63,14 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("libc", &["unbroken-heap"]),
     ("reqwest", &[]),
     ("hyper", &["unbroken-connect", "unbroken-relay"]),
-    ("rustls", &["unbroken-bench", "unbroken-connect", "unbroken-relay", "unbroken-sim"]),
+    (
+        "rustls",
+        &["unbroken-bench", "unbroken-connect", "unbroken-relay", "unbroken-sim", "unbroken-sink"],
+    ),
     ("tokio-tungstenite", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
     ("tungstenite", &[]),
     ("rusqlite", &["unbroken-store"]),
+    ("tokio-postgres", &["unbroken-sink"]),
     // What the relay serves with; hyper alone, where a limit has to be set per connection.
     ("axum", &["unbroken-bench", "unbroken-relay"]),
     ("clap", &["unbroken"]),

@@ -97,6 +97,11 @@ impl Tls {
         Ok(Self { config: Arc::new(config) })
     }
 
+    /// For who speaks TLS inside another protocol.
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// Shakes hands over a stream of bytes.
     pub(crate) async fn shake(
         &self,

@@ -4,6 +4,7 @@ use unbroken_sink::{Batch, Checkpoint, Claim, Ended, Sink, SinkError};
 
 use crate::files::Folder;
 use crate::house::{House, config};
+use crate::postgres::Database;
 use crate::shelf::{Faults, Faulty, Shelf, Target};
 
 /// A failure before a commit, and one after it of which nothing was heard.
@@ -107,3 +108,4 @@ macro_rules! trials {
 
 trials!(shelf, Shelf::default());
 trials!(ndjson, Folder::new());
+trials!(postgres, Database::new());

@@ -2,6 +2,7 @@
 
 mod error;
 mod load;
+mod postgres;
 mod relative;
 mod relay;
 mod schema;
@@ -10,6 +11,7 @@ mod template;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
+pub use postgres::PostgresSection;
 pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySection};
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
 pub use sink::SinkSection;

@@ -20,8 +20,12 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
         files.into_iter().flatten().for_each(|path| join(folder, path));
         secrets(folder, relay.dialect.secrets_mut());
     }
-    for ndjson in config.sinks.iter_mut().filter_map(|sink| sink.ndjson.as_mut()) {
-        join(folder, &mut ndjson.dir);
+    for sink in &mut config.sinks {
+        sink.ndjson.iter_mut().for_each(|ndjson| join(folder, &mut ndjson.dir));
+        if let Some(postgres) = &mut sink.postgres {
+            postgres.ca_file.iter_mut().for_each(|path| join(folder, path));
+            secrets(folder, &mut postgres.password);
+        }
     }
     for source in &mut config.sources {
         resolve_source(source, folder);

@@ -4,6 +4,8 @@ use serde::Deserialize;
 use unbroken_render::RECORD_KINDS;
 use unbroken_sink::{Fields, NdjsonConfig, StartAt, Where};
 
+use super::PostgresSection;
+
 /// A section `[[sink]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +33,9 @@ pub struct SinkSection {
     /// Files of JSON lines.
     #[serde(default)]
     pub ndjson: Option<NdjsonConfig>,
+    /// A PostgreSQL database.
+    #[serde(default)]
+    pub postgres: Option<PostgresSection>,
 }
 
 /// A commit costs a target about as much for one row as for some thousands.
@@ -71,11 +76,20 @@ impl SinkSection {
             let hint = "use letters, digits, `-` and `_`, 64 at the most";
             return Some((format!("`{name}` is no name for a sink"), hint));
         }
-        if self.ndjson.is_none() {
-            return Some((
-                format!("sink `{name}` has no target"),
-                "say where it goes: `ndjson = { dir = \"…\" }`",
-            ));
+        let targets = [self.ndjson.is_some(), self.postgres.is_some()];
+        match targets.into_iter().filter(|is_named| *is_named).count() {
+            0 => {
+                let hint = "say where it goes, as `ndjson = { dir = \"…\" }`";
+                return Some((format!("sink `{name}` has no target"), hint));
+            }
+            1 => {}
+            _ => {
+                let what = format!("sink `{name}` has more than one target");
+                return Some((what, "make a sink of each: every one has its own checkpoint"));
+            }
+        }
+        if let Some(fault) = self.postgres.as_ref().and_then(|postgres| postgres.fault(name)) {
+            return Some(fault);
         }
         let is_known = |kind: &&String| !RECORD_KINDS.contains(&kind.as_str());
         if let Some(kind) = self.selection.kind.iter().find(is_known) {

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use thiserror::Error;
 use unbroken_connect::secret::SecretError;
 use unbroken_connect::source::SourceError;
+use unbroken_connect::transport::TlsError;
 use unbroken_journal::JournalError;
 use unbroken_relay::RelayError;
+use unbroken_sink::InvalidUrl;
 
 use crate::control::ControlError;
 use crate::hooks::HookError;
@@ -46,6 +48,22 @@ pub enum PipelineError {
     /// A secret of a dialect's client cannot be read.
     #[error("relay's dialect cannot be spoken")]
     DialectSecret(#[source] SecretError),
+    /// A sink's URL.
+    #[error("sink `{name}` cannot be used")]
+    SinkUrl {
+        /// Which.
+        name: String,
+        /// Why.
+        source: InvalidUrl,
+    },
+    /// What a sink is to trust cannot be used.
+    #[error("sink `{name}` cannot be used")]
+    SinkTrust {
+        /// Which.
+        name: String,
+        /// Why.
+        source: TlsError,
+    },
     /// A thread cannot be started.
     #[error("{0} cannot be started")]
     Thread(&'static str, #[source] io::Error),
@@ -71,6 +89,8 @@ impl PipelineError {
             Self::DataDir { .. } => {
                 Some("name a directory that the user who runs unbroken may write to".to_owned())
             }
+            Self::SinkUrl { source, .. } => Some(source.hint().to_owned()),
+            Self::SinkTrust { source, .. } => Some(source.hint()),
             Self::Thread(..) => None,
         }
     }

@@ -17,6 +17,7 @@ mod relayed;
 mod run;
 mod sink;
 mod sink_places;
+mod sink_targets;
 mod sinks;
 mod start;
 mod store_keeper;

@@ -13,6 +13,7 @@ use unbroken_sink::{Cut, Ndjson, Progress, PumpConfig, Retry, Selection, SinkThr
 
 use super::error::PipelineError;
 use super::sink_places::SinkPlaces;
+use super::sink_targets;
 use crate::board::SinkStatus;
 use crate::config::SinkSection;
 
@@ -62,8 +63,7 @@ impl Sinks {
         for section in sections {
             ground.consumers.checkpoint(&consumer(&section.name), places.of(&section.name));
             let adopt = ground.adopt.contains(&section.name);
-            let (target, thread) = start_one(section, adopt, &ground.reader)
-                .map_err(|error| PipelineError::Thread("sink", error))?;
+            let (target, thread) = start_one(section, adopt, &ground.reader)?;
             let (name, progress) = (thread.name().to_owned(), Arc::clone(thread.progress()));
             lines.push(Line { name, target, progress });
             threads.push(thread);
@@ -104,7 +104,7 @@ fn start_one(
     section: SinkSection,
     adopt: bool,
     reader: &Reader,
-) -> std::io::Result<(&'static str, SinkThread)> {
+) -> Result<(&'static str, SinkThread), PipelineError> {
     let config = PumpConfig {
         name: section.name.clone(),
         start: section.start,
@@ -118,12 +118,18 @@ fn start_one(
         },
         retry: Retry::default(),
     };
-    let Some(ndjson) = section.ndjson else {
+    let (name, reader) = (section.name, reader.clone());
+    let started = if let Some(postgres) = section.postgres {
+        let sink = sink_targets::postgres(name, postgres)?;
+        SinkThread::start(sink, reader, config).map(|thread| ("postgres", thread))
+    } else if let Some(ndjson) = section.ndjson {
+        let sink = Ndjson::new(name, ndjson);
+        SinkThread::start(sink, reader, config).map(|thread| ("ndjson", thread))
+    } else {
         // The configuration was checked: each has a target.
-        return Err(std::io::ErrorKind::InvalidInput.into());
+        Err(std::io::ErrorKind::InvalidInput.into())
     };
-    let sink = Ndjson::new(section.name, ndjson);
-    Ok(("ndjson", SinkThread::start(sink, reader.clone(), config)?))
+    started.map_err(|error| PipelineError::Thread("sink", error))
 }
 
 impl SinkLines {

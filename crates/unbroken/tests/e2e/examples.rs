@@ -3,7 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::server::Server;
 use crate::service::World;
+
+/// The server that an example names.
+const POSTGRES: &str = "postgresql://unbroken@127.0.0.1:5432/unbroken";
 
 fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
@@ -19,6 +23,11 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
     for example in examples {
         let world = World::new();
         let text = fs::read_to_string(&example).expect("text");
+        let server = text.contains(POSTGRES).then(Server::start);
+        let text = match &server {
+            Some(server) => text.replace(POSTGRES, &server.url()),
+            None => text,
+        };
         world.configure_as(&text);
         let service = world.run(&[]);
         let status = service.wait_status("with sinks that have caught up", |status| {

@@ -11,8 +11,11 @@ mod fields;
 mod hooks;
 mod metrics;
 mod person;
+#[path = "../../../sink/tests/sink/server.rs"]
+mod server;
 mod service;
 mod signals;
 mod simulator;
 mod sinks;
 mod sources;
+mod tables;

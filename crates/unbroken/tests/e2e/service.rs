@@ -23,9 +23,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::of(50.0)
+    }
+
+    /// So many events a second.
+    pub(crate) fn of(rate: f64) -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let settings =
-            Settings { agents: 20, rate: 50.0, ack_position: true, ..Settings::default() };
+        let settings = Settings { agents: 20, rate, ack_position: true, ..Settings::default() };
         let vendor = runtime.block_on(Vendor::start(settings)).expect("a vendor");
         let dir = tempdir().expect("a temporary directory");
         fs::write(dir.path().join("unbroken.toml"), configuration(&vendor)).expect("a file");

@@ -1,0 +1,70 @@
+//! Values as PostgreSQL takes them.
+
+use std::error::Error;
+
+use bytes::{BufMut, BytesMut};
+use serde::de::IgnoredAny;
+use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
+use unbroken_core::position::Position;
+use unbroken_core::time::UnixMicros;
+
+/// PostgreSQL counts from 2000-01-01T00:00:00Z, in microseconds: so much later.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// A time. What lies outside of PostgreSQL's calendar is refused by the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time(pub(super) UnixMicros);
+
+impl ToSql for Time {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_i64(self.0.0.saturating_sub(EPOCH_MICROS));
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TIMESTAMPTZ
+    }
+
+    to_sql_checked!();
+}
+
+/// JSON, as it was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Json<'a>(pub(super) &'a str);
+
+impl ToSql for Json<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::JSON
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Binary
+    }
+
+    to_sql_checked!();
+}
+
+/// A payload in the one or the other of its two columns.
+pub(super) fn payload(bytes: &[u8]) -> (Option<&str>, Option<&[u8]>) {
+    let is_json = serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+    match std::str::from_utf8(bytes) {
+        Ok(text) if is_json => (Some(text), None),
+        _ => (None, Some(bytes)),
+    }
+}
+
+/// The vendor's numbers, without loss: above 2^63 - 1 they are negative.
+pub(super) fn signed(number: u64) -> i64 {
+    number as i64
+}
+
+/// A position in its two columns.
+pub(super) fn split(position: Option<Position>) -> (Option<i64>, Option<i64>) {
+    let columns = position.map(|at| (i64::from(at.epoch.0), signed(at.sequence)));
+    (columns.map(|(epoch, _)| epoch), columns.map(|(_, sequence)| sequence))
+}

@@ -1,0 +1,262 @@
+//! Tables in a PostgreSQL server.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use unbroken_core::fold::Fold;
+use unbroken_core::ids::{Key, SnapshotId};
+use unbroken_core::record::{Body, Change, Effect, Origin, SnapshotBegin, SnapshotEnd, Witness};
+use unbroken_sink::{
+    Doing, Ended, Postgres, PostgresConfig, PumpConfig, Retry, Sink, SinkError, postgres_server,
+};
+
+use crate::house::{House, change, config};
+use crate::server::Server;
+use crate::shelf::Target;
+
+/// A schema of a server.
+pub(crate) struct Database(pub(crate) Server);
+
+impl Database {
+    pub(crate) fn new() -> Self {
+        Self(Server::start())
+    }
+
+    fn named(&self, name: &str) -> Postgres {
+        let server = postgres_server(&self.0.url()).expect("a URL");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        Postgres::new(PostgresConfig {
+            name: name.to_owned(),
+            server,
+            schema: "Un \"broken\"".to_owned(),
+            tls: Arc::new(tls),
+            password: None,
+        })
+    }
+
+    /// As `psql` does it, from the client's side.
+    pub(crate) fn copy_from(&self, table: &str, file: &Path) {
+        let copy = format!("\\copy \"Un \"\"broken\"\"\".{table} FROM '{}'", file.display());
+        self.0.query(&copy);
+    }
+
+    pub(crate) fn query(&self, query: &str) -> Vec<String> {
+        self.0.query(&format!("SET search_path TO \"Un \"\"broken\"\"\"; {query}")).split_off(1)
+    }
+}
+
+impl Target for Database {
+    fn sink(&self) -> impl Sink + 'static {
+        self.named("test")
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.query(
+            "SELECT journal || ':' || log_offset FROM ( \
+                 SELECT log, log_offset FROM events UNION ALL \
+                 SELECT log, log_offset FROM staged UNION ALL \
+                 SELECT log, log_offset FROM ledger \
+             ) AS every JOIN logs USING (log) ORDER BY log, log_offset",
+        )
+    }
+}
+
+fn quick() -> PumpConfig {
+    let first = Duration::from_millis(5);
+    PumpConfig { retry: Retry { first, longest: 8 * first, blocked: 8 * first }, ..config() }
+}
+
+/// The server is killed again and again, in the middle of whatever it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_has_every_record_once() {
+    let (mut database, mut house) = (Database::new(), House::new());
+    let running = house.pump(database.sink(), quick());
+    for round in 0..6_u64 {
+        house.events(3_000);
+        let offset = 3_000 * round + 500;
+        running.until("it is in the middle", |it| it.counts().next_offset > offset).await;
+        database.0.kill();
+        database.0.start_again();
+    }
+    running.until("it has everything", |it| it.counts().next_offset == 18_000).await;
+    assert!(running.progress.counts().failures >= 6, "{:?}", running.progress);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(database.ids(), house.ids_from(0));
+}
+
+#[tokio::test]
+async fn two_that_make_the_schema_at_once_make_it_once() {
+    let (database, house) = (Database::new(), House::new());
+    let (mut one, mut other) = (database.named("test"), database.named("test"));
+    let claim = house.claim();
+    let (one, other) = tokio::join!(one.open(&claim), other.open(&claim));
+    let (one, other) = (one.expect("it is made"), other.expect("it is made"));
+    assert_ne!(one.fence, other.fence);
+    let refused = database.named("other").open(&claim).await.expect_err("it is another's");
+    assert!(matches!(&refused, SinkError::Blocked(_)) && refused.to_string().contains("`test`"));
+}
+
+/// A character that PostgreSQL has no place for: the record is kept whole beside the tables.
+#[tokio::test]
+async fn a_row_that_the_server_refuses_is_a_dead_letter() {
+    let (database, mut house) = (Database::new(), House::new());
+    house.events(100);
+    let mut bad = change(100, Origin::Live);
+    bad.key = Key::new("agent\0zero");
+    house.append([Body::Change(bad), Body::Change(change(101, Origin::Live))]);
+    house.events(50);
+    let running = house.drain(database.sink(), quick()).await;
+    assert_eq!(running.progress.counts().parked, 1);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let mut expected = house.ids_from(0);
+    expected.remove(100);
+    assert_eq!(database.ids(), expected);
+    let letters =
+        database.query("SELECT log_offset, why, convert_from(event, 'UTF8') FROM dead_letters");
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].starts_with("100|a text holds the character U+0000"), "{letters:?}");
+    let event = letters[0].rsplit('|').next().expect("an event");
+    let event: Value = serde_json::from_str(event).expect("JSON");
+    assert_eq!(event["id"], house.ids_from(100)[0]);
+    assert_eq!(event["data"]["key"], "agent\0zero");
+}
+
+/// What a person does to a schema that is theirs, too.
+#[tokio::test]
+async fn columns_and_indexes_of_others_are_no_hindrance_but_rules_that_ours_break_are_told() {
+    let (database, mut house) = (Database::new(), House::new());
+    house.events(100);
+    house.drain(database.sink(), quick()).await.stop().await;
+    database.query(
+        "ALTER TABLE events ADD COLUMN team text; ALTER TABLE state ADD COLUMN seat int DEFAULT 1; \
+         CREATE INDEX ON events (key, occurred_at); SELECT 1",
+    );
+    house.events(100);
+    let running = house.drain(database.sink(), quick()).await;
+    assert_eq!(running.progress.counts().failures, 0);
+    database.query("ALTER TABLE events ADD COLUMN desk text NOT NULL DEFAULT 'a'; SELECT 1");
+    database.query("ALTER TABLE events ALTER COLUMN desk DROP DEFAULT; SELECT 1");
+    house.events(10);
+    running.until("it says so", |it| it.doing() == Doing::Blocked).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.why.contains("desk") && trouble.todo.contains("must accept"), "{trouble:?}");
+    assert_eq!(running.progress.counts().parked, 0);
+    database.query("ALTER TABLE events DROP COLUMN desk; SELECT 1");
+    running.until("it goes on", |it| it.counts().next_offset == 210).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(database.ids(), house.ids_from(0));
+}
+
+/// Rows that are given again since somebody has set the checkpoint back are there once.
+#[tokio::test]
+async fn a_checkpoint_that_was_moved_by_hand_is_gone_on_from() {
+    let (database, mut house) = (Database::new(), House::new());
+    house.events(300);
+    let running = house.drain(database.sink(), quick()).await;
+    let to = format!("{}:{}", house.journal(), 120);
+    database.query(&format!("UPDATE checkpoint SET checkpoint = '{to}'; SELECT 1"));
+    house.events(50);
+    running.until("it has seen it", |it| it.counts().failures > 0).await;
+    running.until("it has everything", |it| it.counts().next_offset == 350).await;
+    assert!(running.progress.counts().records >= 300 + 230);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(database.ids(), house.ids_from(0));
+    assert_eq!(database.query("SELECT count(*) FROM state"), ["7"]);
+}
+
+/// The present value of each key, and when it was written, as the log's own fold has it.
+#[tokio::test]
+async fn state_is_that_of_the_log_whatever_brackets_do() {
+    let database = Database::new();
+    let mut house = House::new();
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut fold = Fold::new(true);
+    let mut open = None;
+    for number in 0..3_000 {
+        let body = any(&mut rng, number, &mut open);
+        house.append([body]);
+    }
+    let mut batches = house.reader.batches(0).expect("a log");
+    while let Some(batch) = batches.next_shared().expect("a log") {
+        batch.entries_from(0).for_each(|(offset, record)| fold.apply(offset, record));
+    }
+    let mut config = quick();
+    config.cut.records_max = 13;
+    house.drain(database.sink(), config).await.stop().await;
+    let held = fold.streams.values().next().expect("a stream");
+    let expected: BTreeMap<String, String> = held
+        .keys
+        .iter_unordered()
+        .map(|(key, value)| {
+            let text = String::from_utf8(value.payload.to_vec()).expect("text");
+            (key.to_string(), format!("{}|{}|{text}", value.offset, u8::from(value.present)))
+        })
+        .collect();
+    let told = database.query(
+        "SELECT key || '|' || log_offset || '|' || present::int || '|' || \
+             coalesce(payload::text, '') FROM state",
+    );
+    let told: BTreeMap<String, String> = told
+        .iter()
+        .map(|line| line.split_once('|').expect("two"))
+        .map(|(key, rest)| (key.to_owned(), rest.to_owned()))
+        .collect();
+    assert_eq!(told, expected);
+    assert!(told.len() > 20, "{}", told.len());
+    let staged = held.staged.as_ref().map_or(0, |staged| staged.items.len());
+    let distinct = database.query("SELECT count(DISTINCT key) FROM staged");
+    assert_eq!(distinct, [staged.to_string()]);
+}
+
+/// A bracket is begun, filled, ended and dropped among changes and keys that are forgotten.
+fn any(rng: &mut fastrand::Rng, number: u64, open: &mut Option<SnapshotId>) -> Body {
+    let mut change = Change { event_id: None, ..change(number, Origin::Live) };
+    change.key = Key::new(format!("agent-{}", rng.u32(0..40)));
+    change.deleted = rng.u32(0..10) == 0;
+    if change.deleted {
+        change.payload = bytes::Bytes::new();
+    }
+    if rng.u32(0..8) == 0 {
+        change.effect = Effect::History;
+    }
+    match (rng.u32(0..40), *open) {
+        (0, _) => {
+            let snapshot = SnapshotId(number + 1);
+            *open = Some(snapshot);
+            let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys: None };
+            Body::SnapshotBegin(begin)
+        }
+        (1, Some(snapshot)) => {
+            *open = None;
+            Body::SnapshotAbort { snapshot }
+        }
+        (2..4, Some(snapshot)) => {
+            *open = None;
+            Body::SnapshotEnd(SnapshotEnd {
+                snapshot,
+                count: 0,
+                rows: 0,
+                digest: 0,
+                tag: None,
+                rows_are_state: true,
+                keyed: false,
+                converging_until: None,
+                witness: Witness::Contiguous,
+            })
+        }
+        (4..20, Some(snapshot)) => {
+            change.effect = Effect::State;
+            Body::SnapshotItem { snapshot, change }
+        }
+        (20..24, _) => Body::Forgotten { key: change.key },
+        _ => Body::Change(change),
+    }
+}

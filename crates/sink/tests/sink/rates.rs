@@ -1,0 +1,94 @@
+//! Rows into PostgreSQL by a sink, beside `psql` copying the same rows: `make sink-rates`. Here
+//! only that both come to the same.
+
+use std::time::{Duration, Instant};
+
+use unbroken_core::record::{Body, Change, Origin, digest};
+use unbroken_sink::{Cut, Progress, SinkThread};
+
+use crate::house::{House, PATIENCE, change, config};
+use crate::postgres::Database;
+use crate::server::Server;
+use crate::shelf::Target;
+
+fn number(name: &str, default: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// As a vendor writes one, of one of a thousand agents.
+fn event(number: u64) -> Body {
+    let payload = format!(
+        "{{\"agentId\":\"{0:08}-30d5-4f6b-9f0c-7d3c9a1b2c3d\",\"state\":\"{1}\",\
+         \"number\":{number},\"reason\":\"BREAK\",\"team\":\"Retention and Billing\",\
+         \"skill\":[\"voice\",\"chat\",\"email\"],\
+         \"startDate\":\"2026-11-27T09:{2:02}:{3:02}.123Z\"}}",
+        number % 1_000,
+        if number.is_multiple_of(3) { "AVAILABLE" } else { "UNAVAILABLE" },
+        number / 60 % 60,
+        number % 60,
+    );
+    Body::Change(Change {
+        key: format!("{:08}-30d5-4f6b-9f0c-7d3c9a1b2c3d", number % 1_000).as_str().into(),
+        digest: digest(payload.as_bytes()),
+        payload: payload.into_bytes().into(),
+        ..change(number, Origin::Live)
+    })
+}
+
+/// Processor time of this process, in microseconds.
+fn processor() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split(' ').collect();
+    // utime and stime, in ticks of a hundredth of a second.
+    [12, 13].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum::<u64>() * 10_000
+}
+
+fn wait(progress: &Progress, rows: u64) {
+    let patience = PATIENCE.max(Duration::from_micros(200 * rows));
+    let begun = Instant::now();
+    while progress.counts().next_offset < rows {
+        assert!(begun.elapsed() < patience, "{progress:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_sink_writes_the_rows_that_psql_copies() {
+    let (rows, rounds) = (number("RATE_ROWS", 2_000), number("RATE_ROUNDS", 1));
+    let mut house = House::new();
+    for first in (0..rows).step_by(1_000) {
+        house.append((first..rows.min(first + 1_000)).map(event));
+    }
+    for _ in 0..rounds {
+        let settings = ["fsync=on", "shared_buffers=128MB", "max_wal_size=4GB"];
+        let database = Database(Server::with(&settings));
+        let mut config = config();
+        config.cut = Cut { records_max: 5_000, bytes: 8 << 20, linger: Duration::from_millis(250) };
+        let (begun, used) = (Instant::now(), processor());
+        let thread = SinkThread::start(database.sink(), house.reader.clone(), config);
+        let thread = thread.expect("a thread");
+        wait(thread.progress(), rows);
+        let (sink, used) = (begun.elapsed(), processor() - used);
+        thread.join();
+        let file = database.0.host().join("data/rows");
+        database.query(&format!("COPY events TO '{}'; SELECT 1", file.display()));
+        database.query("CREATE TABLE again (LIKE events INCLUDING ALL); SELECT 1");
+        let begun = Instant::now();
+        database.copy_from("again", &file);
+        let psql = begun.elapsed();
+        let count =
+            "SELECT count(*), md5(string_agg(key || payload::text, '' ORDER BY log_offset))";
+        let told = database.query(&format!("{count} FROM again"));
+        assert_eq!(told, database.query(&format!("{count} FROM events")));
+        assert!(told[0].starts_with(&format!("{rows}|")), "{told:?}");
+        let rate = |time: Duration| rows as f64 / time.as_secs_f64();
+        println!(
+            "{rows} rows: sink {:.0} rows/s ({:.1} us of processor each), psql {:.0} rows/s: {:.2}",
+            rate(sink),
+            used as f64 / rows as f64,
+            rate(psql),
+            rate(sink) / rate(psql),
+        );
+    }
+}

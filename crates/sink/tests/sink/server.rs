@@ -1,0 +1,160 @@
+//! A PostgreSQL server of a test's own.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// It ends with the test. It listens on a socket in its directory, and on no address.
+pub(crate) struct Server {
+    dir: TempDir,
+    settings: Vec<String>,
+    process: Child,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With settings beside those of a test.
+    pub(crate) fn with(settings: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+        if let Some((user, group)) = whose() {
+            chown(dir.path(), Some(user), Some(group)).expect("this is root");
+        }
+        let made = command("initdb")
+            .args(["--no-sync", "--auth=trust", "--username=unbroken", "--encoding=UTF8"])
+            .args(["--locale=C.UTF-8", "-D"])
+            .arg(dir.path().join("data"))
+            .output()
+            .expect("it is installed");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let settings: Vec<String> = settings.iter().map(|text| (*text).to_owned()).collect();
+        let process = spawn(dir.path(), &settings);
+        let server = Self { dir, settings, process };
+        server.is_up();
+        server
+    }
+
+    /// Where its socket is; in a URL's place of the host.
+    pub(crate) fn host(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// As a sink's configuration has it.
+    pub(crate) fn url(&self) -> String {
+        format!("postgresql:///postgres?host={}&user=unbroken", self.host().display())
+    }
+
+    /// As a power cut would end it.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it was ours");
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        let begun = Instant::now();
+        loop {
+            self.process = spawn(self.dir.path(), &self.settings);
+            // Those that it left behind hold its memory until they see that it is gone.
+            std::thread::sleep(Duration::from_millis(50));
+            if self.process.try_wait().expect("it was ours").is_none() {
+                return self.is_up();
+            }
+            assert!(begun.elapsed() < PATIENCE, "it starts again");
+        }
+    }
+
+    /// What `psql` prints of a query, a line each row.
+    pub(crate) fn query(&self, query: &str) -> Vec<String> {
+        let told = self.psql(query);
+        let failed = String::from_utf8_lossy(&told.stderr);
+        assert!(told.status.success(), "{query}: {failed}");
+        String::from_utf8(told.stdout).expect("text").lines().map(str::to_owned).collect()
+    }
+
+    fn psql(&self, query: &str) -> std::process::Output {
+        command("psql")
+            .args(["-X", "-A", "-t", "-U", "unbroken", "-d", "postgres", "-v", "ON_ERROR_STOP=1"])
+            .arg("-h")
+            .arg(self.host())
+            .args(["-c", query])
+            .stdin(Stdio::null())
+            .output()
+            .expect("it is installed")
+    }
+
+    fn is_up(&self) {
+        let begun = Instant::now();
+        while !self.psql("SELECT 1").status.success() {
+            let log = || fs::read_to_string(self.host().join("log")).unwrap_or_default();
+            assert!(begun.elapsed() < PATIENCE, "it answers: {}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(dir: &Path, settings: &[String]) -> Child {
+    let log = fs::File::create(dir.join("log")).expect("room");
+    // What is lost with the machine is not looked at here; what is lost with the server is.
+    let fixed = ["listen_addresses=", "fsync=off", "max_connections=20", "shared_buffers=16MB"];
+    let all = fixed.into_iter().chain(settings.iter().map(String::as_str));
+    command("postgres")
+        .args(all.flat_map(|setting| ["-c", setting]))
+        .arg("-k")
+        .arg(dir)
+        .arg("-D")
+        .arg(dir.join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("it is installed")
+}
+
+/// A program of the newest release that is installed, as somebody else than root, whom a server
+/// refuses.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(installed(program));
+    if let Some((user, group)) = whose() {
+        command.uid(user).gid(group).current_dir("/");
+    }
+    command
+}
+
+fn installed(program: &str) -> PathBuf {
+    let releases = fs::read_dir("/usr/lib/postgresql").expect("`make setup` installs it");
+    let mut found: Vec<PathBuf> = releases
+        .map(|release| release.expect("an entry").path().join("bin").join(program))
+        .filter(|path| path.exists())
+        .collect();
+    found.sort();
+    found.pop().expect("`make setup` installs it")
+}
+
+/// Of the user `postgres`, for root.
+fn whose() -> Option<(u32, u32)> {
+    let id = |args: &[&str]| -> u32 {
+        let told = Command::new("id").args(args).output().expect("a part of every system");
+        let text = String::from_utf8(told.stdout).expect("text");
+        text.trim().parse().expect("a number")
+    };
+    (id(&["-u"]) == 0).then(|| (id(&["-u", "postgres"]), id(&["-g", "postgres"])))
+}

@@ -1,0 +1,36 @@
+//! Targets, made from their configuration: what a sink may not know of, secrets and trust, is given
+//! to it here.
+
+use std::sync::Arc;
+
+use unbroken_connect::secret::SecretSource;
+use unbroken_connect::transport::Tls;
+use unbroken_sink::{AskPassword, Postgres, PostgresConfig, postgres_server};
+
+use super::error::PipelineError;
+use crate::config::PostgresSection;
+
+pub(super) fn postgres(name: String, section: PostgresSection) -> Result<Postgres, PipelineError> {
+    let PostgresSection { url, password, schema, ca_file } = section;
+    let server = postgres_server(&url)
+        .map_err(|source| PipelineError::SinkUrl { name: name.clone(), source })?;
+    // A machine without roots may reach its server without TLS: then nobody is trusted.
+    let roots = Tls::new(ca_file.as_deref());
+    let trust = if ca_file.is_some() { roots } else { roots.or_else(|_| Tls::none()) };
+    let tls = trust.map_err(|source| PipelineError::SinkTrust { name: name.clone(), source })?;
+    let password = password.map(asking);
+    let tls = tls.client_config();
+    Ok(Postgres::new(PostgresConfig { name, server, schema, tls, password }))
+}
+
+/// Read at each connection, so that a password may be changed while the service runs.
+fn asking(source: SecretSource) -> AskPassword {
+    let source = Arc::new(source);
+    Arc::new(move || {
+        let source = Arc::clone(&source);
+        Box::pin(async move {
+            let read = source.read().await;
+            read.map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
+        })
+    })
+}
