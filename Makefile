@@ -33,6 +33,7 @@
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
 #   make sink-kills N=200  service and PostgreSQL killed N times at random, under load (SEED=1); then
 #                       the tables are compared with the log, row for row
+#   make guarantees     writes docs/reference/guarantees.md anew
 #   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, in pairs
 #   make api-fuzz N=100 requests of all kinds against the relay, from its own OpenAPI description, by
 #                       schemathesis (SEED=1; half a minute, and what it needs is installed once)
@@ -46,7 +47,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup postgres-setup scoreboard dialect fanout crowd smoke setup format lint \
-  docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates \
+  docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates guarantees \
   api-fuzz screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
@@ -207,17 +208,20 @@ clients-setup: setup
 	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
 	fi
 
-# The server for the tests of the sink. They start servers of their own: Debian's own is kept from
-# making one that runs all the time.
+# The server for the tests of the sink, and a pooler. The tests start their own: what Debian would
+# start and leave running is kept from it.
 postgres-setup: setup
-	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	@if ! ls /usr/lib/postgresql/*/bin/initdb /usr/sbin/pgbouncer >/dev/null 2>&1; then \
 	  sudo=(); [ "$$(id -u)" -eq 0 ] || sudo=(sudo); \
-	  "$${sudo[@]}" mkdir -p /etc/postgresql-common; \
-	  [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" | \
-	    "$${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null; \
+	  if [ ! -e /usr/sbin/policy-rc.d ]; then \
+	    trap '"$${sudo[@]}" rm -f /usr/sbin/policy-rc.d' EXIT; \
+	    printf '#!/bin/sh\nexit 101\n' | "$${sudo[@]}" tee /usr/sbin/policy-rc.d >/dev/null; \
+	    "$${sudo[@]}" chmod +x /usr/sbin/policy-rc.d; \
+	  fi; \
+	  ( $(call install-missing,/usr/sbin/pgbouncer:pgbouncer \
+	    $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) \
+	    /usr/lib/postgresql/initdb):postgresql) ); \
 	fi
-	@$(call install-missing,$(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) \
-	  /usr/lib/postgresql/initdb):postgresql)
 
 # The clients of `bench/clients`, each in a folder of its own with what it needs.
 baselines-setup: setup
@@ -264,6 +268,9 @@ SCHEMATHESIS := $(UNBROKEN_CACHE)/schemathesis
 sink-kills: postgres-setup
 	SINK_KILLS=$(if $(filter file,$(origin N)),200,$(N)) SINK_SEED=$(SEED) SINK_RATE=1000 \
 	  cargo test --release -p unbroken --test e2e --locked -- --nocapture tables
+
+guarantees: postgres-setup
+	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees
 
 sink-rates: postgres-setup
 	RATE_ROWS=1000000 RATE_ROUNDS=3 cargo test --release -p unbroken-sink --test sink --locked \

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use unbroken_core::ids::StreamId;
 use unbroken_core::record::{GapOpened, Record};
+use unbroken_core::time::UnixMicros;
 use unbroken_journal::{JournalId, SharedBatch};
 
 use crate::{Checkpoint, Fields, Selection};
@@ -20,6 +21,9 @@ pub struct Batch {
     pub lapse: Option<Lapse>,
     /// Rows of the ledger that were open when the state image was made that ends with this batch.
     pub open_gaps: Vec<(StreamId, GapOpened)>,
+    /// With them: keys of these streams that were last written before an offset may be stale, since
+    /// a time.
+    pub stale: Vec<(StreamId, (u64, UnixMicros))>,
     /// What the target does not take, in order. Not among the entries; it is put aside with its
     /// reason in the same commit.
     pub parked: Vec<Parked>,
@@ -92,6 +96,7 @@ impl Batch {
             next,
             lapse: None,
             open_gaps: Vec::new(),
+            stale: Vec::new(),
             parked: Vec::new(),
             content,
             from_offset,
@@ -146,6 +151,7 @@ impl Batch {
         first.to_offset = middle;
         first.next = Checkpoint { next_offset: middle, ..self.base? };
         first.open_gaps = Vec::new();
+        first.stale = Vec::new();
         first.parked.retain(|parked| parked.offset < middle);
         second.base = Some(first.next);
         second.from_offset = middle;

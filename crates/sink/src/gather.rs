@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use unbroken_core::ids::StreamId;
 use unbroken_core::record::{GapOpened, Record};
+use unbroken_core::time::UnixMicros;
 use unbroken_journal::{Batches, JournalError, Reader, SharedBatch};
 
 use crate::blocking::blocking;
@@ -50,6 +51,7 @@ pub(crate) enum Feed {
 pub(crate) struct ImageFeed {
     rows: VecDeque<(u64, Record)>,
     open_gaps: Vec<(StreamId, GapOpened)>,
+    stale: Vec<(StreamId, (u64, UnixMicros))>,
     until: u64,
 }
 
@@ -84,8 +86,8 @@ impl Feed {
         };
         let (reader, selection) = (reader.clone(), Arc::clone(selection));
         let image = blocking(move || Image::of(&reader, next_offset..until, &selection)).await?;
-        let (rows, open_gaps) = (image.rows.into(), image.open_gaps);
-        Ok(Self::Image(ImageFeed { rows, open_gaps, until }))
+        let Image { rows, open_gaps, stale } = image;
+        Ok(Self::Image(ImageFeed { rows: rows.into(), open_gaps, stale, until }))
     }
 
     /// The next batch; `None`: it is time to stop, and nothing more is there.
@@ -116,6 +118,7 @@ impl ImageFeed {
                 let next = Checkpoint::in_log(base.journal, self.until);
                 let mut batch = Batch::of_rows(Some(base), next, rows, selection);
                 batch.open_gaps = std::mem::take(&mut self.open_gaps);
+                batch.stale = std::mem::take(&mut self.stale);
                 batch
             }
         }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use unbroken_core::fold::{Fold, KeyState};
 use unbroken_core::ids::{GapId, Key, StreamId};
 use unbroken_core::record::{Body, Change, Effect, GapClosed, GapOpened, Origin, Record};
+use unbroken_core::time::UnixMicros;
 use unbroken_journal::{JournalError, Reader};
 
 use crate::Selection;
@@ -17,6 +18,8 @@ pub(crate) struct Image {
     pub(crate) rows: Vec<(u64, Record)>,
     /// The rows of the ledger that were open at its end.
     pub(crate) open_gaps: Vec<(StreamId, GapOpened)>,
+    /// Keys last written before this offset may be stale, since that time.
+    pub(crate) stale: Vec<(StreamId, (u64, UnixMicros))>,
 }
 
 impl Image {
@@ -50,6 +53,9 @@ impl Image {
                     image.rows.push((value.offset, row(&id, key, value, item)));
                 }
             }
+            // What came later is told by the log.
+            let stale = stream.stale_before.filter(|(before, _)| *before <= written.end);
+            image.stale.extend(stale.map(|stale| (id.clone(), stale)));
             let open = stream.open_gaps.into_values().map(|gap| (id.clone(), gap.opened));
             image.open_gaps.extend(open);
         }

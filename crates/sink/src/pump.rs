@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use unbroken_core::backoff::Jitter;
+use unbroken_core::record::Body;
 use unbroken_journal::{JournalError, Reader};
 use unbroken_render::wall_now;
 
@@ -298,7 +299,12 @@ impl<S: Sink> Pump<S> {
     }
 
     fn park(&mut self, batch: Batch, why: String) -> Result<(Batch, Option<Batch>), SinkError> {
-        let Some((offset, _)) = batch.entries().next() else { return Err(refuses_nothing(why)) };
+        let Some((offset, record)) = batch.entries().next() else {
+            return Err(refuses_nothing(why));
+        };
+        if record.body.key().is_none() && !matches!(record.body, Body::Quarantined(_)) {
+            return Err(refuses_the_ledger(offset, &why));
+        }
         self.refused += 1;
         if self.refused > REFUSED_MAX {
             // Those may have been bad all the same: one is put aside with each try.
@@ -310,6 +316,15 @@ impl<S: Sink> Pump<S> {
         warn!(sink = self.config.name, offset, why, "record put aside: the target refuses it");
         Ok(batch.park_first(why))
     }
+}
+
+/// Without the end of a snapshot, a gap, a turn of a connection, what is there would be taken for
+/// true.
+fn refuses_the_ledger(offset: u64, why: &str) -> SinkError {
+    SinkError::blocked(
+        format!("target refuses the ledger's record at offset {offset}: {why}"),
+        "mend the target: without this record what it holds would be taken for current",
+    )
 }
 
 fn refuses_nothing(why: String) -> SinkError {

@@ -5,6 +5,9 @@ use tokio_postgres::error::DbError;
 
 use crate::{Blocked, SinkError};
 
+/// What is being done when rows are written: only then a row can be at fault.
+pub(super) const BATCH: &str = "a batch";
+
 /// As a sink says it. `doing` is what was asked of the server.
 pub(super) fn fault(doing: &'static str) -> impl FnOnce(Error) -> SinkError {
     move |error| match error.as_db_error() {
@@ -17,12 +20,21 @@ pub(super) fn fault(doing: &'static str) -> impl FnOnce(Error) -> SinkError {
 /// told and its details are not: they quote rows.
 fn of_server(doing: &'static str, told: &DbError) -> SinkError {
     let code = told.code().code();
-    let what = format!("{} (SQLSTATE {code})", told.message());
-    match (code.get(..2).unwrap_or_default(), code) {
+    let class = code.get(..2).unwrap_or_default();
+    // Of others, such as a user's trigger, nobody knows what they quote.
+    let what = match class {
+        "08" | "23" | "25" | "28" | "3D" | "3F" | "40" | "42" | "53" | "55" | "57" => {
+            format!("{} (SQLSTATE {code})", told.message())
+        }
+        _ => format!("SQLSTATE {code}"),
+    };
+    match (class, code) {
         // A value that its column does not take; a row of which an index or a limit is too small.
-        ("22" | "54", _) | (_, "23514") => SinkError::Refused { offset: None, why: reason(told) },
-        // It goes away, is full, holds a lock, or follows another one: that may pass.
-        ("08" | "40" | "53" | "55" | "57" | "58", _) | (_, "25006") => {
+        ("22" | "54", _) if doing == BATCH => {
+            SinkError::Refused { offset: None, why: reason(told) }
+        }
+        // It goes away, is full, holds a lock, follows another one, or is a pooler's: it may pass.
+        ("08" | "25" | "26" | "40" | "53" | "55" | "57" | "58", _) | (_, "42P05") => {
             SinkError::unreachable(doing)(what)
         }
         (class, _) => SinkError::Blocked(Blocked {
@@ -40,7 +52,6 @@ fn reason(told: &DbError) -> String {
         "22021" => "a text holds the character U+0000, or bytes that are no UTF-8",
         "22008" => "a time is outside of PostgreSQL's calendar",
         "54000" => "a value is too long for an index of its table",
-        "23514" => "a check constraint of its table is not met",
         _ => "a value is not taken by its column",
     };
     match told.column().or(told.constraint()) {

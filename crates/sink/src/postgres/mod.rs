@@ -20,12 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, Transaction};
+use tokio_postgres::{Client, Config, IsolationLevel, Transaction};
+use unbroken_core::ids::Key;
 use unbroken_render::cloudevent_json;
 
-use self::fault::fault;
+use self::fault::{BATCH, fault};
 use self::plan::Plan;
-use self::rows::signed;
+use self::rows::{Time, signed};
 use self::stream::Streams;
 use self::tls::Tls;
 pub use self::url::{InvalidUrl, postgres_server};
@@ -34,6 +35,12 @@ use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Phase, Sink, Sin
 
 /// How long a connection may take, and how long the network may say nothing to what was sent.
 const NETWORK_MAX: Duration = Duration::from_secs(30);
+
+/// How long opening may take in all: somebody may accept a connection and say nothing.
+const OPEN_MAX: Duration = Duration::from_secs(120);
+
+/// The same of a commit, which may wait for a lock.
+const COMMIT_MAX: Duration = Duration::from_secs(600);
 
 /// Asks for a password, which may be another one each time.
 pub type AskPassword =
@@ -111,16 +118,22 @@ impl Postgres {
         claim: &Claim,
     ) -> Result<(Session, Opened), SinkError> {
         let failed = || fault("to be opened");
-        let tx = client.transaction().await.map_err(failed())?;
+        let tx = begin(&mut client).await.map_err(failed())?;
         let held = schema::ready(&tx, &self.config).await?;
         let checkpoint = parsed(held.checkpoint.as_deref())?;
         claim.accept(checkpoint.as_ref())?;
-        let raise = "UPDATE checkpoint SET fence = fence + 1 RETURNING fence";
-        let row = tx.query_typed_one(raise, &[]).await.map_err(failed())?;
+        // Somebody may have written it in another form.
+        let text = checkpoint.map(|checkpoint| checkpoint.to_string());
+        let params: [(&(dyn ToSql + Sync), Type); 1] = [(&text, Type::TEXT)];
+        let raise = "UPDATE checkpoint SET fence = fence + 1, checkpoint = $1 RETURNING fence";
+        let row = tx.query_typed_one(raise, &params).await.map_err(failed())?;
         let fence: i64 = row.try_get(0).map_err(failed())?;
         let streams = Streams::load(&tx).await.map_err(failed())?;
         let log = held.log.unwrap_or_default();
         let rows_end = schema::rows_end(&tx, log).await.map_err(failed())?;
+        if let Some(held) = checkpoint.filter(|held| held.phase == Phase::Log) {
+            schema::unstage(&tx, log, held.next_offset).await.map_err(failed())?;
+        }
         tx.commit().await.map_err(failed())?;
         let session = Session { client, streams, log, rows_end };
         Ok((session, Opened { fence: Fence(fence as u64), checkpoint }))
@@ -134,33 +147,35 @@ impl Session {
         fence: Fence,
         batch: &Batch,
     ) -> Result<(), SinkError> {
-        let failed = || fault("a batch");
-        let tx = self.client.transaction().await.map_err(failed())?;
+        let failed = || fault(BATCH);
+        let tx = begin(&mut self.client).await.map_err(failed())?;
         schema::enter(&tx, &config.schema).await.map_err(failed())?;
         move_checkpoint(&tx, fence, batch).await?;
         let mut streams = self.streams.clone();
-        let mut log = self.log;
+        let (mut log, mut rows_end) = (self.log, self.rows_end);
         if begins_anew(batch) {
+            rows_end = 0;
             log = schema::begin_log(&tx, &batch.journal().to_string()).await.map_err(failed())?;
             streams = Streams::default();
         }
         if let Some(lapse) = &batch.lapse {
             let range = [lapse.from_offset, lapse.to_offset];
             schema::lapse(&tx, log, range).await.map_err(failed())?;
+            streams = Streams::default();
         }
-        let may_be_there = batch
-            .base
-            .is_some_and(|base| base.phase != Phase::Log || base.next_offset < self.rows_end);
+        let may_be_there =
+            batch.base.is_some_and(|base| base.phase != Phase::Log || base.next_offset < rows_end);
         let tables = Tables { tx: &tx, log, may_be_there };
         tables.write(&Plan::of(batch.entries())).await.map_err(failed())?;
         for (stream, gap) in &batch.open_gaps {
             tables.open_gap(stream, gap).await.map_err(failed())?;
         }
+        batch.stale.iter().for_each(|(stream, stale)| streams.doubt(stream, *stale));
         batch.entries().for_each(|(offset, record)| streams.take(offset, record));
         streams.save(&tx).await.map_err(failed())?;
         put_aside(&tx, log, batch).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
-        (self.streams, self.log) = (streams, log);
+        (self.streams, self.log, self.rows_end) = (streams, log, rows_end);
         Ok(())
     }
 }
@@ -172,18 +187,26 @@ impl Sink for Postgres {
 
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         self.session = None;
-        let client = self.connect().await?;
-        let (session, opened) = self.open_on(client, claim).await?;
+        let opening = async { self.open_on(self.connect().await?, claim).await };
+        let opened = tokio::time::timeout(OPEN_MAX, opening).await;
+        let (session, opened) = opened.map_err(SinkError::unreachable("to be opened"))??;
         self.session = Some(session);
         Ok(opened)
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
         let Some(session) = self.session.as_mut() else {
-            return Err(SinkError::unreachable("a batch")("the sink is not open"));
+            return Err(SinkError::unreachable(BATCH)("the sink is not open"));
         };
-        session.commit(&self.config, fence, batch).await
+        let committing = session.commit(&self.config, fence, batch);
+        let committed = tokio::time::timeout(COMMIT_MAX, committing).await;
+        committed.map_err(SinkError::unreachable(BATCH))?
     }
+}
+
+/// Whatever the user's default is: who waits for the checkpoint must see what was waited for.
+async fn begin(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
+    client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await
 }
 
 /// It waits for whoever else moves it.
@@ -235,6 +258,17 @@ async fn put_aside(
         let insert = "INSERT INTO dead_letters (log, log_offset, why, event) \
             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
         tx.execute_typed(insert, &params).await?;
+        // Its value is not the last one any more. A name that is no text here has none.
+        let key = record.body.key().map(Key::as_str).filter(|key| !key.contains('\0'));
+        let Some(key) = key else { continue };
+        let params: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&record.stream.as_str(), Type::TEXT),
+            (&key, Type::TEXT),
+            (&Time(record.received_at), Type::TIMESTAMPTZ),
+        ];
+        let doubt = "UPDATE state SET doubted_since = LEAST(doubted_since, $3) \
+            WHERE stream = $1 AND key = $2";
+        tx.execute_typed(doubt, &params).await?;
     }
     Ok(())
 }

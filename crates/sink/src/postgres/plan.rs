@@ -54,7 +54,8 @@ pub(super) struct Step<'a> {
 /// See [`Step::brackets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    Published,
+    /// It is this one that is whole.
+    Published(SnapshotId),
     Dropped,
 }
 
@@ -106,7 +107,7 @@ impl<'a> Plan<'a> {
                 self.end(stream, Fate::Dropped);
                 self.open.insert(stream, Open { items: Vec::new(), is_begun_here: true });
             }
-            Body::SnapshotEnd(_) => self.end(stream, Fate::Published),
+            Body::SnapshotEnd(end) => self.end(stream, Fate::Published(end.snapshot)),
             Body::SnapshotAbort { .. } => self.end(stream, Fate::Dropped),
             Body::Forgotten { key } => {
                 self.step.writes.remove(&(stream, key));
@@ -134,7 +135,7 @@ impl<'a> Plan<'a> {
             }
             self.step.brackets.push((stream, fate));
         }
-        if fate == Fate::Published {
+        if fate != Fate::Dropped {
             for row in open.into_iter().flat_map(|open| open.items) {
                 self.events.push(row);
                 self.write(row);

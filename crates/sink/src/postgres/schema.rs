@@ -54,12 +54,17 @@ pub(super) async fn ready(
 }
 
 /// Everything for this transaction alone, so that a pooler may give the next one to another
-/// connection: what an earlier owner of this one has prepared is dropped, too. What is committed is
-/// on disk, whatever the server's default is.
+/// connection: what an earlier owner of this one has prepared is dropped, too, and its temporary
+/// tables never stand before ours. What is committed is on disk, whatever the server's default is.
+/// A transaction of ours that nobody ends, since its connection was lost, ends soon: it has the
+/// checkpoint, and whoever comes next waits for it.
 pub(super) async fn enter(tx: &Transaction<'_>, schema: &str) -> Result<(), Error> {
     let settings = format!(
-        "DEALLOCATE ALL; SET LOCAL search_path TO {}; SET LOCAL synchronous_commit TO on; \
-         SET LOCAL lock_timeout TO '30s'; SET LOCAL TimeZone TO 'UTC'",
+        "DEALLOCATE ALL; SET LOCAL search_path TO {}, pg_temp; \
+         SET LOCAL synchronous_commit TO on; SET LOCAL lock_timeout TO '30s'; \
+         SET LOCAL idle_in_transaction_session_timeout TO '60s'; \
+         SET LOCAL tcp_keepalives_idle TO 30; SET LOCAL tcp_keepalives_interval TO 10; \
+         SET LOCAL tcp_keepalives_count TO 3",
         quoted(schema)
     );
     tx.batch_execute(&settings).await
@@ -91,6 +96,14 @@ pub(super) async fn begin_log(tx: &Transaction<'_>, journal: &str) -> Result<i16
     Ok(log)
 }
 
+/// Where somebody has set the checkpoint back, items of brackets come again.
+pub(super) async fn unstage(tx: &Transaction<'_>, log: i16, from: u64) -> Result<(), Error> {
+    let params: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&log, Type::INT2), (&signed(from), Type::INT8)];
+    let delete = "DELETE FROM staged WHERE log = $1 AND log_offset >= $2";
+    tx.execute_typed(delete, &params).await.map(drop)
+}
+
 /// Behind the last row of a log.
 pub(super) async fn rows_end(tx: &Transaction<'_>, log: i16) -> Result<u64, Error> {
     let params: [(&(dyn ToSql + Sync), Type); 1] = [(&log, Type::INT2)];
@@ -106,9 +119,13 @@ pub(super) async fn lapse(tx: &Transaction<'_>, log: i16, range: [u64; 2]) -> Re
     let [from, to] = range.map(signed);
     let params: [(&(dyn ToSql + Sync), Type); 3] =
         [(&log, Type::INT2), (&from, Type::INT8), (&to, Type::INT8)];
-    let insert = "INSERT INTO lapses (log, from_offset, to_offset) VALUES ($1, $2, $3)";
+    let insert = "INSERT INTO lapses (log, from_offset, to_offset) VALUES ($1, $2, $3) \
+        ON CONFLICT (log, from_offset) DO UPDATE SET to_offset = $3";
     tx.execute_typed(insert, &params).await?;
-    tx.batch_execute("DELETE FROM state; DELETE FROM staged").await
+    // Rows of the ledger that are open still are told anew with the image; others have ended.
+    let ended = "DELETE FROM gaps WHERE log = $1 AND outcome IS NULL";
+    tx.execute_typed(ended, &[(&log, Type::INT2)]).await?;
+    tx.batch_execute("DELETE FROM state; DELETE FROM staged; DELETE FROM streams").await
 }
 
 /// A name as SQL has it.

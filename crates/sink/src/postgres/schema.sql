@@ -50,6 +50,8 @@ CREATE INDEX events_received_at ON events USING brin (received_at);
 
 -- Items of snapshots that are not whole yet; published or dropped as a whole.
 CREATE TABLE staged (LIKE events INCLUDING ALL);
+-- What state has no place for is refused here, item by item, and not when the snapshot is whole.
+CREATE INDEX staged_stream_key ON staged (stream, key);
 
 -- The last write of each key; one that was deleted stays (present = false) until nothing older of
 -- it can come.
@@ -65,6 +67,8 @@ CREATE TABLE state (
     received_at   timestamptz NOT NULL,
     payload       json,
     payload_bytes bytea,
+    -- A later write of the key is among the dead letters: since then this value is in doubt.
+    doubted_since timestamptz,
     PRIMARY KEY (stream, key)
 );
 
@@ -125,8 +129,8 @@ CREATE TABLE dead_letters (
     PRIMARY KEY (log, log_offset)
 );
 
--- The present value of every key that is there, and since when it may be out of date: the earliest
--- of all doubts.
+-- The present value of every key that is there, as of the last commit, and since when it may be out
+-- of date: the earliest of all doubts.
 CREATE VIEW current_state AS
 SELECT state.stream, state.key, state.payload, state.payload_bytes, state.epoch, state.position,
        state.occurred_at, state.received_at, state.log, state.log_offset,
@@ -134,9 +138,12 @@ SELECT state.stream, state.key, state.payload, state.payload_bytes, state.epoch,
            CASE WHEN state.log_offset < streams.stale_before THEN streams.stale_since END,
            CASE WHEN streams.live_conn IS NULL
                 THEN COALESCE(streams.live_changed_at, state.received_at) END,
-           doubts.since
-       ) AS stale_since
+           doubts.since,
+           state.doubted_since
+       ) AS stale_since,
+       checkpoint.committed_at AS as_of
 FROM state
+CROSS JOIN checkpoint
 LEFT JOIN streams USING (stream)
 LEFT JOIN (
     SELECT gaps.stream, min(gaps.wall_from) AS since

@@ -50,6 +50,13 @@ impl Streams {
         stream.has_changed |= *stream != before;
     }
 
+    /// Keys last written before this offset may be stale, since that time.
+    pub(super) fn doubt(&mut self, stream: &StreamId, stale_before: (u64, UnixMicros)) {
+        let stream = self.0.entry(stream.clone()).or_default();
+        stream.stale_before = Some(stale_before);
+        stream.has_changed = true;
+    }
+
     /// Writes those that have changed.
     pub(super) async fn save(&mut self, tx: &Transaction<'_>) -> Result<(), Error> {
         for (name, stream) in self.0.iter_mut().filter(|(_, stream)| stream.has_changed) {

@@ -31,7 +31,8 @@ impl InvalidUrl {
     }
 }
 
-/// Reads it. Unless it says otherwise (`sslmode`), a server on another machine is spoken to in TLS.
+/// Reads it. Unless it says otherwise (`sslmode`), a server on another machine is spoken to in TLS,
+/// and one on this machine is not.
 ///
 /// # Errors
 /// It cannot be used.
@@ -43,8 +44,11 @@ pub fn postgres_server(url: &str) -> Result<Config, InvalidUrl> {
     if config.get_hosts().is_empty() {
         return Err(InvalidUrl::NoHost);
     }
-    if !url.contains("sslmode=") && !config.get_hosts().iter().all(is_this_machine) {
-        config.ssl_mode(SslMode::Require);
+    let settings = url.split_once('?').map_or("", |(_, settings)| settings);
+    if !settings.split('&').any(|setting| setting.starts_with("sslmode=")) {
+        let is_near = config.get_hosts().iter().all(is_this_machine)
+            && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+        config.ssl_mode(if is_near { SslMode::Disable } else { SslMode::Require });
     }
     Ok(config)
 }
@@ -69,9 +73,12 @@ mod tests {
         for (url, mode) in [
             ("postgresql://u@db.example/wfm", SslMode::Require),
             ("postgresql://u@db.example/wfm?sslmode=disable", SslMode::Disable),
-            ("postgresql://u@127.0.0.1/wfm", SslMode::Prefer),
+            ("postgresql://u@127.0.0.1/wfm", SslMode::Disable),
+            ("postgresql://u@127.0.0.1/wfm?sslmode=require", SslMode::Require),
+            ("postgresql://u@localhost/wfm?hostaddr=10.0.0.5", SslMode::Require),
+            ("postgresql://u@localhost/wfm?application_name=sslmode=x", SslMode::Disable),
             ("postgresql://u@localhost,db.example/wfm", SslMode::Require),
-            ("postgresql:///wfm?host=/run/postgresql&user=u", SslMode::Prefer),
+            ("postgresql:///wfm?host=/run/postgresql&user=u", SslMode::Disable),
         ] {
             assert_eq!(postgres_server(url).expect(url).get_ssl_mode(), mode, "{url}");
         }

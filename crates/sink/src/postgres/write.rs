@@ -51,7 +51,7 @@ const PUBLISH_STATE: &str = "INSERT INTO state (stream, key, log, log_offset, ep
     SELECT DISTINCT ON (key) stream, key, log, log_offset, epoch, position, NOT deleted, \
         occurred_at, received_at, CASE WHEN NOT deleted THEN payload END, \
         CASE WHEN NOT deleted THEN payload_bytes END \
-    FROM staged WHERE stream = $1 ORDER BY key, log_offset DESC";
+    FROM staged WHERE stream = $1 AND snapshot = $2 ORDER BY key, log_offset DESC";
 
 const WRITE_STATE: &str = "INSERT INTO state (stream, key, log, log_offset, epoch, position, \
         present, occurred_at, received_at, payload, payload_bytes) \
@@ -67,7 +67,7 @@ const LATER_WINS: &str = " ON CONFLICT (stream, key) DO UPDATE SET log = exclude
     log_offset = excluded.log_offset, epoch = excluded.epoch, position = excluded.position, \
     present = excluded.present, occurred_at = excluded.occurred_at, \
     received_at = excluded.received_at, payload = excluded.payload, \
-    payload_bytes = excluded.payload_bytes \
+    payload_bytes = excluded.payload_bytes, doubted_since = NULL \
     WHERE (state.log, state.log_offset) < (excluded.log, excluded.log_offset)";
 
 impl Tables<'_> {
@@ -86,17 +86,18 @@ impl Tables<'_> {
 
     async fn step(&self, step: &Step<'_>) -> Result<(), Error> {
         for (stream, fate) in &step.brackets {
-            let stream = [(&stream.as_str() as &(dyn ToSql + Sync), Type::TEXT)];
-            if *fate == Fate::Published {
+            let stream = (&stream.as_str() as &(dyn ToSql + Sync), Type::TEXT);
+            if let Fate::Published(snapshot) = fate {
+                let params = [stream.clone(), (&signed(snapshot.0), Type::INT8)];
                 let publish = format!(
-                    "INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM staged WHERE stream = $1 \
-                     ON CONFLICT DO NOTHING"
+                    "INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM staged \
+                     WHERE stream = $1 AND snapshot = $2 ON CONFLICT DO NOTHING"
                 );
-                self.tx.execute_typed(&publish, &stream).await?;
+                self.tx.execute_typed(&publish, &params).await?;
                 let state = format!("{PUBLISH_STATE}{LATER_WINS}");
-                self.tx.execute_typed(&state, &stream).await?;
+                self.tx.execute_typed(&state, &params).await?;
             }
-            self.tx.execute_typed("DELETE FROM staged WHERE stream = $1", &stream).await?;
+            self.tx.execute_typed("DELETE FROM staged WHERE stream = $1", &[stream]).await?;
         }
         if !step.forgotten.is_empty() {
             let (streams, keys): (Vec<&str>, Vec<&str>) =
@@ -158,13 +159,14 @@ impl Tables<'_> {
             return self.copy_into(table, rows).await;
         }
         let incoming = format!(
-            "DROP TABLE IF EXISTS pg_temp.incoming; \
-             CREATE TEMPORARY TABLE incoming (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
+            "DROP TABLE IF EXISTS pg_temp.incoming; CREATE TEMPORARY TABLE incoming \
+             ON COMMIT DROP AS SELECT {COLUMNS} FROM {table} WITH NO DATA"
         );
         self.tx.batch_execute(&incoming).await?;
-        self.copy_into("incoming", rows).await?;
+        self.copy_into("pg_temp.incoming", rows).await?;
         let insert = format!(
-            "INSERT INTO {table} ({COLUMNS}) SELECT {COLUMNS} FROM incoming ON CONFLICT DO NOTHING"
+            "INSERT INTO {table} ({COLUMNS}) SELECT {COLUMNS} FROM pg_temp.incoming \
+             ON CONFLICT DO NOTHING"
         );
         self.tx.execute_typed(&insert, &[]).await.map(drop)
     }

@@ -5,11 +5,14 @@
 mod beginnings;
 mod conformance;
 mod files;
+mod guarantees;
 mod house;
 mod poison;
 mod postgres;
 mod rates;
 mod retention;
+mod roads;
 mod server;
 mod shelf;
+mod staleness;
 mod trouble;

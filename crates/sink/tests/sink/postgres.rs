@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +13,7 @@ use unbroken_sink::{
 };
 
 use crate::house::{House, change, config};
+use crate::roads::trust;
 use crate::server::Server;
 use crate::shelf::Target;
 
@@ -27,17 +27,11 @@ impl Database {
 
     fn named(&self, name: &str) -> Postgres {
         let server = postgres_server(&self.0.url()).expect("a URL");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
         Postgres::new(PostgresConfig {
             name: name.to_owned(),
             server,
             schema: "Un \"broken\"".to_owned(),
-            tls: Arc::new(tls),
+            tls: trust(&[]),
             password: None,
         })
     }
@@ -69,7 +63,7 @@ impl Target for Database {
     }
 }
 
-fn quick() -> PumpConfig {
+pub(crate) fn quick() -> PumpConfig {
     let first = Duration::from_millis(5);
     PumpConfig { retry: Retry { first, longest: 8 * first, blocked: 8 * first }, ..config() }
 }
@@ -217,7 +211,7 @@ async fn state_is_that_of_the_log_whatever_brackets_do() {
 }
 
 /// A bracket is begun, filled, ended and dropped among changes and keys that are forgotten.
-fn any(rng: &mut fastrand::Rng, number: u64, open: &mut Option<SnapshotId>) -> Body {
+pub(crate) fn any(rng: &mut fastrand::Rng, number: u64, open: &mut Option<SnapshotId>) -> Body {
     let mut change = Change { event_id: None, ..change(number, Origin::Live) };
     change.key = Key::new(format!("agent-{}", rng.u32(0..40)));
     change.deleted = rng.u32(0..10) == 0;

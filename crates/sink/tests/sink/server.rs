@@ -1,6 +1,7 @@
 //! A PostgreSQL server of a test's own.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// It ends with the test. It listens on a socket in its directory, and on no address.
 pub(crate) struct Server {
     dir: TempDir,
+    port: u16,
     settings: Vec<String>,
     process: Child,
 }
@@ -26,11 +28,31 @@ impl Server {
 
     /// With settings beside those of a test.
     pub(crate) fn with(settings: &[&str]) -> Self {
+        Self::on(5432, settings)
+    }
+
+    /// Also on a port of the loopback address, and in TLS, with a certificate for `localhost`.
+    pub(crate) fn in_tls(certificate: &str, key: &str) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let keys = tempfile::tempdir().expect("a directory");
+        let [certificate, key] =
+            [("certificate", certificate), ("key", key)].map(|(name, text)| {
+                let path = keys.path().join(name);
+                fs::write(&path, text).expect("room");
+                own(&path, 0o600);
+                path.display().to_string()
+            });
+        own(keys.path(), 0o700);
+        let certificate = format!("ssl_cert_file={certificate}");
+        let key = format!("ssl_key_file={key}");
+        let settings = ["ssl=on", "listen_addresses=127.0.0.1", &certificate, &key];
+        // Read when it starts.
+        Self::on(free.expect("a port").port(), &settings)
+    }
+
+    fn on(port: u16, settings: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
-        if let Some((user, group)) = whose() {
-            chown(dir.path(), Some(user), Some(group)).expect("this is root");
-        }
+        own(dir.path(), 0o755);
         let made = command("initdb")
             .args(["--no-sync", "--auth=trust", "--username=unbroken", "--encoding=UTF8"])
             .args(["--locale=C.UTF-8", "-D"])
@@ -38,9 +60,11 @@ impl Server {
             .output()
             .expect("it is installed");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let settings: Vec<String> = settings.iter().map(|text| (*text).to_owned()).collect();
+        let port_setting = format!("port={port}");
+        let all = settings.iter().copied().chain([port_setting.as_str()]);
+        let settings: Vec<String> = all.map(str::to_owned).collect();
         let process = spawn(dir.path(), &settings);
-        let server = Self { dir, settings, process };
+        let server = Self { dir, port, settings, process };
         server.is_up();
         server
     }
@@ -53,6 +77,10 @@ impl Server {
     /// As a sink's configuration has it.
     pub(crate) fn url(&self) -> String {
         format!("postgresql:///postgres?host={}&user=unbroken", self.host().display())
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// As a power cut would end it.
@@ -87,7 +115,7 @@ impl Server {
             .args(["-X", "-A", "-t", "-U", "unbroken", "-d", "postgres", "-v", "ON_ERROR_STOP=1"])
             .arg("-h")
             .arg(self.host())
-            .args(["-c", query])
+            .args(["-p", &self.port.to_string(), "-c", query])
             .stdin(Stdio::null())
             .output()
             .expect("it is installed")
@@ -132,7 +160,11 @@ fn spawn(dir: &Path, settings: &[String]) -> Child {
 /// A program of the newest release that is installed, as somebody else than root, whom a server
 /// refuses.
 fn command(program: &str) -> Command {
-    let mut command = Command::new(installed(program));
+    as_server(Command::new(installed(program)))
+}
+
+/// Run as somebody else than root.
+pub(crate) fn as_server(mut command: Command) -> Command {
     if let Some((user, group)) = whose() {
         command.uid(user).gid(group).current_dir("/");
     }
@@ -147,6 +179,14 @@ fn installed(program: &str) -> PathBuf {
         .collect();
     found.sort();
     found.pop().expect("`make setup` installs it")
+}
+
+/// Gives a file to whom the server is run as.
+pub(crate) fn own(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    if let Some((user, group)) = whose() {
+        chown(path, Some(user), Some(group)).expect("this is root");
+    }
 }
 
 /// Of the user `postgres`, for root.

@@ -88,6 +88,10 @@ impl SinkSection {
                 return Some((what, "make a sink of each: every one has its own checkpoint"));
             }
         }
+        if self.postgres.is_some() && !self.selection.kind.is_empty() {
+            let what = format!("sink `{name}`: `where` names kinds of records");
+            return Some((what, "its tables are made of all of them: leave `kind` out"));
+        }
         if let Some(fault) = self.postgres.as_ref().and_then(|postgres| postgres.fault(name)) {
             return Some(fault);
         }

@@ -12,6 +12,7 @@ mod hooks;
 mod metrics;
 mod person;
 #[path = "../../../sink/tests/sink/server.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod server;
 mod service;
 mod signals;

@@ -1,0 +1,65 @@
+//! The table of `docs/reference/guarantees.md`: what each sink promises, in its own words, and the
+//! server on which the trials were played when the table was written (`make guarantees`).
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use unbroken_sink::Sink;
+
+use crate::files::Folder;
+use crate::postgres::Database;
+use crate::shelf::Target;
+
+const HEAD: &str = "| target | guarantee | trials played on |\n| --- | --- | --- |\n";
+
+/// Without versions: what is installed differs from one machine to another.
+fn without_version(row: &str) -> String {
+    row.split(' ').filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect()
+}
+
+fn version_of(program: &str, arguments: &[&str]) -> String {
+    let told = Command::new(program).args(arguments).output().expect("it is installed");
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    text.split_whitespace().nth(1).expect("a version").to_owned()
+}
+
+fn rows() -> Vec<String> {
+    let database = Database::new();
+    let [server] = &database.query("SHOW server_version")[..] else { return Vec::new() };
+    let server = server.split(' ').next().unwrap_or_default();
+    let pooler = version_of("/usr/sbin/pgbouncer", &["--version"]);
+    let kernel = version_of("uname", &["-sr"]);
+    let kernel = kernel.split('-').next().unwrap_or_default();
+    let row = |target: &str, sink: &dyn Fn() -> String, on: &str| {
+        format!("| `{target}` | {} | {on} |", sink())
+    };
+    vec![
+        row("ndjson", &|| Folder::new().sink().guarantee().to_string(), &format!("Linux {kernel}")),
+        row(
+            "postgres",
+            &|| database.sink().guarantee().to_string(),
+            &format!("PostgreSQL {server}, and through pgbouncer {pooler}"),
+        ),
+    ]
+}
+
+#[test]
+fn the_page_says_what_the_sinks_say() {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/guarantees.md");
+    let text = fs::read_to_string(&page).expect("the page");
+    let (before, rest) = text.split_once(HEAD).expect("a table");
+    let table: String = rest
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .fold(String::new(), |table, line| table + line + "\n");
+    let rows = rows();
+    if std::env::var_os("UPDATE_TABLE").is_some() {
+        let after = &rest[table.len()..];
+        fs::write(page, format!("{before}{HEAD}{}\n{after}", rows.join("\n"))).expect("room");
+        return;
+    }
+    let told: Vec<String> = table.lines().map(without_version).collect();
+    let expected: Vec<String> = rows.iter().map(|row| without_version(row)).collect();
+    assert_eq!(told, expected, "make guarantees");
+}

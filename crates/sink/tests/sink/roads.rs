@@ -1,0 +1,151 @@
+//! Ways to a PostgreSQL server: in TLS, and through a pooler.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+use unbroken_sink::{Ended, Postgres, PostgresConfig, Sink, SinkError, postgres_server};
+
+use crate::house::House;
+use crate::postgres::{Database, quick};
+use crate::server::{Server, as_server, own};
+use crate::shelf::Target;
+
+/// What trusts these alone.
+pub(crate) fn trust(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(roots.iter().cloned());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Arc::new(config.expect("versions").with_root_certificates(store).with_no_client_auth())
+}
+
+fn sink(url: &str, schema: &str, tls: Arc<ClientConfig>) -> Postgres {
+    Postgres::new(PostgresConfig {
+        name: "test".to_owned(),
+        server: postgres_server(url).expect("a URL"),
+        schema: schema.to_owned(),
+        tls,
+        password: None,
+    })
+}
+
+/// All causes, in one line.
+fn told(error: &SinkError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_server_is_spoken_to_in_tls_and_only_if_it_is_who_it_says() {
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let server = Server::in_tls(&certificate.pem(), &key.serialize_pem());
+    let url = |host: &str| {
+        format!("postgresql://unbroken@{host}:{}/postgres?sslmode=require", server.port())
+    };
+    let house = House::new();
+    let claim = house.claim();
+    let trusted = trust(&[certificate.der().clone()]);
+    let mut sink_in_tls = sink(&url("localhost"), "one", Arc::clone(&trusted));
+    sink_in_tls.open(&claim).await.expect("it is who it says");
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+        WHERE application_name = 'unbroken' AND ssl";
+    assert_eq!(server.query(encrypted), ["1"]);
+    let mut stranger = sink(&url("localhost"), "two", trust(&[]));
+    let refused = stranger.open(&claim).await.expect_err("nobody vouches for it");
+    assert!(told(&refused).contains("UnknownIssuer"), "{}", told(&refused));
+    let mut other = sink(&url("127.0.0.1"), "two", trusted);
+    let refused = other.open(&claim).await.expect_err("it has another name");
+    assert!(told(&refused).contains("not valid for name"), "{}", told(&refused));
+    assert_eq!(server.query("SELECT to_regnamespace('two') IS NULL"), ["t"]);
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_refused_where_it_is_asked_for() {
+    let database = Database::new();
+    let server = postgres_server(&format!("{}&sslmode=require", database.0.url()));
+    let config = PostgresConfig {
+        name: "test".to_owned(),
+        server: server.expect("a URL"),
+        schema: "one".to_owned(),
+        tls: trust(&[]),
+        password: None,
+    };
+    let refused = Postgres::new(config).open(&House::new().claim()).await.expect_err("no TLS");
+    assert!(matches!(refused, SinkError::Unreachable { .. }), "{refused:?}");
+}
+
+/// A pooler that gives each transaction to whichever connection is free: here there is one.
+struct Pooler {
+    dir: TempDir,
+    process: Child,
+}
+
+impl Pooler {
+    fn of(server: &Server) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().display();
+        let settings = format!(
+            "[databases]\npostgres = host={} port={}\n[pgbouncer]\nlisten_addr =\n\
+             unix_socket_dir = {path}\nlisten_port = 6432\npool_mode = transaction\n\
+             default_pool_size = 1\nauth_type = trust\nauth_file = {path}/users\n",
+            server.host().display(),
+            server.port()
+        );
+        let file = dir.path().join("settings");
+        fs::write(&file, settings).expect("room");
+        fs::write(dir.path().join("users"), "\"unbroken\" \"\"\n").expect("room");
+        own(dir.path(), 0o755);
+        let process = as_server(Command::new("/usr/sbin/pgbouncer"))
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("`make setup` installs it");
+        Self { dir, process }
+    }
+
+    fn url(&self) -> String {
+        let host = self.dir.path().display();
+        format!("postgresql://unbroken@localhost:6432/postgres?host={host}")
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Two sinks on one connection, transaction by transaction, each the one's and then the other's.
+#[tokio::test]
+async fn sinks_share_the_connection_of_a_pooler() {
+    let (database, mut house) = (Database::new(), House::new());
+    let pooler = Pooler::of(&database.0);
+    house.events(500);
+    let of = |schema: &str| sink(&pooler.url(), schema, trust(&[]));
+    let [one, two] = [of("Un \"broken\""), of("two")].map(|sink| house.pump(sink, quick()));
+    for _ in 0..5 {
+        house.events(500);
+    }
+    for running in [one, two] {
+        running.until("it has everything", |it| it.counts().next_offset == 3_000).await;
+        assert_eq!(running.stop().await, Ended::Stopped);
+    }
+    assert_eq!(database.ids(), house.ids_from(0));
+    assert_eq!(database.query("SELECT count(*) FROM two.events"), ["3000"]);
+}

@@ -1,0 +1,203 @@
+//! What a reader of the tables is told of a value: that it is current, or since when it may not be.
+
+use std::collections::BTreeMap;
+
+use unbroken_core::fold::Fold;
+use unbroken_core::ids::{ConnId, GapId, Key};
+use unbroken_core::record::{
+    Body, Closer, ConnectionTurn, GapCause, GapClosed, GapOpened, GapOutcome, Origin, Record, Turn,
+};
+use unbroken_core::time::UnixMicros;
+use unbroken_journal::Retention;
+
+use crate::house::{House, change};
+use crate::postgres::{Database, any, quick};
+use crate::shelf::Target;
+
+/// A log, with what it adds up to.
+struct Scene {
+    house: House,
+    rng: fastrand::Rng,
+    fold: Fold,
+    offset: u64,
+    gap: u64,
+    bracket: Option<unbroken_core::ids::SnapshotId>,
+    has_turns: bool,
+    has_gaps: bool,
+    live: Option<ConnId>,
+    live_changed_at: Option<UnixMicros>,
+}
+
+impl Scene {
+    fn new(seed: u64, retention: Retention) -> Self {
+        Self {
+            house: House::with(retention),
+            rng: fastrand::Rng::with_seed(seed),
+            fold: Fold::new(true),
+            offset: 0,
+            gap: 0,
+            bracket: None,
+            has_turns: true,
+            has_gaps: true,
+            live: None,
+            live_changed_at: None,
+        }
+    }
+
+    fn records(&mut self, count: u64) {
+        for _ in 0..count {
+            let body = match self.rng.u32(0..60) {
+                0 if self.has_turns => self.turn(),
+                1 if self.has_gaps => self.open_gap(),
+                2 if self.has_gaps => self.close_gap(),
+                _ => any(&mut self.rng, self.offset, &mut self.bracket),
+            };
+            self.push(body);
+        }
+    }
+
+    /// No row of the ledger is open any more, and most keys are written after the last one.
+    fn settle(&mut self) {
+        while self.fold.streams.values().any(|stream| !stream.open_gaps.is_empty()) {
+            let closed = self.close_gap();
+            self.push(closed);
+        }
+        self.has_gaps = false;
+        self.records(500);
+    }
+
+    fn push(&mut self, body: Body) {
+        let received_at = UnixMicros(1_000_000);
+        if let Body::Connection(turn) = &body {
+            let was_live = self.live.is_some();
+            self.live = match turn.turn {
+                Turn::Live => Some(turn.conn),
+                Turn::Opened => self.live,
+                Turn::Doubted | Turn::Closed => self.live.filter(|live| *live != turn.conn),
+            };
+            if was_live != self.live.is_some() {
+                self.live_changed_at = Some(received_at);
+            }
+        }
+        let record = Record { stream: "cx/a".into(), received_at, body };
+        self.fold.apply(self.offset, &record);
+        self.offset += 1;
+        self.house.append([record.body]);
+    }
+
+    fn turn(&mut self) -> Body {
+        let turns = [Turn::Opened, Turn::Live, Turn::Live, Turn::Live, Turn::Doubted, Turn::Closed];
+        let named = turns[self.rng.usize(0..turns.len())];
+        Body::Connection(turn(self.rng.u64(1..3), named))
+    }
+
+    fn open_gap(&mut self) -> Body {
+        self.gap += 1;
+        let wall_from = UnixMicros(self.rng.i64(1..900_000));
+        let (gap, cause) = (GapId(self.gap), GapCause::Mute);
+        Body::GapOpened(GapOpened { gap, after: None, wall_from, cause })
+    }
+
+    fn close_gap(&mut self) -> Body {
+        let open = self.fold.streams.values().flat_map(|stream| stream.open_gaps.values()).next();
+        let Some(open) = open.map(|gap| gap.opened.clone()) else { return self.open_gap() };
+        Body::GapClosed(GapClosed {
+            gap: open.gap,
+            outcome: GapOutcome::Unrecoverable,
+            after: None,
+            through: None,
+            wall_from: open.wall_from,
+            wall_to: UnixMicros(950_000),
+            cause: open.cause,
+            closed_by: None,
+            reconciled: self.rng.bool(),
+        })
+    }
+
+    /// By key: what is written, and since when it may be out of date.
+    fn expected(&self) -> BTreeMap<String, String> {
+        let stream = self.fold.streams.values().next().expect("a stream");
+        let doubted = stream.open_gaps.values().map(|gap| gap.opened.wall_from).min();
+        let present = stream.keys.iter_unordered().filter(|(_, value)| value.present);
+        let said = present.map(|(key, value)| {
+            let lost = self.live.is_none();
+            let lost_at = lost.then(|| self.live_changed_at.unwrap_or(value.received_at));
+            let doubts = [stream.stale_since(value), lost_at, doubted];
+            let since = doubts.into_iter().flatten().min().map_or(0, |since| since.0);
+            (key.to_string(), format!("{}|{since}", value.offset))
+        });
+        said.collect()
+    }
+}
+
+fn turn(conn: u64, turn: Turn) -> ConnectionTurn {
+    ConnectionTurn { conn: ConnId(conn), turn, by: Closer::Us, why: "a trial".into() }
+}
+
+fn told(database: &Database) -> BTreeMap<String, String> {
+    let lines = database.query(
+        "SELECT key || '|' || log_offset || '|' || \
+             coalesce((extract(epoch FROM stale_since) * 1000000)::int8, 0) FROM current_state",
+    );
+    let split = |line: &String| line.split_once('|').map(|(key, rest)| (key.into(), rest.into()));
+    lines.iter().filter_map(split).collect()
+}
+
+#[tokio::test]
+async fn it_is_what_the_log_s_fold_says() {
+    let database = Database::new();
+    let mut scene = Scene::new(3, Retention::default());
+    let mut config = quick();
+    config.cut.records_max = 17;
+    for _ in 0..12 {
+        let count = scene.rng.u64(50..300);
+        scene.records(count);
+        scene.house.drain(database.sink(), config.clone()).await.stop().await;
+        assert_eq!(told(&database), scene.expected(), "at offset {}", scene.offset);
+    }
+}
+
+/// Neither Live nor a row of the ledger outlives what was lost, and doubts of the image are kept.
+#[tokio::test]
+async fn it_is_so_after_a_lapse() {
+    let database = Database::new();
+    let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
+    let mut scene = Scene::new(5, small);
+    scene.has_turns = false;
+    scene.push(Body::Connection(turn(9, Turn::Live)));
+    let opened = scene.open_gap();
+    scene.push(opened);
+    scene.records(100);
+    scene.house.drain(database.sink(), quick()).await.stop().await;
+    // Nothing behind what is lost says that the connection has ended.
+    scene.push(Body::Connection(turn(9, Turn::Closed)));
+    scene.records(8_000);
+    scene.settle();
+    assert!(scene.house.reader.oldest_offset().expect("a log") > 102, "it was overtaken");
+    scene.house.drain(database.sink(), quick()).await.stop().await;
+    assert_eq!(told(&database), scene.expected());
+    assert!(told(&database).len() > 10);
+    assert_eq!(database.query("SELECT count(*) FROM lapses"), ["1"]);
+}
+
+/// A value whose next one is among the dead letters is not taken for current.
+#[tokio::test]
+async fn a_value_before_a_dead_letter_is_in_doubt_until_the_next_one() {
+    let database = Database::new();
+    let mut scene = Scene::new(7, Retention::default());
+    scene.push(Body::Connection(turn(1, Turn::Live)));
+    let of = |kind: &str, number: u64| {
+        let mut change = change(number, Origin::Live);
+        (change.key, change.kind) = (Key::new("agent"), Some(kind.into()));
+        Body::Change(change)
+    };
+    for (kind, since) in [("state", "0"), ("sta\0te", "1000000"), ("state", "0")] {
+        let body = of(kind, scene.offset);
+        scene.push(body);
+        scene.house.drain(database.sink(), quick()).await.stop().await;
+        let told = told(&database);
+        let (_, said) = told["agent"].split_once('|').expect("two");
+        assert_eq!(said, since, "{kind:?}");
+    }
+    assert_eq!(database.query("SELECT count(*) FROM dead_letters"), ["1"]);
+}
