@@ -165,7 +165,10 @@ impl<S: Sink> Pump<S> {
         'feed: loop {
             let mut feed = match Feed::at(&self.reader, &checkpoint, &self.config.selection).await {
                 Ok(feed) => feed,
-                Err(JournalError::PastRetention { oldest, .. }) => {
+                // An image that is older than it should be may want more of the log than is needed.
+                Err(JournalError::PastRetention { oldest, .. })
+                    if oldest > checkpoint.needed_from() =>
+                {
                     checkpoint = self.lapse(fence, checkpoint, oldest).await?;
                     continue 'feed;
                 }

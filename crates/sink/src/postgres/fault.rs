@@ -6,7 +6,7 @@ use tokio_postgres::error::DbError;
 use crate::{Blocked, SinkError};
 
 /// What is being done when rows are written: only then a row can be at fault.
-pub(super) const BATCH: &str = "a batch";
+pub(super) const BATCH: &str = "committing a batch";
 
 /// As a sink says it. `doing` is what was asked of the server.
 pub(super) fn fault(doing: &'static str) -> impl FnOnce(Error) -> SinkError {
@@ -38,7 +38,7 @@ fn of_server(doing: &'static str, told: &DbError) -> SinkError {
             SinkError::unreachable(doing)(what)
         }
         (class, _) => SinkError::Blocked(Blocked {
-            what: format!("PostgreSQL refuses {doing}: {what}"),
+            what: format!("PostgreSQL refuses what is asked of it while {doing}: {what}"),
             todo: todo(class).to_owned(),
             source: None,
         }),

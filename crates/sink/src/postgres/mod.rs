@@ -101,7 +101,7 @@ impl Postgres {
             server.password(password);
         }
         let connecting = server.connect(Tls(Arc::clone(&self.config.tls)));
-        let (client, connection) = connecting.await.map_err(fault("to connect"))?;
+        let (client, connection) = connecting.await.map_err(fault("connecting"))?;
         let sink = self.config.name.clone();
         // It ends with the client; why it ended before is told to whoever asks something of it.
         tokio::spawn(async move {
@@ -117,7 +117,7 @@ impl Postgres {
         mut client: Client,
         claim: &Claim,
     ) -> Result<(Session, Opened), SinkError> {
-        let failed = || fault("to be opened");
+        let failed = || fault("opening it");
         let tx = begin(&mut client).await.map_err(failed())?;
         let held = schema::ready(&tx, &self.config).await?;
         let checkpoint = parsed(held.checkpoint.as_deref())?;
@@ -189,7 +189,7 @@ impl Sink for Postgres {
         self.session = None;
         let opening = async { self.open_on(self.connect().await?, claim).await };
         let opened = tokio::time::timeout(OPEN_MAX, opening).await;
-        let (session, opened) = opened.map_err(SinkError::unreachable("to be opened"))??;
+        let (session, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.session = Some(session);
         Ok(opened)
     }
@@ -215,7 +215,7 @@ async fn move_checkpoint(
     fence: Fence,
     batch: &Batch,
 ) -> Result<(), SinkError> {
-    let failed = || fault("a checkpoint");
+    let failed = || fault("moving its checkpoint");
     let (base, next) = (batch.base.map(|base| base.to_string()), batch.next.to_string());
     let params: [(&(dyn ToSql + Sync), Type); 3] =
         [(&signed(fence.0), Type::INT8), (&base, Type::TEXT), (&next, Type::TEXT)];

@@ -25,7 +25,7 @@ pub(super) async fn ready(
     tx: &Transaction<'_>,
     config: &PostgresConfig,
 ) -> Result<Held, SinkError> {
-    let failed = || fault("to be opened");
+    let failed = || fault("opening it");
     enter(tx, &config.schema).await.map_err(failed())?;
     let table = format!("{}.checkpoint", quoted(&config.schema));
     let params: [(&(dyn ToSql + Sync), Type); 1] = [(&table, Type::TEXT)];
