@@ -20,6 +20,7 @@
 #   make fanout         events to 1, 100 and 1,000 WebSocket clients, beside a bare broadcast of the same
 #                       bytes (some minutes; see bench/README.md)
 #   make crowd          how fast events are recorded beside 11,000 SSE clients, and without them
+#   make sinks-beside   the same beside five sinks of files
 #   make soak MINUTES=30  memory and descriptors of a service that records 5,000 events/s, a fault
 #                       every 2 s (VENDOR=cxone, genesys)
 #   make model          searches the recovery machine's small worlds exhaustively (up to an hour)
@@ -47,7 +48,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup postgres-setup scoreboard dialect fanout crowd smoke setup format lint \
-  docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates guarantees \
+  docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates sinks-beside guarantees \
   api-fuzz screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
@@ -174,6 +175,11 @@ smoke: bench-setup
 fanout: setup
 	cargo build --release --locked -p unbroken-bench
 	$(CARGO_TARGET_DIR)/release/unbroken-bench fanout --out $(CARGO_TARGET_DIR)/fanout $(ARGS)
+
+sinks-beside: setup
+	cargo build --release --locked -p unbroken -p unbroken-bench
+	$(CARGO_TARGET_DIR)/release/unbroken-bench crowd --out $(CARGO_TARGET_DIR)/crowd --sinks 5 \
+	  --unbroken $(CARGO_TARGET_DIR)/release/unbroken $(ARGS)
 
 crowd: setup
 	cargo build --release --locked -p unbroken -p unbroken-bench

@@ -85,6 +85,7 @@ impl Options {
                 agents: self.number("agents")?.unwrap_or(10_000),
                 idle: self.number("idle")?.unwrap_or(10_000),
                 live: self.number("live")?.unwrap_or(1_000),
+                sinks: self.number("sinks")?.unwrap_or(0),
             }),
             "crowd-clients" => Arguments::CrowdClients(Crowd {
                 address: self.text("address", ""),

@@ -1,4 +1,4 @@
-//! Pairs of runs: the same events recorded without a client and with a crowd of them.
+//! Pairs of runs: the same events recorded alone, and with a crowd of clients or beside sinks.
 
 use std::fs;
 use std::io::Write as _;
@@ -25,6 +25,8 @@ pub(crate) struct Pairs {
     pub(crate) agents: usize,
     pub(crate) idle: usize,
     pub(crate) live: usize,
+    /// Sinks of files in place of clients, if there are any.
+    pub(crate) sinks: usize,
 }
 
 /// One run.
@@ -65,24 +67,41 @@ pub(crate) fn run(pairs: &Pairs) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "recording beside {} idle and {} live SSE clients: {:.3} of its rate without them ({:.3} \
-         to {:.3}, {} pairs)",
-        pairs.idle, pairs.live, ratio.median, ratio.min, ratio.max, pairs.rounds
+        "recording beside {}: {:.3} of its rate without them ({:.3} to {:.3}, {} pairs)",
+        pairs.company(),
+        ratio.median,
+        ratio.min,
+        ratio.max,
+        pairs.rounds
     )?;
     Ok(writeln!(out, "written to {}", path.display())?)
 }
 
 impl Pairs {
+    fn company(&self) -> String {
+        match self.sinks {
+            0 => format!("{} idle and {} live SSE clients", self.idle, self.live),
+            sinks => format!("{sinks} sinks of files"),
+        }
+    }
+
+    /// Each of everything.
+    fn sinks(&self) -> String {
+        let sink = |n| format!("\n[[sink]]\nname = \"s{n}\"\nndjson = {{ dir = \"s{n}\" }}\n");
+        (0..self.sinks).map(sink).collect()
+    }
+
     fn measure(&self, crowded: bool) -> Result<Outcome, Failure> {
         let dir = self.out.join("work");
         make_empty(&dir)?;
         let mut server = Server::start_anywhere(self.agents, self.events)?;
         let config = dir.join("unbroken.toml");
-        fs::write(&config, server.configuration() + RELAY)?;
+        let sinks = if crowded { self.sinks() } else { String::new() };
+        fs::write(&config, server.configuration() + RELAY + &sinks)?;
         let service = Service::start(Command::new(&self.unbroken), &config, &dir.join("log"))?;
         server.await_subscription()?;
         let mut watch = Watch::begin(&dir.join("data/journal"))?;
-        let mut crowd = if crowded { Some(self.gather(&dir)?) } else { None };
+        let mut crowd = if crowded && self.sinks == 0 { Some(self.gather(&dir)?) } else { None };
         thread::sleep(SETTLED);
         let started = server.go(self.events, 0)?;
         let ended = watch.until_durable(self.events, false)?;
