@@ -32,10 +32,12 @@
 #                       kills, and the live page in Chromium (part of `make test`)
 #   make clients-torture EVENTS=1000000 CUTS=100 KILLS=20  each client reads so many events through so
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
-#   make sink-kills N=200  service and PostgreSQL killed N times at random, under load (SEED=1); then
-#                       the tables are compared with the log, row for row
+#   make sink-kills N=200  the service and a sink's target are killed N times at random, under load
+#                       (SINK=postgres, parquet, s3; SEED=1); then the target is compared with the
+#                       log, row for row
 #   make guarantees     writes docs/reference/guarantees.md anew
-#   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, in pairs
+#   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, and into Parquet
+#                       beside pyarrow writing the same rows, in pairs
 #   make api-fuzz N=100 requests of all kinds against the relay, from its own OpenAPI description, by
 #                       schemathesis (SEED=1; half a minute, and what it needs is installed once)
 #   make screenshots    makes the pictures of the live page in docs/images anew
@@ -47,7 +49,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
-  bench-setup clients-setup baselines-setup postgres-setup scoreboard dialect fanout crowd smoke setup format lint \
+  bench-setup clients-setup baselines-setup postgres-setup parquet-setup scoreboard dialect fanout crowd smoke setup format lint \
   docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates sinks-beside guarantees \
   api-fuzz screenshots
 
@@ -61,6 +63,7 @@ BENCH_NODE := $(UNBROKEN_CACHE)/bench/node
 CLIENTS := $(UNBROKEN_CACHE)/clients
 BASELINES := $(UNBROKEN_CACHE)/baselines
 RELAY_CLIENTS := $(UNBROKEN_CACHE)/relay-clients
+PARQUET := $(UNBROKEN_CACHE)/parquet
 
 FUZZ_TARGETS := $(sort $(notdir $(wildcard crates/fuzz/corpus/*)))
 
@@ -76,6 +79,7 @@ EVENTS ?= 1000000
 CUTS ?= 100
 KILLS ?= 20
 RATE ?= 5000
+SINK ?= postgres
 
 # Installs what gives each of these commands or files (command:Debian's name), if one is missing.
 define install-missing
@@ -105,7 +109,7 @@ test: setup format lint docs tests smoke clients-test
 
 check: format lint docs deny
 
-tests: clients-setup baselines-setup postgres-setup
+tests: clients-setup baselines-setup postgres-setup parquet-setup
 	cargo test --workspace --locked
 	cargo test -p unbroken-core --features proof --test model --test mutants --locked -- --nocapture
 	cargo test -p unbroken-journal --features proof --test journal --locked mutants
@@ -229,6 +233,16 @@ postgres-setup: setup
 	    /usr/lib/postgresql/initdb):postgresql) ); \
 	fi
 
+# Readers of Parquet files, and an S3 server, for the tests of that sink.
+parquet-setup: setup
+	@$(call install-missing,python3:python3 pip3:python3-pip)
+	@mkdir -p $(PARQUET); wanted=$$PWD/crates/sink/tests/sink/requirements.txt; cd $(PARQUET) && \
+	if ! cmp -s "$$wanted" .installed; then \
+	  echo "setup: installing DuckDB, pandas, pyarrow and an S3 server into $(PARQUET) (once)"; \
+	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
+	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
+	fi
+
 # The clients of `bench/clients`, each in a folder of its own with what it needs.
 baselines-setup: setup
 	@$(call install-missing,node:nodejs npm:npm python3:python3 pip3:python3-pip php:php-cli \
@@ -271,14 +285,20 @@ relay-clients: setup
 
 SCHEMATHESIS := $(UNBROKEN_CACHE)/schemathesis
 
-sink-kills: postgres-setup
+sink-kills: postgres-setup parquet-setup
 	SINK_KILLS=$(if $(filter file,$(origin N)),200,$(N)) SINK_SEED=$(SEED) SINK_RATE=1000 \
-	  cargo test --release -p unbroken --test e2e --locked -- --nocapture tables
+	  cargo test --release -p unbroken --test e2e --locked -- --nocapture --test-threads 1 \
+	  $(or $(KILLS_OF_$(SINK)),$(error SINK is one of: $(KILLED)))
 
-guarantees: postgres-setup
+KILLED := postgres parquet s3
+KILLS_OF_postgres := tables::
+KILLS_OF_parquet := parquet::files_hold
+KILLS_OF_s3 := parquet::an_object_store
+
+guarantees: postgres-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees
 
-sink-rates: postgres-setup
+sink-rates: postgres-setup parquet-setup
 	RATE_ROWS=1000000 RATE_ROUNDS=3 cargo test --release -p unbroken-sink --test sink --locked \
 	  -- --nocapture rates
 

@@ -69,6 +69,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) selection: &'a Arc<Selection>,
     pub(crate) fields: &'a Fields,
     pub(crate) cut: Cut,
+    /// Where the batch has to end, however large it is.
+    pub(crate) until: Option<Checkpoint>,
     pub(crate) stop: &'a watch::Receiver<bool>,
 }
 
@@ -106,22 +108,25 @@ impl Feed {
 
 impl ImageFeed {
     fn next(&mut self, base: Checkpoint, wish: &Wish<'_>) -> Batch {
-        let count = self.rows.len().min(wish.cut.records_max);
+        let count = match wish.until {
+            Some(Checkpoint { phase: Phase::Log, .. }) => self.rows.len(),
+            Some(until) => self.rows.partition_point(|(offset, _)| *offset < until.next_offset),
+            None => self.rows.len().min(wish.cut.records_max),
+        };
         let rows: Vec<_> = self.rows.drain(..count).collect();
         let selection = Arc::clone(wish.selection);
-        match self.rows.front() {
-            Some((next_offset, _)) => {
-                let next = Checkpoint { next_offset: *next_offset, ..base };
-                Batch::of_rows(Some(base), next, rows, selection)
-            }
-            None => {
-                let next = Checkpoint::in_log(base.journal, self.until);
-                let mut batch = Batch::of_rows(Some(base), next, rows, selection);
-                batch.open_gaps = std::mem::take(&mut self.open_gaps);
-                batch.stale = std::mem::take(&mut self.stale);
-                batch
-            }
+        // What has been written since the image was made is not among the rows any more.
+        let begun = wish.until.filter(|until| until.phase == base.phase);
+        let first = self.rows.front().map(|(offset, _)| *offset);
+        if let Some(next_offset) = begun.map(|until| until.next_offset).or(first) {
+            let next = Checkpoint { next_offset, ..base };
+            return Batch::of_rows(Some(base), next, rows, selection);
         }
+        let next = Checkpoint::in_log(base.journal, self.until);
+        let mut batch = Batch::of_rows(Some(base), next, rows, selection);
+        batch.open_gaps = std::mem::take(&mut self.open_gaps);
+        batch.stale = std::mem::take(&mut self.stale);
+        batch
     }
 }
 
@@ -134,9 +139,10 @@ impl LogFeed {
         let mut gathered = Gathered { next: base.next_offset, ..Gathered::default() };
         let begun = Instant::now();
         let mut waiting_since = None;
-        while !gathered.is_full(&wish.cut) {
+        while !gathered.is_full(wish) {
             // A long backlog of which little is wanted is committed piece by piece.
-            if gathered.next > base.next_offset && begun.elapsed() >= NOTHING_EVERY {
+            let is_piece = gathered.next > base.next_offset && wish.until.is_none();
+            if is_piece && begun.elapsed() >= NOTHING_EVERY {
                 break;
             }
             // A long backlog never waits for anything: a stop that is overdue is heard here.
@@ -193,7 +199,11 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn is_full(&self, cut: &Cut) -> bool {
+    fn is_full(&self, wish: &Wish<'_>) -> bool {
+        let cut = &wish.cut;
+        if let Some(until) = wish.until {
+            return self.next >= until.next_offset;
+        }
         self.passed >= cut.records_max
             || self.bytes >= cut.bytes
             || self.held_bytes >= cut.bytes.saturating_mul(HELD)
@@ -203,7 +213,7 @@ impl Gathered {
     fn take(&mut self, batch: &SharedBatch, wish: &Wish<'_>) -> u64 {
         let (passed_before, mut looked_at) = (self.passed, 0);
         for (offset, record) in batch.entries_from(self.next) {
-            if self.is_full(&wish.cut) {
+            if self.is_full(wish) {
                 break;
             }
             self.next = offset + 1;

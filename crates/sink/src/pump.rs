@@ -156,6 +156,7 @@ impl<S: Sink> Pump<S> {
         let opened = self.sink.open(&claim).await?;
         let fence = opened.fence;
         let mut checkpoint = self.begin(fence, &claim, opened.checkpoint).await?;
+        let mut until = opened.until.filter(|_| Some(checkpoint) == opened.checkpoint);
         self.progress.is_at(&checkpoint);
         // Of a commit that failed it is not known yet whether it fails again.
         if self.failed_at != Some(checkpoint) {
@@ -170,6 +171,7 @@ impl<S: Sink> Pump<S> {
                     if oldest > checkpoint.needed_from() =>
                 {
                     checkpoint = self.lapse(fence, checkpoint, oldest).await?;
+                    until = None;
                     continue 'feed;
                 }
                 Err(error) => return Err(unreadable(error)),
@@ -180,6 +182,7 @@ impl<S: Sink> Pump<S> {
                     selection: &self.config.selection,
                     fields: &self.config.fields,
                     cut: self.config.cut,
+                    until,
                     stop: &self.stop,
                 };
                 let batch = match feed.next(checkpoint, &wish).await {
@@ -191,7 +194,7 @@ impl<S: Sink> Pump<S> {
                 let next = batch.next;
                 self.failed_at = batch.base;
                 self.deliver(fence, batch).await?;
-                self.failed_at = None;
+                (self.failed_at, until) = (None, None);
                 let has_phase_changed = next.phase != checkpoint.phase;
                 checkpoint = next;
                 self.progress.runs();

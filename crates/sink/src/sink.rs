@@ -43,6 +43,9 @@ pub struct Opened {
     pub fence: Fence,
     /// How far it is; `None`: nothing was ever committed.
     pub checkpoint: Option<Checkpoint>,
+    /// A batch was begun behind the checkpoint, and parts of it may be there: the next one is to
+    /// end where that one ends. Only of targets that cannot write a batch in one step.
+    pub until: Option<Checkpoint>,
 }
 
 /// What a sink promises of each record that it takes.

@@ -71,6 +71,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tungstenite", &[]),
     ("rusqlite", &["unbroken-store"]),
     ("tokio-postgres", &["unbroken-sink"]),
+    ("object_store", &["unbroken-sink"]),
+    ("parquet", &["unbroken-sink"]),
     // What the relay serves with; hyper alone, where a limit has to be set per connection.
     ("axum", &["unbroken-bench", "unbroken-relay"]),
     ("clap", &["unbroken"]),

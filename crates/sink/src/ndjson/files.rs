@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::state::{Tail, first_offset, sync_dir};
+use super::state::{Tail, first_offset};
 use crate::SinkError;
+use crate::folder::sync_dir;
 
 /// Bytes that are written at once.
 const PIECE_BYTES: usize = 1024 * 1024;

@@ -14,11 +14,9 @@
 mod files;
 mod state;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use unbroken_render::{lapse_cloudevent, open_gap_cloudevent, write_cloudevent};
@@ -26,13 +24,8 @@ use unbroken_render::{lapse_cloudevent, open_gap_cloudevent, write_cloudevent};
 use self::files::{Files, cut, holds_files};
 use self::state::{State, Tail};
 use crate::blocking::blocking;
+use crate::folder::lock;
 use crate::{Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
-
-/// How long the lock is waited for: who has it writes a batch.
-const LOCK_MAX: Duration = Duration::from_secs(5);
-
-/// How often it is tried meanwhile.
-const LOCK_EVERY: Duration = Duration::from_millis(5);
 
 /// What a file sink is told.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -66,7 +59,7 @@ impl Ndjson {
     fn take_over(&self, claim: &Claim) -> Result<Opened, SinkError> {
         let dir = &self.config.dir;
         fs::create_dir_all(dir).map_err(SinkError::unreachable("making its directory"))?;
-        let _lock = self.lock()?;
+        let _lock = lock(&self.config.dir)?;
         let mut state = match State::read(dir)? {
             Some(state) => state,
             None => self.first_state()?,
@@ -81,7 +74,7 @@ impl Ndjson {
         state.fence += 1;
         let fence = Fence(state.fence);
         state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))?;
-        Ok(Opened { fence, checkpoint })
+        Ok(Opened { fence, checkpoint, until: None })
     }
 
     /// Of a directory that no sink has had. Files without their checkpoint are somebody's record:
@@ -96,7 +89,7 @@ impl Ndjson {
 
     fn append(&self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
         let dir = &self.config.dir;
-        let _lock = self.lock()?;
+        let _lock = lock(&self.config.dir)?;
         let mut state = State::read(dir)?.ok_or_else(|| no_checkpoint(dir))?;
         if state.fence != fence.0 {
             return Err(SinkError::Fenced);
@@ -110,23 +103,6 @@ impl Ndjson {
         state.tail = write(files, batch).map_err(SinkError::unreachable("writing its file"))?;
         state.checkpoint = Some(batch.next.to_string());
         state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))
-    }
-
-    fn lock(&self) -> Result<File, SinkError> {
-        let path = self.config.dir.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-        let lock = lock.map_err(SinkError::unreachable("taking its lock"))?;
-        let begun = Instant::now();
-        loop {
-            let error = match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(error) => error,
-            };
-            if matches!(error, TryLockError::Error(_)) || begun.elapsed() > LOCK_MAX {
-                return Err(SinkError::unreachable("taking its lock")(error));
-            }
-            thread::sleep(LOCK_EVERY);
-        }
     }
 }
 

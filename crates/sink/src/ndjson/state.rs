@@ -1,11 +1,12 @@
 //! `checkpoint.json`.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::folder::write_whole;
 use crate::{Blocked, Checkpoint, SinkError};
 
 /// Its name.
@@ -71,18 +72,10 @@ impl State {
 
     /// On disk, whole or not at all.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
-        let path = dir.join(format!("{FILE}.new"));
-        let mut file = File::create(&path)?;
-        serde_json::to_writer(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(path, dir.join(FILE))?;
-        sync_dir(dir)
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        write_whole(dir, FILE, &text)
     }
-}
-
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 fn damaged(path: &Path, source: Option<serde_json::Error>) -> SinkError {

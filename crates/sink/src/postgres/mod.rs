@@ -136,7 +136,8 @@ impl Postgres {
         }
         tx.commit().await.map_err(failed())?;
         let session = Session { client, streams, log, rows_end };
-        Ok((session, Opened { fence: Fence(fence as u64), checkpoint }))
+        let fence = Fence(fence as u64);
+        Ok((session, Opened { fence, checkpoint, until: None }))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
-use serde::de::IgnoredAny;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 use unbroken_core::position::Position;
 use unbroken_core::time::UnixMicros;
@@ -47,15 +46,6 @@ impl ToSql for Json<'_> {
     }
 
     to_sql_checked!();
-}
-
-/// A payload in the one or the other of its two columns.
-pub(super) fn payload(bytes: &[u8]) -> (Option<&str>, Option<&[u8]>) {
-    let is_json = serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
-    match std::str::from_utf8(bytes) {
-        Ok(text) if is_json => (Some(text), None),
-        _ => (None, Some(bytes)),
-    }
 }
 
 /// The vendor's numbers, without loss: above 2^63 - 1 they are negative.

@@ -10,7 +10,8 @@ use unbroken_core::record::{GapOpened, Record};
 use unbroken_render::{kind, record_fields, words};
 
 use super::plan::{Fate, GapLine, Plan, Row, Step};
-use super::rows::{Json, Time, payload, signed, split};
+use super::rows::{Json, Time, signed, split};
+use crate::payload::payload;
 
 type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 

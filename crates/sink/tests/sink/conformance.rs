@@ -4,8 +4,10 @@ use unbroken_sink::{Batch, Checkpoint, Claim, Ended, Sink, SinkError};
 
 use crate::files::Folder;
 use crate::house::{House, config};
+use crate::object_store::Bucket;
 use crate::postgres::Database;
 use crate::shelf::{Faults, Faulty, Shelf, Target};
+use crate::tables::Files;
 
 /// A failure before a commit, and one after it of which nothing was heard.
 async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
@@ -108,4 +110,6 @@ macro_rules! trials {
 
 trials!(shelf, Shelf::default());
 trials!(ndjson, Folder::new());
+trials!(parquet, Files::new());
+trials!(parquet_s3, Bucket::new());
 trials!(postgres, Database::new());

@@ -8,8 +8,10 @@ use std::process::Command;
 use unbroken_sink::Sink;
 
 use crate::files::Folder;
+use crate::object_store::python;
 use crate::postgres::Database;
 use crate::shelf::Target;
+use crate::tables::Files;
 
 const HEAD: &str = "| target | guarantee | trials played on |\n| --- | --- | --- |\n";
 
@@ -24,6 +26,12 @@ fn version_of(program: &str, arguments: &[&str]) -> String {
     text.split_whitespace().nth(1).expect("a version").to_owned()
 }
 
+fn moto_version() -> String {
+    let asked = ["-c", "import moto; print(moto.__version__)"];
+    let told = python().args(asked).output().expect("python3");
+    String::from_utf8_lossy(&told.stdout).trim().to_owned()
+}
+
 fn rows() -> Vec<String> {
     let database = Database::new();
     let [server] = &database.query("SHOW server_version")[..] else { return Vec::new() };
@@ -36,6 +44,11 @@ fn rows() -> Vec<String> {
     };
     vec![
         row("ndjson", &|| Folder::new().sink().guarantee().to_string(), &format!("Linux {kernel}")),
+        row(
+            "parquet",
+            &|| Files::new().sink().guarantee().to_string(),
+            &format!("Linux {kernel}, and the S3 server of moto {}", moto_version()),
+        ),
         row(
             "postgres",
             &|| database.sink().guarantee().to_string(),

@@ -1,5 +1,5 @@
-//! Rows into PostgreSQL by a sink, beside `psql` copying the same rows: `make sink-rates`. Here
-//! only that both come to the same.
+//! Rows into PostgreSQL by a sink, beside `psql` copying the same rows, and into Parquet, beside
+//! pyarrow writing the same rows: `make sink-rates`. Here only that both come to the same.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,11 @@ use unbroken_core::record::{Body, Change, Origin, digest};
 use unbroken_sink::{Cut, Progress, SinkThread};
 
 use crate::house::{House, PATIENCE, change, config};
+use crate::object_store::{python, script};
 use crate::postgres::Database;
 use crate::server::Server;
 use crate::shelf::Target;
+use crate::tables::Files;
 
 fn number(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok();
@@ -53,13 +55,56 @@ fn wait(progress: &Progress, rows: u64) {
     }
 }
 
-#[test]
-fn a_sink_writes_the_rows_that_psql_copies() {
-    let (rows, rounds) = (number("RATE_ROWS", 2_000), number("RATE_ROUNDS", 1));
+fn house_of(rows: u64) -> House {
     let mut house = House::new();
     for first in (0..rows).step_by(1_000) {
         house.append((first..rows.min(first + 1_000)).map(event));
     }
+    house
+}
+
+#[test]
+fn a_sink_writes_the_rows_that_pyarrow_writes() {
+    let (rows, rounds) = (number("RATE_ROWS", 2_000), number("RATE_ROUNDS", 1));
+    let house = house_of(rows);
+    for _ in 0..rounds {
+        let files = Files::new();
+        let mut config = config();
+        config.cut =
+            Cut { records_max: 100_000, bytes: 32 << 20, linger: Duration::from_millis(250) };
+        let (begun, used) = (Instant::now(), processor());
+        let thread = SinkThread::start(files.sink(), house.reader.clone(), config);
+        let thread = thread.expect("a thread");
+        wait(thread.progress(), rows);
+        let (sink, used) = (begun.elapsed(), processor() - used);
+        thread.join();
+        let mut python = python();
+        python.arg(script("rewrite.py")).args([files.dir(), files.dir().join("again.parquet")]);
+        let told = python.output().expect("python3");
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        let told = String::from_utf8(told.stdout).expect("text");
+        let mut told = told.split_whitespace();
+        let mut next = || told.next().expect("three numbers").parse::<f64>().expect("a number");
+        let (count, from_table, from_rows) = (next(), next(), next());
+        assert_eq!(count as u64, rows);
+        let rate = |seconds: f64| rows as f64 / seconds;
+        let sink = rate(sink.as_secs_f64());
+        println!(
+            "{rows} rows: sink {sink:.0} rows/s ({:.1} us of processor each), pyarrow from its own \
+             columns {:.0} rows/s: {:.2}, from rows {:.0} rows/s: {:.2}",
+            used as f64 / rows as f64,
+            rate(from_table),
+            sink / rate(from_table),
+            rate(from_rows),
+            sink / rate(from_rows),
+        );
+    }
+}
+
+#[test]
+fn a_sink_writes_the_rows_that_psql_copies() {
+    let (rows, rounds) = (number("RATE_ROWS", 2_000), number("RATE_ROUNDS", 1));
+    let house = house_of(rows);
     for _ in 0..rounds {
         let settings = ["fsync=on", "shared_buffers=128MB", "max_wal_size=4GB"];
         let database = Database(Server::with(&settings));

@@ -64,7 +64,7 @@ impl Sink for Shelf {
         let mut held = self.held();
         claim.accept(held.checkpoint.as_ref())?;
         held.fence += 1;
-        Ok(Opened { fence: Fence(held.fence), checkpoint: held.checkpoint })
+        Ok(Opened { fence: Fence(held.fence), checkpoint: held.checkpoint, until: None })
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {

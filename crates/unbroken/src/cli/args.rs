@@ -303,13 +303,17 @@ pub(crate) struct EventsArgs {
     pub(crate) limit: Option<u64>,
 }
 
-/// What each line of an export is.
+/// What an export is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EnvelopeArg {
     /// A record as `unbroken events` prints it
     Record,
     /// A CloudEvent 1.0 with the record's fields as data
     Cloudevents,
+    /// A line of comma-separated values, under a line of headings
+    Csv,
+    /// A row of typed columns in a Parquet file
+    Parquet,
 }
 
 #[derive(Debug, Args)]
@@ -340,7 +344,7 @@ pub(crate) struct ExportArgs {
     /// Only records of this kind; may be given more than once
     #[arg(long, value_name = "KIND", value_parser = RECORD_KINDS)]
     pub(crate) kind: Vec<String>,
-    /// What each line is
+    /// What each record becomes
     #[arg(long, value_enum, default_value_t = EnvelopeArg::Record)]
     pub(crate) format: EnvelopeArg,
 }

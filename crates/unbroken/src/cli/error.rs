@@ -59,6 +59,10 @@ pub(crate) enum CliError {
     ExportExists(PathBuf),
     #[error("{} does not end with a line of an export", .0.display())]
     NoExport(PathBuf),
+    #[error("a Parquet file cannot be written to stdout")]
+    ParquetNeedsFile,
+    #[error("--append: a table cannot be gone on with")]
+    AppendToTable,
     #[error("{option}: `{text}` is not a time")]
     Moment { option: &'static str, text: String },
     #[error("log has no stream of the source `{0}`")]
@@ -134,6 +138,10 @@ impl CliError {
             ),
             Self::ExportExists(_) => {
                 Some("go on with it by --append, or name another file".to_owned())
+            }
+            Self::ParquetNeedsFile => Some("name a file by --output".to_owned()),
+            Self::AppendToTable => {
+                Some("write another file, behind the cursor of this one: --after".to_owned())
             }
             Self::NoExport(_) => Some("name the file of an earlier `unbroken export`".to_owned()),
             Self::Moment { .. } => {

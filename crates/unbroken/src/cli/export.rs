@@ -1,10 +1,13 @@
-//! `unbroken export`: a part of the log as a file of JSON lines.
+//! `unbroken export`: a part of the log as JSON lines, or as a table.
+
+use std::io::{self, Write};
 
 use unbroken::place;
 use unbroken::render::{cloudevent_json, counted, kind, record_json};
 use unbroken_core::record::Record;
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{Cursor, JournalId, Reader};
+use unbroken_sink::{CsvRows, ParquetRows, Row};
 
 use super::answer::Answer;
 use super::args::{EnvelopeArg, ExportArgs};
@@ -33,7 +36,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Answer, CliError> {
                 break 'log;
             }
             if choice.takes(record) {
-                target.line(&choice.line(reader.journal(), offset, record))?;
+                target.write(&choice, reader.journal(), offset, record)?;
                 end = Some(Cursor { journal: reader.journal(), offset: offset + 1 });
                 written += 1;
             }
@@ -68,45 +71,75 @@ impl<'a> Choice<'a> {
 
     fn line(&self, journal: JournalId, offset: u64, record: &Record) -> String {
         let object = match self.args.format {
-            EnvelopeArg::Record => record_json(journal, offset, record),
             EnvelopeArg::Cloudevents => cloudevent_json(journal, offset, record),
+            _ => record_json(journal, offset, record),
         };
         object.to_string()
     }
 }
 
 enum Target {
-    Stdout(Output),
-    File(ExportFile),
+    Lines(Sheet),
+    Csv(Box<CsvRows<Sheet>>),
+    Parquet(Box<ParquetRows<Sheet>>),
 }
 
 impl Target {
     fn open(args: &ExportArgs) -> Result<Self, CliError> {
-        Ok(match &args.output {
-            None => Self::Stdout(Output::new()),
-            Some(path) => Self::File(ExportFile::open(path, args.append)?),
+        let is_table = matches!(args.format, EnvelopeArg::Csv | EnvelopeArg::Parquet);
+        if is_table && args.append {
+            return Err(CliError::AppendToTable);
+        }
+        let sheet = match &args.output {
+            None if args.format == EnvelopeArg::Parquet => return Err(CliError::ParquetNeedsFile),
+            None => Sheet::Stdout(Output::new()),
+            Some(path) => Sheet::File(Box::new(ExportFile::open(path, args.append)?)),
+        };
+        Ok(match args.format {
+            EnvelopeArg::Record | EnvelopeArg::Cloudevents => Self::Lines(sheet),
+            EnvelopeArg::Csv => Self::Csv(Box::new(CsvRows::new(sheet).map_err(failed)?)),
+            EnvelopeArg::Parquet => {
+                let rows = ParquetRows::new(sheet).map_err(|error| failed(error.into()))?;
+                Self::Parquet(Box::new(rows))
+            }
         })
     }
 
     /// Where an earlier export into the same file ended.
     fn last_cursor(&self) -> Option<Cursor> {
         match self {
-            Self::Stdout(_) => None,
-            Self::File(file) => file.last_cursor(),
+            Self::Lines(Sheet::File(file)) => file.last_cursor(),
+            _ => None,
         }
     }
 
-    fn line(&mut self, line: &str) -> Result<(), CliError> {
+    fn write(
+        &mut self,
+        choice: &Choice<'_>,
+        journal: JournalId,
+        offset: u64,
+        record: &Record,
+    ) -> Result<(), CliError> {
+        let row = || Row::of(journal, offset, record);
         match self {
-            Self::Stdout(out) => out.line(line),
-            Self::File(file) => file.line(line),
+            Self::Lines(sheet) => {
+                let line = choice.line(journal, offset, record) + "\n";
+                sheet.write_all(line.as_bytes()).map_err(|error| sheet.failed(error))
+            }
+            Self::Csv(rows) => rows.push(&row()).map_err(failed),
+            Self::Parquet(rows) => rows.push(&row()).map_err(|error| failed(error.into())),
         }
     }
 
     fn finish(self, written: u64, end: Option<Cursor>) -> Result<Answer, CliError> {
-        match self {
-            Self::Stdout(mut out) => out.flush()?,
-            Self::File(file) => {
+        let sheet = match self {
+            Self::Lines(sheet) => sheet,
+            Self::Csv(rows) => rows.finish().map_err(failed)?,
+            Self::Parquet(rows) => rows.finish().map_err(|error| failed(error.into()))?,
+        };
+        match sheet {
+            Sheet::Stdout(mut out) => out.flush()?,
+            Sheet::File(file) => {
                 let path = file.finish()?;
                 let end = end.map_or_else(String::new, |end| format!(", up to cursor {end}"));
                 let records = counted(written, "record");
@@ -115,4 +148,43 @@ impl Target {
         }
         Ok(Answer::Yes)
     }
+}
+
+/// What is written on.
+enum Sheet {
+    Stdout(Output),
+    File(Box<ExportFile>),
+}
+
+impl Sheet {
+    fn failed(&self, source: io::Error) -> CliError {
+        match self {
+            Self::Stdout(_) => CliError::Output(source),
+            Self::File(_) => failed(source),
+        }
+    }
+}
+
+impl Write for Sheet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(out) => out.write(bytes),
+            Self::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(out) => Write::flush(out),
+            Self::File(file) => file.flush(),
+        }
+    }
+}
+
+fn failed(source: io::Error) -> CliError {
+    // Of a table on stdout whose reader has had enough.
+    if source.kind() == io::ErrorKind::BrokenPipe {
+        return CliError::Output(source);
+    }
+    CliError::Io { what: "writing the export", source }
 }

@@ -63,11 +63,6 @@ impl ExportFile {
         self.last
     }
 
-    pub(crate) fn line(&mut self, line: &str) -> Result<(), CliError> {
-        self.file.write_all(line.as_bytes()).map_err(failed)?;
-        self.file.write_all(b"\n").map_err(failed)
-    }
-
     /// On disk, under its name.
     pub(crate) fn finish(self) -> Result<PathBuf, CliError> {
         let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -79,6 +74,16 @@ impl ExportFile {
             folder.and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
         Ok(self.path)
+    }
+}
+
+impl Write for ExportFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -140,7 +145,7 @@ mod tests {
             fs::write(&path, &held).expect("a file");
             let mut file = ExportFile::open(&path, true).expect("it is there");
             assert_eq!(file.last_cursor().map(|cursor| cursor.offset), last);
-            file.line("more").expect("there is room");
+            file.write_all(b"more\n").expect("there is room");
             file.finish().expect("there is room");
             assert_eq!(fs::read_to_string(&path).expect("text"), format!("{left}more\n"));
         }

@@ -1,17 +1,17 @@
 //! Data on stdout. A reader that has had enough (`| head`) is no error.
 
-use std::io::{self, StdoutLock, Write};
+use std::io::{self, Stdout, Write};
 
 use super::error::CliError;
 
 /// Stdout for data, buffered.
 pub(crate) struct Output {
-    out: io::BufWriter<StdoutLock<'static>>,
+    out: io::BufWriter<Stdout>,
 }
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self { out: io::BufWriter::new(io::stdout().lock()) }
+        Self { out: io::BufWriter::new(io::stdout()) }
     }
 
     /// Writes text as it is.
@@ -33,6 +33,16 @@ impl Output {
     /// Hands everything on.
     pub(crate) fn flush(&mut self) -> Result<(), CliError> {
         self.out.flush().map_err(CliError::Output)
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -26,6 +26,11 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
             postgres.ca_file.iter_mut().for_each(|path| join(folder, path));
             secrets(folder, &mut postgres.password);
         }
+        if let Some(parquet) = &mut sink.parquet {
+            let paths = parquet.dir.iter_mut().chain(&mut parquet.ca_file);
+            paths.for_each(|path| join(folder, path));
+            secrets(folder, parquet.secrets.values_mut());
+        }
     }
     for source in &mut config.sources {
         resolve_source(source, folder);

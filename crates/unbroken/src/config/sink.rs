@@ -1,10 +1,12 @@
 //! `[[sink]]`: where the record goes.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use unbroken_render::RECORD_KINDS;
-use unbroken_sink::{Fields, NdjsonConfig, StartAt, Where};
+use unbroken_sink::{Cut, Fields, NdjsonConfig, StartAt, Where};
 
-use super::PostgresSection;
+use super::{ParquetSection, PostgresSection};
 
 /// A section `[[sink]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,35 +24,33 @@ pub struct SinkSection {
     #[serde(default)]
     pub fields: Fields,
     /// Most records of one batch.
-    #[serde(default = "batch_records_max")]
-    pub batch_records_max: usize,
+    #[serde(default)]
+    pub batch_records_max: Option<usize>,
     /// A batch is closed when its payloads have come to this, in bytes.
-    #[serde(default = "batch_bytes")]
-    pub batch_bytes: usize,
+    #[serde(default)]
+    pub batch_bytes: Option<usize>,
     /// How long a batch stays open for more records once the sink has caught up, in milliseconds.
-    #[serde(default = "linger_ms")]
-    pub linger_ms: u64,
+    #[serde(default)]
+    pub linger_ms: Option<u64>,
     /// Files of JSON lines.
     #[serde(default)]
     pub ndjson: Option<NdjsonConfig>,
     /// A PostgreSQL database.
     #[serde(default)]
     pub postgres: Option<PostgresSection>,
+    /// Files of Parquet.
+    #[serde(default)]
+    pub parquet: Option<ParquetSection>,
 }
 
-/// A commit costs a target about as much for one row as for some thousands.
-fn batch_records_max() -> usize {
-    5_000
-}
+/// A commit costs a target about as much for one row as for some thousands; and a person who looks
+/// at it sees now.
+const CUT: Cut =
+    Cut { records_max: 5_000, bytes: 8 * 1024 * 1024, linger: Duration::from_millis(250) };
 
-fn batch_bytes() -> usize {
-    8 * 1024 * 1024
-}
-
-/// A person who looks at the target sees now.
-fn linger_ms() -> u64 {
-    250
-}
+/// Each batch is a file, and who reads many small ones waits.
+const FILES_CUT: Cut =
+    Cut { records_max: 100_000, bytes: 32 * 1024 * 1024, linger: Duration::from_secs(60) };
 
 /// Longest name: it becomes a part of file and thread names.
 const NAME_MAX: usize = 64;
@@ -69,6 +69,16 @@ impl SinkSection {
         faults.into_iter().next()
     }
 
+    /// How its batches are cut.
+    pub(crate) fn cut(&self) -> Cut {
+        let usual = if self.parquet.is_some() { FILES_CUT } else { CUT };
+        Cut {
+            records_max: self.batch_records_max.unwrap_or(usual.records_max),
+            bytes: self.batch_bytes.unwrap_or(usual.bytes),
+            linger: self.linger_ms.map_or(usual.linger, Duration::from_millis),
+        }
+    }
+
     fn fault(&self) -> Option<(String, &'static str)> {
         let name = self.name.as_str();
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -76,7 +86,7 @@ impl SinkSection {
             let hint = "use letters, digits, `-` and `_`, 64 at the most";
             return Some((format!("`{name}` is no name for a sink"), hint));
         }
-        let targets = [self.ndjson.is_some(), self.postgres.is_some()];
+        let targets = [self.ndjson.is_some(), self.postgres.is_some(), self.parquet.is_some()];
         match targets.into_iter().filter(|is_named| *is_named).count() {
             0 => {
                 let hint = "say where it goes, as `ndjson = { dir = \"…\" }`";
@@ -95,6 +105,9 @@ impl SinkSection {
         if let Some(fault) = self.postgres.as_ref().and_then(|postgres| postgres.fault(name)) {
             return Some(fault);
         }
+        if let Some(fault) = self.parquet.as_ref().and_then(|parquet| parquet.fault(name)) {
+            return Some(fault);
+        }
         let is_known = |kind: &&String| !RECORD_KINDS.contains(&kind.as_str());
         if let Some(kind) = self.selection.kind.iter().find(is_known) {
             return Some((
@@ -102,7 +115,7 @@ impl SinkSection {
                 "docs/reference/record.md has them all",
             ));
         }
-        (self.batch_records_max == 0).then(|| {
+        (self.batch_records_max == Some(0)).then(|| {
             let what = format!("sink `{name}`: `batch_records_max` is 0");
             (what, "a batch holds one record at least")
         })

@@ -64,6 +64,16 @@ pub enum PipelineError {
         /// Why.
         source: TlsError,
     },
+    /// A sink's further certificates cannot be read.
+    #[error("sink `{name}`: {} cannot be read", path.display())]
+    SinkCa {
+        /// Which.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A thread cannot be started.
     #[error("{0} cannot be started")]
     Thread(&'static str, #[source] io::Error),
@@ -91,6 +101,7 @@ impl PipelineError {
             }
             Self::SinkUrl { source, .. } => Some(source.hint().to_owned()),
             Self::SinkTrust { source, .. } => Some(source.hint()),
+            Self::SinkCa { .. } => Some("name a file of certificates in PEM".to_owned()),
             Self::Thread(..) => None,
         }
     }

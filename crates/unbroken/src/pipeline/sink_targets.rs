@@ -1,14 +1,17 @@
 //! Targets, made from their configuration: what a sink may not know of, secrets and trust, is given
 //! to it here.
 
+use std::fs;
 use std::sync::Arc;
 
 use unbroken_connect::secret::SecretSource;
 use unbroken_connect::transport::Tls;
-use unbroken_sink::{AskPassword, Postgres, PostgresConfig, postgres_server};
+use unbroken_sink::{
+    AskOptions, AskPassword, Parquet, ParquetConfig, Postgres, PostgresConfig, postgres_server,
+};
 
 use super::error::PipelineError;
-use crate::config::PostgresSection;
+use crate::config::{ParquetSection, PostgresSection};
 
 pub(super) fn postgres(name: String, section: PostgresSection) -> Result<Postgres, PipelineError> {
     let PostgresSection { url, password, schema, ca_file } = section;
@@ -31,6 +34,45 @@ fn asking(source: SecretSource) -> AskPassword {
         Box::pin(async move {
             let read = source.read().await;
             read.map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
+        })
+    })
+}
+
+pub(super) fn parquet(name: String, section: ParquetSection) -> Result<Parquet, PipelineError> {
+    let ParquetSection { dir, url, options, secrets, ca_file } = section;
+    let config = match (dir, url) {
+        (Some(dir), _) => ParquetConfig::Dir(dir),
+        (None, url) => {
+            let url = url.unwrap_or_default();
+            let ca = ca_file.map(|path| {
+                fs::read(&path).map_err(|source| PipelineError::SinkCa {
+                    name: name.clone(),
+                    path,
+                    source,
+                })
+            });
+            let options = options.into_iter().collect();
+            let options = asking_options(options, secrets.into_iter().collect());
+            ParquetConfig::Store { url, options, ca: ca.transpose()? }
+        }
+    };
+    Ok(Parquet::new(name, config))
+}
+
+/// Read each time that the sink is opened.
+fn asking_options(
+    options: Vec<(String, String)>,
+    secrets: Vec<(String, SecretSource)>,
+) -> AskOptions {
+    let secrets = Arc::new(secrets);
+    Arc::new(move || {
+        let (mut options, secrets) = (options.clone(), Arc::clone(&secrets));
+        Box::pin(async move {
+            for (key, source) in secrets.iter() {
+                let secret = source.read().await.map_err(|error| error.to_string())?;
+                options.push((key.clone(), secret.expose().to_owned()));
+            }
+            Ok(options)
         })
     })
 }

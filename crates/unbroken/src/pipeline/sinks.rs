@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 use unbroken_journal::{Consumers, JournalId, Reader};
-use unbroken_sink::{Cut, Ndjson, Progress, PumpConfig, Retry, Selection, SinkThread};
+use unbroken_sink::{Ndjson, Progress, PumpConfig, Retry, Selection, SinkThread};
 
 use super::error::PipelineError;
 use super::sink_places::SinkPlaces;
@@ -105,23 +105,23 @@ fn start_one(
     adopt: bool,
     reader: &Reader,
 ) -> Result<(&'static str, SinkThread), PipelineError> {
+    let cut = section.cut();
     let config = PumpConfig {
         name: section.name.clone(),
         start: section.start,
         adopt,
         selection: Arc::new(Selection::from(&section.selection)),
         fields: section.fields,
-        cut: Cut {
-            records_max: section.batch_records_max,
-            bytes: section.batch_bytes,
-            linger: Duration::from_millis(section.linger_ms),
-        },
+        cut,
         retry: Retry::default(),
     };
     let (name, reader) = (section.name, reader.clone());
     let started = if let Some(postgres) = section.postgres {
         let sink = sink_targets::postgres(name, postgres)?;
         SinkThread::start(sink, reader, config).map(|thread| ("postgres", thread))
+    } else if let Some(parquet) = section.parquet {
+        let sink = sink_targets::parquet(name, parquet)?;
+        SinkThread::start(sink, reader, config).map(|thread| ("parquet", thread))
     } else if let Some(ndjson) = section.ndjson {
         let sink = Ndjson::new(name, ndjson);
         SinkThread::start(sink, reader, config).map(|thread| ("ndjson", thread))

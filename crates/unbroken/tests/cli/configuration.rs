@@ -36,6 +36,7 @@ fn sections() -> [(&'static str, String); 16] {
         ("`[[sink]]`", source(&format!("{SINK}{TARGET}"))),
         ("`[sink.where]`", source(&format!("{SINK}{TARGET}[sink.where]\n"))),
         ("`[sink.ndjson]`", source(&format!("{SINK}[sink.ndjson]\ndir = \"/d\"\n"))),
+        ("`[sink.parquet]`", source(&format!("{SINK}[sink.parquet]\ndir = \"/d\"\n"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
         ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]

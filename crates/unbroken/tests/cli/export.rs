@@ -96,3 +96,33 @@ fn records_can_be_cloud_events() {
     let text = fs::read_to_string(dir.path().join("ce")).expect("it was written");
     assert_eq!(text.lines().count(), 12, "the cursor of a cloud event is read back, too");
 }
+
+/// Every record is a row, of as many fields as there are headings.
+#[test]
+fn a_table_has_a_row_for_every_record() {
+    let (dir, journal) = data();
+    let csv = export(dir.path(), &["--format", "csv"]);
+    let text = String::from_utf8(csv.stdout).expect("text");
+    let mut lines = text.lines();
+    let headings = lines.next().expect("headings");
+    assert!(headings.starts_with("log,log_offset,record,stream,key,"), "{headings}");
+    assert_eq!(lines.clone().count(), 12, "no field of the fixture has a line's end in it");
+    let change = lines.nth(6).expect("a change");
+    assert!(change.starts_with(&format!("{journal},6,change,cx/adherence,")), "{change}");
+    assert!(change.contains("{\"\""), "its payload, quoted: {change}");
+    let args = ["--format", "parquet", "-o", "out.parquet"];
+    let said = String::from_utf8_lossy(&export(dir.path(), &args).stderr).into_owned();
+    assert_eq!(said, format!("12 records written to out.parquet, up to cursor {journal}:12\n"));
+    let file = fs::read(dir.path().join("out.parquet")).expect("it was written");
+    assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
+    assert!(!dir.path().join("out.parquet.unfinished").exists());
+}
+
+#[test]
+fn a_table_is_not_gone_on_with_and_columns_are_no_text() {
+    let (dir, _) = data();
+    check("export_table_stdout", dir.path(), &["export", "--dir", "d", "--format", "parquet"]);
+    let args = ["export", "--dir", "d", "--format", "csv", "-o", "out.csv", "--append"];
+    check("export_table_append", dir.path(), &args);
+    assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 1, "nothing was begun");
+}

@@ -10,6 +10,9 @@ mod exposition;
 mod fields;
 mod hooks;
 mod metrics;
+#[path = "../../../sink/tests/sink/object_store.rs"]
+mod object_store;
+mod parquet;
 mod person;
 #[path = "../../../sink/tests/sink/server.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]

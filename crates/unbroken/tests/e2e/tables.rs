@@ -13,12 +13,12 @@ use unbroken_core::record::digest;
 use crate::server::Server;
 use crate::service::{Service, World};
 
-fn number(name: &str, default: u64) -> u64 {
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(default, |text| text.parse().expect("a number"))
 }
 
-fn has_caught_up(service: &Service) {
+pub(crate) fn has_caught_up(service: &Service) {
     service.wait_status("with a sink that has caught up", |status| {
         let sink = status["sinks"].get(0).cloned().unwrap_or_default();
         sink["phase"] == "running" && sink["lag"].as_u64().is_some_and(|lag| lag < 100)
@@ -54,10 +54,16 @@ fn tables_hold_what_the_log_holds_through_kills_of_service_and_server() {
     let (code, log, _) = service.wait();
     assert_eq!(code, Some(0), "{log}");
     let (logged, stored) = (exported(&world), stored(&server));
-    for (side, rows) in [("log", &logged), ("tables", &stored)] {
+    are_the_same([("log", logged), ("tables", stored)], kills);
+}
+
+/// Row for row; and prints a hash of each side.
+pub(crate) fn are_the_same(sides: [(&str, Vec<String>); 2], kills: u64) {
+    for (side, rows) in &sides {
         let hash = digest(rows.join("\n").as_bytes());
         println!("{side}: {} records, hash {hash:032x}, after {kills} kills", rows.len());
     }
+    let [(_, logged), (_, stored)] = sides;
     assert!(logged.len() as u64 > 20 * kills, "{}", logged.len());
     // Where they differ first, and not all of both.
     let differ = logged.iter().zip(&stored).find(|(logged, stored)| logged != stored);
@@ -81,7 +87,7 @@ fn stored(server: &Server) -> Vec<String> {
 }
 
 /// With its JSON in one form.
-fn canonical(row: &str) -> String {
+pub(crate) fn canonical(row: &str) -> String {
     let mut parts = row.splitn(3, ' ');
     let mut next = || parts.next().expect("three parts");
     let (offset, record) = (next(), next());
@@ -91,27 +97,36 @@ fn canonical(row: &str) -> String {
 
 /// The same of the log; items of snapshots that were dropped are in no table.
 fn exported(world: &World) -> Vec<String> {
-    let output = world.command(&["export", "--format", "cloudevents"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (mut kept, mut items) = (Vec::new(), Vec::new());
-    for line in String::from_utf8(output.stdout).expect("text").lines() {
-        let event: Value = serde_json::from_str(line).expect("JSON");
-        let id = event["id"].as_str().expect("an id");
-        let offset: u64 = id.rsplit(':').next().expect("an offset").parse().expect("a number");
-        let kind = event["type"].as_str().expect("a type");
-        let record = kind.strip_prefix("unbroken.").expect("ours");
-        let is_item = record == "snapshot_item";
-        let data = &event["data"];
-        let said = if is_item || record == "change" { &data["payload"] } else { data };
-        let row = (offset, format!("{offset} {record} {said}"));
-        match record {
+    for (offset, record, row) in records(world) {
+        match record.as_str() {
             "snapshot_begin" | "snapshot_abort" => items.clear(),
             "snapshot_end" => kept.append(&mut items),
             _ => {}
         }
-        if is_item { items.push(row) } else { kept.push(row) }
+        if record == "snapshot_item" { items.push((offset, row)) } else { kept.push((offset, row)) }
     }
     kept.append(&mut items);
     kept.sort();
     kept.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Every record of the log: its offset, its kind, and a row of both with what it says.
+pub(crate) fn records(world: &World) -> Vec<(u64, String, String)> {
+    let output = world.command(&["export", "--format", "cloudevents"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let record = |line: &str| {
+        let event: Value = serde_json::from_str(line).expect("JSON");
+        let id = event["id"].as_str().expect("an id");
+        let offset: u64 = id.rsplit(':').next().expect("an offset").parse().expect("a number");
+        let kind = event["type"].as_str().expect("a type");
+        let record = kind.strip_prefix("unbroken.").expect("ours").to_owned();
+        let data = &event["data"];
+        let is_change = ["change", "snapshot_item"].contains(&record.as_str());
+        let said = if is_change { &data["payload"] } else { data };
+        let row = format!("{offset} {record} {said}");
+        (offset, record, row)
+    };
+    text.lines().map(record).collect()
 }

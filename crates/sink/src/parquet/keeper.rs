@@ -1,0 +1,253 @@
+//! A sink that is open: what is in its place, and how a batch gets there.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use unbroken_render::wall_now;
+
+use super::names::{day, file, range_of, stem};
+use super::place::{Held, Place, Put, Swapped, Version};
+use super::state::{Begun, State};
+use crate::blocking::blocking;
+use crate::table::{ParquetRows, Row};
+use crate::{Batch, Checkpoint, Claim, Fence, Opened, Phase, SinkError};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Keeper<P> {
+    place: P,
+    state: State,
+    version: Version,
+    /// Everything before it is there.
+    reached: Option<Checkpoint>,
+}
+
+impl<P: Place> Keeper<P> {
+    pub(super) async fn open(
+        place: P,
+        name: &str,
+        claim: &Claim,
+    ) -> Result<(Self, Opened), SinkError> {
+        let held = place.read().await?;
+        let mut state = match &held {
+            Some(held) => State::parse(&held.text)?,
+            None => first_state(&place, name).await?,
+        };
+        if state.sink != name {
+            let what = format!("its place is that of the sink `{}`", state.sink);
+            return Err(SinkError::blocked(what, "give each sink a place of its own"));
+        }
+        let (mut reached, mut until) = (state.checkpoint()?, state.next()?);
+        claim.accept(reached.as_ref())?;
+        claim.accept(until.as_ref())?;
+        if are_there(&place, state.begun.as_ref()).await? {
+            reached = until.take().or(reached);
+            state.begun = None;
+        }
+        beyond(&place, &state, reached).await?;
+        state.fence += 1;
+        state.checkpoint = reached.map(|reached| reached.to_string());
+        let version = held.map(|held| held.version);
+        let text = state.text()?;
+        let Swapped::Done(raised) = place.swap(version.as_ref(), text.clone()).await? else {
+            let why = "another instance opens it at the same time";
+            return Err(SinkError::unreachable("opening it")(why));
+        };
+        // Everything rests on this, and not every store that takes conditions keeps to them.
+        if let Swapped::Done(_) = place.swap(version.as_ref(), text).await? {
+            return Err(keeps_no_conditions());
+        }
+        let fence = Fence(state.fence);
+        let until = until.filter(|until| reached.is_some_and(|at| follows(at, *until)));
+        let keeper = Self { place, state, version: raised, reached };
+        Ok((keeper, Opened { fence, checkpoint: reached, until }))
+    }
+
+    pub(super) async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        if fence.0 != self.state.fence {
+            return Err(SinkError::Fenced);
+        }
+        if batch.base != self.reached {
+            return Err(SinkError::Moved { found: self.reached.unwrap_or(batch.next) });
+        }
+        let mut state = self.state.clone();
+        if begins_anew(batch) {
+            (state.log, state.begun) = (state.log + 1, None);
+        }
+        let (log, of) = (state.log, batch.clone());
+        let files = blocking(move || files(log, &of)).await?;
+        state.checkpoint = batch.base.map(|base| base.to_string());
+        let is_begun = state.begun.take();
+        if files.is_empty() {
+            state.checkpoint = Some(batch.next.to_string());
+        } else {
+            let next = batch.next.to_string();
+            let begun = Begun { next, files: files.keys().cloned().collect() };
+            let day = |name: &String| name.split_once('/').map(|(day, _)| day.to_owned());
+            let last_day = begun.files.iter().filter_map(day).max();
+            state.last_day = last_day.max(state.last_day.take());
+            state.begun = Some(begun);
+        }
+        // The same range was begun before, by this instance or one before it, of this version of
+        // the program or another one: what is there holds the same records.
+        let is_redone = is_begun.is_some_and(|begun| begun.next == batch.next.to_string());
+        self.swap(state, batch).await?;
+        for (name, bytes) in files {
+            self.put(&name, bytes, is_redone).await?;
+        }
+        self.reached = Some(batch.next);
+        Ok(())
+    }
+
+    async fn swap(&mut self, state: State, batch: &Batch) -> Result<(), SinkError> {
+        let text = state.text()?;
+        let version = match self.place.swap(Some(&self.version), text.clone()).await? {
+            Swapped::Done(version) => version,
+            // An answer may have been lost, and it was asked again: then it is our own.
+            Swapped::Lost => match self.place.read().await? {
+                Some(held) if held.text == text => held.version,
+                held => return Err(taken(held, state.fence, batch)),
+            },
+        };
+        (self.state, self.version) = (state, version);
+        Ok(())
+    }
+
+    async fn put(&self, name: &str, bytes: Bytes, is_redone: bool) -> Result<(), SinkError> {
+        if self.place.put(name, bytes.clone()).await? == Put::Done || is_redone {
+            return Ok(());
+        }
+        // An answer may have been lost, as above.
+        if self.place.get(name).await?.is_some_and(|there| there == bytes) {
+            return Ok(());
+        }
+        Err(SinkError::blocked(
+            format!("{name} is there already, and holds something else"),
+            "look who else writes there; move the file away, and the sink goes on",
+        ))
+    }
+}
+
+/// Who has replaced the checkpoint.
+fn taken(held: Option<Held>, fence: u64, batch: &Batch) -> SinkError {
+    let state = match held.as_ref().map(|held| State::parse(&held.text)) {
+        Some(Ok(state)) => state,
+        Some(Err(error)) => return error,
+        None => return no_checkpoint(),
+    };
+    if state.fence != fence {
+        return SinkError::Fenced;
+    }
+    match state.checkpoint() {
+        Ok(found) => SinkError::Moved { found: found.unwrap_or(batch.next) },
+        Err(error) => error,
+    }
+}
+
+/// Files without their checkpoint are somebody's record: what of them was committed nobody knows.
+async fn first_state(place: &impl Place, name: &str) -> Result<State, SinkError> {
+    if place.days().await?.is_empty() { Ok(State::new(name)) } else { Err(no_checkpoint()) }
+}
+
+fn no_checkpoint() -> SinkError {
+    let what = "there are files of a sink, and no checkpoint.json";
+    SinkError::blocked(what, "restore it, or name another place: the sink then begins anew")
+}
+
+fn keeps_no_conditions() -> SinkError {
+    let what = "object store replaces files whatever condition is given (If-Match, If-None-Match)";
+    SinkError::blocked(
+        what,
+        "use a store that knows them: without them a record may be there twice",
+    )
+}
+
+async fn are_there(place: &impl Place, begun: Option<&Begun>) -> Result<bool, SinkError> {
+    for name in begun.into_iter().flat_map(|begun| &begun.files) {
+        if !place.holds(name).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Where somebody has put back an older checkpoint, files of records would be written that are in
+/// others already.
+async fn beyond(
+    place: &impl Place,
+    state: &State,
+    reached: Option<Checkpoint>,
+) -> Result<(), SinkError> {
+    let (Some(reached), Some(last_day)) = (reached, &state.last_day) else { return Ok(()) };
+    let begun = state.begun.as_ref().map(|begun| begun.files.as_slice()).unwrap_or_default();
+    for day in place.days().await?.into_iter().filter(|day| day >= last_day) {
+        for name in place.files(&day).await? {
+            let path = format!("{day}/{name}");
+            let is_beyond = range_of(&name)
+                .is_some_and(|(log, end)| log == state.log && end > reached.needed_from());
+            if is_beyond && !begun.contains(&path) {
+                let what = format!("{path} lies beyond the checkpoint, {reached}, which was moved");
+                let todo = "restore the checkpoint; or move away the files from there on";
+                return Err(SinkError::blocked(what, todo));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a batch from one can end at the other, as the log stands. Not so that of a lapse: what
+/// is lost is looked at anew.
+fn follows(at: Checkpoint, until: Checkpoint) -> bool {
+    match (at.phase, until.phase) {
+        (Phase::Log, Phase::Log) => until.next_offset > at.next_offset,
+        (Phase::Image { .. }, Phase::Log) => true,
+        (Phase::Image { until: a }, Phase::Image { until: b }) => {
+            a == b && until.next_offset > at.next_offset
+        }
+        (Phase::Log, Phase::Image { .. }) => false,
+    }
+}
+
+/// Another log, or this one from an earlier place: what is named by offset from here on is not what
+/// was named so before.
+fn begins_anew(batch: &Batch) -> bool {
+    batch.base.is_none_or(|base| {
+        base.journal != batch.next.journal || batch.next.needed_from() < base.needed_from()
+    })
+}
+
+/// The files of a batch, one for each day, by name.
+fn files(log: u32, batch: &Batch) -> Result<BTreeMap<String, Bytes>, SinkError> {
+    let failed = SinkError::unreachable("making its files");
+    let stem = stem(log, batch);
+    let mut days: BTreeMap<String, ParquetRows<Vec<u8>>> = BTreeMap::new();
+    let written = rows(batch, |row| {
+        let day = day(row.received_at);
+        if let Some(rows) = days.get_mut(&day) {
+            return rows.push(row);
+        }
+        let mut rows = ParquetRows::new(Vec::new())?;
+        rows.push(row)?;
+        days.insert(day, rows);
+        Ok(())
+    });
+    let finished = written.and_then(|()| {
+        let files = days.into_iter();
+        files.map(|(day, rows)| Ok((file(&day, &stem), Bytes::from(rows.finish()?)))).collect()
+    });
+    finished.map_err(failed)
+}
+
+fn rows<E>(batch: &Batch, mut take: impl FnMut(&Row<'_>) -> Result<(), E>) -> Result<(), E> {
+    let journal = batch.journal();
+    if let Some(lapse) = &batch.lapse {
+        take(&Row::of_lapse(journal, lapse, wall_now()))?;
+    }
+    for (offset, record) in batch.entries() {
+        take(&Row::of(journal, offset, record))?;
+    }
+    for (stream, gap) in &batch.open_gaps {
+        take(&Row::of_open_gap(journal, batch.next.next_offset, stream, gap))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! A batch that is interrupted at any of its steps, before or behind it, is whole in the end and
+//! nowhere twice; also not in between, nor by somebody who has lost the sink.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
+use unbroken_core::record::{Body, Record};
+use unbroken_core::time::UnixMicros;
+use unbroken_journal::JournalId;
+
+use super::disk::Disk;
+use super::keeper::Keeper;
+use super::place::{Held, Place, Put, Swapped, Version};
+use crate::{Batch, Checkpoint, Claim, Fence, Opened, Selection, SinkError};
+
+const ID: &str = "0190000000007000800000000000abcd";
+const ROWS: u64 = 60;
+
+/// Fails at one of its steps.
+#[derive(Clone)]
+struct Failing {
+    disk: Disk,
+    /// Steps that change something, so far.
+    steps: Arc<AtomicU64>,
+    /// The one that fails, and whether it was done all the same.
+    fails: Option<(u64, bool)>,
+}
+
+impl Failing {
+    async fn new(dir: &Path, fails: Option<(u64, bool)>) -> Self {
+        let disk = Disk::new(dir.to_owned()).await.expect("a directory");
+        Self { disk, steps: Arc::default(), fails }
+    }
+
+    async fn step<T>(
+        &self,
+        step: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        let cut = || SinkError::unreachable("being tried")("cut");
+        let number = self.steps.fetch_add(1, Relaxed);
+        match self.fails.filter(|(at, _)| *at == number) {
+            None => step.await,
+            Some((_, false)) => Err(cut()),
+            Some((_, true)) => {
+                step.await?;
+                Err(cut())
+            }
+        }
+    }
+}
+
+impl Place for Failing {
+    async fn read(&self) -> Result<Option<Held>, SinkError> {
+        self.disk.read().await
+    }
+
+    async fn swap(&self, held: Option<&Version>, text: Vec<u8>) -> Result<Swapped, SinkError> {
+        self.step(self.disk.swap(held, text)).await
+    }
+
+    async fn put(&self, name: &str, file: Bytes) -> Result<Put, SinkError> {
+        self.step(self.disk.put(name, file)).await
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Bytes>, SinkError> {
+        self.disk.get(name).await
+    }
+
+    async fn holds(&self, name: &str) -> Result<bool, SinkError> {
+        self.disk.holds(name).await
+    }
+
+    async fn days(&self) -> Result<Vec<String>, SinkError> {
+        self.disk.days().await
+    }
+
+    async fn files(&self, day: &str) -> Result<Vec<String>, SinkError> {
+        self.disk.files(day).await
+    }
+}
+
+fn journal() -> JournalId {
+    ID.parse().expect("an id")
+}
+
+fn claim() -> Claim {
+    Claim { sink: "test".into(), journal: journal(), end_offset: ROWS, adopt: false }
+}
+
+/// Neighbours are of different days.
+fn batch(base: Checkpoint, end: u64) -> Batch {
+    let record = |offset: u64| Record {
+        stream: "a/s".into(),
+        received_at: UnixMicros((offset as i64 % 3) * 86_400_000_000),
+        body: Body::Forgotten { key: "anna".into() },
+    };
+    let rows = (base.next_offset..end).map(|offset| (offset, record(offset))).collect();
+    let next = Checkpoint::in_log(journal(), end);
+    Batch::of_rows(Some(base), next, rows, Arc::<Selection>::default())
+}
+
+async fn open(place: &Failing) -> Result<(Keeper<Failing>, Opened), SinkError> {
+    Keeper::open(place.clone(), "test", &claim()).await
+}
+
+/// As the pump goes on: from the checkpoint, in batches of a size.
+async fn go_on(place: &Failing, size: u64) -> Result<(), SinkError> {
+    let (mut keeper, opened) = open(place).await?;
+    let mut until = opened.until;
+    let mut at = match opened.checkpoint {
+        Some(checkpoint) => checkpoint,
+        None => {
+            let first = Checkpoint::in_log(journal(), 0);
+            keeper.commit(opened.fence, &Batch::of_nothing(None, first)).await?;
+            first
+        }
+    };
+    while at.next_offset < ROWS {
+        let size = ROWS.min(at.next_offset + size);
+        let next = batch(at, until.take().map_or(size, |until| until.next_offset));
+        keeper.commit(opened.fence, &next).await?;
+        at = next.next;
+    }
+    Ok(())
+}
+
+/// How often each offset is in the files.
+fn rows(dir: &Path) -> BTreeMap<u64, u32> {
+    let mut rows = BTreeMap::new();
+    for day in fs::read_dir(dir).expect("it is there") {
+        let day = day.expect("an entry").path();
+        for file in fs::read_dir(&day).into_iter().flatten() {
+            let file = File::open(file.expect("an entry").path()).expect("a file");
+            let reader = SerializedFileReader::new(file).expect("a whole file");
+            for row in reader.get_row_iter(None).expect("rows") {
+                let offset = row.expect("a row").get_long(1).expect("an offset");
+                *rows.entry(offset as u64).or_default() += 1;
+            }
+        }
+    }
+    rows
+}
+
+fn once() -> BTreeMap<u64, u32> {
+    (0..ROWS).map(|offset| (offset, 1)).collect()
+}
+
+#[tokio::test]
+async fn a_batch_that_is_interrupted_anywhere_is_there_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let whole = Failing::new(dir.path(), None).await;
+    go_on(&whole, 10).await.expect("nothing fails");
+    assert_eq!(rows(dir.path()), once());
+    let steps = whole.steps.load(Relaxed);
+    assert!(steps > 20, "{steps}");
+    for at in 0..steps {
+        for is_done in [false, true] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let failing = Failing::new(dir.path(), Some((at, is_done))).await;
+            go_on(&failing, 10).await.expect_err("it is cut");
+            let seen = rows(dir.path());
+            assert!(seen.values().all(|count| *count == 1), "{at} {is_done}: {seen:?}");
+            // Cut in another size from now on.
+            let after = Failing::new(dir.path(), None).await;
+            go_on(&after, 7).await.expect("nothing fails any more");
+            assert_eq!(rows(dir.path()), once(), "{at} {is_done}");
+        }
+    }
+}
+
+/// Stands still at one of its steps while somebody else takes the sink.
+async fn zombie(dir: &Path, at: u64) {
+    let place = Failing::new(dir, Some((at, false))).await;
+    let (mut keeper, opened) = open(&place).await.expect("it is free");
+    let first = Checkpoint::in_log(journal(), 0);
+    let begun = Batch::of_nothing(None, first);
+    let mut failed = keeper.commit(opened.fence, &begun).await.is_err();
+    if !failed {
+        failed = keeper.commit(opened.fence, &batch(first, 10)).await.is_err();
+    }
+    assert!(failed, "it is stopped at step {at}");
+    let newer = Failing::new(dir, None).await;
+    go_on(&newer, 7).await.expect("it has the sink");
+    assert_eq!(rows(dir), once(), "{at}");
+    // The older one goes on with what it was about to do, and beyond.
+    let late = keeper.commit(opened.fence, &begun).await;
+    let later = keeper.commit(opened.fence, &batch(first, 10)).await;
+    assert!(late.is_err() && later.is_err(), "{at}");
+    for offset in 0..3 {
+        let day = batch(Checkpoint::in_log(journal(), offset), offset + 1);
+        let stem = super::names::stem(1, &batch(first, 10));
+        let (_, record) = day.entries().next().expect("a row");
+        let name = super::names::file(&super::names::day(record.received_at), &stem);
+        let put = newer.disk.put(&name, Bytes::from_static(b"late")).await;
+        assert_eq!(put.expect("room"), Put::IsThere, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_lost_the_sink_writes_nothing_that_is_not_there() {
+    // Steps: the fence, the first checkpoint, the batch's names, and from here on its three files.
+    for at in 3..6 {
+        let dir = tempfile::tempdir().expect("a directory");
+        zombie(dir.path(), at).await;
+    }
+}
+
+/// Two that open it at the same time have not both got it.
+#[tokio::test]
+async fn an_older_fence_is_told_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let place = Failing::new(dir.path(), None).await;
+    go_on(&place, 10).await.expect("nothing fails");
+    let (mut older, old) = open(&place).await.expect("it is there");
+    let (_, new) = open(&place).await.expect("it is there");
+    assert!(new.fence > old.fence);
+    let end = old.checkpoint.expect("one");
+    let next = Checkpoint { next_offset: ROWS + 1, ..end };
+    for fence in [old.fence, Fence(7)] {
+        let fenced = older.commit(fence, &Batch::of_nothing(Some(end), next)).await;
+        assert!(matches!(fenced, Err(SinkError::Fenced)), "{fenced:?}");
+    }
+}
+
+/// Whoever sets the checkpoint back would have records in two files.
+#[tokio::test]
+async fn a_checkpoint_that_was_set_back_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let place = Failing::new(dir.path(), None).await;
+    go_on(&place, 10).await.expect("nothing fails");
+    let path = dir.path().join(super::place::CHECKPOINT);
+    let text = fs::read_to_string(&path).expect("text");
+    let begun = text.find("\"begun\":").expect("it is told");
+    let rest = text.find("\"last_day\"").expect("it is told");
+    let none = format!("{}\"begun\":null,{}", &text[..begun], &text[rest..]);
+    let moved = none.replace(&format!("{ID}:50"), &format!("{ID}:15"));
+    assert_ne!(moved, none);
+    fs::write(&path, moved).expect("room");
+    let refused = open(&place).await.map(|_| ()).expect_err("files lie beyond it");
+    assert!(refused.to_string().contains("beyond the checkpoint"), "{refused}");
+    fs::write(&path, "{}").expect("room");
+    let refused = open(&place).await.map(|_| ()).expect_err("it says nothing");
+    assert!(refused.to_string().contains("is damaged"), "{refused}");
+    fs::remove_file(&path).expect("it is there");
+    let refused = open(&place).await.map(|_| ()).expect_err("nobody knows");
+    assert!(refused.to_string().contains("no checkpoint"), "{refused}");
+}

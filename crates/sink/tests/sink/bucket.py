@@ -1,0 +1,31 @@
+"""Makes a bucket, or tells of all rows in its files: endpoint, bucket, and make, ids or rows."""
+
+import io
+import sys
+
+import boto3
+import pyarrow.parquet
+
+endpoint, bucket, what = sys.argv[1:]
+s3 = boto3.client(
+    "s3",
+    endpoint_url=endpoint,
+    region_name="eu-central-1",
+    aws_access_key_id="test",
+    aws_secret_access_key="test",
+)
+if what == "make":
+    where = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+else:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="out/day=")
+    names = [object["Key"] for page in pages for object in page.get("Contents", [])]
+    names.sort(key=lambda name: name.rsplit("/", 1)[1])
+    bodies = [s3.get_object(Bucket=bucket, Key=name)["Body"].read() for name in names]
+    rows = [row for body in bodies for row in pyarrow.parquet.read_table(io.BytesIO(body)).to_pylist()]
+    if what == "rows":
+        rows.sort(key=lambda row: row["log_offset"])
+    for row in rows:
+        said = row["data"] if row["payload"] is None else row["payload"]
+        told = f"{row['record']} {said}"
+        print(f"{row['log']}:{row['log_offset']}" if what == "ids" else f"{row['log_offset']} {told}")

@@ -1,0 +1,105 @@
+//! Files of Parquet, in a directory and in an object store.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
+use tempfile::TempDir;
+use unbroken_sink::{AskOptions, Parquet, ParquetConfig, Sink};
+
+use crate::house::{House, config};
+use crate::object_store::{Bucket, python, script};
+use crate::shelf::Target;
+
+/// Files in a directory.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.0.path().join("out")
+    }
+
+    /// In the order of logs and offsets.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for day in fs::read_dir(self.dir()).expect("it is there") {
+            let day = day.expect("an entry").path();
+            if day.is_dir() {
+                let entries = fs::read_dir(day).expect("a day");
+                files.extend(entries.map(|entry| entry.expect("an entry").path()));
+            }
+        }
+        files.sort_by_key(|path| path.file_name().map(ToOwned::to_owned));
+        files
+    }
+}
+
+impl Target for Files {
+    fn sink(&self) -> impl Sink + 'static {
+        Parquet::new("test", ParquetConfig::Dir(self.dir()))
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let files = self.files().into_iter();
+        files.flat_map(|path| ids_of(File::open(path).expect("a file"))).collect()
+    }
+}
+
+fn ids_of(file: impl ChunkReader + 'static) -> Vec<String> {
+    let reader = SerializedFileReader::new(file).expect("a whole file");
+    let rows = reader.get_row_iter(None).expect("rows");
+    let id = |row: parquet::record::Row| {
+        let log = row.get_string(0).expect("a log");
+        format!("{log}:{}", row.get_long(1).expect("an offset"))
+    };
+    rows.map(|row| id(row.expect("a row"))).collect()
+}
+
+impl Target for Bucket {
+    fn sink(&self) -> impl Sink + 'static {
+        let (url, options) = (format!("s3://{}/out", self.name), self.options());
+        let options: AskOptions = Arc::new(move || {
+            let options = options.clone();
+            Box::pin(async move { Ok(options) })
+        });
+        Parquet::new("test", ParquetConfig::Store { url, options, ca: None })
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.ask("ids").lines().map(str::to_owned).collect()
+    }
+}
+
+/// What DuckDB and pandas make of the files, types and all, beside the records themselves.
+#[tokio::test]
+async fn duckdb_and_pandas_read_what_the_log_holds() {
+    let (files, mut house) = (Files::new(), House::new());
+    house.events(500);
+    house.drain(files.sink(), config()).await.stop().await;
+    assert_eq!(files.files().len(), 8, "one of each batch of 70");
+    let mut python = python();
+    python.arg(script("readers.py")).arg(files.dir());
+    let told = python.output().expect("python3");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout).expect("text");
+    let mut lines = told.lines();
+    let types = "log VARCHAR, log_offset BIGINT, record VARCHAR, stream VARCHAR, key VARCHAR, \
+        epoch BIGINT, position UBIGINT, ordinal INTEGER, event_id VARCHAR, kind VARCHAR, \
+        origin VARCHAR, effect VARCHAR, deleted BOOLEAN, occurred_at TIMESTAMP WITH TIME ZONE, \
+        received_at TIMESTAMP WITH TIME ZONE, snapshot UBIGINT, payload VARCHAR, \
+        payload_bytes BLOB, data VARCHAR, day DATE";
+    assert_eq!(lines.next(), Some(types));
+    let rows: Vec<&str> = lines.collect();
+    assert_eq!(rows.len(), 500);
+    for (n, row) in rows.iter().enumerate() {
+        let payload = format!("{{\"n\":{n},\"text\":\"a line \\n and ü\"}}");
+        let told = format!("{n} change cx/a agent-{} state live {n} 1000000 {payload}", n % 7);
+        assert_eq!(*row, told);
+    }
+}
