@@ -22,8 +22,10 @@ mod progress;
 mod pump;
 mod selection;
 mod sink;
+mod sinks_db;
 mod start;
 mod thread;
+mod webhook;
 
 pub use batch::{Batch, Lapse, Parked};
 pub use checkpoint::{Checkpoint, InvalidCheckpoint, Phase};
@@ -37,5 +39,7 @@ pub use progress::{Doing, Progress, SinkCounts, Trouble};
 pub use pump::{Ended, Pump, PumpConfig, Retry};
 pub use selection::{Selection, Where};
 pub use sink::{Fence, Guarantee, Opened, Sink};
+pub use sinks_db::{DeadLetter, DeadLetters};
 pub use start::StartAt;
 pub use thread::SinkThread;
+pub use webhook::{AskSecrets, Post, PostAnswer, Posting, Webhook, WebhookConfig};

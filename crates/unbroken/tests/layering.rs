@@ -69,7 +69,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("tokio-tungstenite", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
     ("tungstenite", &[]),
-    ("rusqlite", &["unbroken-store"]),
+    // The store, and what sinks keep for targets that cannot keep it themselves.
+    ("rusqlite", &["unbroken-sink", "unbroken-store"]),
     ("tokio-postgres", &["unbroken-sink"]),
     // What the relay serves with; hyper alone, where a limit has to be set per connection.
     ("axum", &["unbroken-bench", "unbroken-relay"]),

@@ -6,6 +6,7 @@ use crate::files::Folder;
 use crate::house::{House, config};
 use crate::postgres::Database;
 use crate::shelf::{Faults, Faulty, Shelf, Target};
+use crate::webhook::Endpoint;
 
 /// A failure before a commit, and one after it of which nothing was heard.
 async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
@@ -109,3 +110,4 @@ macro_rules! trials {
 trials!(shelf, Shelf::default());
 trials!(ndjson, Folder::new());
 trials!(postgres, Database::new());
+trials!(webhook, Endpoint::new());
