@@ -40,7 +40,7 @@ const LETTERS_AT_ONCE: usize = 20;
 const CONTENT_TYPE: &str = "application/cloudevents-batch+json; charset=utf-8";
 
 /// Something that takes its time.
-pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Posts to the endpoint. An answer of whatever status is none of its errors.
 pub type Post = Arc<dyn Fn(Posting) -> Answering<Result<PostAnswer, SinkError>> + Send + Sync>;

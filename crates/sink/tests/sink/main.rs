@@ -10,6 +10,7 @@ mod house;
 mod poison;
 mod postgres;
 mod rates;
+#[expect(dead_code, reason = "the trials of the whole need more of it")]
 mod receiver;
 mod retention;
 mod roads;

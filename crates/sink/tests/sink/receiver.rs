@@ -48,6 +48,11 @@ impl Asked {
     }
 }
 
+/// A connection, in TLS or not.
+pub(crate) trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
 type Rule = Box<dyn FnMut(&str) -> Reply + Send>;
 
 struct Held {
@@ -70,6 +75,14 @@ impl Receiver {
 
     /// Answers each body by a rule.
     pub(crate) fn with(rule: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
+        Self::over(rule, |stream| Box::new(stream))
+    }
+
+    /// The same, over what becomes of a connection.
+    pub(crate) fn over(
+        rule: impl FnMut(&str) -> Reply + Send + 'static,
+        wrap: impl Fn(TcpStream) -> Box<dyn Stream> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let held = Arc::new(Mutex::new(Held { rule: Box::new(rule), asked: Vec::new() }));
@@ -78,6 +91,10 @@ impl Receiver {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let taking = taking.clone();
+                if stream.set_read_timeout(Some(Duration::from_secs(30))).is_err() {
+                    continue;
+                }
+                let stream = wrap(stream);
                 thread::spawn(move || {
                     let mut reader = BufReader::new(stream);
                     while taking.take(&mut reader).is_some() {}
@@ -114,8 +131,7 @@ impl Receiver {
     }
 
     /// One request; `None`: the connection is at its end.
-    fn take(&self, reader: &mut BufReader<TcpStream>) -> Option<()> {
-        reader.get_ref().set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    fn take(&self, reader: &mut BufReader<Box<dyn Stream>>) -> Option<()> {
         let mut headers = Vec::new();
         let mut first = String::new();
         reader.read_line(&mut first).ok().filter(|bytes| *bytes > 0)?;

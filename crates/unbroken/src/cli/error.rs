@@ -91,6 +91,8 @@ pub(crate) enum CliError {
     Json(#[source] serde_json::Error),
     #[error(transparent)]
     Token(#[from] unbroken_relay::LedgerError),
+    #[error("dead letters cannot be used")]
+    DeadLetters(#[from] unbroken_sink::SinkError),
     #[error("output cannot be written")]
     Output(#[source] io::Error),
     #[error("{what} failed")]
@@ -161,6 +163,9 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Token(error) => error.hint(),
+            Self::DeadLetters(error) => {
+                Some(error.todo()).filter(|todo| !todo.is_empty()).map(ToOwned::to_owned)
+            }
             Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
             Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,

@@ -8,6 +8,7 @@ mod relay;
 mod schema;
 mod sink;
 mod template;
+mod webhook;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
@@ -16,3 +17,4 @@ pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySe
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
 pub use sink::SinkSection;
 pub use template::{CXONE, CXONE_POLL, ETCD, GENESYS};
+pub use webhook::WebhookSection;

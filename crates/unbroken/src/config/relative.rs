@@ -26,6 +26,10 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
             postgres.ca_file.iter_mut().for_each(|path| join(folder, path));
             secrets(folder, &mut postgres.password);
         }
+        if let Some(webhook) = &mut sink.webhook {
+            webhook.ca_file.iter_mut().for_each(|path| join(folder, path));
+            secrets(folder, webhook.secret.iter_mut().chain(&mut webhook.secrets));
+        }
     }
     for source in &mut config.sources {
         resolve_source(source, folder);

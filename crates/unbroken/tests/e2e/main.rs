@@ -11,6 +11,9 @@ mod fields;
 mod hooks;
 mod metrics;
 mod person;
+#[path = "../../../sink/tests/sink/receiver.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
+mod receiver;
 #[path = "../../../sink/tests/sink/server.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod server;
@@ -20,3 +23,4 @@ mod simulator;
 mod sinks;
 mod sources;
 mod tables;
+mod webhook_sink;
