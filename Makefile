@@ -34,6 +34,8 @@
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
 #   make sink-kills N=200  service and PostgreSQL killed N times at random, under load (SEED=1); then
 #                       the tables are compared with the log, row for row
+#   make webhook-kills N=200  service killed N times at random beside an endpoint that fails, under
+#                       load (SEED=1); then what it took is compared with the log, event for event
 #   make guarantees     writes docs/reference/guarantees.md anew
 #   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, in pairs
 #   make api-fuzz N=100 requests of all kinds against the relay, from its own OpenAPI description, by
@@ -48,7 +50,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup postgres-setup scoreboard dialect fanout crowd smoke setup format lint \
-  docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates sinks-beside guarantees \
+  docs deny tests relay-clients clients-test clients-torture sink-kills webhook-kills sink-rates sinks-beside guarantees \
   api-fuzz screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
@@ -274,6 +276,10 @@ SCHEMATHESIS := $(UNBROKEN_CACHE)/schemathesis
 sink-kills: postgres-setup
 	SINK_KILLS=$(if $(filter file,$(origin N)),200,$(N)) SINK_SEED=$(SEED) SINK_RATE=1000 \
 	  cargo test --release -p unbroken --test e2e --locked -- --nocapture tables
+
+webhook-kills: setup
+	SINK_KILLS=$(if $(filter file,$(origin N)),200,$(N)) SINK_SEED=$(SEED) SINK_RATE=1000 \
+	  cargo test --release -p unbroken --test e2e --locked -- --nocapture an_endpoint_is_given
 
 guarantees: postgres-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees

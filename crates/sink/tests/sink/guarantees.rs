@@ -10,6 +10,7 @@ use unbroken_sink::Sink;
 use crate::files::Folder;
 use crate::postgres::Database;
 use crate::shelf::Target;
+use crate::webhook::Endpoint;
 
 const HEAD: &str = "| target | guarantee | trials played on |\n| --- | --- | --- |\n";
 
@@ -40,6 +41,11 @@ fn rows() -> Vec<String> {
             "postgres",
             &|| database.sink().guarantee().to_string(),
             &format!("PostgreSQL {server}, and through pgbouncer {pooler}"),
+        ),
+        row(
+            "webhook",
+            &|| Endpoint::new().sink().guarantee().to_string(),
+            "a listener that loses answers",
         ),
     ]
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -12,10 +13,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use unbroken_core::record::Origin;
+use unbroken_core::record::{Body, Origin, Record};
+use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
-    Checkpoint, DeadLetter, DeadLetters, Doing, Ended, PostAnswer, Posting, PumpConfig, Sink,
-    SinkError, Webhook, WebhookConfig,
+    Batch, Checkpoint, DeadLetter, DeadLetters, Doing, Ended, Lapse, PostAnswer, Posting,
+    PumpConfig, Sink, SinkError, Webhook, WebhookConfig,
 };
 
 use crate::house::{House, change};
@@ -120,10 +122,7 @@ impl Target for Endpoint {
 }
 
 /// A request of HTTP/1.1 on a connection of its own.
-async fn post(
-    address: std::net::SocketAddr,
-    posting: Posting,
-) -> Result<PostAnswer, std::io::Error> {
+async fn post(address: SocketAddr, posting: Posting) -> Result<PostAnswer, std::io::Error> {
     let mut stream = TcpStream::connect(address).await?;
     let mut head = format!("POST /in?key=h00k HTTP/1.1\r\nhost: {address}\r\n");
     for (name, value) in &posting.headers {
@@ -243,7 +242,7 @@ async fn a_request_that_is_too_large_is_cut_and_an_event_that_is_too_large_put_a
     house.events(200);
     let mut large_one = change(0, Origin::Live);
     large_one.payload = format!("{{\"text\":\"{}\"}}", "x".repeat(9_000)).into_bytes().into();
-    house.append([unbroken_core::record::Body::Change(large_one)]);
+    house.append([Body::Change(large_one)]);
     house.events(200);
     let running = house.drain(endpoint.sink(), large()).await;
     assert_eq!(running.progress.counts().parked, 1);
@@ -427,12 +426,7 @@ async fn an_instance_that_was_taken_over_posts_nothing() {
     let base = old.checkpoint.expect("it was written");
     let next = Checkpoint { next_offset: 20, ..base };
     let batches = house.reader.batches(10).expect("a log").next_shared().expect("a log");
-    let batch = unbroken_sink::Batch::of_log(
-        Some(base),
-        next,
-        batches.into_iter().collect(),
-        Arc::default(),
-    );
+    let batch = Batch::of_log(Some(base), next, batches.into_iter().collect(), Arc::default());
     let before = endpoint.receiver.asked().len();
     let fenced = older.commit(old.fence, &batch).await.expect_err("it was taken over");
     assert!(matches!(fenced, SinkError::Fenced), "{fenced:?}");
@@ -469,4 +463,44 @@ async fn a_file_that_is_removed_under_a_sink_is_missed() {
     let trouble = running.progress.trouble().expect("it has some");
     assert!(trouble.why.contains("no checkpoint") && !trouble.todo.is_empty(), "{trouble:?}");
     assert_eq!(running.stop().await, Ended::Stopped);
+}
+
+/// A record that says what was lost is never put aside; and rows of an image, whose offsets are
+/// older than what was taken, are sent all the same.
+#[tokio::test]
+async fn a_lapse_is_insisted_on_and_state_follows_it() {
+    let (endpoint, house) = (Endpoint::answering(refuses("unbroken.lapse")), House::new());
+    let mut sink = endpoint.sink();
+    let fence = sink.open(&house.claim()).await.expect("it is made").fence;
+    let at = |offset| Checkpoint::in_log(house.journal(), offset);
+    let rows = |offsets: std::ops::Range<u64>| -> Vec<(u64, Record)> {
+        let record = |offset| Record {
+            stream: "cx/a".into(),
+            received_at: UnixMicros(1_000_000),
+            body: Body::Change(change(offset, Origin::Live)),
+        };
+        offsets.map(|offset| (offset, record(offset))).collect()
+    };
+    sink.commit(fence, &Batch::of_nothing(None, at(500))).await.expect("its first");
+    let log = Batch::of_rows(Some(at(500)), at(510), rows(500..510), Arc::default());
+    sink.commit(fence, &log).await.expect("it follows");
+    let image = Checkpoint::in_image(house.journal(), 900);
+    let mut lapse = Batch::of_nothing(Some(at(510)), image);
+    lapse.lapse = Some(Lapse { from_offset: 510, to_offset: 900 });
+    let refused = sink.commit(fence, &lapse).await.expect_err("it is not taken");
+    assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+    assert!(refused.to_string().contains("HTTP 422") && !refused.todo().is_empty());
+    endpoint.receiver.answer_by(|_| Reply::Taken);
+    sink.commit(fence, &lapse).await.expect("it is taken");
+    let next = Checkpoint { next_offset: 40, ..image };
+    let state = Batch::of_rows(Some(image), next, rows(20..30), Arc::default());
+    sink.commit(fence, &state).await.expect("it follows");
+    let journal = house.journal();
+    let mut expected: Vec<String> = (500..510).map(|n| format!("{journal}:{n}")).collect();
+    expected.push(format!("{journal}:510:lapse"));
+    expected.extend((20..30).map(|n| format!("{journal}:{n}")));
+    assert_eq!(endpoint.all_ids(), expected);
+    let keys = endpoint.keys();
+    let last = &keys.last().expect("one").0;
+    assert_eq!(*last, format!("{journal}:image:900:20:29"));
 }
