@@ -1,8 +1,8 @@
 //! `sinks.db`: checkpoints, fences and dead letters of sinks whose targets can keep none, such as a
 //! URL. One SQLite file in the data directory, for all of them.
 //!
-//! It is beside the log and not in the target: who restores a data directory from a backup gives
-//! the target again what came after it.
+//! It is beside the log and not in the target. What a target can tell of a log that was put back
+//! from a copy, that it has more than the log, this file can tell only if it was not put back too.
 
 mod fault;
 mod file;
