@@ -33,7 +33,7 @@
 #   make clients-torture EVENTS=1000000 CUTS=100 KILLS=20  each client reads so many events through so
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
 #   make sink-kills N=200  the service and a sink's target are killed N times at random, under load
-#                       (SINK=postgres, parquet, s3; SEED=1); then the target is compared with the
+#                       (SINK=postgres, parquet, s3, webhook; SEED=1); then the target is compared with the
 #                       log, row for row
 #   make guarantees     writes docs/reference/guarantees.md anew
 #   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, and into Parquet
@@ -290,10 +290,11 @@ sink-kills: postgres-setup parquet-setup
 	  cargo test --release -p unbroken --test e2e --locked -- --nocapture --test-threads 1 \
 	  $(or $(KILLS_OF_$(SINK)),$(error SINK is one of: $(KILLED)))
 
-KILLED := postgres parquet s3
+KILLED := postgres parquet s3 webhook
 KILLS_OF_postgres := tables::
 KILLS_OF_parquet := parquet::files_hold
 KILLS_OF_s3 := parquet::an_object_store
+KILLS_OF_webhook := webhook_sink::an_endpoint_is_given
 
 guarantees: postgres-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees

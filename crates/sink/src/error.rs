@@ -1,6 +1,7 @@
 //! Why a sink did not take a batch. Never with a payload in it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use crate::Checkpoint;
 
@@ -24,6 +25,14 @@ pub enum SinkError {
         /// Why.
         #[source]
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// It asks to be left alone for a time. Tried again after it.
+    #[error("{what}")]
+    Busy {
+        /// What it says.
+        what: String,
+        /// How long.
+        after: Duration,
     },
     /// It does not take what is in the batch: this row, or one of them. The row is parked.
     #[error("target refuses a row: {why}")]
@@ -69,7 +78,10 @@ impl SinkError {
         match self {
             Self::Fenced => "run one instance for each sink, or give the sinks different names",
             Self::Blocked(blocked) => &blocked.todo,
-            Self::Moved { .. } | Self::Unreachable { .. } | Self::Refused { .. } => "",
+            Self::Moved { .. }
+            | Self::Unreachable { .. }
+            | Self::Busy { .. }
+            | Self::Refused { .. } => "",
         }
     }
 }

@@ -29,6 +29,9 @@ pub struct Cut {
 /// How long one wait for more records lasts: a stop is heard after it.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// How long nothing at all comes before the sink may do something else.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// While nothing passes `where`, the checkpoint alone is committed so often.
 const NOTHING_EVERY: Duration = Duration::from_secs(10);
 
@@ -44,6 +47,16 @@ const RECORD_BYTES: usize = 256;
 pub(crate) enum Feed {
     Image(ImageFeed),
     Log(Box<LogFeed>),
+}
+
+/// What a feed has.
+#[derive(Debug)]
+pub(crate) enum Fed {
+    Batch(Box<Batch>),
+    /// Nothing has come for a while.
+    Quiet,
+    /// It is time to stop, and nothing more is there.
+    Over,
 }
 
 /// See [`Feed`].
@@ -92,17 +105,22 @@ impl Feed {
         Ok(Self::Image(ImageFeed { rows: rows.into(), open_gaps, stale, until }))
     }
 
-    /// The next batch; `None`: it is time to stop, and nothing more is there.
+    /// The next batch.
     pub(crate) async fn next(
         &mut self,
         base: Checkpoint,
         wish: &Wish<'_>,
-    ) -> Result<Option<Batch>, JournalError> {
-        let batch = match self {
-            Self::Image(image) => Some(image.next(base, wish)),
+    ) -> Result<Fed, JournalError> {
+        let fed = match self {
+            Self::Image(image) => Fed::Batch(Box::new(image.next(base, wish))),
             Self::Log(log) => log.next(base, wish).await?,
         };
-        Ok(batch.map(|batch| if wish.fields.is_all() { batch } else { batch.of(wish.fields) }))
+        Ok(match fed {
+            Fed::Batch(batch) if !wish.fields.is_all() => {
+                Fed::Batch(Box::new(batch.of(wish.fields)))
+            }
+            fed => fed,
+        })
     }
 }
 
@@ -131,11 +149,7 @@ impl ImageFeed {
 }
 
 impl LogFeed {
-    async fn next(
-        &mut self,
-        base: Checkpoint,
-        wish: &Wish<'_>,
-    ) -> Result<Option<Batch>, JournalError> {
+    async fn next(&mut self, base: Checkpoint, wish: &Wish<'_>) -> Result<Fed, JournalError> {
         let mut gathered = Gathered { next: base.next_offset, ..Gathered::default() };
         let begun = Instant::now();
         let mut waiting_since = None;
@@ -164,12 +178,18 @@ impl LogFeed {
             if *wish.stop.borrow() || wait.is_zero() {
                 break;
             }
+            if is_empty && begun.elapsed() >= QUIET {
+                return Ok(Fed::Quiet);
+            }
             wait_for_more(wish.reader, gathered.next, wait).await?;
         }
         let next = Checkpoint::in_log(base.journal, gathered.next);
+        if next == base {
+            return Ok(Fed::Over);
+        }
         let selection = Arc::clone(wish.selection);
         let batch = Batch::of_log(Some(base), next, gathered.batches, selection);
-        Ok((next != base).then_some(batch))
+        Ok(Fed::Batch(Box::new(batch)))
     }
 
     fn read(&mut self) -> Result<Option<SharedBatch>, JournalError> {

@@ -1,7 +1,7 @@
 //! From the log into one sink, whatever befalls it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -10,7 +10,7 @@ use unbroken_core::record::Body;
 use unbroken_journal::{JournalError, Reader};
 use unbroken_render::wall_now;
 
-use crate::gather::{Cut, Feed, Wish};
+use crate::gather::{Cut, Fed, Feed, Wish};
 use crate::progress::Doing;
 use crate::{
     Batch, Blocked, Checkpoint, Claim, Fence, Fields, Lapse, Progress, Selection, Sink, SinkError,
@@ -38,6 +38,12 @@ impl Default for Retry {
 /// So many rows refused, one after the other with none taken between them, are hardly bad rows: the
 /// target or its configuration is at fault, and no more than one is put aside with each try.
 const REFUSED_MAX: u32 = 100;
+
+/// How often a sink is given time for what it has to do beside the log.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+
+/// A target that asks to be left alone is believed up to this.
+const BUSY_MAX: Duration = Duration::from_secs(3_600);
 
 /// What a pump is told.
 #[derive(Clone, Debug)]
@@ -112,13 +118,13 @@ impl<S: Sink> Pump<S> {
             if self.progress.counts().batches > committed_before {
                 attempt = 0;
             }
+            let [first, longest] =
+                [retry.first, retry.longest].map(|delay| delay.as_millis() as u64);
+            let drawn = Duration::from_millis(jitter.delay_ms(attempt, first, longest));
             let delay = match &failure {
                 SinkError::Blocked(_) => retry.blocked,
-                _ => {
-                    let [first, longest] =
-                        [retry.first, retry.longest].map(|delay| delay.as_millis() as u64);
-                    Duration::from_millis(jitter.delay_ms(attempt, first, longest))
-                }
+                SinkError::Busy { after, .. } => drawn.max(*after).min(BUSY_MAX),
+                _ => drawn,
             };
             attempt += 1;
             self.tell(&failure, delay);
@@ -163,6 +169,7 @@ impl<S: Sink> Pump<S> {
             self.progress.runs();
         }
         info!(sink = self.config.name, %checkpoint, "sink opened");
+        let mut tended_at = Instant::now();
         'feed: loop {
             let mut feed = match Feed::at(&self.reader, &checkpoint, &self.config.selection).await {
                 Ok(feed) => feed,
@@ -185,9 +192,15 @@ impl<S: Sink> Pump<S> {
                     until,
                     stop: &self.stop,
                 };
-                let batch = match feed.next(checkpoint, &wish).await {
-                    Ok(None) => return Ok(()),
-                    Ok(Some(batch)) => batch,
+                let fed = feed.next(checkpoint, &wish).await;
+                if tended_at.elapsed() >= TEND_EVERY {
+                    self.sink.tend(fence).await?;
+                    tended_at = Instant::now();
+                }
+                let batch = match fed {
+                    Ok(Fed::Over) => return Ok(()),
+                    Ok(Fed::Quiet) => continue,
+                    Ok(Fed::Batch(batch)) => *batch,
                     Err(JournalError::PastRetention { .. }) => continue 'feed,
                     Err(error) => return Err(unreadable(error)),
                 };

@@ -30,6 +30,12 @@ pub trait Sink: Send {
         fence: Fence,
         batch: &Batch,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Something to do beside the log, between two batches: called every second or so, also while
+    /// nothing comes. Most have nothing. What fails here is no commit that failed: the log goes on.
+    fn tend(&mut self, _fence: Fence) -> impl Future<Output = Result<(), SinkError>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// Which of the instances that have opened a sink this is; the highest one has it.

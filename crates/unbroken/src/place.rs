@@ -24,6 +24,11 @@ pub fn sinks_path(data_dir: &Path) -> PathBuf {
     data_dir.join("sinks.json")
 }
 
+/// Checkpoints and dead letters of sinks whose targets keep none.
+pub fn sinks_db_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("sinks.db")
+}
+
 /// The control socket.
 pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("control")

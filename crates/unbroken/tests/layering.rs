@@ -69,7 +69,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("tokio-tungstenite", &["unbroken-bench", "unbroken-connect", "unbroken-sim"]),
     ("tungstenite", &[]),
-    ("rusqlite", &["unbroken-store"]),
+    // The store, and what sinks keep for targets that cannot keep it themselves.
+    ("rusqlite", &["unbroken-sink", "unbroken-store"]),
     ("tokio-postgres", &["unbroken-sink"]),
     ("object_store", &["unbroken-sink"]),
     ("parquet", &["unbroken-sink"]),

@@ -1,9 +1,9 @@
 //! The record as Parquet files, in a directory or in an object store.
 //!
 //! ```text
-//! checkpoint.json                                           cursor, fence, and what is being written
-//! day=2026-11-27/log0001-FIRST-LAST.parquet                 records of a range of offsets, of a day
-//! day=2026-11-27/log0001-FIRST-LAST-state-UNTIL.parquet     rows of a state image
+//! checkpoint.json                                         cursor, fence, and what is being written
+//! day=2026-11-27/log0001-FIRST-LAST.parquet               records of a range of offsets, of a day
+//! day=2026-11-27/log0001-FIRST-LAST-state-UNTIL.parquet   rows of a state image
 //! ```
 //!
 //! A file is there whole or not at all, its name says what is in it, and nobody overwrites it. A

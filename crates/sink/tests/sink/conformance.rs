@@ -8,6 +8,7 @@ use crate::object_store::Bucket;
 use crate::postgres::Database;
 use crate::shelf::{Faults, Faulty, Shelf, Target};
 use crate::tables::Files;
+use crate::webhook::Endpoint;
 
 /// A failure before a commit, and one after it of which nothing was heard.
 async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
@@ -113,3 +114,4 @@ trials!(ndjson, Folder::new());
 trials!(parquet, Files::new());
 trials!(parquet_s3, Bucket::new());
 trials!(postgres, Database::new());
+trials!(webhook, Endpoint::new());

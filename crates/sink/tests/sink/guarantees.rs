@@ -12,6 +12,7 @@ use crate::object_store::python;
 use crate::postgres::Database;
 use crate::shelf::Target;
 use crate::tables::Files;
+use crate::webhook::Endpoint;
 
 const HEAD: &str = "| target | guarantee | trials played on |\n| --- | --- | --- |\n";
 
@@ -53,6 +54,11 @@ fn rows() -> Vec<String> {
             "postgres",
             &|| database.sink().guarantee().to_string(),
             &format!("PostgreSQL {server}, and through pgbouncer {pooler}"),
+        ),
+        row(
+            "webhook",
+            &|| Endpoint::new().sink().guarantee().to_string(),
+            "a listener that loses answers",
         ),
     ]
 }

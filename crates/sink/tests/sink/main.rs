@@ -11,6 +11,8 @@ mod object_store;
 mod poison;
 mod postgres;
 mod rates;
+#[expect(dead_code, reason = "the trials of the whole need more of it")]
+mod receiver;
 mod retention;
 mod roads;
 mod server;
@@ -18,3 +20,4 @@ mod shelf;
 mod staleness;
 mod tables;
 mod trouble;
+mod webhook;

@@ -9,6 +9,7 @@ use super::conformance::ConformanceArgs;
 #[cfg(feature = "proof")]
 use super::crash::CrashArgs;
 use super::profile::ProfileArgs;
+use super::sinks::SinksArgs;
 use super::token::TokenArgs;
 
 /// Turns an unreliable event feed into an unbroken record.
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Resync(ResyncArgs),
     /// Ask a running service to do something
     Control(ControlArgs),
+    /// See to what the targets of sinks refuse
+    Sinks(SinksArgs),
     /// Make, list and take back tokens for clients of the relay
     Token(TokenArgs),
     /// See what is known of vendors, and try a profile on a capture

@@ -15,7 +15,8 @@ use super::error::CliError;
 use super::output::{is_closed_pipe, say};
 use super::{
     check, completions, conformance, control, demo, events, export, gaps, init, kill, man, pause,
-    position, profile, rebuild, repair, resync, run, simulate, soak, state, status, token, verify,
+    position, profile, rebuild, repair, resync, run, simulate, sinks, soak, state, status, token,
+    verify,
 };
 
 /// Runs the command that was typed.
@@ -53,6 +54,7 @@ fn dispatch(command: Command) -> Result<Answer, CliError> {
         Command::Verify(args) => verify::run(&args),
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Repair(args) => repair::run(&args),
+        Command::Sinks(args) => sinks::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Simulate(args) => simulate::run(&args),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::conformance::SuiteError;
+use super::export_file::ExportError;
 use unbroken::config::ConfigError;
 use unbroken::control::ControlError;
 use unbroken_core::directive::CannotSet;
@@ -55,14 +56,8 @@ pub(crate) enum CliError {
     Task(String),
     #[error("`{0}` is not a cursor")]
     Cursor(String),
-    #[error("{} is there already", .0.display())]
-    ExportExists(PathBuf),
-    #[error("{} does not end with a line of an export", .0.display())]
-    NoExport(PathBuf),
-    #[error("a Parquet file cannot be written to stdout")]
-    ParquetNeedsFile,
-    #[error("--append: a table cannot be gone on with")]
-    AppendToTable,
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("{option}: `{text}` is not a time")]
     Moment { option: &'static str, text: String },
     #[error("log has no stream of the source `{0}`")]
@@ -95,6 +90,8 @@ pub(crate) enum CliError {
     Json(#[source] serde_json::Error),
     #[error(transparent)]
     Token(#[from] unbroken_relay::LedgerError),
+    #[error("dead letters cannot be used")]
+    DeadLetters(#[from] unbroken_sink::SinkError),
     #[error("output cannot be written")]
     Output(#[source] io::Error),
     #[error("{what} failed")]
@@ -136,14 +133,7 @@ impl CliError {
                 "use the `cursor` of a line that `unbroken events` printed, or an offset"
                     .to_owned(),
             ),
-            Self::ExportExists(_) => {
-                Some("go on with it by --append, or name another file".to_owned())
-            }
-            Self::ParquetNeedsFile => Some("name a file by --output".to_owned()),
-            Self::AppendToTable => {
-                Some("write another file, behind the cursor of this one: --after".to_owned())
-            }
-            Self::NoExport(_) => Some("name the file of an earlier `unbroken export`".to_owned()),
+            Self::Export(error) => Some(error.hint().to_owned()),
             Self::Moment { .. } => {
                 Some("write it as 2026-11-24, or as 2026-11-24T06:00:00Z".to_owned())
             }
@@ -169,6 +159,9 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Token(error) => error.hint(),
+            Self::DeadLetters(error) => {
+                Some(error.todo()).filter(|todo| !todo.is_empty()).map(ToOwned::to_owned)
+            }
             Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
             Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,

@@ -13,7 +13,7 @@ use super::answer::Answer;
 use super::args::{EnvelopeArg, ExportArgs};
 use super::error::CliError;
 use super::events::{batches_after, offset_after};
-use super::export_file::ExportFile;
+use super::export_file::{ExportError, ExportFile};
 use super::output::{Output, say};
 use super::settings::{Place, moment};
 
@@ -88,10 +88,12 @@ impl Target {
     fn open(args: &ExportArgs) -> Result<Self, CliError> {
         let is_table = matches!(args.format, EnvelopeArg::Csv | EnvelopeArg::Parquet);
         if is_table && args.append {
-            return Err(CliError::AppendToTable);
+            return Err(ExportError::AppendToTable.into());
         }
         let sheet = match &args.output {
-            None if args.format == EnvelopeArg::Parquet => return Err(CliError::ParquetNeedsFile),
+            None if args.format == EnvelopeArg::Parquet => {
+                return Err(ExportError::NeedsFile.into());
+            }
             None => Sheet::Stdout(Output::new()),
             Some(path) => Sheet::File(Box::new(ExportFile::open(path, args.append)?)),
         };

@@ -15,6 +15,30 @@ const UNFINISHED: &str = "unfinished";
 /// How much of a file's end is read at a time while its last line is looked for.
 const TAIL_BYTES: u64 = 64 * 1024;
 
+/// Why an export was not begun.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExportError {
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    #[error("{} does not end with a line of an export", .0.display())]
+    NotOurs(PathBuf),
+    #[error("a Parquet file cannot be written to stdout")]
+    NeedsFile,
+    #[error("--append: a table cannot be gone on with")]
+    AppendToTable,
+}
+
+impl ExportError {
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Exists(_) => "go on with it by --append, or name another file",
+            Self::NotOurs(_) => "name the file of an earlier `unbroken export`",
+            Self::NeedsFile => "name a file by --output",
+            Self::AppendToTable => "write another file, behind the cursor of this one: --after",
+        }
+    }
+}
+
 pub(crate) struct ExportFile {
     path: PathBuf,
     /// Where it is written, if that is not the path itself.
@@ -33,7 +57,7 @@ impl ExportFile {
     pub(crate) fn open(path: &Path, append: bool) -> Result<Self, CliError> {
         let path = path.to_owned();
         if path.exists() && !append {
-            return Err(CliError::ExportExists(path));
+            return Err(ExportError::Exists(path).into());
         }
         if path.exists() {
             let file = OpenOptions::new().read(true).write(true).open(&path);
@@ -45,7 +69,7 @@ impl ExportFile {
                 None if is_empty => None,
                 Some(Some(cursor)) => Some(cursor),
                 // Not ours: nothing of it is cut.
-                None | Some(None) => return Err(CliError::NoExport(path)),
+                None | Some(None) => return Err(ExportError::NotOurs(path).into()),
             };
             file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map_err(failed)?;
             return Ok(Self { path, unfinished: None, file: BufWriter::new(file), last });
@@ -120,6 +144,7 @@ fn last_line(file: &mut File) -> io::Result<(Option<Vec<u8>>, u64)> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
 
     use tempfile::tempdir;
 

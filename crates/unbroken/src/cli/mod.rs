@@ -33,6 +33,7 @@ mod screen;
 mod service;
 mod settings;
 mod simulate;
+mod sinks;
 mod soak;
 mod state;
 mod status;

@@ -9,6 +9,7 @@ mod relay;
 mod schema;
 mod sink;
 mod template;
+mod webhook;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
@@ -18,3 +19,4 @@ pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySe
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
 pub use sink::SinkSection;
 pub use template::{CXONE, CXONE_POLL, ETCD, GENESYS};
+pub use webhook::WebhookSection;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use unbroken_render::RECORD_KINDS;
 use unbroken_sink::{Cut, Fields, NdjsonConfig, StartAt, Where};
 
-use super::{ParquetSection, PostgresSection};
+use super::{ParquetSection, PostgresSection, WebhookSection};
 
 /// A section `[[sink]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +41,9 @@ pub struct SinkSection {
     /// Files of Parquet.
     #[serde(default)]
     pub parquet: Option<ParquetSection>,
+    /// A URL.
+    #[serde(default)]
+    pub webhook: Option<WebhookSection>,
 }
 
 /// A commit costs a target about as much for one row as for some thousands; and a person who looks
@@ -86,7 +89,12 @@ impl SinkSection {
             let hint = "use letters, digits, `-` and `_`, 64 at the most";
             return Some((format!("`{name}` is no name for a sink"), hint));
         }
-        let targets = [self.ndjson.is_some(), self.postgres.is_some(), self.parquet.is_some()];
+        let targets = [
+            self.ndjson.is_some(),
+            self.parquet.is_some(),
+            self.postgres.is_some(),
+            self.webhook.is_some(),
+        ];
         match targets.into_iter().filter(|is_named| *is_named).count() {
             0 => {
                 let hint = "say where it goes, as `ndjson = { dir = \"…\" }`";
@@ -106,6 +114,9 @@ impl SinkSection {
             return Some(fault);
         }
         if let Some(fault) = self.parquet.as_ref().and_then(|parquet| parquet.fault(name)) {
+            return Some(fault);
+        }
+        if let Some(fault) = self.webhook.as_ref().and_then(|webhook| webhook.fault(name)) {
             return Some(fault);
         }
         let is_known = |kind: &&String| !RECORD_KINDS.contains(&kind.as_str());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use unbroken_connect::secret::SecretError;
 use unbroken_connect::source::SourceError;
-use unbroken_connect::transport::TlsError;
+use unbroken_connect::transport::{OriginError, ProxyError, TlsError};
 use unbroken_journal::JournalError;
 use unbroken_relay::RelayError;
 use unbroken_sink::InvalidUrl;
@@ -56,6 +56,22 @@ pub enum PipelineError {
         /// Why.
         source: InvalidUrl,
     },
+    /// A sink's address.
+    #[error("sink `{name}` cannot be used")]
+    SinkAddress {
+        /// Which.
+        name: String,
+        /// Why.
+        source: OriginError,
+    },
+    /// The environment names no usable proxy.
+    #[error("sink `{name}` cannot be used")]
+    SinkProxy {
+        /// Which.
+        name: String,
+        /// Why.
+        source: ProxyError,
+    },
     /// What a sink is to trust cannot be used.
     #[error("sink `{name}` cannot be used")]
     SinkTrust {
@@ -100,6 +116,8 @@ impl PipelineError {
                 Some("name a directory that the user who runs unbroken may write to".to_owned())
             }
             Self::SinkUrl { source, .. } => Some(source.hint().to_owned()),
+            Self::SinkAddress { source, .. } => Some(source.hint()),
+            Self::SinkProxy { source, .. } => Some(source.hint().to_owned()),
             Self::SinkTrust { source, .. } => Some(source.hint()),
             Self::SinkCa { .. } => Some("name a file of certificates in PEM".to_owned()),
             Self::Thread(..) => None,

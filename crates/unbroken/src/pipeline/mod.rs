@@ -18,6 +18,7 @@ mod run;
 mod sink;
 mod sink_places;
 mod sink_targets;
+mod sink_webhook;
 mod sinks;
 mod start;
 mod store_keeper;

@@ -13,7 +13,7 @@ use unbroken_sink::{Ndjson, Progress, PumpConfig, Retry, Selection, SinkThread};
 
 use super::error::PipelineError;
 use super::sink_places::SinkPlaces;
-use super::sink_targets;
+use super::{sink_targets, sink_webhook};
 use crate::board::SinkStatus;
 use crate::config::SinkSection;
 
@@ -63,7 +63,7 @@ impl Sinks {
         for section in sections {
             ground.consumers.checkpoint(&consumer(&section.name), places.of(&section.name));
             let adopt = ground.adopt.contains(&section.name);
-            let (target, thread) = start_one(section, adopt, &ground.reader)?;
+            let (target, thread) = start_one(section, adopt, &ground)?;
             let (name, progress) = (thread.name().to_owned(), Arc::clone(thread.progress()));
             lines.push(Line { name, target, progress });
             threads.push(thread);
@@ -103,7 +103,7 @@ impl Sinks {
 fn start_one(
     section: SinkSection,
     adopt: bool,
-    reader: &Reader,
+    ground: &Ground<'_>,
 ) -> Result<(&'static str, SinkThread), PipelineError> {
     let cut = section.cut();
     let config = PumpConfig {
@@ -115,13 +115,16 @@ fn start_one(
         cut,
         retry: Retry::default(),
     };
-    let (name, reader) = (section.name, reader.clone());
+    let (name, reader) = (section.name, ground.reader.clone());
     let started = if let Some(postgres) = section.postgres {
         let sink = sink_targets::postgres(name, postgres)?;
         SinkThread::start(sink, reader, config).map(|thread| ("postgres", thread))
     } else if let Some(parquet) = section.parquet {
         let sink = sink_targets::parquet(name, parquet)?;
         SinkThread::start(sink, reader, config).map(|thread| ("parquet", thread))
+    } else if let Some(webhook) = section.webhook {
+        let sink = sink_webhook::webhook(name, webhook, ground.data_dir)?;
+        SinkThread::start(sink, reader, config).map(|thread| ("webhook", thread))
     } else if let Some(ndjson) = section.ndjson {
         let sink = Ndjson::new(name, ndjson);
         SinkThread::start(sink, reader, config).map(|thread| ("ndjson", thread))

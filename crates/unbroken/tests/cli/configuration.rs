@@ -14,12 +14,15 @@ const SOURCE: &str = "data_dir = \"d\"\n[[source]]\nname = \"a\"\nprofile = \"et
 const SINK: &str = "[[sink]]\nname = \"s\"\n";
 const TARGET: &str = "ndjson = { dir = \"/d\" }\n";
 
+/// A URL of which nothing else is said.
+const URL: &str = "url = \"https://h.example\"\n";
+
 /// A relay of which nothing is said.
 const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 16] {
+fn sections() -> [(&'static str, String); 18] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -37,6 +40,7 @@ fn sections() -> [(&'static str, String); 16] {
         ("`[sink.where]`", source(&format!("{SINK}{TARGET}[sink.where]\n"))),
         ("`[sink.ndjson]`", source(&format!("{SINK}[sink.ndjson]\ndir = \"/d\"\n"))),
         ("`[sink.parquet]`", source(&format!("{SINK}[sink.parquet]\ndir = \"/d\"\n"))),
+        ("`[sink.webhook]`", source(&format!("{SINK}[sink.webhook]\n{URL}"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
         ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]
@@ -137,6 +141,7 @@ fn every_default_is_the_one_that_is_taken() {
     // The section alone says that there is to be a relay.
     let (without, with_relay) = (taken(SOURCE), taken(&format!("{RELAY}{sources}")));
     let with_sink = taken(&format!("{SOURCE}{SINK}{TARGET}"));
+    let with_webhook = taken(&format!("{SOURCE}{SINK}[sink.webhook]\n{URL}"));
     let mut count = 0;
     for (heading, text) in sections() {
         for cells in rows(&document, heading) {
@@ -152,6 +157,7 @@ fn every_default_is_the_one_that_is_taken() {
             };
             let expected = match heading {
                 "`[relay]`" => &with_relay,
+                "`[sink.webhook]`" => &with_webhook,
                 heading if heading.contains("sink") => &with_sink,
                 _ => &without,
             };

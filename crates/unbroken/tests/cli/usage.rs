@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::golden::{check, run};
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "demo",
     "init",
     "check",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 25] = [
     "position",
     "resync",
     "control",
+    "sinks",
     "token",
     "profile",
     "simulate",
@@ -51,6 +52,7 @@ fn every_command_has_help() {
         let name = format!("help_token_{command}");
         check(&name, dir.path(), &["token", command, "--help"]);
     }
+    check("help_sinks_dead_letters", dir.path(), &["sinks", "dead-letters", "--help"]);
     for command in ["get", "set", "reset"] {
         let name = format!("help_position_{command}");
         check(&name, dir.path(), &["position", command, "--help"]);

@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::receiver::Receiver;
 use crate::server::Server;
 use crate::service::World;
 
 /// The server that an example names.
 const POSTGRES: &str = "postgresql://unbroken@127.0.0.1:5432/unbroken";
+
+/// The endpoint that an example names.
+const WEBHOOK: &str = "http://127.0.0.1:8490/in";
 
 fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
@@ -28,6 +32,7 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
             Some(server) => text.replace(POSTGRES, &server.url()),
             None => text,
         };
+        let text = text.replace(WEBHOOK, &Receiver::start().url());
         world.configure_as(&text);
         let service = world.run(&[]);
         let status = service.wait_status("with sinks that have caught up", |status| {

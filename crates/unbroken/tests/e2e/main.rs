@@ -14,6 +14,9 @@ mod metrics;
 mod object_store;
 mod parquet;
 mod person;
+#[path = "../../../sink/tests/sink/receiver.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
+mod receiver;
 #[path = "../../../sink/tests/sink/server.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod server;
@@ -23,3 +26,4 @@ mod simulator;
 mod sinks;
 mod sources;
 mod tables;
+mod webhook_sink;

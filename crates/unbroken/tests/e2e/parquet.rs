@@ -72,7 +72,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
 }
 
 /// Kills the service, or cuts the road, so often; then says what the files hold.
-fn play(target: &str, road: Option<&Road>, stored: impl FnOnce(&World) -> Vec<String>) {
+fn play(target: &str, road: Option<&Road>, stored: impl FnOnce(&World) -> Vec<String>) -> String {
     let (kills, seed) = (number("SINK_KILLS", 6), number("SINK_SEED", 1));
     let world = World::of(number("SINK_RATE", 200) as f64);
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -102,12 +102,12 @@ fn play(target: &str, road: Option<&Road>, stored: impl FnOnce(&World) -> Vec<St
     let (code, log, _) = service.wait();
     assert_eq!(code, Some(0), "{log}");
     let logged = records(&world).into_iter().map(|(_, _, row)| row).collect();
-    are_the_same([("log", logged), ("files", stored(&world))], kills);
+    are_the_same([("log", logged), ("files", stored(&world))], kills)
 }
 
 #[test]
 fn files_hold_what_the_log_holds_through_kills_of_the_service() {
-    play("{ dir = \"tables\" }", None, |world| {
+    let told = play("{ dir = \"tables\" }", None, |world| {
         let mut python = python();
         let told = python.arg(script("rows.py")).arg(world.path("tables")).output();
         let told = told.expect("python3");
@@ -115,6 +115,7 @@ fn files_hold_what_the_log_holds_through_kills_of_the_service() {
         let text = String::from_utf8(told.stdout).expect("text");
         text.lines().map(canonical).collect()
     });
+    println!("{told}");
 }
 
 #[test]
@@ -133,5 +134,6 @@ fn an_object_store_holds_what_the_log_holds_through_kills_and_cuts() {
         .collect();
     let url = format!("s3://{}/out", bucket.name);
     let target = format!("{{ url = \"{url}\", options = {{ {} }} }}", options.join(", "));
-    play(&target, Some(&road), |_| bucket.ask("rows").lines().map(canonical).collect());
+    let told = play(&target, Some(&road), |_| bucket.ask("rows").lines().map(canonical).collect());
+    println!("{told}");
 }

@@ -54,21 +54,22 @@ fn tables_hold_what_the_log_holds_through_kills_of_service_and_server() {
     let (code, log, _) = service.wait();
     assert_eq!(code, Some(0), "{log}");
     let (logged, stored) = (exported(&world), stored(&server));
-    are_the_same([("log", logged), ("tables", stored)], kills);
+    println!("{}", are_the_same([("log", logged), ("tables", stored)], kills));
 }
 
-/// Row for row; and prints a hash of each side.
-pub(crate) fn are_the_same(sides: [(&str, Vec<String>); 2], kills: u64) {
-    for (side, rows) in &sides {
+/// Row for row; returns a hash of each side, to be printed.
+pub(crate) fn are_the_same(sides: [(&str, Vec<String>); 2], kills: u64) -> String {
+    let told = sides.each_ref().map(|(side, rows)| {
         let hash = digest(rows.join("\n").as_bytes());
-        println!("{side}: {} records, hash {hash:032x}, after {kills} kills", rows.len());
-    }
+        format!("{side}: {} records, hash {hash:032x}, after {kills} kills", rows.len())
+    });
     let [(_, logged), (_, stored)] = sides;
-    assert!(logged.len() as u64 > 20 * kills, "{}", logged.len());
+    assert!(logged.len() as u64 > 20 * kills, "{told:?}");
     // Where they differ first, and not all of both.
     let differ = logged.iter().zip(&stored).find(|(logged, stored)| logged != stored);
-    assert_eq!(differ, None);
-    assert_eq!(logged.len(), stored.len());
+    assert_eq!(differ, None, "{told:?}");
+    assert_eq!(logged.len(), stored.len(), "{told:?}");
+    told.join("\n")
 }
 
 /// Of every record its offset, its kind, and what the vendor or the ledger says.

@@ -1,0 +1,156 @@
+//! `sinks.db`: checkpoints, fences and dead letters of sinks whose targets can keep none, such as a
+//! URL. One SQLite file in the data directory, for all of them.
+//!
+//! It is beside the log and not in the target. What a target can tell of a log that was put back
+//! from a copy, that it has more than the log, this file can tell only if it was not put back too.
+
+mod fault;
+mod file;
+mod letters;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use unbroken_render::{cloudevent_json, wall_now};
+
+use self::fault::{failed, gone};
+pub use self::letters::{DeadLetter, DeadLetters};
+pub(crate) use self::letters::{Letter, LetterFate};
+use crate::{Batch, Checkpoint, Claim, Fence, Opened, SinkError};
+
+/// One connection, of one sink.
+pub(crate) struct SinksDb {
+    path: PathBuf,
+    sink: String,
+    connection: Connection,
+}
+
+/// The row of a sink.
+struct Row {
+    fence: u64,
+    checkpoint: Option<Checkpoint>,
+    cuts: Vec<u64>,
+}
+
+impl SinksDb {
+    /// Makes the file if it is not there.
+    pub(crate) fn open(path: &Path, sink: &str) -> Result<Self, SinkError> {
+        let connection = file::open(path)?;
+        Ok(Self { path: path.to_owned(), sink: sink.to_owned(), connection })
+    }
+
+    /// Raises the fence, if this log may have the sink.
+    pub(crate) fn take_over(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
+        let doing = "opening it";
+        let (path, sink) = (self.path.clone(), self.sink.clone());
+        let tx = self.begin(doing)?;
+        let held = read(&tx, &path, &sink)?;
+        let checkpoint = held.as_ref().and_then(|row| row.checkpoint);
+        claim.accept(checkpoint.as_ref())?;
+        let fence = held.map_or(0, |row| row.fence) + 1;
+        let raise = "INSERT INTO sinks (name, fence) VALUES (?1, ?2) \
+            ON CONFLICT (name) DO UPDATE SET fence = excluded.fence";
+        tx.execute(raise, params![sink, fence as i64]).map_err(failed(&path, doing))?;
+        tx.commit().map_err(failed(&path, doing))?;
+        Ok(Opened { fence: Fence(fence), checkpoint, until: None })
+    }
+
+    /// Where requests that were sent from this checkpoint on have ended.
+    pub(crate) fn cuts(
+        &mut self,
+        fence: Fence,
+        base: Option<Checkpoint>,
+        next: Checkpoint,
+    ) -> Result<Vec<u64>, SinkError> {
+        let (path, sink) = (self.path.clone(), self.sink.clone());
+        let tx = self.begin("reading its checkpoint")?;
+        Ok(checked(&tx, &path, &sink, fence, base, next)?.cuts)
+    }
+
+    /// Remembers where a request ends that is about to be sent; refuses one of an instance that has
+    /// lost the sink.
+    pub(crate) fn sends_until(
+        &mut self,
+        fence: Fence,
+        base: Option<Checkpoint>,
+        next: Checkpoint,
+        end: Option<u64>,
+    ) -> Result<(), SinkError> {
+        let doing = "writing down what is sent";
+        let (path, sink) = (self.path.clone(), self.sink.clone());
+        let tx = self.begin(doing)?;
+        let mut cuts = checked(&tx, &path, &sink, fence, base, next)?.cuts;
+        let Some(end) = end.filter(|end| !cuts.contains(end)) else { return Ok(()) };
+        cuts.push(end);
+        let cuts: Vec<String> = cuts.iter().map(u64::to_string).collect();
+        let update = "UPDATE sinks SET cuts = ?2 WHERE name = ?1";
+        tx.execute(update, params![sink, cuts.join(" ")]).map_err(failed(&path, doing))?;
+        tx.commit().map_err(failed(&path, doing))
+    }
+
+    /// Moves the checkpoint, and puts aside what the target has refused.
+    pub(crate) fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        let doing = "writing its checkpoint";
+        let (path, sink) = (self.path.clone(), self.sink.clone());
+        let tx = self.begin(doing)?;
+        checked(&tx, &path, &sink, fence, batch.base, batch.next)?;
+        let update = "UPDATE sinks SET checkpoint = ?2, committed_at = ?3, cuts = '' \
+            WHERE name = ?1";
+        let moved = params![sink, batch.next.to_string(), wall_now().0];
+        tx.execute(update, moved).map_err(failed(&path, doing))?;
+        for (parked, record) in batch.parked_entries() {
+            let event = cloudevent_json(batch.journal(), parked.offset, record).to_string();
+            let journal = batch.journal().to_string();
+            let insert = "INSERT INTO dead_letters \
+                (sink, journal, log_offset, why, parked_at, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                ON CONFLICT DO NOTHING";
+            let letter =
+                params![sink, journal, parked.offset as i64, parked.why, wall_now().0, event];
+            tx.execute(insert, letter).map_err(failed(&path, doing))?;
+        }
+        tx.commit().map_err(failed(&path, doing))
+    }
+
+    /// Locks the file for a moment. One that was taken away under it is missed: what is written
+    /// into it then, nobody would find again.
+    fn begin(&mut self, doing: &'static str) -> Result<Transaction<'_>, SinkError> {
+        if !self.path.exists() {
+            return Err(gone(&self.path));
+        }
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        begun.map_err(failed(&self.path, doing))
+    }
+}
+
+fn read(tx: &Transaction<'_>, path: &Path, sink: &str) -> Result<Option<Row>, SinkError> {
+    let query = "SELECT fence, checkpoint, cuts FROM sinks WHERE name = ?1";
+    let row = tx.query_row(query, [sink], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)?))
+    });
+    let row = row.optional().map_err(failed(path, "reading its checkpoint"))?;
+    let Some((fence, checkpoint, cuts)) = row else { return Ok(None) };
+    let checkpoint = checkpoint.as_deref().map(str::parse).transpose();
+    let checkpoint = checkpoint.map_err(|_| fault::damaged(path, None))?;
+    let cuts: Result<Vec<u64>, _> = cuts.split_whitespace().map(str::parse).collect();
+    let cuts = cuts.map_err(|_| fault::damaged(path, None))?;
+    Ok(Some(Row { fence: fence as u64, checkpoint, cuts }))
+}
+
+/// The row, if this instance has the sink and its checkpoint is where it was left.
+fn checked(
+    tx: &Transaction<'_>,
+    path: &Path,
+    sink: &str,
+    fence: Fence,
+    base: Option<Checkpoint>,
+    next: Checkpoint,
+) -> Result<Row, SinkError> {
+    let row = read(tx, path, sink)?.ok_or_else(|| gone(path))?;
+    if row.fence != fence.0 {
+        return Err(SinkError::Fenced);
+    }
+    if row.checkpoint != base {
+        return Err(SinkError::Moved { found: row.checkpoint.unwrap_or(next) });
+    }
+    Ok(row)
+}

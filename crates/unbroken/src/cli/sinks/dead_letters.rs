@@ -1,0 +1,95 @@
+//! Dead letters, shown or marked to be given again.
+
+use serde_json::{Value, json};
+use unbroken::place;
+use unbroken::render::{Table, wall};
+use unbroken_sink::{DeadLetter, DeadLetters};
+
+use super::args::DeadLettersArgs;
+use crate::cli::answer::Answer;
+use crate::cli::args::FormatArg;
+use crate::cli::error::CliError;
+use crate::cli::output::{Output, say};
+use crate::cli::settings::Place;
+
+/// Answers no if there are any.
+pub(super) fn run(args: &DeadLettersArgs) -> Result<Answer, CliError> {
+    let place = Place::of(&args.data)?;
+    let letters = DeadLetters::open(&place::sinks_db_path(&place.data_dir))?;
+    let sink = args.sink.as_deref();
+    match letters {
+        Some(letters) if args.redrive => redrive(&letters, sink),
+        Some(letters) if args.events || args.format == FormatArg::Ndjson => {
+            objects(&letters, sink, args.events)
+        }
+        Some(letters) => table(&letters, sink),
+        None => Ok(none()),
+    }
+}
+
+fn none() -> Answer {
+    say("no dead letters\n");
+    Answer::Yes
+}
+
+fn redrive(letters: &DeadLetters, sink: Option<&str>) -> Result<Answer, CliError> {
+    let count = letters.redrive(sink)?;
+    if count == 0 {
+        return Ok(none());
+    }
+    say(&format!(
+        "{count} to be given again by the service, within a second or so once it runs; what is \
+         refused again is listed again\n"
+    ));
+    Ok(Answer::Yes)
+}
+
+fn objects(
+    letters: &DeadLetters,
+    sink: Option<&str>,
+    with_events: bool,
+) -> Result<Answer, CliError> {
+    let (mut out, mut answer) = (Output::new(), Answer::Yes);
+    letters.each(sink, |letter| {
+        answer = Answer::No;
+        let mut object = json!({
+            "sink": letter.sink, "id": id(&letter), "offset": letter.offset, "why": letter.why,
+            "parked_at": wall(letter.parked_at), "redrive": letter.is_asked_for,
+        });
+        if with_events {
+            let event: Value = serde_json::from_str(&letter.event).map_err(CliError::Json)?;
+            object["event"] = event;
+        }
+        out.json(&object)
+    })?;
+    out.flush()?;
+    Ok(answer)
+}
+
+fn table(letters: &DeadLetters, sink: Option<&str>) -> Result<Answer, CliError> {
+    let mut table = Table::new(&["sink", "id", "put aside", "state", "why"]);
+    let mut count = 0;
+    letters.each(sink, |letter| {
+        count += 1;
+        table.row([
+            letter.sink.clone(),
+            id(&letter),
+            wall(letter.parked_at),
+            if letter.is_asked_for { "is given again" } else { "lies here" }.to_owned(),
+            letter.why,
+        ]);
+        Ok::<_, CliError>(())
+    })?;
+    if count == 0 {
+        return Ok(none());
+    }
+    let mut out = Output::new();
+    out.text(&table.render())?;
+    out.flush()?;
+    Ok(Answer::No)
+}
+
+/// The CloudEvent's.
+fn id(letter: &DeadLetter) -> String {
+    format!("{}:{}", letter.journal, letter.offset)
+}
