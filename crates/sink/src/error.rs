@@ -33,6 +33,12 @@ pub enum SinkError {
         /// Why, without anything of the row in it.
         why: String,
     },
+    /// It takes less at once: what is before this offset, and then the rest.
+    #[error("target takes less at once")]
+    TooMuch {
+        /// The first one that it has no room for; never the batch's first.
+        from: u64,
+    },
     /// A person must help. Tried again, seldom.
     #[error("{0}")]
     Blocked(Blocked),
@@ -69,7 +75,10 @@ impl SinkError {
         match self {
             Self::Fenced => "run one instance for each sink, or give the sinks different names",
             Self::Blocked(blocked) => &blocked.todo,
-            Self::Moved { .. } | Self::Unreachable { .. } | Self::Refused { .. } => "",
+            Self::Moved { .. }
+            | Self::Unreachable { .. }
+            | Self::Refused { .. }
+            | Self::TooMuch { .. } => "",
         }
     }
 }
