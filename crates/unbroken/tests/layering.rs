@@ -71,6 +71,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tungstenite", &[]),
     ("rusqlite", &["unbroken-store"]),
     ("tokio-postgres", &["unbroken-sink"]),
+    ("async-nats", &["unbroken-sink"]),
     // What the relay serves with; hyper alone, where a limit has to be set per connection.
     ("axum", &["unbroken-bench", "unbroken-relay"]),
     ("clap", &["unbroken"]),

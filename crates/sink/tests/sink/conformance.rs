@@ -4,6 +4,7 @@ use unbroken_sink::{Batch, Checkpoint, Claim, Ended, Sink, SinkError};
 
 use crate::files::Folder;
 use crate::house::{House, config};
+use crate::nats::Channel;
 use crate::postgres::Database;
 use crate::shelf::{Faults, Faulty, Shelf, Target};
 
@@ -109,3 +110,4 @@ macro_rules! trials {
 trials!(shelf, Shelf::default());
 trials!(ndjson, Folder::new());
 trials!(postgres, Database::new());
+trials!(nats, Channel::new());

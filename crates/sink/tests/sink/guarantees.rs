@@ -8,6 +8,8 @@ use std::process::Command;
 use unbroken_sink::Sink;
 
 use crate::files::Folder;
+use crate::jetstream_server;
+use crate::nats::Channel;
 use crate::postgres::Database;
 use crate::shelf::Target;
 
@@ -40,6 +42,11 @@ fn rows() -> Vec<String> {
             "postgres",
             &|| database.sink().guarantee().to_string(),
             &format!("PostgreSQL {server}, and through pgbouncer {pooler}"),
+        ),
+        row(
+            "nats",
+            &|| Channel::new().sink().guarantee().to_string(),
+            &format!("nats-server {}", jetstream_server::version()),
         ),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod error;
 mod load;
+mod nats;
 mod postgres;
 mod relative;
 mod relay;
@@ -11,6 +12,7 @@ mod template;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
+pub use nats::NatsSection;
 pub use postgres::PostgresSection;
 pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySection};
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use unbroken_render::RECORD_KINDS;
 use unbroken_sink::{Fields, NdjsonConfig, StartAt, Where};
 
-use super::PostgresSection;
+use super::{NatsSection, PostgresSection};
 
 /// A section `[[sink]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +36,9 @@ pub struct SinkSection {
     /// A PostgreSQL database.
     #[serde(default)]
     pub postgres: Option<PostgresSection>,
+    /// A stream of NATS JetStream.
+    #[serde(default)]
+    pub nats: Option<NatsSection>,
 }
 
 /// A commit costs a target about as much for one row as for some thousands.
@@ -76,7 +79,7 @@ impl SinkSection {
             let hint = "use letters, digits, `-` and `_`, 64 at the most";
             return Some((format!("`{name}` is no name for a sink"), hint));
         }
-        let targets = [self.ndjson.is_some(), self.postgres.is_some()];
+        let targets = [self.ndjson.is_some(), self.postgres.is_some(), self.nats.is_some()];
         match targets.into_iter().filter(|is_named| *is_named).count() {
             0 => {
                 let hint = "say where it goes, as `ndjson = { dir = \"…\" }`";
@@ -93,6 +96,9 @@ impl SinkSection {
             return Some((what, "its tables are made of all of them: leave `kind` out"));
         }
         if let Some(fault) = self.postgres.as_ref().and_then(|postgres| postgres.fault(name)) {
+            return Some(fault);
+        }
+        if let Some(fault) = self.nats.as_ref().and_then(|nats| nats.fault(name)) {
             return Some(fault);
         }
         let is_known = |kind: &&String| !RECORD_KINDS.contains(&kind.as_str());

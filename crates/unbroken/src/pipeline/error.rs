@@ -10,7 +10,7 @@ use unbroken_connect::source::SourceError;
 use unbroken_connect::transport::TlsError;
 use unbroken_journal::JournalError;
 use unbroken_relay::RelayError;
-use unbroken_sink::InvalidUrl;
+use unbroken_sink::{InvalidNatsUrl, InvalidUrl};
 
 use crate::control::ControlError;
 use crate::hooks::HookError;
@@ -56,6 +56,14 @@ pub enum PipelineError {
         /// Why.
         source: InvalidUrl,
     },
+    /// A sink's URLs of NATS.
+    #[error("sink `{name}` cannot be used")]
+    SinkNatsUrl {
+        /// Which.
+        name: String,
+        /// Why.
+        source: InvalidNatsUrl,
+    },
     /// What a sink is to trust cannot be used.
     #[error("sink `{name}` cannot be used")]
     SinkTrust {
@@ -90,6 +98,7 @@ impl PipelineError {
                 Some("name a directory that the user who runs unbroken may write to".to_owned())
             }
             Self::SinkUrl { source, .. } => Some(source.hint().to_owned()),
+            Self::SinkNatsUrl { source, .. } => Some(source.hint().to_owned()),
             Self::SinkTrust { source, .. } => Some(source.hint()),
             Self::Thread(..) => None,
         }

@@ -122,6 +122,9 @@ fn start_one(
     let started = if let Some(postgres) = section.postgres {
         let sink = sink_targets::postgres(name, postgres)?;
         SinkThread::start(sink, reader, config).map(|thread| ("postgres", thread))
+    } else if let Some(nats) = section.nats {
+        let sink = sink_targets::nats(name, nats)?;
+        SinkThread::start(sink, reader, config).map(|thread| ("nats", thread))
     } else if let Some(ndjson) = section.ndjson {
         let sink = Ndjson::new(name, ndjson);
         SinkThread::start(sink, reader, config).map(|thread| ("ndjson", thread))

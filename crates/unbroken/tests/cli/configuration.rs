@@ -19,7 +19,7 @@ const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 16] {
+fn sections() -> [(&'static str, String); 17] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -36,6 +36,7 @@ fn sections() -> [(&'static str, String); 16] {
         ("`[[sink]]`", source(&format!("{SINK}{TARGET}"))),
         ("`[sink.where]`", source(&format!("{SINK}{TARGET}[sink.where]\n"))),
         ("`[sink.ndjson]`", source(&format!("{SINK}[sink.ndjson]\ndir = \"/d\"\n"))),
+        ("`[sink.nats]`", source(&format!("{SINK}[sink.nats]\nurl = \"nats://h\"\n"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
         ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::jetstream_server::JetStream;
 use crate::server::Server;
 use crate::service::World;
 
-/// The server that an example names.
+/// The servers that examples name.
 const POSTGRES: &str = "postgresql://unbroken@127.0.0.1:5432/unbroken";
+const NATS: &str = "nats://127.0.0.1:4222";
 
 fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
@@ -26,6 +28,11 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
         let server = text.contains(POSTGRES).then(Server::start);
         let text = match &server {
             Some(server) => text.replace(POSTGRES, &server.url()),
+            None => text,
+        };
+        let bus = text.contains(NATS).then(JetStream::start);
+        let text = match &bus {
+            Some(bus) => text.replace(NATS, &bus.url()),
             None => text,
         };
         world.configure_as(&text);

@@ -13,12 +13,12 @@ use unbroken_core::record::digest;
 use crate::server::Server;
 use crate::service::{Service, World};
 
-fn number(name: &str, default: u64) -> u64 {
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(default, |text| text.parse().expect("a number"))
 }
 
-fn has_caught_up(service: &Service) {
+pub(crate) fn has_caught_up(service: &Service) {
     service.wait_status("with a sink that has caught up", |status| {
         let sink = status["sinks"].get(0).cloned().unwrap_or_default();
         sink["phase"] == "running" && sink["lag"].as_u64().is_some_and(|lag| lag < 100)
