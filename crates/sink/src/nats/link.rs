@@ -112,7 +112,7 @@ impl Link {
             RequestErrorKind::NoResponders if !self.client.server_info().jetstream => {
                 SinkError::blocked(
                     "JetStream is not enabled on the NATS server",
-                    "enable it (`jetstream {}` in the server's configuration), also for the account",
+                    "enable it (`jetstream {}` in the server's configuration), and for the account",
                 )
             }
             _ => SinkError::unreachable(doing)(error),

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! A commit is one atomic batch (nats-server 2.12), which ends with the checkpoint; that is taken
-//! only behind the checkpoint that this instance wrote last (`Nats-Expected-Last-Subject-Sequence`).
-//! So messages and checkpoint are there together or not at all, a commit that comes too late is
-//! none, and whoever publishes a checkpoint with a higher fence has the sink.
+//! only behind the one that this instance wrote last (`Nats-Expected-Last-Subject-Sequence`). So
+//! messages and checkpoint are there together or not at all, a commit that comes too late is none,
+//! and whoever publishes a checkpoint with a higher fence has the sink.
 //!
 //! `Nats-Msg-Id` is not set. It would weaken this: a batch with one id that the server remembers is
 //! refused as a whole (error 10201), and rows of a state image come with ids that may have been

@@ -127,7 +127,7 @@ impl Settings {
             (
                 self.max_age > 0,
                 "deletes messages by their age (`max_age`), and so the checkpoint",
-                "set `max_age` to 0, and the sink's `keep_ms` to the age: the checkpoint then stays",
+                "set `max_age` to 0 and the sink's `keep_ms` to the age: the checkpoint stays",
             ),
             (
                 drops_old && !is_ours_alone,

@@ -1,5 +1,5 @@
-//! Messages into NATS by a sink, beside a loop that publishes the same bodies one by one, with up to
-//! so many answers outstanding: `make sink-rates`. Here only that both come to the same.
+//! Messages into NATS by a sink, beside a loop that publishes the same bodies one by one, with some
+//! thousand answers outstanding: `make sink-rates`. Here only that both come to the same.
 
 use std::time::{Duration, Instant};
 

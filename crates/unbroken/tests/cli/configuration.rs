@@ -137,6 +137,7 @@ fn every_default_is_the_one_that_is_taken() {
     // The section alone says that there is to be a relay.
     let (without, with_relay) = (taken(SOURCE), taken(&format!("{RELAY}{sources}")));
     let with_sink = taken(&format!("{SOURCE}{SINK}{TARGET}"));
+    let with_nats = taken(&format!("{SOURCE}{SINK}[sink.nats]\nurl = \"nats://h\"\n"));
     let mut count = 0;
     for (heading, text) in sections() {
         for cells in rows(&document, heading) {
@@ -152,6 +153,7 @@ fn every_default_is_the_one_that_is_taken() {
             };
             let expected = match heading {
                 "`[relay]`" => &with_relay,
+                "`[sink.nats]`" => &with_nats,
                 heading if heading.contains("sink") => &with_sink,
                 _ => &without,
             };
