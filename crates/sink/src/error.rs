@@ -42,6 +42,12 @@ pub enum SinkError {
         /// Why, without anything of the row in it.
         why: String,
     },
+    /// It takes less at once: what is before this offset, and then the rest.
+    #[error("target takes less at once")]
+    TooMuch {
+        /// The first one that it has no room for; never the batch's first.
+        from: u64,
+    },
     /// A person must help. Tried again, seldom.
     #[error("{0}")]
     Blocked(Blocked),
@@ -81,7 +87,8 @@ impl SinkError {
             Self::Moved { .. }
             | Self::Unreachable { .. }
             | Self::Busy { .. }
-            | Self::Refused { .. } => "",
+            | Self::Refused { .. }
+            | Self::TooMuch { .. } => "",
         }
     }
 }

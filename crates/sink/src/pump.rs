@@ -298,6 +298,12 @@ impl<S: Sink> Pump<S> {
                     continue;
                 }
                 Err(SinkError::Refused { offset, why }) => (offset, why),
+                Err(SinkError::TooMuch { from }) => {
+                    let parts = batch.split_at(from).ok_or(SinkError::TooMuch { from })?;
+                    let [first, second] = parts;
+                    waiting.extend([second, first]);
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             let named = offset.filter(|named| batch.entries().any(|(offset, _)| offset == *named));

@@ -4,6 +4,7 @@ use unbroken_sink::{Batch, Checkpoint, Claim, Ended, Sink, SinkError};
 
 use crate::files::Folder;
 use crate::house::{House, config};
+use crate::nats::Channel;
 use crate::object_store::Bucket;
 use crate::postgres::Database;
 use crate::shelf::{Faults, Faulty, Shelf, Target};
@@ -115,3 +116,4 @@ trials!(parquet, Files::new());
 trials!(parquet_s3, Bucket::new());
 trials!(postgres, Database::new());
 trials!(webhook, Endpoint::new());
+trials!(nats, Channel::new());

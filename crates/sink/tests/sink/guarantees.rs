@@ -8,6 +8,8 @@ use std::process::Command;
 use unbroken_sink::Sink;
 
 use crate::files::Folder;
+use crate::jetstream_server;
+use crate::nats::Channel;
 use crate::object_store::python;
 use crate::postgres::Database;
 use crate::shelf::Target;
@@ -45,6 +47,11 @@ fn rows() -> Vec<String> {
     };
     vec![
         row("ndjson", &|| Folder::new().sink().guarantee().to_string(), &format!("Linux {kernel}")),
+        row(
+            "nats",
+            &|| Channel::new().sink().guarantee().to_string(),
+            &format!("nats-server {}", jetstream_server::version()),
+        ),
         row(
             "parquet",
             &|| Files::new().sink().guarantee().to_string(),

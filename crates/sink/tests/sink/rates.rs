@@ -13,13 +13,13 @@ use crate::server::Server;
 use crate::shelf::Target;
 use crate::tables::Files;
 
-fn number(name: &str, default: u64) -> u64 {
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// As a vendor writes one, of one of a thousand agents.
-fn event(number: u64) -> Body {
+pub(crate) fn event(number: u64) -> Body {
     let payload = format!(
         "{{\"agentId\":\"{0:08}-30d5-4f6b-9f0c-7d3c9a1b2c3d\",\"state\":\"{1}\",\
          \"number\":{number},\"reason\":\"BREAK\",\"team\":\"Retention and Billing\",\
@@ -39,14 +39,14 @@ fn event(number: u64) -> Body {
 }
 
 /// Processor time of this process, in microseconds.
-fn processor() -> u64 {
+pub(crate) fn processor() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split(' ').collect();
     // utime and stime, in ticks of a hundredth of a second.
     [12, 13].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum::<u64>() * 10_000
 }
 
-fn wait(progress: &Progress, rows: u64) {
+pub(crate) fn wait(progress: &Progress, rows: u64) {
     let patience = PATIENCE.max(Duration::from_micros(200 * rows));
     let begun = Instant::now();
     while progress.counts().next_offset < rows {

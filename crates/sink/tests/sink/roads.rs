@@ -36,7 +36,7 @@ fn sink(url: &str, schema: &str, tls: Arc<ClientConfig>) -> Postgres {
 }
 
 /// All causes, in one line.
-fn told(error: &SinkError) -> String {
+pub(crate) fn told(error: &SinkError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -9,6 +9,10 @@ use unbroken::render::Paint;
 
 use super::error::CliError;
 
+/// Says by itself what a sink says of it, and calls the end of a connection an error. Who names it
+/// has it.
+const QUIET: &str = "async_nats=off";
+
 /// Log lines would disturb the demo's story; who wants them sets `UNBROKEN_LOG`.
 pub(crate) fn init_if_wanted() -> Result<(), CliError> {
     match std::env::var_os("UNBROKEN_LOG") {
@@ -20,7 +24,8 @@ pub(crate) fn init_if_wanted() -> Result<(), CliError> {
 /// Begins to log. `UNBROKEN_LOG` overrides the configured level.
 pub(crate) fn init(config: &LogConfig, format: LogFormat) -> Result<(), CliError> {
     let wanted = std::env::var("UNBROKEN_LOG").unwrap_or_else(|_| config.level.clone());
-    let filter = EnvFilter::try_new(&wanted).map_err(|_| CliError::LogLevel(wanted))?;
+    let quiet = format!("{QUIET},{wanted}");
+    let filter = EnvFilter::try_new(quiet).map_err(|_| CliError::LogLevel(wanted))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -2,6 +2,7 @@
 
 mod error;
 mod load;
+mod nats;
 mod parquet;
 mod postgres;
 mod relative;
@@ -13,6 +14,7 @@ mod webhook;
 
 pub use error::ConfigError;
 pub use load::{load, parse};
+pub use nats::NatsSection;
 pub use parquet::ParquetSection;
 pub use postgres::PostgresSection;
 pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySection};

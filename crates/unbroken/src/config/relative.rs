@@ -35,6 +35,11 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
             webhook.ca_file.iter_mut().for_each(|path| join(folder, path));
             secrets(folder, webhook.secret.iter_mut().chain(&mut webhook.secrets));
         }
+        if let Some(nats) = &mut sink.nats {
+            nats.ca_file.iter_mut().for_each(|path| join(folder, path));
+            let read = [&mut nats.password, &mut nats.token, &mut nats.credentials];
+            secrets(folder, read.into_iter().flatten());
+        }
     }
     for source in &mut config.sources {
         resolve_source(source, folder);

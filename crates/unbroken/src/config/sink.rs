@@ -6,7 +6,7 @@ use serde::Deserialize;
 use unbroken_render::RECORD_KINDS;
 use unbroken_sink::{Cut, Fields, NdjsonConfig, StartAt, Where};
 
-use super::{ParquetSection, PostgresSection, WebhookSection};
+use super::{NatsSection, ParquetSection, PostgresSection, WebhookSection};
 
 /// A section `[[sink]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,6 +44,9 @@ pub struct SinkSection {
     /// A URL.
     #[serde(default)]
     pub webhook: Option<WebhookSection>,
+    /// A stream of NATS JetStream.
+    #[serde(default)]
+    pub nats: Option<NatsSection>,
 }
 
 /// A commit costs a target about as much for one row as for some thousands; and a person who looks
@@ -91,6 +94,7 @@ impl SinkSection {
         }
         let targets = [
             self.ndjson.is_some(),
+            self.nats.is_some(),
             self.parquet.is_some(),
             self.postgres.is_some(),
             self.webhook.is_some(),
@@ -117,6 +121,9 @@ impl SinkSection {
             return Some(fault);
         }
         if let Some(fault) = self.webhook.as_ref().and_then(|webhook| webhook.fault(name)) {
+            return Some(fault);
+        }
+        if let Some(fault) = self.nats.as_ref().and_then(|nats| nats.fault(name)) {
             return Some(fault);
         }
         let is_known = |kind: &&String| !RECORD_KINDS.contains(&kind.as_str());

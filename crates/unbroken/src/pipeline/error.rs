@@ -10,7 +10,7 @@ use unbroken_connect::source::SourceError;
 use unbroken_connect::transport::{OriginError, ProxyError, TlsError};
 use unbroken_journal::JournalError;
 use unbroken_relay::RelayError;
-use unbroken_sink::InvalidUrl;
+use unbroken_sink::{InvalidNatsUrl, InvalidUrl};
 
 use crate::control::ControlError;
 use crate::hooks::HookError;
@@ -72,6 +72,14 @@ pub enum PipelineError {
         /// Why.
         source: ProxyError,
     },
+    /// A sink's URLs of NATS.
+    #[error("sink `{name}` cannot be used")]
+    SinkNatsUrl {
+        /// Which.
+        name: String,
+        /// Why.
+        source: InvalidNatsUrl,
+    },
     /// What a sink is to trust cannot be used.
     #[error("sink `{name}` cannot be used")]
     SinkTrust {
@@ -118,6 +126,7 @@ impl PipelineError {
             Self::SinkUrl { source, .. } => Some(source.hint().to_owned()),
             Self::SinkAddress { source, .. } => Some(source.hint()),
             Self::SinkProxy { source, .. } => Some(source.hint().to_owned()),
+            Self::SinkNatsUrl { source, .. } => Some(source.hint().to_owned()),
             Self::SinkTrust { source, .. } => Some(source.hint()),
             Self::SinkCa { .. } => Some("name a file of certificates in PEM".to_owned()),
             Self::Thread(..) => None,

@@ -2,28 +2,51 @@
 //! to it here.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use unbroken_connect::secret::SecretSource;
 use unbroken_connect::transport::Tls;
 use unbroken_sink::{
-    AskOptions, AskPassword, Parquet, ParquetConfig, Postgres, PostgresConfig, postgres_server,
+    AskOptions, AskPassword, Nats, NatsConfig, NatsLogin, Parquet, ParquetConfig, Postgres,
+    PostgresConfig, nats_servers, postgres_server,
 };
 
 use super::error::PipelineError;
-use crate::config::{ParquetSection, PostgresSection};
+use crate::config::{NatsSection, ParquetSection, PostgresSection};
 
 pub(super) fn postgres(name: String, section: PostgresSection) -> Result<Postgres, PipelineError> {
     let PostgresSection { url, password, schema, ca_file } = section;
     let server = postgres_server(&url)
         .map_err(|source| PipelineError::SinkUrl { name: name.clone(), source })?;
-    // A machine without roots may reach its server without TLS: then nobody is trusted.
-    let roots = Tls::new(ca_file.as_deref());
-    let trust = if ca_file.is_some() { roots } else { roots.or_else(|_| Tls::none()) };
-    let tls = trust.map_err(|source| PipelineError::SinkTrust { name: name.clone(), source })?;
+    let tls = trust(&name, ca_file.as_deref())?.client_config();
     let password = password.map(asking);
-    let tls = tls.client_config();
     Ok(Postgres::new(PostgresConfig { name, server, schema, tls, password }))
+}
+
+pub(super) fn nats(name: String, section: NatsSection) -> Result<Nats, PipelineError> {
+    let servers = nats_servers(&section.url, section.tls)
+        .map_err(|source| PipelineError::SinkNatsUrl { name: name.clone(), source })?;
+    let tls = trust(&name, section.ca_file.as_deref())?.client_config();
+    let user = servers.user().map(str::to_owned);
+    let login = if let (Some(user), Some(password)) = (user, section.password) {
+        Some(NatsLogin::Password { user, password: asking(password) })
+    } else if let Some(token) = section.token {
+        Some(NatsLogin::Token(asking(token)))
+    } else {
+        section.credentials.map(|credentials| NatsLogin::Credentials(asking(credentials)))
+    };
+    let NatsSection { stream, prefix, replicas, keep_ms, .. } = section;
+    let keep = keep_ms.map(Duration::from_millis);
+    Ok(Nats::new(NatsConfig { name, servers, tls, login, stream, prefix, replicas, keep }))
+}
+
+/// A machine without roots may reach its server without TLS: then nobody is trusted.
+fn trust(name: &str, ca_file: Option<&Path>) -> Result<Tls, PipelineError> {
+    let roots = Tls::new(ca_file);
+    let trust = if ca_file.is_some() { roots } else { roots.or_else(|_| Tls::none()) };
+    trust.map_err(|source| PipelineError::SinkTrust { name: name.to_owned(), source })
 }
 
 /// Read at each connection, so that a password may be changed while the service runs.

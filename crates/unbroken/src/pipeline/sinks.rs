@@ -125,6 +125,9 @@ fn start_one(
     } else if let Some(webhook) = section.webhook {
         let sink = sink_webhook::webhook(name, webhook, ground.data_dir)?;
         SinkThread::start(sink, reader, config).map(|thread| ("webhook", thread))
+    } else if let Some(nats) = section.nats {
+        let sink = sink_targets::nats(name, nats)?;
+        SinkThread::start(sink, reader, config).map(|thread| ("nats", thread))
     } else if let Some(ndjson) = section.ndjson {
         let sink = Ndjson::new(name, ndjson);
         SinkThread::start(sink, reader, config).map(|thread| ("ndjson", thread))

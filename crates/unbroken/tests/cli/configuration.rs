@@ -22,7 +22,7 @@ const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 18] {
+fn sections() -> [(&'static str, String); 19] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -41,6 +41,7 @@ fn sections() -> [(&'static str, String); 18] {
         ("`[sink.ndjson]`", source(&format!("{SINK}[sink.ndjson]\ndir = \"/d\"\n"))),
         ("`[sink.parquet]`", source(&format!("{SINK}[sink.parquet]\ndir = \"/d\"\n"))),
         ("`[sink.webhook]`", source(&format!("{SINK}[sink.webhook]\n{URL}"))),
+        ("`[sink.nats]`", source(&format!("{SINK}[sink.nats]\nurl = \"nats://h\"\n"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
         ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]
@@ -142,6 +143,7 @@ fn every_default_is_the_one_that_is_taken() {
     let (without, with_relay) = (taken(SOURCE), taken(&format!("{RELAY}{sources}")));
     let with_sink = taken(&format!("{SOURCE}{SINK}{TARGET}"));
     let with_webhook = taken(&format!("{SOURCE}{SINK}[sink.webhook]\n{URL}"));
+    let with_nats = taken(&format!("{SOURCE}{SINK}[sink.nats]\nurl = \"nats://h\"\n"));
     let mut count = 0;
     for (heading, text) in sections() {
         for cells in rows(&document, heading) {
@@ -158,6 +160,7 @@ fn every_default_is_the_one_that_is_taken() {
             let expected = match heading {
                 "`[relay]`" => &with_relay,
                 "`[sink.webhook]`" => &with_webhook,
+                "`[sink.nats]`" => &with_nats,
                 heading if heading.contains("sink") => &with_sink,
                 _ => &without,
             };

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::jetstream_server::JetStream;
 use crate::receiver::Receiver;
 use crate::server::Server;
 use crate::service::World;
 
-/// The server that an example names.
+/// The servers that examples name.
 const POSTGRES: &str = "postgresql://unbroken@127.0.0.1:5432/unbroken";
+const NATS: &str = "nats://127.0.0.1:4222";
 
 /// The endpoint that an example names.
 const WEBHOOK: &str = "http://127.0.0.1:8490/in";
@@ -33,6 +35,11 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
             None => text,
         };
         let text = text.replace(WEBHOOK, &Receiver::start().url());
+        let bus = text.contains(NATS).then(JetStream::start);
+        let text = match &bus {
+            Some(bus) => text.replace(NATS, &bus.url()),
+            None => text,
+        };
         world.configure_as(&text);
         let service = world.run(&[]);
         let status = service.wait_status("with sinks that have caught up", |status| {

@@ -9,6 +9,10 @@ mod examples;
 mod exposition;
 mod fields;
 mod hooks;
+mod jetstream;
+#[path = "../../../sink/tests/sink/jetstream_server.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
+mod jetstream_server;
 mod metrics;
 #[path = "../../../sink/tests/sink/object_store.rs"]
 mod object_store;

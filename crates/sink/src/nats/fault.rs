@@ -1,0 +1,63 @@
+//! What an error of JetStream means to a sink.
+
+use serde_json::Value;
+
+use crate::SinkError;
+
+/// What the server has against what was asked of it, by its numbers
+/// (<https://github.com/nats-io/nats-server/blob/main/server/errors.json>).
+#[derive(Clone, Debug)]
+pub(super) struct Denied {
+    number: u64,
+    description: String,
+}
+
+impl Denied {
+    /// An answer, if it is not one of these.
+    pub(super) fn of(answer: Value) -> Result<Value, Self> {
+        let Some(error) = answer.get("error") else { return Ok(answer) };
+        let number = error["err_code"].as_u64().unwrap_or_default();
+        let description = error["description"].as_str().unwrap_or_default().to_owned();
+        Err(Self { number, description })
+    }
+
+    pub(super) fn has_no_stream(&self) -> bool {
+        self.number == 10059
+    }
+
+    pub(super) fn has_no_message(&self) -> bool {
+        self.number == 10037
+    }
+
+    /// Somebody has made a stream of that name meanwhile, not quite as we would.
+    pub(super) fn has_another_stream(&self) -> bool {
+        self.number == 10058
+    }
+
+    /// The last message of the subject is another one.
+    pub(super) fn is_overtaken(&self) -> bool {
+        matches!(self.number, 10071 | 10164)
+    }
+
+    /// As a sink says it. `doing` is what was asked of the server.
+    pub(super) fn fault(self, doing: &'static str) -> SinkError {
+        let Self { number, description } = self;
+        let told = format!("{description} (error {number})");
+        let todo = match number {
+            // Insufficient resources, limits of the account, of the stream and of the disk.
+            10002 | 10023 | 10028 | 10047 | 10077 | 10119 | 10122 | 10123 => {
+                "make room: raise the limits of the stream or of the account, or delete what is old"
+            }
+            10065 => "name another `prefix`, or as `stream` the one that has these subjects",
+            10060 | 10109 | 10111 | 10166 | 10174 => {
+                "put the stream's configuration back: it must accept atomic batches of our subjects"
+            }
+            10074 => "set `replicas` to no more than there are servers",
+            10035 | 10039 | 10076 => "enable JetStream on the server, also for the account",
+            10052 | 10056 | 10066 | 10110 => "look at the stream's name and configuration",
+            // It has no leader, is starting, is busy, or gave the batch up: it may pass.
+            _ => return SinkError::unreachable(doing)(told),
+        };
+        SinkError::blocked(format!("NATS refuses what is asked of it while {doing}: {told}"), todo)
+    }
+}

@@ -1,0 +1,202 @@
+//! The checkpoint, a message on a subject of its own, and how an instance takes it over.
+
+use async_nats::HeaderMap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::link::Link;
+use super::messages::BATCH_PREFIX;
+use super::stream::Terms;
+use super::{NatsConfig, checkpoint_subject};
+use crate::{Blocked, Checkpoint, Claim, SinkError};
+
+/// What the message says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Body {
+    /// The sink whose checkpoint it is.
+    pub(super) sink: String,
+    /// Which instance has it.
+    pub(super) fence: u64,
+    /// How far it is.
+    pub(super) checkpoint: Option<String>,
+    /// Behind this message of the stream there may be what a commit left that was cut short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whole_until: Option<u64>,
+}
+
+/// The last one that this instance knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) fence: u64,
+    /// Its number in the stream; 0: none was ever there.
+    pub(super) sequence: u64,
+}
+
+/// A message of the stream.
+struct Stored {
+    sequence: u64,
+    subject: String,
+    headers: String,
+    body: Vec<u8>,
+}
+
+const READ: &str = "reading its checkpoint";
+const RAISE: &str = "taking it over";
+
+/// Takes the sink over from whoever has it.
+pub(super) async fn take(
+    link: &Link,
+    config: &NatsConfig,
+    terms: &Terms,
+    claim: &Claim,
+) -> Result<(Held, Option<Checkpoint>), SinkError> {
+    let subject = checkpoint_subject(&config.prefix);
+    loop {
+        let before = read(link, config).await?;
+        let (sequence, body) = match before {
+            Some(found) => found,
+            None => match first(link, config).await? {
+                Some(body) => (0, body),
+                // Somebody was quicker.
+                None => continue,
+            },
+        };
+        if body.sink != config.name {
+            let what = format!("prefix `{}` is that of the sink `{}`", config.prefix, body.sink);
+            return Err(SinkError::blocked(what, "give each sink a prefix of its own"));
+        }
+        let checkpoint = body.parsed()?;
+        claim.accept(checkpoint.as_ref())?;
+        let whole_until = body.whole_until.unwrap_or(sequence);
+        let fence = body.fence + 1;
+        let raised = Body { fence, whole_until: Some(whole_until), ..body };
+        let headers = headers(config, terms, sequence);
+        let told = link.ask(RAISE, subject.clone(), headers, raised.to_bytes().into()).await?;
+        match told {
+            Ok(told) => {
+                let sequence = number_of(&told, RAISE)?;
+                if whole_until > 0 {
+                    drop_remains(link, config, whole_until, sequence).await?;
+                }
+                return Ok((Held { fence, sequence }, checkpoint));
+            }
+            Err(denied) if denied.is_overtaken() => {}
+            Err(denied) => return Err(denied.fault(RAISE)),
+        }
+    }
+}
+
+/// The checkpoint as it is now, with its number in the stream. Asked of the stream's leader: others
+/// may be behind.
+pub(super) async fn read(
+    link: &Link,
+    config: &NatsConfig,
+) -> Result<Option<(u64, Body)>, SinkError> {
+    let asked = json!({ "last_by_subj": checkpoint_subject(&config.prefix) });
+    let Some(stored) = get(link, config, &asked).await? else { return Ok(None) };
+    let body = serde_json::from_slice(&stored.body).map_err(|error| damaged(Some(error)))?;
+    Ok(Some((stored.sequence, body)))
+}
+
+/// Where no checkpoint is; `None`: there is one by now.
+async fn first(link: &Link, config: &NatsConfig) -> Result<Option<Body>, SinkError> {
+    let asked = json!({ "last_by_subj": format!("{}.>", config.prefix) });
+    if get(link, config, &asked).await?.is_none() {
+        let sink = config.name.clone();
+        return Ok(Some(Body { sink, fence: 0, checkpoint: None, whole_until: None }));
+    }
+    match read(link, config).await? {
+        Some(_) => Ok(None),
+        None => Err(SinkError::blocked(
+            format!("stream `{}` holds messages of the sink and no checkpoint", config.stream),
+            "publish its checkpoint again, name another `prefix`, or purge the subjects: the sink \
+             then begins anew",
+        )),
+    }
+}
+
+/// A server whose machine lost its power may hold the beginning of a batch: of what lies between a
+/// checkpoint and the next one, nothing was committed.
+async fn drop_remains(
+    link: &Link,
+    config: &NatsConfig,
+    whole_until: u64,
+    taken_at: u64,
+) -> Result<(), SinkError> {
+    let doing = "deleting what a commit left";
+    let mut next = whole_until + 1;
+    loop {
+        let asked = json!({ "seq": next, "next_by_subj": format!("{}.>", config.prefix) });
+        let found = get(link, config, &asked).await?;
+        let Some(stored) = found.filter(|stored| stored.sequence < taken_at) else {
+            return Ok(());
+        };
+        next = stored.sequence + 1;
+        let is_ours = stored.headers.contains(&format!("Nats-Batch-Id: {BATCH_PREFIX}"));
+        if !is_ours || stored.subject == checkpoint_subject(&config.prefix) {
+            continue;
+        }
+        let delete = format!("STREAM.MSG.DELETE.{}", config.stream);
+        let asked = json!({ "seq": stored.sequence, "no_erase": true });
+        link.api(doing, &delete, &asked).await?.map_err(|denied| denied.fault(doing))?;
+    }
+}
+
+async fn get(link: &Link, config: &NatsConfig, asked: &Value) -> Result<Option<Stored>, SinkError> {
+    let told = link.api(READ, &format!("STREAM.MSG.GET.{}", config.stream), asked).await?;
+    let told = match told {
+        Ok(told) => told,
+        Err(denied) if denied.has_no_message() => return Ok(None),
+        Err(denied) => return Err(denied.fault(READ)),
+    };
+    let message = &told["message"];
+    let decoded = |name: &str| {
+        let text = message[name].as_str().unwrap_or_default();
+        STANDARD.decode(text).map_err(SinkError::unreachable(READ))
+    };
+    Ok(Some(Stored {
+        sequence: number_of(message, READ)?,
+        subject: message["subject"].as_str().unwrap_or_default().to_owned(),
+        headers: String::from_utf8_lossy(&decoded("hdrs")?).into_owned(),
+        body: decoded("data")?,
+    }))
+}
+
+/// Of the message of a checkpoint that follows another one.
+pub(super) fn headers(config: &NatsConfig, terms: &Terms, follows: u64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", "application/json");
+    headers.insert("Nats-Expected-Stream", config.stream.as_str());
+    headers.insert("Nats-Expected-Last-Subject-Sequence", follows.to_string());
+    if terms.replaces {
+        headers.insert("Nats-Rollup", "sub");
+    }
+    headers
+}
+
+/// Where a message is in the stream.
+pub(super) fn number_of(told: &Value, doing: &'static str) -> Result<u64, SinkError> {
+    let number = told["seq"].as_u64();
+    number.ok_or_else(|| SinkError::unreachable(doing)("the server's answer has no sequence"))
+}
+
+impl Body {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        // Writing JSON into memory cannot fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    pub(super) fn parsed(&self) -> Result<Option<Checkpoint>, SinkError> {
+        self.checkpoint.as_deref().map(str::parse).transpose().map_err(|_| damaged(None))
+    }
+}
+
+fn damaged(source: Option<serde_json::Error>) -> SinkError {
+    SinkError::Blocked(Blocked {
+        what: "the last message on the checkpoint's subject is no checkpoint".to_owned(),
+        todo: "publish the one before it again, or delete that message".to_owned(),
+        source: source.map(Into::into),
+    })
+}

@@ -1,0 +1,185 @@
+//! What a batch says, as messages.
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use unbroken_core::record::{Record, digest};
+use unbroken_journal::Cursor;
+use unbroken_render::{
+    cloudevent_json, kind, lapse_cloudevent, open_gap_cloudevent, write_cloudevent,
+};
+
+use super::NatsConfig;
+use super::stream::Terms;
+use crate::{Batch, Parked, SinkError};
+
+/// What the server takes in one batch, unless its limit was changed.
+const MESSAGES_MAX: usize = 1_000;
+
+/// Room in a message for its headers, the reason of a dead letter included.
+const HEADER_BYTES: usize = 1_024;
+
+/// Longest reason that is told.
+const WHY_CHARS: usize = 400;
+
+/// Where the ids of our batches begin.
+pub(super) const BATCH_PREFIX: &str = "unbroken-";
+
+/// A message, but for its place in a batch.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) subject: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Names a batch among all that are on their way into a stream.
+#[derive(Debug)]
+pub(super) struct BatchId(String);
+
+impl BatchId {
+    pub(super) fn new(config: &NatsConfig, fence: u64, number: u64) -> Self {
+        // The server takes 64 characters.
+        let whose = digest(config.prefix.as_bytes()) as u64;
+        Self(format!("{BATCH_PREFIX}{whose:016x}-{fence:x}-{number:x}"))
+    }
+
+    pub(super) fn mark(&self, headers: &mut HeaderMap, number: u64) {
+        headers.insert("Nats-Batch-Id", self.0.as_str());
+        headers.insert("Nats-Batch-Sequence", number.to_string());
+    }
+}
+
+/// All but the checkpoint.
+pub(super) fn messages(
+    config: &NatsConfig,
+    terms: &Terms,
+    batch: &Batch,
+) -> Result<Vec<Message>, SinkError> {
+    let others = usize::from(batch.lapse.is_some()) + batch.open_gaps.len() + batch.parked.len();
+    let room = MESSAGES_MAX.saturating_sub(1 + others);
+    if let Some((from, _)) = batch.entries().nth(room) {
+        return Err(if room == 0 { too_many(others) } else { SinkError::TooMuch { from } });
+    }
+    if others + 1 > MESSAGES_MAX {
+        return Err(too_many(others));
+    }
+    let (journal, prefix) = (batch.journal(), &config.prefix);
+    let body_bytes_max = terms.message_bytes_max.saturating_sub(HEADER_BYTES);
+    let event = |subject: String, body: Vec<u8>| Message {
+        subject,
+        headers: event_headers(config),
+        body: body.into(),
+    };
+    let mut told = Vec::new();
+    if let Some(lapse) = &batch.lapse {
+        let body = lapse_cloudevent(journal, lapse.from_offset, lapse.to_offset);
+        told.push(event(format!("{prefix}.lapse"), body.to_string().into()));
+    }
+    for (offset, record) in batch.entries() {
+        let mut body = Vec::with_capacity(record.body.payload_len() + 512);
+        write_cloudevent(journal, offset, record, &mut body);
+        if body.len() > body_bytes_max {
+            let why = format!(
+                "its event has {} bytes, and the server takes {body_bytes_max} beside the headers",
+                body.len(),
+            );
+            return Err(SinkError::Refused { offset: Some(offset), why });
+        }
+        let subject = subject(prefix, record.stream.as_str(), kind(&record.body));
+        told.push(event(subject, body));
+    }
+    for (stream, gap) in &batch.open_gaps {
+        let body = open_gap_cloudevent(journal, batch.next.next_offset, stream, gap);
+        let subject = subject(prefix, stream.as_str(), "gap_opened");
+        told.push(event(subject, body.to_string().into()));
+    }
+    for (parked, record) in batch.parked_entries() {
+        told.push(dead_letter(config, batch, parked, record, body_bytes_max));
+    }
+    Ok(told)
+}
+
+fn event_headers(config: &NatsConfig) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", "application/cloudevents+json");
+    if let Some(keep) = config.keep {
+        headers.insert("Nats-TTL", format!("{}s", keep.as_secs().max(1)));
+    }
+    headers
+}
+
+/// The whole event if there is room for it, else all but its data, else only what it is called.
+fn dead_letter(
+    config: &NatsConfig,
+    batch: &Batch,
+    parked: &Parked,
+    record: &Record,
+    body_bytes_max: usize,
+) -> Message {
+    let mut event = cloudevent_json(batch.journal(), parked.offset, record);
+    let mut body = event.to_string();
+    if body.len() > body_bytes_max {
+        if let Some(event) = event.as_object_mut() {
+            event.remove("data");
+            event.remove("datacontenttype");
+        }
+        body = event.to_string();
+    }
+    if body.len() > body_bytes_max {
+        body.clear();
+    }
+    let mut headers = event_headers(config);
+    let cursor = Cursor { journal: batch.journal(), offset: parked.offset };
+    headers.insert("Unbroken-Id", cursor.to_string());
+    let plain = |c: char| if c.is_ascii_graphic() { c } else { ' ' };
+    let why: String = parked.why.chars().map(plain).take(WHY_CHARS).collect();
+    headers.insert("Unbroken-Why", why);
+    Message { subject: format!("{}.dead_letters", config.prefix), headers, body: body.into() }
+}
+
+/// A stream's name as tokens: what is between its slashes, with what a token may not hold, or what
+/// would not be told from it, in base 16 behind a `%`.
+fn subject(prefix: &str, stream: &str, kind: &str) -> String {
+    let mut subject = String::with_capacity(prefix.len() + stream.len() + kind.len() + 8);
+    subject.push_str(prefix);
+    for token in stream.split('/') {
+        subject.push('.');
+        if token.is_empty() {
+            subject.push('%');
+        }
+        for byte in token.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-_~:@".contains(&byte) {
+                subject.push(char::from(byte));
+            } else {
+                subject.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    subject.push('.');
+    subject.push_str(kind);
+    subject
+}
+
+fn too_many(others: usize) -> SinkError {
+    let what = format!("{others} intervals are open at once: more than a batch has room for");
+    let todo = "give the sink fewer sources (`where`), or begin without `start = \"state\"`";
+    SinkError::blocked(what, todo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject;
+
+    #[test]
+    fn no_two_streams_have_one_subject() {
+        for (stream, tokens) in [
+            ("cx/agents", "p.cx.agents.change"),
+            ("cx/a.b *>", "p.cx.a%2Eb%20%2A%3E.change"),
+            ("cx//a%", "p.cx.%.a%25.change"),
+            ("", "p.%.change"),
+            ("ü", "p.%C3%BC.change"),
+        ] {
+            assert_eq!(subject("p", stream, "change"), tokens);
+        }
+    }
+}

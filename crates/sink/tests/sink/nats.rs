@@ -1,0 +1,345 @@
+//! A stream in a NATS server.
+
+use std::fs::{self, OpenOptions};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use unbroken_core::record::{Body, Origin, digest};
+use unbroken_sink::{
+    Batch, Checkpoint, Doing, Ended, Nats, NatsConfig, Sink, SinkError, nats_servers,
+};
+
+use crate::house::{House, change};
+use crate::jetstream_server::{JetStream, Told};
+use crate::postgres::quick;
+use crate::roads::trust;
+use crate::shelf::Target;
+
+/// A stream of a server.
+pub(crate) struct Channel(pub(crate) JetStream);
+
+const STREAM: &str = "UNBROKEN";
+const PREFIX: &str = "record.house-1";
+
+impl Channel {
+    pub(crate) fn new() -> Self {
+        Self(JetStream::start())
+    }
+
+    fn config(&self, name: &str) -> NatsConfig {
+        Self::config_of(name, &self.0.url())
+    }
+
+    pub(crate) fn config_of(name: &str, url: &str) -> NatsConfig {
+        NatsConfig {
+            name: name.to_owned(),
+            servers: nats_servers(url, None).expect("a URL"),
+            tls: trust(&[]),
+            login: None,
+            stream: STREAM.to_owned(),
+            prefix: PREFIX.to_owned(),
+            replicas: 1,
+            keep: None,
+        }
+    }
+
+    fn named(&self, name: &str) -> Nats {
+        Nats::new(self.config(name))
+    }
+
+    fn told(&self) -> Vec<Told> {
+        self.0.messages(STREAM, PREFIX)
+    }
+
+    /// What the checkpoint says.
+    fn checkpoint(&self) -> Value {
+        let told = self.told();
+        let last = told.iter().rfind(|told| told.subject.ends_with(".checkpoint"));
+        serde_json::from_slice(&last.expect("a checkpoint").body).expect("JSON")
+    }
+
+    /// Makes a stream with settings of a person's own.
+    fn make(&self, settings: &Value) {
+        let mut config = json!({
+            "name": STREAM, "subjects": [format!("{PREFIX}.>")], "storage": "file",
+            "allow_atomic": true, "allow_msg_ttl": true, "allow_rollup_hdrs": true,
+        });
+        for (key, value) in settings.as_object().expect("settings") {
+            config[key] = value.clone();
+        }
+        let told = self.0.api(&format!("STREAM.CREATE.{STREAM}"), &config);
+        assert!(told.get("error").is_none(), "{told}");
+    }
+}
+
+/// A record's, and not those of lapses and of intervals that were open.
+fn event_id(told: &Told) -> Option<String> {
+    let is_record = !told.subject.ends_with(".checkpoint") && !told.subject.ends_with("letters");
+    let event: Value = is_record.then(|| serde_json::from_slice(&told.body).expect("JSON"))?;
+    Some(event["id"].as_str().expect("an id").to_owned())
+}
+
+impl Target for Channel {
+    fn sink(&self) -> impl Sink + 'static {
+        self.named("test")
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.told().iter().filter_map(event_id).collect()
+    }
+}
+
+/// The server is killed again and again, in the middle of whatever it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_has_every_record_once_and_in_order() {
+    let (mut channel, mut house) = (Channel::new(), House::new());
+    let running = house.pump(channel.sink(), quick());
+    for round in 0..6_u64 {
+        house.events(3_000);
+        let offset = 3_000 * round + 500;
+        running.until("it is in the middle", |it| it.counts().next_offset > offset).await;
+        channel.0.kill();
+        channel.0.start_again();
+    }
+    running.until("it has everything", |it| it.counts().next_offset == 18_000).await;
+    assert!(running.progress.counts().failures >= 6, "{:?}", running.progress);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
+
+#[tokio::test]
+async fn two_that_make_the_stream_at_once_make_it_once() {
+    let (channel, house) = (Channel::new(), House::new());
+    let (mut one, mut other) = (channel.named("test"), channel.named("test"));
+    let claim = house.claim();
+    let (one, other) = tokio::join!(one.open(&claim), other.open(&claim));
+    let (one, other) = (one.expect("it is made"), other.expect("it is made"));
+    assert_ne!(one.fence, other.fence);
+    let refused = channel.named("other").open(&claim).await.expect_err("it is another's");
+    assert!(matches!(&refused, SinkError::Blocked(_)) && refused.to_string().contains("`test`"));
+}
+
+/// More than the server takes at once, and no multiple of it.
+#[tokio::test]
+async fn a_large_batch_is_committed_in_parts() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(4_321);
+    let mut config = quick();
+    config.cut.records_max = 5_000;
+    let running = house.drain(channel.sink(), config).await;
+    assert_eq!(running.progress.counts().failures, 0, "{:?}", running.progress);
+    // The first checkpoint, four full parts and a rest.
+    assert!(running.progress.counts().batches >= 5, "{:?}", running.progress);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(channel.ids(), house.ids_from(0));
+    let told = channel.told();
+    let checkpoints = told.iter().filter(|told| told.subject.ends_with(".checkpoint"));
+    assert_eq!(checkpoints.count(), 1, "each replaces the one before");
+    assert_eq!(told[0].subject, format!("{PREFIX}.cx.a.change"));
+    assert!(told[0].headers.contains("Content-Type: application/cloudevents+json"));
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_a_dead_letter() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(100);
+    let mut bad = change(100, Origin::Live);
+    let payload = format!("{{\"text\":\"{}\"}}", "x".repeat(1 << 20)).into_bytes();
+    (bad.digest, bad.payload) = (digest(&payload), payload.into());
+    house.append([Body::Change(bad), Body::Change(change(101, Origin::Live))]);
+    house.events(50);
+    let running = house.drain(channel.sink(), quick()).await;
+    assert_eq!(running.progress.counts().parked, 1);
+    assert_eq!(running.progress.counts().failures, 0);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let mut expected = house.ids_from(0);
+    let id = expected.remove(100);
+    assert_eq!(channel.ids(), expected);
+    let told = channel.told();
+    let mut letters = told.iter().filter(|told| told.subject.ends_with(".dead_letters"));
+    let letter = letters.next().expect("a letter");
+    assert!(letters.next().is_none());
+    assert!(letter.headers.contains(&format!("Unbroken-Id: {id}")), "{}", letter.headers);
+    assert!(letter.headers.contains("Unbroken-Why: its event has 1049"), "{}", letter.headers);
+    let event: Value = serde_json::from_slice(&letter.body).expect("JSON");
+    assert_eq!((&event["id"], &event["subject"]), (&json!(id), &json!("agent-2")));
+    assert!(event.get("data").is_none());
+}
+
+/// Records that are given again since somebody has set the checkpoint back are there again: a
+/// stream only grows.
+#[tokio::test]
+async fn a_checkpoint_that_was_moved_by_hand_is_gone_on_from() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(300);
+    let running = house.drain(channel.sink(), quick()).await;
+    let mut checkpoint = channel.checkpoint();
+    checkpoint["checkpoint"] = json!(format!("{}:{}", house.journal(), 120));
+    channel.0.publish(&format!("{PREFIX}.checkpoint"), &checkpoint.to_string());
+    house.events(50);
+    running.until("it has seen it", |it| it.counts().failures > 0).await;
+    let trouble = running.progress.trouble();
+    running.until("it has everything", |it| it.counts().next_offset == 350).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let twice = house.ids_from(120);
+    assert_eq!(channel.ids(), [&house.ids_from(0)[..300], &twice].concat(), "{trouble:?}");
+}
+
+#[tokio::test]
+async fn messages_without_their_checkpoint_are_left_alone() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(100);
+    house.drain(channel.sink(), quick()).await.stop().await;
+    let purged = json!({ "filter": format!("{PREFIX}.checkpoint") });
+    channel.0.api(&format!("STREAM.PURGE.{STREAM}"), &purged);
+    let refused = channel.named("test").open(&house.claim()).await.expect_err("it is gone");
+    assert!(refused.to_string().contains("no checkpoint"), "{refused}");
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
+
+/// The end of the stream's file is lost with the power, in the middle of a batch.
+#[tokio::test]
+async fn what_a_power_cut_leaves_of_a_batch_is_taken_out() {
+    let (mut channel, mut house) = (Channel::new(), House::new());
+    house.events(210);
+    house.drain(channel.sink(), quick()).await.stop().await;
+    channel.0.kill();
+    let messages = channel.0.streams().join(STREAM).join("msgs");
+    let files = fs::read_dir(&messages).expect("it is there");
+    let mut blocks: Vec<PathBuf> = files.map(|file| file.expect("an entry").path()).collect();
+    blocks.retain(|path| path.extension().is_some_and(|ending| ending == "blk"));
+    blocks.sort();
+    let block = blocks.last().expect("a file");
+    let bytes = fs::metadata(block).expect("it is there").len();
+    let file = OpenOptions::new().write(true).open(block).expect("it is ours");
+    file.set_len(bytes - 20_000).expect("it is shortened");
+    channel.0.start_again();
+    let held = channel.ids().len();
+    assert!((141..210).contains(&held), "{held} are left, and the checkpoint is that of 140");
+    assert!(channel.checkpoint()["checkpoint"].as_str().expect("one").ends_with(":140"));
+    house.events(30);
+    // Somebody opens it, and goes away before anything is committed.
+    channel.named("test").open(&house.claim()).await.expect("it is there");
+    house.drain(channel.sink(), quick()).await.stop().await;
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
+
+/// What would lose the checkpoint, or does not take a batch, is refused before anything is written.
+#[tokio::test]
+async fn a_stream_that_cannot_keep_the_promise_is_refused() {
+    let house = House::new();
+    for (settings, why) in [
+        (json!({ "allow_atomic": false }), "does not allow atomic batches"),
+        (json!({ "storage": "memory" }), "is kept in memory"),
+        (json!({ "retention": "workqueue" }), "have acknowledged"),
+        (json!({ "retention": "interest" }), "have acknowledged"),
+        (json!({ "max_age": 60_000_000_000_u64, "duplicate_window": 0 }), "by their age"),
+        (json!({ "max_msgs": 9, "subjects": [format!("{PREFIX}.>"), "x"] }), "push out"),
+        (json!({ "subjects": [format!("{PREFIX}.*")] }), "every subject below"),
+        (json!({ "no_ack": true }), "answers nothing"),
+        (json!({ "max_msg_size": 1_000 }), "messages of up to 1000 bytes"),
+        (json!({ "subject_transform": { "src": ">", "dest": "t.>" } }), "renames"),
+    ] {
+        let channel = Channel::new();
+        channel.make(&settings);
+        let refused = channel.named("test").open(&house.claim()).await.expect_err(why);
+        assert!(matches!(&refused, SinkError::Blocked(_)), "{settings}: {refused:?}");
+        assert!(refused.to_string().contains(why), "{settings}: {refused}");
+        assert!(!refused.todo().is_empty());
+        let info = channel.0.api(&format!("STREAM.INFO.{STREAM}"), &Value::Null);
+        assert_eq!(info["state"]["last_seq"], 0, "{settings}");
+    }
+}
+
+/// A person's own stream, where each of its limits allows what is needed.
+#[tokio::test]
+async fn a_stream_of_a_person_s_own_is_used_as_it_is() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    channel.make(&json!({
+        "allow_rollup_hdrs": false, "allow_msg_ttl": false, "max_msgs": 50, "max_msg_size": 9_000,
+    }));
+    house.events(310);
+    let running = house.drain(channel.sink(), quick()).await;
+    assert_eq!(running.progress.counts().failures, 0, "{:?}", running.progress);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let (ids, all) = (channel.ids(), house.ids_from(0));
+    assert!((40..50).contains(&ids.len()), "the newest ones, and checkpoints");
+    assert_eq!(ids, all[all.len() - ids.len()..]);
+    let other = Channel::new();
+    other.make(&json!({ "allow_msg_ttl": false }));
+    let keep = Some(Duration::from_secs(60));
+    let mut sink = Nats::new(NatsConfig { keep, ..other.config("test") });
+    let refused = sink.open(&house.claim()).await.expect_err("messages cannot say it");
+    assert!(refused.to_string().contains("how long it is kept"), "{refused}");
+}
+
+/// Messages go when their time has come, also through a kill; the checkpoint stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_are_kept_for_a_time_and_the_checkpoint_for_ever() {
+    let (mut channel, mut house) = (Channel::new(), House::new());
+    let keep = Some(Duration::from_secs(1));
+    let sink = || Nats::new(NatsConfig { keep, ..channel.config("test") });
+    house.events(200);
+    house.drain(sink(), quick()).await.stop().await;
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(channel.ids(), [""; 0]);
+        assert!(channel.checkpoint()["checkpoint"].as_str().expect("one").ends_with(":200"));
+        channel.0.kill();
+        channel.0.start_again();
+    }
+    house.events(10);
+    let sink = Nats::new(NatsConfig { keep, ..channel.config("test") });
+    house.drain(sink, quick()).await.stop().await;
+    assert_eq!(channel.ids(), house.ids_from(200));
+}
+
+/// Whoever has lost the sink learns so with its next commit, and leaves nothing.
+#[tokio::test]
+async fn a_zombie_commits_nothing() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(100);
+    house.drain(channel.sink(), quick()).await.stop().await;
+    let (mut zombie, mut newer) = (channel.named("test"), channel.named("test"));
+    let old = zombie.open(&house.claim()).await.expect("it is there");
+    newer.open(&house.claim()).await.expect("it is there");
+    let held = old.checkpoint.expect("it was written");
+    let next = Checkpoint { next_offset: 0, ..held };
+    let batch = Batch::of_nothing(Some(held), next);
+    let fenced = zombie.commit(old.fence, &batch).await.expect_err("it has been taken over");
+    assert!(matches!(fenced, SinkError::Fenced), "{fenced:?}");
+    assert_eq!(channel.checkpoint()["fence"], old.fence.0 + 1);
+    assert_eq!(channel.checkpoint()["checkpoint"], held.to_string());
+}
+
+#[tokio::test]
+async fn a_server_without_jetstream_is_said_to_have_none() {
+    let channel = Channel(JetStream::with(&[]));
+    let refused = channel.named("test").open(&House::new().claim()).await.expect_err("none");
+    assert!(refused.to_string().contains("JetStream is not enabled"), "{refused}");
+}
+
+/// A full stream holds the sink up, and nothing else.
+#[tokio::test]
+async fn a_stream_that_is_full_is_waited_for() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    channel.make(&json!({ "max_msgs": 150, "discard": "new" }));
+    house.events(300);
+    let running = house.pump(channel.sink(), quick());
+    running.until("it says so", |it| it.doing() == Doing::Blocked).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.todo.contains("make room"), "{trouble:?}");
+    let told = channel.0.api(
+        &format!("STREAM.UPDATE.{STREAM}"),
+        &json!({
+            "name": STREAM, "subjects": [format!("{PREFIX}.>")], "storage": "file",
+            "allow_atomic": true, "allow_msg_ttl": true, "allow_rollup_hdrs": true,
+            "discard": "new", "max_msgs": 1_000,
+        }),
+    );
+    assert!(told.get("error").is_none(), "{told}");
+    running.until("it goes on", |it| it.counts().next_offset == 300).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
