@@ -204,8 +204,8 @@ async fn zombie(dir: &Path, at: u64) {
 
 #[tokio::test]
 async fn who_has_lost_the_sink_writes_nothing_that_is_not_there() {
-    // Steps: the fence, the first checkpoint, the batch's names, and from here on its three files.
-    for at in 3..6 {
+    // Steps: the fence, that it is kept, the first checkpoint, the batch's names; then its files.
+    for at in 4..7 {
         let dir = tempfile::tempdir().expect("a directory");
         zombie(dir.path(), at).await;
     }
