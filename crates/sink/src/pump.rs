@@ -177,8 +177,9 @@ impl<S: Sink> Pump<S> {
                 Err(JournalError::PastRetention { oldest, .. })
                     if oldest > checkpoint.needed_from() =>
                 {
-                    checkpoint = self.lapse(fence, checkpoint, oldest).await?;
-                    until = None;
+                    // Some of a batch that was begun may be there: not again with what follows.
+                    let begun = until.take().map_or(0, |until| until.needed_from());
+                    checkpoint = self.lapse(fence, checkpoint, oldest.max(begun)).await?;
                     continue 'feed;
                 }
                 Err(error) => return Err(unreadable(error)),
@@ -192,14 +193,12 @@ impl<S: Sink> Pump<S> {
                     until,
                     stop: &self.stop,
                 };
-                let fed = feed.next(checkpoint, &wish).await;
-                if tended_at.elapsed() >= TEND_EVERY {
-                    self.sink.tend(fence).await?;
-                    tended_at = Instant::now();
-                }
-                let batch = match fed {
+                let batch = match feed.next(checkpoint, &wish).await {
                     Ok(Fed::Over) => return Ok(()),
-                    Ok(Fed::Quiet) => continue,
+                    Ok(Fed::Quiet) => {
+                        self.tend(fence, &mut tended_at).await?;
+                        continue;
+                    }
                     Ok(Fed::Batch(batch)) => *batch,
                     Err(JournalError::PastRetention { .. }) => continue 'feed,
                     Err(error) => return Err(unreadable(error)),
@@ -208,6 +207,7 @@ impl<S: Sink> Pump<S> {
                 self.failed_at = batch.base;
                 self.deliver(fence, batch).await?;
                 (self.failed_at, until) = (None, None);
+                self.tend(fence, &mut tended_at).await?;
                 let has_phase_changed = next.phase != checkpoint.phase;
                 checkpoint = next;
                 self.progress.runs();
@@ -216,6 +216,15 @@ impl<S: Sink> Pump<S> {
                 }
             }
         }
+    }
+
+    /// Behind a batch, so that it holds none up.
+    async fn tend(&mut self, fence: Fence, tended_at: &mut Instant) -> Result<(), SinkError> {
+        if tended_at.elapsed() >= TEND_EVERY {
+            *tended_at = Instant::now();
+            self.sink.tend(fence).await?;
+        }
+        Ok(())
     }
 
     fn claim(&self) -> Result<Claim, SinkError> {

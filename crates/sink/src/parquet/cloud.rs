@@ -1,7 +1,9 @@
 //! A prefix in an object store.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, iter};
 
 use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -15,10 +17,10 @@ use object_store::{
 use url::Url;
 
 use super::place::{CHECKPOINT, Held, Place, Put, Swapped, Version};
-use crate::SinkError;
+use crate::{Blocked, SinkError};
 
-/// How long one request may take.
-const REQUEST_MAX: Duration = Duration::from_secs(60);
+/// How long a store may say nothing to a request; a large file takes as long as it takes.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// How long one is tried again. The pump tries again as well, and says so.
 const RETRY_MAX: Duration = Duration::from_secs(10);
@@ -36,9 +38,10 @@ impl Cloud {
         options: Vec<(String, String)>,
         ca: Option<&[u8]>,
     ) -> Result<Self, SinkError> {
-        let parsed = Url::parse(url).map_err(|_| unknown(url))?;
-        let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|_| unknown(url))?;
-        let mut client = ClientOptions::new().with_timeout(REQUEST_MAX);
+        let parsed = Url::parse(url).map_err(|_| unknown())?;
+        let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|_| unknown())?;
+        let mut client =
+            ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE_MAX);
         if let Some(pem) = ca {
             for certificate in Certificate::from_pem_bundle(pem).map_err(unusable)? {
                 client = client.with_root_certificate(certificate);
@@ -68,7 +71,7 @@ impl Cloud {
                 }
                 Arc::new(store.with_retry(retry).with_url(url).build().map_err(unusable)?)
             }
-            _ => return Err(unknown(url)),
+            _ => return Err(unknown()),
         };
         Ok(Self { store, prefix })
     }
@@ -92,7 +95,7 @@ impl Cloud {
 impl Place for Cloud {
     async fn read(&self) -> Result<Option<Held>, SinkError> {
         let read = self.read_whole(&self.path(CHECKPOINT)).await;
-        let read = read.map_err(SinkError::unreachable("reading its checkpoint"))?;
+        let read = read.map_err(|error| failed("reading its checkpoint", error))?;
         Ok(read.map(|(text, version)| Held { text: text.into(), version }))
     }
 
@@ -157,36 +160,80 @@ fn known<K: std::str::FromStr>(key: &str) -> Result<K, SinkError> {
     })
 }
 
-fn unknown(url: &str) -> SinkError {
-    let what = format!("`{url}` names no object store");
+/// Not told: it may hold what is secret.
+fn unknown() -> SinkError {
+    let what = "`url` names no object store";
     SinkError::blocked(what, "use `s3://bucket/prefix`, `gs://…` or `az://…`")
 }
 
-/// The store's own words: they name options, and hold no values of them.
 fn unusable(error: Error) -> SinkError {
-    SinkError::Blocked(crate::Blocked {
-        what: "object store cannot be used as it is configured".to_owned(),
-        todo: "correct `options` of this sink".to_owned(),
-        source: Some(Box::new(error)),
-    })
+    blocked("object store cannot be used as it is configured", "correct `options`", &error)
 }
 
 fn failed(doing: &'static str, error: Error) -> SinkError {
-    match error {
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-            SinkError::Blocked(crate::Blocked {
-                what: format!("object store does not allow {doing}"),
-                todo: "grant reading, writing and listing below the prefix".to_owned(),
-                source: Some(Box::new(error)),
-            })
-        }
-        Error::NotImplemented { .. } | Error::NotSupported { .. } => {
-            SinkError::Blocked(crate::Blocked {
-                what: "object store has no conditional writes".to_owned(),
-                todo: "use one that knows If-Match and If-None-Match".to_owned(),
-                source: Some(Box::new(error)),
-            })
-        }
-        error => SinkError::unreachable(doing)(error),
+    match &error {
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => blocked(
+            &format!("object store does not allow {doing}"),
+            "grant reading, writing and listing below the prefix",
+            &error,
+        ),
+        Error::NotImplemented { .. } | Error::NotSupported { .. } => blocked(
+            "object store has no conditional writes",
+            "use one that knows If-Match and If-None-Match",
+            &error,
+        ),
+        _ => SinkError::unreachable(doing)(told(&error)),
+    }
+}
+
+fn blocked(what: &str, todo: &str, error: &Error) -> SinkError {
+    SinkError::Blocked(Blocked {
+        what: what.to_owned(),
+        todo: todo.to_owned(),
+        source: Some(told(error).into()),
+    })
+}
+
+/// The library's own text holds the whole answer, and stores repeat tokens in it: what is told is
+/// the number and the code of the answer, or what the operating system says.
+fn told(error: &Error) -> String {
+    let text = error.to_string();
+    let between = |before: &str, after: &str| {
+        let (_, rest) = text.split_once(before)?;
+        let (found, _) = rest.split_once(after)?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric();
+        (!found.is_empty() && found.len() <= 64 && found.chars().all(is_plain)).then_some(found)
+    };
+    let code = between("<Code>", "</Code>");
+    let status = between("non-2xx status code: ", " ");
+    let mut sources = iter::successors(error.source(), |error| (*error).source());
+    let system = sources.find_map(|error| error.downcast_ref::<io::Error>());
+    match (status, code, system) {
+        (Some(status), Some(code), _) => format!("it answered {status}, {code}"),
+        (Some(status), None, _) => format!("it answered {status}"),
+        (None, Some(code), _) => format!("it answered {code}"),
+        (None, None, Some(system)) => system.kind().to_string(),
+        (None, None, None) if text.contains("timed out") => "it did not answer in time".to_owned(),
+        (None, None, None) => "it cannot be spoken to, or answers in another way".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::Error;
+
+    use super::told;
+
+    /// As the library words it.
+    #[test]
+    fn nothing_of_an_answer_is_told_but_its_number_and_code() {
+        let error = |text: &str| Error::Generic { store: "S3", source: text.to_owned().into() };
+        let body = "<Error><Code>ExpiredToken</Code><Token-0>s3cr3t</Token-0></Error>";
+        let refused = format!("Server returned non-2xx status code: 400 Bad Request: {body}");
+        assert_eq!(told(&error(&refused)), "it answered 400, ExpiredToken");
+        let html = "Server returned non-2xx status code: 502 Bad Gateway: <html>s3cr3t</html>";
+        assert_eq!(told(&error(html)), "it answered 502");
+        let odd = "<Code>a s3cr3t</Code>";
+        assert!(!told(&error(odd)).contains("s3cr3t"));
     }
 }

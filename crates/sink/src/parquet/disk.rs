@@ -40,6 +40,16 @@ impl Disk {
         Ok(Swapped::Done(Version::Text(text)))
     }
 
+    /// Whoever wrote it may have ended before its name was on disk.
+    fn durably_holds(&self, path: &Path) -> io::Result<bool> {
+        let is_there = path.try_exists()?;
+        if let Some(day) = path.parent().filter(|_| is_there) {
+            sync_dir(day)?;
+            sync_dir(&self.dir)?;
+        }
+        Ok(is_there)
+    }
+
     fn add(&self, name: &str, file: &[u8]) -> io::Result<Put> {
         let path = self.dir.join(name);
         let day = path.parent().unwrap_or(&self.dir);
@@ -47,7 +57,7 @@ impl Disk {
             fs::create_dir_all(day)?;
             sync_dir(&self.dir)?;
         }
-        if path.exists() {
+        if path.try_exists()? {
             return Ok(Put::IsThere);
         }
         // Under the lock there is one of them; what is left of it is written over.
@@ -90,8 +100,8 @@ impl Place for Disk {
     }
 
     async fn holds(&self, name: &str) -> Result<bool, SinkError> {
-        let path = self.dir.join(name);
-        let found = blocking(move || path.try_exists()).await;
+        let (this, path) = (self.clone(), self.dir.join(name));
+        let found = blocking(move || this.durably_holds(&path)).await;
         found.map_err(SinkError::unreachable("looking for a file"))
     }
 

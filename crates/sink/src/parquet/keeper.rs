@@ -40,26 +40,18 @@ impl<P: Place> Keeper<P> {
         let (mut reached, mut until) = (state.checkpoint()?, state.next()?);
         claim.accept(reached.as_ref())?;
         claim.accept(until.as_ref())?;
-        if are_there(&place, state.begun.as_ref()).await? {
+        // What was begun cannot be gone on with by a log that does not reach so far.
+        let is_given_up = until.as_ref().is_some_and(|until| claim.fault(until).is_some());
+        if is_given_up || are_there(&place, state.begun.as_ref()).await? {
             reached = until.take().or(reached);
             state.begun = None;
         }
         beyond(&place, &state, reached).await?;
-        state.fence += 1;
         state.checkpoint = reached.map(|reached| reached.to_string());
-        let version = held.map(|held| held.version);
-        let text = state.text()?;
-        let Swapped::Done(raised) = place.swap(version.as_ref(), text.clone()).await? else {
-            let why = "another instance opens it at the same time";
-            return Err(SinkError::unreachable("opening it")(why));
-        };
-        // Everything rests on this, and not every store that takes conditions keeps to them.
-        if let Swapped::Done(_) = place.swap(version.as_ref(), text).await? {
-            return Err(keeps_no_conditions());
-        }
+        let version = raise(&place, &mut state, held.map(|held| held.version)).await?;
         let fence = Fence(state.fence);
         let until = until.filter(|until| reached.is_some_and(|at| follows(at, *until)));
-        let keeper = Self { place, state, version: raised, reached };
+        let keeper = Self { place, state, version, reached };
         Ok((keeper, Opened { fence, checkpoint: reached, until }))
     }
 
@@ -74,28 +66,27 @@ impl<P: Place> Keeper<P> {
         if begins_anew(batch) {
             (state.log, state.begun) = (state.log + 1, None);
         }
+        if batch.lapse.is_none() && state.begun.as_ref().is_some_and(|begun| !begun.fits(batch)) {
+            return Err(is_begun());
+        }
         let (log, of) = (state.log, batch.clone());
         let files = blocking(move || files(log, &of)).await?;
         state.checkpoint = batch.base.map(|base| base.to_string());
-        let is_begun = state.begun.take();
+        let is_redone = state.begun.take().is_some();
         if files.is_empty() {
             state.checkpoint = Some(batch.next.to_string());
         } else {
             let next = batch.next.to_string();
             let begun = Begun { next, files: files.keys().cloned().collect() };
             let day = |name: &String| name.split_once('/').map(|(day, _)| day.to_owned());
-            let last_day = begun.files.iter().filter_map(day).max();
-            state.last_day = last_day.max(state.last_day.take());
+            state.since_day = begun.files.iter().filter_map(day).min();
             state.begun = Some(begun);
         }
-        // The same range was begun before, by this instance or one before it, of this version of
-        // the program or another one: what is there holds the same records.
-        let is_redone = is_begun.is_some_and(|begun| begun.next == batch.next.to_string());
         self.swap(state, batch).await?;
         for (name, bytes) in files {
             self.put(&name, bytes, is_redone).await?;
         }
-        self.reached = Some(batch.next);
+        (self.reached, self.state.begun) = (Some(batch.next), None);
         Ok(())
     }
 
@@ -113,19 +104,28 @@ impl<P: Place> Keeper<P> {
         Ok(())
     }
 
+    /// Where a batch is written again, which was begun by this instance or one before it, of this
+    /// version of the program or another one, what is there holds the same records.
     async fn put(&self, name: &str, bytes: Bytes, is_redone: bool) -> Result<(), SinkError> {
-        if self.place.put(name, bytes.clone()).await? == Put::Done || is_redone {
+        if self.place.put(name, bytes.clone()).await? == Put::Done {
             return Ok(());
         }
-        // An answer may have been lost, as above.
-        if self.place.get(name).await?.is_some_and(|there| there == bytes) {
-            return Ok(());
+        match self.place.get(name).await? {
+            // An answer may have been lost, as above.
+            Some(there) if is_redone || there == bytes => Ok(()),
+            Some(_) => Err(SinkError::blocked(
+                format!("{name} is there already, and holds something else"),
+                "look who else writes there; move the file away, and the sink goes on",
+            )),
+            // Somebody is about to write it, who may yet fail.
+            None => Err(SinkError::unreachable("writing a file")("it is being written")),
         }
-        Err(SinkError::blocked(
-            format!("{name} is there already, and holds something else"),
-            "look who else writes there; move the file away, and the sink goes on",
-        ))
     }
+}
+
+fn is_begun() -> SinkError {
+    let what = "another batch was begun, and this one does not end where that one does";
+    SinkError::blocked(what, "restart the service, and report it: it is a defect of this program")
 }
 
 /// Who has replaced the checkpoint.
@@ -154,6 +154,41 @@ fn no_checkpoint() -> SinkError {
     SinkError::blocked(what, "restore it, or name another place: the sink then begins anew")
 }
 
+/// Takes the sink, and tries whether the place keeps to both conditions: everything rests on them,
+/// and not every store that takes conditions keeps to them.
+async fn raise(
+    place: &impl Place,
+    state: &mut State,
+    held: Option<Version>,
+) -> Result<Version, SinkError> {
+    let Some(held) = held else {
+        let first = replace(place, state, None).await?;
+        return Box::pin(raise(place, state, Some(first))).await;
+    };
+    let raised = replace(place, state, Some(&held)).await?;
+    for stale in [None, Some(&held)] {
+        if let Swapped::Done(_) = place.swap(stale, state.text()?).await? {
+            return Err(keeps_no_conditions());
+        }
+    }
+    Ok(raised)
+}
+
+async fn replace(
+    place: &impl Place,
+    state: &mut State,
+    held: Option<&Version>,
+) -> Result<Version, SinkError> {
+    state.fence += 1;
+    match place.swap(held, state.text()?).await? {
+        Swapped::Done(raised) => Ok(raised),
+        Swapped::Lost => {
+            let why = "another instance opens it at the same time";
+            Err(SinkError::unreachable("opening it")(why))
+        }
+    }
+}
+
 fn keeps_no_conditions() -> SinkError {
     let what = "object store replaces files whatever condition is given (If-Match, If-None-Match)";
     SinkError::blocked(
@@ -178,13 +213,14 @@ async fn beyond(
     state: &State,
     reached: Option<Checkpoint>,
 ) -> Result<(), SinkError> {
-    let (Some(reached), Some(last_day)) = (reached, &state.last_day) else { return Ok(()) };
+    let (Some(reached), Some(since_day)) = (reached, &state.since_day) else { return Ok(()) };
     let begun = state.begun.as_ref().map(|begun| begun.files.as_slice()).unwrap_or_default();
-    for day in place.days().await?.into_iter().filter(|day| day >= last_day) {
+    for day in place.days().await?.into_iter().filter(|day| day >= since_day) {
         for name in place.files(&day).await? {
             let path = format!("{day}/{name}");
-            let is_beyond = range_of(&name)
-                .is_some_and(|(log, end)| log == state.log && end > reached.needed_from());
+            let is_beyond = range_of(&name).is_some_and(|(log, end)| {
+                log > state.log || (log == state.log && end > reached.needed_from())
+            });
             if is_beyond && !begun.contains(&path) {
                 let what = format!("{path} lies beyond the checkpoint, {reached}, which was moved");
                 let todo = "restore the checkpoint; or move away the files from there on";

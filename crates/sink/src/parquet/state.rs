@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::place::CHECKPOINT;
-use crate::{Blocked, Checkpoint, SinkError};
+use crate::{Batch, Blocked, Checkpoint, SinkError};
 
 /// What is committed, and what is being.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +20,8 @@ pub(super) struct State {
     pub(super) checkpoint: Option<String>,
     /// The batch behind it, which may be there in part, or whole.
     pub(super) begun: Option<Begun>,
-    /// The latest day of which there are files.
-    pub(super) last_day: Option<String>,
+    /// Of the batch that was written last, the first day.
+    pub(super) since_day: Option<String>,
 }
 
 /// A batch of which files are being written.
@@ -34,10 +34,17 @@ pub(super) struct Begun {
     pub(super) files: Vec<String>,
 }
 
+impl Begun {
+    /// Whether it is this one.
+    pub(super) fn fits(&self, batch: &Batch) -> bool {
+        self.next == batch.next.to_string()
+    }
+}
+
 impl State {
     pub(super) fn new(sink: &str) -> Self {
         let sink = sink.to_owned();
-        Self { sink, fence: 0, log: 0, checkpoint: None, begun: None, last_day: None }
+        Self { sink, fence: 0, log: 0, checkpoint: None, begun: None, since_day: None }
     }
 
     pub(super) fn parse(text: &[u8]) -> Result<Self, SinkError> {

@@ -189,9 +189,8 @@ async fn zombie(dir: &Path, at: u64) {
     go_on(&newer, 7).await.expect("it has the sink");
     assert_eq!(rows(dir), once(), "{at}");
     // The older one goes on with what it was about to do, and beyond.
-    let late = keeper.commit(opened.fence, &begun).await;
-    let later = keeper.commit(opened.fence, &batch(first, 10)).await;
-    assert!(late.is_err() && later.is_err(), "{at}");
+    let late = keeper.commit(opened.fence, &batch(first, 10)).await;
+    assert!(matches!(late, Err(SinkError::Fenced)), "{at}: {late:?}");
     for offset in 0..3 {
         let day = batch(Checkpoint::in_log(journal(), offset), offset + 1);
         let stem = super::names::stem(1, &batch(first, 10));
@@ -204,8 +203,8 @@ async fn zombie(dir: &Path, at: u64) {
 
 #[tokio::test]
 async fn who_has_lost_the_sink_writes_nothing_that_is_not_there() {
-    // Steps: the fence, that it is kept, the first checkpoint, the batch's names; then its files.
-    for at in 4..7 {
+    // Steps: two fences, two conditions, the first checkpoint, the batch's names; then its files.
+    for at in 6..9 {
         let dir = tempfile::tempdir().expect("a directory");
         zombie(dir.path(), at).await;
     }
@@ -237,7 +236,7 @@ async fn a_checkpoint_that_was_set_back_is_refused() {
     let path = dir.path().join(super::place::CHECKPOINT);
     let text = fs::read_to_string(&path).expect("text");
     let begun = text.find("\"begun\":").expect("it is told");
-    let rest = text.find("\"last_day\"").expect("it is told");
+    let rest = text.find("\"since_day\"").expect("it is told");
     let none = format!("{}\"begun\":null,{}", &text[..begun], &text[rest..]);
     let moved = none.replace(&format!("{ID}:50"), &format!("{ID}:15"));
     assert_ne!(moved, none);
@@ -250,4 +249,144 @@ async fn a_checkpoint_that_was_set_back_is_refused() {
     fs::remove_file(&path).expect("it is there");
     let refused = open(&place).await.map(|_| ()).expect_err("nobody knows");
     assert!(refused.to_string().contains("no checkpoint"), "{refused}");
+}
+
+/// A store that takes conditions and does not keep to them, or that answers in another way.
+#[derive(Clone)]
+struct Odd {
+    disk: Disk,
+    /// Replaces the checkpoint whatever is asked, where there is none, or where there is one.
+    ignores: Option<bool>,
+    /// Says of a file that it is there, without having it.
+    is_busy: Arc<std::sync::atomic::AtomicBool>,
+    /// Has replaced the checkpoint, and says that it has not.
+    loses_answers: bool,
+}
+
+impl Odd {
+    async fn new(dir: &Path) -> Self {
+        let disk = Disk::new(dir.to_owned()).await.expect("a directory");
+        Self { disk, ignores: None, is_busy: Arc::default(), loses_answers: false }
+    }
+}
+
+impl Place for Odd {
+    async fn read(&self) -> Result<Option<Held>, SinkError> {
+        self.disk.read().await
+    }
+
+    async fn swap(&self, held: Option<&Version>, text: Vec<u8>) -> Result<Swapped, SinkError> {
+        let now = self.disk.read().await?.map(|held| held.version);
+        let is_ignored = self.ignores == Some(held.is_some());
+        let held = if is_ignored { now } else { held.cloned() };
+        let swapped = self.disk.swap(held.as_ref(), text).await?;
+        // Not while it is opened: then whoever asked opens it anew.
+        let is_lost = self.loses_answers && now_is_log(&self.disk).await;
+        Ok(if is_lost { Swapped::Lost } else { swapped })
+    }
+
+    async fn put(&self, name: &str, file: Bytes) -> Result<Put, SinkError> {
+        match self.is_busy.load(Relaxed) {
+            true => Ok(Put::IsThere),
+            false => self.disk.put(name, file).await,
+        }
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Bytes>, SinkError> {
+        self.disk.get(name).await
+    }
+
+    async fn holds(&self, name: &str) -> Result<bool, SinkError> {
+        self.disk.holds(name).await
+    }
+
+    async fn days(&self) -> Result<Vec<String>, SinkError> {
+        self.disk.days().await
+    }
+
+    async fn files(&self, day: &str) -> Result<Vec<String>, SinkError> {
+        self.disk.files(day).await
+    }
+}
+
+async fn now_is_log(disk: &Disk) -> bool {
+    let held = disk.read().await.expect("it can be read");
+    held.is_some_and(|held| String::from_utf8_lossy(&held.text).contains("\"log\":1"))
+}
+
+#[tokio::test]
+async fn a_store_without_conditions_is_refused() {
+    for of_one_that_is_there in [false, true] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let odd = Odd { ignores: Some(of_one_that_is_there), ..Odd::new(dir.path()).await };
+        let refused = Keeper::open(odd, "test", &claim()).await.map(|_| ());
+        let refused = refused.expect_err("a record could be there twice");
+        assert!(refused.to_string().contains("If-None-Match"), "{refused}");
+    }
+}
+
+/// It was asked again underneath, and told that somebody has been there: it was we.
+#[tokio::test]
+async fn a_checkpoint_of_our_own_is_taken_for_ours() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let odd = Odd { loses_answers: true, ..Odd::new(dir.path()).await };
+    let (mut keeper, opened) = Keeper::open(odd, "test", &claim()).await.expect("it is free");
+    let first = Checkpoint::in_log(journal(), 0);
+    keeper.commit(opened.fence, &Batch::of_nothing(None, first)).await.expect("it was done");
+    keeper.commit(opened.fence, &batch(first, 10)).await.expect("it was done");
+}
+
+/// A file that somebody else is about to write, and may not, is not counted upon; one that holds
+/// something else is not either.
+#[tokio::test]
+async fn a_file_that_is_only_said_to_be_there_is_not_counted_upon() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let odd = Odd::new(dir.path()).await;
+    let (mut keeper, opened) =
+        Keeper::open(odd.clone(), "test", &claim()).await.expect("it is free");
+    let first = Checkpoint::in_log(journal(), 0);
+    keeper.commit(opened.fence, &Batch::of_nothing(None, first)).await.expect("room");
+    odd.is_busy.store(true, Relaxed);
+    // The second time the batch was begun before.
+    for _ in 0..2 {
+        let failed = keeper.commit(opened.fence, &batch(first, 10)).await;
+        assert!(matches!(failed, Err(SinkError::Unreachable { .. })), "{failed:?}");
+    }
+    odd.is_busy.store(false, Relaxed);
+    keeper.commit(opened.fence, &batch(first, 10)).await.expect("room");
+    let next = Checkpoint::in_log(journal(), 10);
+    let stem = super::names::stem(1, &batch(next, 20));
+    let other = super::names::file(&super::names::day(UnixMicros(0)), &stem);
+    odd.disk.put(&other, Bytes::from_static(b"mine")).await.expect("room");
+    let refused = keeper.commit(opened.fence, &batch(next, 20)).await.expect_err("it is another");
+    assert!(refused.to_string().contains("holds something else"), "{refused}");
+}
+
+/// A log that does not reach as far as a batch that was begun is another one: it begins anew.
+#[tokio::test]
+async fn a_batch_that_was_begun_is_given_up_with_the_log_that_it_is_of() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // The first file of the second batch is there, the others are not.
+    let cut = Failing::new(dir.path(), Some((11, false))).await;
+    go_on(&cut, 10).await.expect_err("it is cut");
+    let rest = rows(dir.path());
+    assert!(rest.len() > 10 && rest.len() < 20, "{rest:?}");
+    let place = Failing::new(dir.path(), None).await;
+    let short = Claim { end_offset: 15, ..claim() };
+    let refused = Keeper::open(place.clone(), "test", &short).await.map(|_| ());
+    let refused = refused.expect_err("its end is missing");
+    assert!(refused.to_string().contains("beyond the end"), "{refused}");
+    let adopting = Claim { adopt: true, ..short };
+    let (mut keeper, opened) = Keeper::open(place, "test", &adopting).await.expect("it is told to");
+    assert_eq!(opened.checkpoint, Some(Checkpoint::in_log(journal(), 20)));
+    assert_eq!(opened.until, None);
+    let first = Checkpoint::in_log(journal(), 0);
+    let anew = Batch::of_nothing(opened.checkpoint, first);
+    keeper.commit(opened.fence, &anew).await.expect("it begins anew");
+    keeper.commit(opened.fence, &batch(first, 15)).await.expect("room");
+    let names: Vec<_> = fs::read_dir(dir.path().join("day=1970-01-01"))
+        .expect("a day")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+        .collect();
+    assert!(names.iter().any(|name| name.starts_with("log0002-")), "{names:?}");
 }

@@ -62,7 +62,7 @@ impl<W: Write> CsvRows<W> {
             &row.offset.to_string(),
             row.record,
             row.stream,
-            row.key().unwrap_or_default(),
+            row.key.unwrap_or_default(),
             &number(position.map(|at| u64::from(at.epoch.0))),
             &number(position.map(|at| at.sequence)),
             &number(change.map(|change| u64::from(change.ordinal))),

@@ -180,7 +180,7 @@ impl Columns {
         self.offset.push(Some(row.offset as i64));
         self.record.push(Some(row.record));
         self.stream.push(Some(row.stream));
-        self.key.push(row.key());
+        self.key.push(row.key);
         self.received_at.push(Some(row.received_at.0));
         self.snapshot.push(row.snapshot.map(|id| id as i64));
         self.data.push(row.data.as_deref());

@@ -1,7 +1,7 @@
 //! One row.
 
 use serde_json::json;
-use unbroken_core::ids::StreamId;
+use unbroken_core::ids::{Key, StreamId};
 use unbroken_core::record::{Body, Change, GapOpened, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::JournalId;
@@ -20,6 +20,8 @@ pub struct Row<'a> {
     pub record: &'static str,
     /// Its stream; nothing for what is said of the log.
     pub stream: &'a str,
+    /// What it is about, if that is one thing.
+    pub key: Option<&'a str>,
     /// When it was received, or noted.
     pub received_at: UnixMicros,
     /// What changed, where something did.
@@ -43,6 +45,7 @@ impl<'a> Row<'a> {
             offset,
             record: kind(&record.body),
             stream: record.stream.as_str(),
+            key: record.body.key().map(Key::as_str),
             received_at: record.received_at,
             change,
             snapshot,
@@ -78,11 +81,16 @@ impl<'a> Row<'a> {
         stream: &'a str,
         received_at: UnixMicros,
     ) -> Self {
-        Self { log, offset, record, stream, received_at, change: None, snapshot: None, data: None }
-    }
-
-    /// What the row is about, if that is one thing.
-    pub(crate) fn key(&self) -> Option<&'a str> {
-        self.change.map(|change| change.key.as_str())
+        Self {
+            log,
+            offset,
+            record,
+            stream,
+            key: None,
+            received_at,
+            change: None,
+            snapshot: None,
+            data: None,
+        }
     }
 }

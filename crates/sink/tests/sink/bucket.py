@@ -22,10 +22,11 @@ else:
     names = [object["Key"] for page in pages for object in page.get("Contents", [])]
     names.sort(key=lambda name: name.rsplit("/", 1)[1])
     bodies = [s3.get_object(Bucket=bucket, Key=name)["Body"].read() for name in names]
-    rows = [row for body in bodies for row in pyarrow.parquet.read_table(io.BytesIO(body)).to_pylist()]
+    tables = [pyarrow.parquet.read_table(io.BytesIO(body)) for body in bodies]
+    rows = [row for table in tables for row in table.to_pylist()]
     if what == "rows":
         rows.sort(key=lambda row: row["log_offset"])
     for row in rows:
         said = row["data"] if row["payload"] is None else row["payload"]
-        told = f"{row['record']} {said}"
-        print(f"{row['log']}:{row['log_offset']}" if what == "ids" else f"{row['log_offset']} {told}")
+        offset = row["log_offset"]
+        print(f"{row['log']}:{offset}" if what == "ids" else f"{offset} {row['record']} {said}")

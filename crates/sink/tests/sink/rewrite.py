@@ -1,6 +1,6 @@
-"""Writes the rows of a sink's files again, into one file: first from Arrow's columns in memory, then
-from rows, a mapping each, as a program has them that reads events. Prints how many rows there are,
-and the seconds that each of the two took, on disk."""
+"""Writes the rows of a sink's files again, into one file: first from Arrow's columns in memory,
+then from rows, a mapping each, as a program has them that reads events. Prints how many rows there
+are, and the seconds that each of the two took, on disk."""
 
 import os
 import sys

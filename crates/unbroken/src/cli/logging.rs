@@ -9,9 +9,9 @@ use unbroken::render::Paint;
 
 use super::error::CliError;
 
-/// Says by itself what a sink says of it, and calls the end of a connection an error. Who names it
-/// has it.
-const QUIET: &str = "async_nats=off";
+/// They say by themselves what a sink says of them: the one calls the end of a connection an error,
+/// the other tells a store's whole answer, which may hold tokens. Who names them has them.
+const QUIET: &str = "async_nats=off,object_store=off";
 
 /// Log lines would disturb the demo's story; who wants them sets `UNBROKEN_LOG`.
 pub(crate) fn init_if_wanted() -> Result<(), CliError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use unbroken_connect::secret::SecretSource;
+use url::{Host, Url};
 
 /// Files of Parquet: in a directory, or in an object store.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,7 +29,11 @@ pub struct ParquetSection {
 }
 
 /// The stores' own schemes.
-const SCHEMES: [&str; 7] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "https"];
+const SCHEMES: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
+
+/// Parts of the names of options that are secret.
+const SECRET: [&str; 8] =
+    ["secret", "token", "password", "account_key", "sas", "encryption_key", "key_base64", "key_id"];
 
 impl ParquetSection {
     pub(super) fn fault(&self, name: &str) -> Option<(String, &'static str)> {
@@ -45,25 +50,115 @@ impl ParquetSection {
                 return Some((what, "give it a `dir`, or the `url` of an object store"));
             }
         };
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        if !SCHEMES.contains(&scheme) {
+        // Nothing of it is told: it may hold what is secret.
+        if !Url::parse(url).is_ok_and(|url| is_of_store(&url)) {
             let what = format!("sink `{name}`: `url` is none of an object store");
-            return Some((what, "use `s3://bucket/prefix`, `gs://…` or `az://…`"));
+            return Some((
+                what,
+                "use `s3://bucket/prefix`, `gs://…` or `az://…`, and nothing more",
+            ));
         }
-        let is_clear = |(key, value): (&String, &String)| {
-            key.ends_with("endpoint")
-                && value.strip_prefix("http://").is_some_and(|host| !is_loopback(host))
-        };
-        if self.options.iter().any(is_clear) {
+        self.options_fault(name)
+    }
+
+    /// The record goes in clear to nobody but this machine, and secrets are no text of the file.
+    fn options_fault(&self, name: &str) -> Option<(String, &'static str)> {
+        let addresses = || self.options.values().filter_map(|value| Url::parse(value).ok());
+        let is_clear = |url: &Url| url.scheme() == "http";
+        if addresses().any(|url| is_clear(&url) && !is_loopback(&url)) {
             let what = format!("sink `{name}`: the store would be spoken to in clear");
             return Some((what, "use https; http is for a store on this machine"));
         }
-        None
+        let named = |part: &str| self.options.keys().find(|key| key.contains(part));
+        if let Some(key) = named("allow_http").filter(|_| !addresses().any(|url| is_clear(&url))) {
+            let what = format!("sink `{name}`: `{key}` without an address on this machine");
+            return Some((what, "leave it out, or name the address as `aws_endpoint`"));
+        }
+        if let Some(key) = named("allow_invalid_certificates") {
+            let what = format!("sink `{name}`: `{key}` would trust anybody");
+            return Some((what, "name the store's certificate by `ca_file`"));
+        }
+        let is_secret = |key: &&String| {
+            key.as_str() != "aws_access_key_id" && SECRET.iter().any(|part| key.contains(part))
+        };
+        if let Some(key) = self.options.keys().find(is_secret) {
+            let what = format!("sink `{name}`: `{key}` is a secret");
+            return Some((
+                what,
+                "name it in `secrets`, as `{ env = \"…\" }` or `{ file = \"…\" }`",
+            ));
+        }
+        let is_open =
+            |key: &&String| ["endpoint", "url", "allow_"].iter().any(|it| key.contains(it));
+        self.secrets.keys().find(is_open).map(|key| {
+            let what = format!("sink `{name}`: `{key}` is no secret");
+            (what, "name it in `options`")
+        })
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
-        host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-    })
+fn is_of_store(url: &Url) -> bool {
+    // An account of Azure's is named like a user.
+    let is_named = url.username().is_empty() || url.scheme().starts_with("abfs");
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.password().is_none();
+    SCHEMES.contains(&url.scheme()) && url.host_str().is_some() && is_named && is_plain
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let is_here = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    is_here && url.username().is_empty() && url.password().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ParquetSection;
+
+    fn fault(text: &str) -> String {
+        let section: ParquetSection = toml::from_str(text).expect("its keys are right");
+        section.fault("lake").map_or_else(String::new, |(what, _)| what)
+    }
+
+    #[test]
+    fn a_directory_or_a_store_is_named() {
+        assert_eq!(fault("dir = \"d\""), "");
+        for url in ["s3://b/p", "gs://b", "az://c/p", "abfss://c@account.dfs.core.windows.net/p"] {
+            assert_eq!(fault(&format!("url = \"{url}\"")), "", "{url}");
+        }
+        for text in ["", "dir = \"d\"\nurl = \"s3://b\"", "dir = \"d\"\nca_file = \"f\""] {
+            assert_ne!(fault(text), "", "{text}");
+        }
+        for url in ["file:///b", "https://h/b?sig=s3cr3t", "s3://k:s3cr3t@b/p", "s3://b?s3cr3t"] {
+            let told = fault(&format!("url = \"{url}\""));
+            assert!(told.contains("none of an object store") && !told.contains("s3cr3t"), "{told}");
+        }
+    }
+
+    #[test]
+    fn nothing_goes_in_clear_to_another_machine() {
+        let with = |options: &str| fault(&format!("url = \"s3://b/p\"\noptions = {{ {options} }}"));
+        let here = "aws_endpoint = \"http://127.0.0.1:9000\", allow_http = \"true\"";
+        assert_eq!(with(here), "");
+        for endpoint in [
+            "http://store.example",
+            "HTTP://store.example",
+            "http://localhost:80@store.example/",
+            "http://127.0.0.1.example",
+        ] {
+            for key in ["aws_endpoint", "aws_endpoint_url_s3", "google_base_url"] {
+                let told = with(&format!("{key} = \"{endpoint}\""));
+                assert!(told.contains("in clear"), "{key} {endpoint}: {told}");
+            }
+        }
+        assert!(with("allow_http = \"true\"").contains("without an address"));
+        assert!(with("allow_invalid_certificates = \"true\"").contains("trust anybody"));
+        assert!(with("aws_secret_access_key = \"s3cr3t\"").contains("is a secret"));
+        assert_eq!(with("aws_access_key_id = \"k\", aws_region = \"r\""), "");
+        let hidden = "url = \"s3://b\"\nsecrets = { aws_endpoint = { env = \"E\" } }";
+        assert!(fault(hidden).contains("is no secret"));
+    }
 }

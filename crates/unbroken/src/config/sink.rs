@@ -133,8 +133,11 @@ impl SinkSection {
                 "docs/reference/record.md has them all",
             ));
         }
-        (self.batch_records_max == Some(0)).then(|| {
-            let what = format!("sink `{name}`: `batch_records_max` is 0");
+        let bounds =
+            [("batch_records_max", self.batch_records_max), ("batch_bytes", self.batch_bytes)];
+        let nothing = bounds.into_iter().find(|(_, bound)| *bound == Some(0));
+        nothing.map(|(key, _)| {
+            let what = format!("sink `{name}`: `{key}` is 0");
             (what, "a batch holds one record at least")
         })
     }
