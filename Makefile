@@ -317,7 +317,7 @@ guarantees: postgres-setup nats-setup parquet-setup
 
 sink-rates: postgres-setup nats-setup parquet-setup
 	RATE_ROWS=1000000 RATE_ROUNDS=3 cargo test --release -p unbroken-sink --test sink --locked \
-	  -- --nocapture rates
+	  -- --nocapture --test-threads 1 rates
 
 api-fuzz: setup
 	@$(call install-missing,node:nodejs python3:python3 pip3:python3-pip)
