@@ -88,6 +88,25 @@ async fn the_cap_counts_bytes_after_decompression() {
     assert_eq!(answer.body.len(), 1 << 20);
 }
 
+/// Too large, in an encoding that nobody asked for, or damaged: the status stands.
+#[tokio::test]
+async fn whoever_wants_no_bodies_is_failed_by_none() {
+    let large = || async { "x".repeat(1 << 20) };
+    let odd = || async { ([(header::CONTENT_ENCODING, "br")], "?") };
+    let damaged = || async { ([(header::CONTENT_ENCODING, "gzip")], "no gzip") };
+    let router = Router::new()
+        .route("/large", get(large))
+        .route("/odd", get(odd))
+        .route("/damaged", get(damaged));
+    let origin = serve(router).await;
+    let http = http(64 * 1024).without_bodies();
+    for path in ["/large", "/odd", "/damaged"] {
+        assert!(send(&origin, path).await.is_err(), "{path}");
+        let answer = http.send(&origin, &request(path), DEADLINE).await.unwrap();
+        assert!(answer.is_success() && answer.body.is_empty(), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn headers_are_bounded_in_bytes_and_in_number() {
     let long = || async { [("x-long", "x".repeat(1_000_000))] };

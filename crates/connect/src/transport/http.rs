@@ -34,6 +34,9 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most headers of an answer.
 const HEADERS_MAX: usize = 128;
 
+/// How long a body that nobody reads is waited for. It spares a new connection, no more.
+const DRAINING_MAX: Duration = Duration::from_millis(250);
+
 type Outgoing = hyper::Request<Full<Bytes>>;
 
 /// A client with its kept connections, at most one per origin.
@@ -41,6 +44,7 @@ type Outgoing = hyper::Request<Full<Bytes>>;
 pub struct Http {
     dialer: Dialer,
     body_bytes_max: usize,
+    reads_bodies: bool,
     kept: Arc<Mutex<Vec<Kept>>>,
 }
 
@@ -86,7 +90,14 @@ impl fmt::Debug for Http {
 impl Http {
     /// A client.
     pub fn new(dialer: Dialer, body_bytes_max: usize) -> Self {
-        Self { dialer, body_bytes_max, kept: Arc::default() }
+        Self { dialer, body_bytes_max, reads_bodies: true, kept: Arc::default() }
+    }
+
+    /// Answers are their heads alone, whatever their bodies are: those are empty.
+    #[must_use]
+    pub fn without_bodies(mut self) -> Self {
+        self.reads_bodies = false;
+        self
     }
 
     /// Sends a request with a JSON body (or none).
@@ -149,6 +160,14 @@ impl Http {
             |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let retry_after_ms =
             text(RETRY_AFTER).and_then(|value| retry_after_ms(value, Timestamp::now()));
+        if !self.reads_bodies {
+            let drained = drain(&mut incoming, self.body_bytes_max);
+            if tokio::time::timeout(DRAINING_MAX, drained).await.unwrap_or(false) {
+                self.keep(origin, line);
+            }
+            let (status, body) = (head.status.as_u16(), Bytes::new());
+            return Ok(Answer { status, retry_after_ms, headers: head.headers, body });
+        }
         let mut body = match head.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
             None | Some(b"" | b"identity") => Body::plain(self.body_bytes_max),
             Some(b"gzip" | b"x-gzip") => Body::gzip(self.body_bytes_max),
@@ -189,6 +208,19 @@ impl Http {
         kept.retain(|kept| kept.origin != *origin);
         kept.push(Kept { origin: origin.clone(), line, since: Instant::now() });
     }
+}
+
+/// Whether a body has ended before it was too large, so that its connection is free again.
+async fn drain(incoming: &mut Incoming, bytes_max: usize) -> bool {
+    let mut bytes = 0;
+    while let Some(frame) = incoming.frame().await {
+        let Ok(frame) = frame else { return false };
+        bytes += frame.data_ref().map_or(0, Bytes::len);
+        if bytes > bytes_max {
+            return false;
+        }
+    }
+    true
 }
 
 fn outgoing(origin: &Origin, request: &Request) -> Result<Outgoing, TransportError> {

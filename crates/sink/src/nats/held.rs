@@ -43,14 +43,18 @@ struct Stored {
 }
 
 const READ: &str = "reading its checkpoint";
+/// The server takes a message with it only behind the one that it names.
+const FOLLOWS: &str = "Nats-Expected-Last-Subject-Sequence";
+
 const RAISE: &str = "taking it over";
 
-/// Takes the sink over from whoever has it.
+/// Takes the sink over from whoever has it. `last_fence` is the one this instance had before.
 pub(super) async fn take(
     link: &Link,
     config: &NatsConfig,
     terms: &Terms,
     claim: &Claim,
+    last_fence: u64,
 ) -> Result<(Held, Option<Checkpoint>), SinkError> {
     let subject = checkpoint_subject(&config.prefix);
     loop {
@@ -70,7 +74,8 @@ pub(super) async fn take(
         let checkpoint = body.parsed()?;
         claim.accept(checkpoint.as_ref())?;
         let whole_until = body.whole_until.unwrap_or(sequence);
-        let fence = body.fence + 1;
+        // Who publishes an older text by hand must not make an old fence a new one.
+        let fence = body.fence.max(last_fence).saturating_add(1);
         let raised = Body { fence, whole_until: Some(whole_until), ..body };
         let headers = headers(config, terms, sequence);
         let told = link.ask(RAISE, subject.clone(), headers, raised.to_bytes().into()).await?;
@@ -96,7 +101,13 @@ pub(super) async fn read(
 ) -> Result<Option<(u64, Body)>, SinkError> {
     let asked = json!({ "last_by_subj": checkpoint_subject(&config.prefix) });
     let Some(stored) = get(link, config, &asked).await? else { return Ok(None) };
-    let body = serde_json::from_slice(&stored.body).map_err(|error| damaged(Some(error)))?;
+    let mut body: Body =
+        serde_json::from_slice(&stored.body).map_err(|error| damaged(Some(error)))?;
+    // Of a text that was published by hand it may be an old one, and all that was committed since
+    // would be deleted. What a sink publishes says what it follows, which cannot be true twice.
+    if !stored.headers.contains(&format!("\r\n{FOLLOWS}:")) {
+        body.whole_until = None;
+    }
     Ok(Some((stored.sequence, body)))
 }
 
@@ -169,7 +180,7 @@ pub(super) fn headers(config: &NatsConfig, terms: &Terms, follows: u64) -> Heade
     let mut headers = HeaderMap::new();
     headers.insert("Content-Type", "application/json");
     headers.insert("Nats-Expected-Stream", config.stream.as_str());
-    headers.insert("Nats-Expected-Last-Subject-Sequence", follows.to_string());
+    headers.insert(FOLLOWS, follows.to_string());
     if terms.replaces {
         headers.insert("Nats-Rollup", "sub");
     }

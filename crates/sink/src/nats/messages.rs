@@ -116,14 +116,15 @@ fn dead_letter(
     record: &Record,
     body_bytes_max: usize,
 ) -> Message {
-    let mut event = cloudevent_json(batch.journal(), parked.offset, record);
-    let mut body = event.to_string();
+    let mut body = Vec::with_capacity(record.body.payload_len() + 512);
+    write_cloudevent(batch.journal(), parked.offset, record, &mut body);
     if body.len() > body_bytes_max {
+        let mut event = cloudevent_json(batch.journal(), parked.offset, record);
         if let Some(event) = event.as_object_mut() {
             event.remove("data");
             event.remove("datacontenttype");
         }
-        body = event.to_string();
+        body = event.to_string().into_bytes();
     }
     if body.len() > body_bytes_max {
         body.clear();

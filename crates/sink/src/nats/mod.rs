@@ -92,19 +92,22 @@ impl fmt::Debug for NatsConfig {
 pub struct Nats {
     config: NatsConfig,
     session: Option<Session>,
+    /// The last one that this instance had; 0: none yet.
+    fence: u64,
 }
 
 impl Nats {
     /// Connects when it is opened.
     pub fn new(config: NatsConfig) -> Self {
-        Self { config, session: None }
+        Self { config, session: None, fence: 0 }
     }
 
     async fn take_over(&self, claim: &Claim) -> Result<(Session, Opened), SinkError> {
         let link = Link::connect(&self.config).await?;
         let taking = async {
             let terms = stream::ready(&link, &self.config).await?;
-            let (held, checkpoint) = held::take(&link, &self.config, &terms, claim).await?;
+            let taken = held::take(&link, &self.config, &terms, claim, self.fence);
+            let (held, checkpoint) = taken.await?;
             Ok((terms, held, checkpoint))
         };
         let (terms, held, checkpoint) = link.unless_lost("opening it", taking).await?;
@@ -122,6 +125,7 @@ impl Sink for Nats {
         self.session = None;
         let opened = tokio::time::timeout(OPEN_MAX, self.take_over(claim)).await;
         let (session, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
+        self.fence = opened.fence.0;
         self.session = Some(session);
         Ok(opened)
     }

@@ -90,7 +90,8 @@ impl Session {
             // Opening it again tells what is left.
             return Ok(SinkError::unreachable(BATCH)("the checkpoint is gone"));
         };
-        if body.fence != self.held.fence {
+        // A lower one is nobody's: somebody has published an older text.
+        if body.fence > self.held.fence {
             return Ok(SinkError::Fenced);
         }
         Ok(SinkError::Moved { found: body.parsed()?.unwrap_or(batch.next) })

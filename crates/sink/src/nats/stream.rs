@@ -40,6 +40,12 @@ struct Settings {
     #[serde(default)]
     sealed: bool,
     #[serde(default)]
+    deny_delete: bool,
+    #[serde(default)]
+    mirror: Option<Value>,
+    #[serde(default)]
+    sources: Option<Vec<Value>>,
+    #[serde(default)]
     subject_transform: Option<Value>,
 }
 
@@ -108,6 +114,17 @@ impl Settings {
         let is_ours_alone = self.subjects == [format!("{prefix}.>")];
         let faults = [
             (self.sealed, "is sealed", "name another one"),
+            (
+                self.deny_delete,
+                "lets nothing be deleted (`deny_delete`), not even the rest of a torn batch",
+                "name another one: this cannot be taken back",
+            ),
+            (self.mirror.is_some(), "is the mirror of another one", "name that one"),
+            (
+                self.sources.as_ref().is_some_and(|sources| !sources.is_empty()),
+                "has `sources`, whose messages may come with the sink's subjects",
+                "take its `sources` out, or name another stream",
+            ),
             (
                 !self.subjects.iter().any(|pattern| covers(pattern, prefix)),
                 "does not take every subject below the sink's `prefix`",

@@ -58,6 +58,12 @@ pub(super) fn other_version(path: &Path, found: i64, known: i64) -> SinkError {
     SinkError::blocked(what, "use the release that wrote it")
 }
 
+/// Opened again, it is seen what the new file holds.
+pub(super) fn replaced(path: &Path) -> SinkError {
+    let what = format!("{} was replaced under the sink", path.display());
+    SinkError::unreachable("looking at its checkpoint")(what)
+}
+
 pub(super) fn gone(path: &Path) -> SinkError {
     let what = format!("{} holds no checkpoint of this sink any more", path.display());
     SinkError::blocked(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::fault::{failed, foreign, other_version};
+use super::fault::{failed, foreign, gone, other_version};
 use crate::SinkError;
 
 /// The layout that this release writes; a file of another version is refused.
@@ -27,9 +27,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, SinkError> {
     create_private(path).map_err(SinkError::unreachable(OPENING))?;
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let fault = || failed(path, OPENING);
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault())?;
-    // A checkpoint that a power cut takes back would be moved over dead letters that are gone.
-    connection.pragma_update(None, "synchronous", "FULL").map_err(fault())?;
+    keep_safe(&connection, path)?;
     // Two sinks may be the first at once.
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let tx = tx.map_err(fault())?;
@@ -45,6 +43,17 @@ pub(super) fn open(path: &Path) -> Result<Connection, SinkError> {
     Ok(connection)
 }
 
+/// For writing, as [`open`], but one that was there before: if it is not, it is missed. Made anew,
+/// it would hold no checkpoint, and its sinks would begin anew without a word.
+pub(super) fn open_again(path: &Path) -> Result<Connection, SinkError> {
+    if !path.exists() {
+        return Err(gone(path));
+    }
+    let connection = open_existing(path)?;
+    keep_safe(&connection, path)?;
+    Ok(connection)
+}
+
 /// One that is there, beside a service that writes it.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, SinkError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -57,6 +66,26 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, SinkError> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed(path, OPENING))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed(path, OPENING))?;
     Ok(connection)
+}
+
+fn keep_safe(connection: &Connection, path: &Path) -> Result<(), SinkError> {
+    let fault = || failed(path, OPENING);
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault())?;
+    // A checkpoint that a power cut takes back would be moved over dead letters that are gone.
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fault())
+}
+
+/// Which file is at the path: device and inode. `None`: there is none.
+#[cfg(unix)]
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// Whether a file is at the path: elsewhere nothing more is known of it.
+#[cfg(not(unix))]
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.exists().then_some((0, 0))
 }
 
 fn create_private(path: &Path) -> std::io::Result<()> {

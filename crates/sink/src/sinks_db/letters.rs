@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use unbroken_core::time::UnixMicros;
 
 use super::fault::failed;
@@ -54,6 +54,8 @@ pub(crate) struct Letter {
     pub(crate) offset: u64,
     pub(crate) event: String,
     pub(crate) redrives: u64,
+    /// Beside the try that is being made.
+    tries_left: i64,
 }
 
 /// What came of one that was given again.
@@ -66,6 +68,9 @@ pub(crate) enum LetterFate {
         /// Why, this time.
         why: String,
     },
+    /// The endpoint fails, with other things too: nothing is known of it, and the try is given
+    /// back.
+    Unknown,
 }
 
 impl DeadLetters {
@@ -134,12 +139,10 @@ impl SinksDb {
         let (path, sink) = (self.path.clone(), self.sink.clone());
         let fault = || failed(&path, READING);
         let tx = self.begin(READING)?;
-        let owner = super::read(&tx, &path, &sink)?.ok_or_else(|| super::gone(&path))?;
-        if owner.fence != fence.0 {
-            return Err(SinkError::Fenced);
-        }
+        owned(&tx, &path, &sink, fence)?;
         // Those that were tried least often first: one that fails lets the others pass.
-        let query = "SELECT id, journal, log_offset, event, redrives FROM dead_letters \
+        let query = "SELECT id, journal, log_offset, event, redrives, tries_left \
+            FROM dead_letters \
             WHERE sink = ?1 AND tries_left > 0 ORDER BY tries_left DESC, id LIMIT 1";
         let found = tx.query_row(query, [&sink], |row| {
             Ok(Letter {
@@ -148,6 +151,7 @@ impl SinksDb {
                 offset: row.get::<_, i64>(2)? as u64,
                 event: row.get(3)?,
                 redrives: row.get::<_, i64>(4)? as u64,
+                tries_left: row.get::<_, i64>(5)? - 1,
             })
         });
         let Some(letter) = found.optional().map_err(fault())? else { return Ok(None) };
@@ -157,18 +161,45 @@ impl SinksDb {
         Ok(Some(letter))
     }
 
-    /// Writes down what came of it.
-    pub(crate) fn settle(&mut self, letter: &Letter, fate: &LetterFate) -> Result<(), SinkError> {
-        let path = self.path.clone();
+    /// Writes down what came of it. What a person has asked for while it was under way stands.
+    pub(crate) fn settle(
+        &mut self,
+        fence: Fence,
+        letter: &Letter,
+        fate: &LetterFate,
+    ) -> Result<(), SinkError> {
+        let (path, sink) = (self.path.clone(), self.sink.clone());
         let tx = self.begin(WRITING)?;
+        owned(&tx, &path, &sink, fence)?;
+        let Letter { id, tries_left, .. } = *letter;
+        let redrives = letter.redrives as i64;
         let settled = match fate {
-            LetterFate::Taken => tx.execute("DELETE FROM dead_letters WHERE id = ?1", [letter.id]),
+            LetterFate::Taken => {
+                let delete = "DELETE FROM dead_letters WHERE id = ?1 AND sink = ?2";
+                tx.execute(delete, params![id, sink])
+            }
             LetterFate::Refused { why } => {
-                let update = "UPDATE dead_letters SET why = ?2, tries_left = 0 WHERE id = ?1";
-                tx.execute(update, params![letter.id, why])
+                // Asked for anew meanwhile, it gets a key of its own: the endpoint may remember
+                // what it answered to the old one.
+                let update = "UPDATE dead_letters SET why = ?3, \
+                        tries_left = iif(tries_left = ?4 AND redrives = ?5, 0, tries_left), \
+                        redrives = redrives + (tries_left <> ?4 AND redrives = ?5) \
+                    WHERE id = ?1 AND sink = ?2";
+                tx.execute(update, params![id, sink, why, tries_left, redrives])
+            }
+            LetterFate::Unknown => {
+                let update = "UPDATE dead_letters SET tries_left = tries_left + 1 \
+                    WHERE id = ?1 AND sink = ?2 AND tries_left = ?3 AND redrives = ?4";
+                tx.execute(update, params![id, sink, tries_left, redrives])
             }
         };
         settled.map_err(failed(&path, WRITING))?;
         tx.commit().map_err(failed(&path, WRITING))
     }
+}
+
+/// This instance has the sink.
+fn owned(tx: &Transaction<'_>, path: &Path, sink: &str, fence: Fence) -> Result<(), SinkError> {
+    let owner = super::read(tx, path, sink)?.ok_or_else(|| super::gone(path))?;
+    if owner.fence == fence.0 { Ok(()) } else { Err(SinkError::Fenced) }
 }

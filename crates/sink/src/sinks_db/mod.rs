@@ -11,9 +11,9 @@ mod letters;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use unbroken_render::{cloudevent_json, wall_now};
+use unbroken_render::{wall_now, write_cloudevent};
 
-use self::fault::{failed, gone};
+use self::fault::{failed, gone, replaced};
 pub use self::letters::{DeadLetter, DeadLetters};
 pub(crate) use self::letters::{Letter, LetterFate};
 use crate::{Batch, Checkpoint, Claim, Fence, Opened, SinkError};
@@ -22,6 +22,10 @@ use crate::{Batch, Checkpoint, Claim, Fence, Opened, SinkError};
 pub(crate) struct SinksDb {
     path: PathBuf,
     sink: String,
+    /// The file that was opened.
+    identity: Option<(u64, u64)>,
+    /// The sink was opened before, so its row must be there.
+    is_known: bool,
     connection: Connection,
 }
 
@@ -33,18 +37,26 @@ struct Row {
 }
 
 impl SinksDb {
-    /// Makes the file if it is not there.
-    pub(crate) fn open(path: &Path, sink: &str) -> Result<Self, SinkError> {
-        let connection = file::open(path)?;
-        Ok(Self { path: path.to_owned(), sink: sink.to_owned(), connection })
+    /// Makes the file if it is not there, unless this process had the sink open before.
+    pub(crate) fn open(path: &Path, sink: &str, is_known: bool) -> Result<Self, SinkError> {
+        let before = file::identity(path);
+        let connection = if is_known { file::open_again(path) } else { file::open(path) }?;
+        // Of before it was opened: replaced meanwhile, it is opened once more. One that was made
+        // just now had none.
+        let identity = before.or_else(|| file::identity(path));
+        let (path, sink) = (path.to_owned(), sink.to_owned());
+        Ok(Self { path, sink, identity, is_known, connection })
     }
 
     /// Raises the fence, if this log may have the sink.
     pub(crate) fn take_over(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         let doing = "opening it";
-        let (path, sink) = (self.path.clone(), self.sink.clone());
+        let (path, sink, is_known) = (self.path.clone(), self.sink.clone(), self.is_known);
         let tx = self.begin(doing)?;
         let held = read(&tx, &path, &sink)?;
+        if is_known && held.is_none() {
+            return Err(gone(&path));
+        }
         let checkpoint = held.as_ref().and_then(|row| row.checkpoint);
         claim.accept(checkpoint.as_ref())?;
         let fence = held.map_or(0, |row| row.fence) + 1;
@@ -82,9 +94,8 @@ impl SinksDb {
         let mut cuts = checked(&tx, &path, &sink, fence, base, next)?.cuts;
         let Some(end) = end.filter(|end| !cuts.contains(end)) else { return Ok(()) };
         cuts.push(end);
-        let cuts: Vec<String> = cuts.iter().map(u64::to_string).collect();
         let update = "UPDATE sinks SET cuts = ?2 WHERE name = ?1";
-        tx.execute(update, params![sink, cuts.join(" ")]).map_err(failed(&path, doing))?;
+        tx.execute(update, params![sink, written(&cuts)]).map_err(failed(&path, doing))?;
         tx.commit().map_err(failed(&path, doing))
     }
 
@@ -93,17 +104,28 @@ impl SinksDb {
         let doing = "writing its checkpoint";
         let (path, sink) = (self.path.clone(), self.sink.clone());
         let tx = self.begin(doing)?;
-        checked(&tx, &path, &sink, fence, batch.base, batch.next)?;
-        let update = "UPDATE sinks SET checkpoint = ?2, committed_at = ?3, cuts = '' \
+        let mut cuts = checked(&tx, &path, &sink, fence, batch.base, batch.next)?.cuts;
+        // A batch that was split is committed in the middle of what was sent. Offsets of an image,
+        // of the log and of another log are not compared.
+        let goes_on =
+            |base: Checkpoint| base.journal == batch.next.journal && base.phase == batch.next.phase;
+        let goes_on = batch.base.is_some_and(goes_on);
+        cuts.retain(|cut| goes_on && *cut > batch.next.next_offset);
+        let update = "UPDATE sinks SET checkpoint = ?2, committed_at = ?3, cuts = ?4 \
             WHERE name = ?1";
-        let moved = params![sink, batch.next.to_string(), wall_now().0];
+        let moved = params![sink, batch.next.to_string(), wall_now().0, written(&cuts)];
         tx.execute(update, moved).map_err(failed(&path, doing))?;
         for (parked, record) in batch.parked_entries() {
-            let event = cloudevent_json(batch.journal(), parked.offset, record).to_string();
+            let mut event = Vec::new();
+            write_cloudevent(batch.journal(), parked.offset, record, &mut event);
+            // What was written is JSON, and so is text.
+            let event = String::from_utf8(event).unwrap_or_default();
             let journal = batch.journal().to_string();
+            // Offsets come again for other events if a log is restored from a copy and adopted.
             let insert = "INSERT INTO dead_letters \
-                (sink, journal, log_offset, why, parked_at, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                ON CONFLICT DO NOTHING";
+                (sink, journal, log_offset, why, parked_at, event) \
+                SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM dead_letters \
+                WHERE sink = ?1 AND journal = ?2 AND log_offset = ?3 AND event = ?6)";
             let letter =
                 params![sink, journal, parked.offset as i64, parked.why, wall_now().0, event];
             tx.execute(insert, letter).map_err(failed(&path, doing))?;
@@ -111,15 +133,22 @@ impl SinksDb {
         tx.commit().map_err(failed(&path, doing))
     }
 
-    /// Locks the file for a moment. One that was taken away under it is missed: what is written
-    /// into it then, nobody would find again.
+    /// Locks the file for a moment. One that was taken away or replaced under it is missed: what
+    /// is written into it then, nobody would find again.
     fn begin(&mut self, doing: &'static str) -> Result<Transaction<'_>, SinkError> {
-        if !self.path.exists() {
-            return Err(gone(&self.path));
+        match file::identity(&self.path) {
+            None => return Err(gone(&self.path)),
+            found if found != self.identity => return Err(replaced(&self.path)),
+            Some(_) => {}
         }
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         begun.map_err(failed(&self.path, doing))
     }
+}
+
+fn written(cuts: &[u64]) -> String {
+    let cuts: Vec<String> = cuts.iter().map(u64::to_string).collect();
+    cuts.join(" ")
 }
 
 fn read(tx: &Transaction<'_>, path: &Path, sink: &str) -> Result<Option<Row>, SinkError> {

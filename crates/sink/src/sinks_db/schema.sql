@@ -16,7 +16,8 @@ CREATE TABLE sinks (
 
 -- Records that a target refused, one row each.
 CREATE TABLE dead_letters (
-    id         INTEGER PRIMARY KEY,
+    -- Never given twice: one that is in flight is known by it.
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
     sink       TEXT    NOT NULL,
     journal    TEXT    NOT NULL,
     log_offset INTEGER NOT NULL,
@@ -28,8 +29,10 @@ CREATE TABLE dead_letters (
     -- How often a person has asked that it is given again.
     redrives   INTEGER NOT NULL DEFAULT 0,
     -- How often it is still to be tried; 0: it lies here until a person asks.
-    tries_left INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (sink, journal, log_offset)
+    tries_left INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- Not unique: a log that is restored from a copy gives the same offset to another event.
+CREATE INDEX dead_letters_by_offset ON dead_letters (sink, journal, log_offset);
 
 CREATE INDEX dead_letters_asked_for ON dead_letters (sink, id) WHERE tries_left > 0;

@@ -84,7 +84,11 @@ pub struct Webhook {
     /// `bytes_max`, or less: what the endpoint was seen to take.
     bytes_max: usize,
     session: Option<Session>,
+    /// It was opened once: what is in `sinks.db` since then must be there.
+    was_opened: bool,
     taken: Option<Taken>,
+    /// The endpoint failed at a letter, and has answered nothing since.
+    is_failing: bool,
 }
 
 struct Session {
@@ -108,7 +112,9 @@ impl fmt::Debug for Webhook {
 impl Webhook {
     /// Opens nothing yet.
     pub fn new(config: WebhookConfig) -> Self {
-        Self { bytes_max: config.bytes_max, config, session: None, taken: None }
+        let bytes_max = config.bytes_max;
+        let (session, taken) = (None, None);
+        Self { config, bytes_max, session, was_opened: false, taken, is_failing: false }
     }
 
     /// Something about `sinks.db`, on a thread where it holds up nobody.
@@ -147,8 +153,8 @@ impl Webhook {
                     self.takes_no_more_than(request.bytes() / 2);
                     events.give_back(request);
                 }
-                Verdict::TooLarge => return Err(refusal(&request, 413)),
-                Verdict::Refused(status) => return Err(refusal(&request, status)),
+                Verdict::TooLarge => return Err(refusal(batch, &request, 413)),
+                Verdict::Refused(status) => return Err(refusal(batch, &request, status)),
                 Verdict::Fault(fault) => return Err(fault),
             }
         }
@@ -170,7 +176,9 @@ impl Webhook {
         let signature = session.keys.signature(key, timestamp, &body);
         headers.extend(signature.map(|signature| ("webhook-signature", signature)));
         let answer = (self.config.post)(Posting { headers, body }).await?;
-        Ok(verdict(answer))
+        let verdict = verdict(answer);
+        self.is_failing &= matches!(verdict, Verdict::Fault(_));
+        Ok(verdict)
     }
 
     fn takes_no_more_than(&mut self, bytes: usize) {
@@ -194,10 +202,15 @@ impl Webhook {
     }
 }
 
-/// Of a request that is refused for what is in it.
-fn refusal(request: &Request, status: u16) -> SinkError {
+/// Of a request that is refused for what is in it. What was taken before it is a batch of its own
+/// first: halved in the middle of a request that was taken, a batch would forget where that ended,
+/// and its events would come again under another key.
+fn refusal(batch: &Batch, request: &Request, status: u16) -> SinkError {
     let why = said(status);
-    if request.is_of_entries() {
+    if let Some(from) = request.first_entry() {
+        if batch.entries().next().is_some_and(|(first, _)| first < from) {
+            return SinkError::TooMuch { from };
+        }
         return SinkError::Refused { offset: request.only_entry(), why };
     }
     SinkError::blocked(
@@ -223,17 +236,21 @@ impl Sink for Webhook {
 
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         self.session = None;
+        // The endpoint may take more by now.
+        self.bytes_max = self.config.bytes_max;
         let secrets = (self.config.secrets)().await;
         let secrets = secrets.map_err(SinkError::unreachable("reading its secrets"))?;
         let keys = Keys::of(&secrets)?;
         let (path, name, claim) = (self.config.db.clone(), self.config.name.clone(), claim.clone());
+        let was_opened = self.was_opened;
         let (db, opened) = blocking(move || {
-            let mut db = SinksDb::open(&path, &name)?;
+            let mut db = SinksDb::open(&path, &name, was_opened)?;
             let opened = db.take_over(&claim)?;
             Ok::<_, SinkError>((db, opened))
         })
         .await?;
         self.session = Some(Session { db, keys });
+        self.was_opened = true;
         Ok(opened)
     }
 
@@ -249,15 +266,29 @@ impl Sink for Webhook {
     async fn tend(&mut self, fence: Fence) -> Result<(), SinkError> {
         for _ in 0..LETTERS_AT_ONCE {
             let Some(letter) = self.in_db(move |db| db.next_letter(fence)).await? else { break };
-            let fate = self.give_again(&letter).await?;
+            let was_failing = self.is_failing;
+            let fate = match self.give_again(&letter).await {
+                Ok(fate) => fate,
+                Err(fault) => {
+                    // However long an outage lasts, it uses up one try. Once the endpoint answers
+                    // to something else and fails at a letter again, the letter is to blame.
+                    self.is_failing = true;
+                    if was_failing {
+                        let unknown = LetterFate::Unknown;
+                        self.in_db(move |db| db.settle(fence, &letter, &unknown)).await?;
+                    }
+                    return Err(fault);
+                }
+            };
             let (sink, offset) = (self.config.name.as_str(), letter.offset);
             match &fate {
                 LetterFate::Taken => info!(sink, offset, "dead letter taken"),
                 LetterFate::Refused { why } => {
                     warn!(sink, offset, why, "dead letter refused again")
                 }
+                LetterFate::Unknown => {}
             }
-            self.in_db(move |db| db.settle(&letter, &fate)).await?;
+            self.in_db(move |db| db.settle(fence, &letter, &fate)).await?;
         }
         Ok(())
     }

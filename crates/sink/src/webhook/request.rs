@@ -146,8 +146,12 @@ impl Request {
         }
     }
 
-    pub(super) fn is_of_entries(&self) -> bool {
-        self.events.first().is_some_and(|event| matches!(event.place, Place::Entry(_)))
+    /// The offset of the first one, if it is of entries.
+    pub(super) fn first_entry(&self) -> Option<u64> {
+        match self.events.first()?.place {
+            Place::Entry(offset) => Some(offset),
+            Place::Lapse(_) | Place::Gap(_) => None,
+        }
     }
 
     /// The offset behind its last entry.

@@ -1,10 +1,11 @@
 //! A NATS server with JetStream, of a test's own, and a client that asks it what is there.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -35,14 +36,18 @@ impl JetStream {
 
     /// With arguments in place of those of a test.
     pub(crate) fn with(arguments: &[&str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let port = free.expect("a port").port();
-        let dir = tempfile::tempdir().expect("a directory");
+        let begun = Instant::now();
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-        let process = spawn(dir.path(), port, &arguments);
-        let server = Self { dir, port, arguments, process };
-        server.is_up();
-        server
+        loop {
+            let (dir, port) = (tempfile::tempdir().expect("a directory"), free_port());
+            let process = spawn(dir.path(), port, &arguments);
+            let mut server = Self { dir, port, arguments: arguments.clone(), process };
+            if server.is_up() {
+                return server;
+            }
+            // Somebody may have taken the port meanwhile: another one is tried.
+            assert!(begun.elapsed() < PATIENCE, "it starts: {}", server.log());
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -65,8 +70,15 @@ impl JetStream {
     }
 
     pub(crate) fn start_again(&mut self) {
-        self.process = spawn(self.dir.path(), self.port, &self.arguments);
-        self.is_up();
+        let begun = Instant::now();
+        loop {
+            self.process = spawn(self.dir.path(), self.port, &self.arguments);
+            if self.is_up() {
+                return;
+            }
+            // Who looks for a port may hold this one for a moment.
+            assert!(begun.elapsed() < PATIENCE, "it starts: {}", self.log());
+        }
     }
 
     /// What JetStream answers.
@@ -78,8 +90,20 @@ impl JetStream {
 
     /// Publishes a message, and returns the server's answer.
     pub(crate) fn publish(&self, subject: &str, body: &str) -> Value {
+        self.publish_with(subject, "", body)
+    }
+
+    /// With a header, `NAME: VALUE`.
+    pub(crate) fn publish_with(&self, subject: &str, header: &str, body: &str) -> Value {
         let mut client = Client::of(self.port);
-        client.publish(subject, "_TEST.answer", body);
+        if header.is_empty() {
+            client.publish(subject, "_TEST.answer", body);
+        } else {
+            let headers = format!("NATS/1.0\r\n{header}\r\n\r\n");
+            let (size, all) = (headers.len(), headers.len() + body.len());
+            let head = format!("HPUB {subject} _TEST.answer {size} {all}");
+            client.send(&format!("{head}\r\n{headers}{body}\r\n"));
+        }
         serde_json::from_slice(&client.next().body).expect("JSON")
     }
 
@@ -120,14 +144,60 @@ impl JetStream {
         }
     }
 
-    fn is_up(&self) {
+    /// Waits until it answers; `false`: it has ended.
+    fn is_up(&mut self) -> bool {
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let log = || fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-            assert!(begun.elapsed() < PATIENCE, "it answers: {}", log());
+        while self.process.try_wait().expect("it was ours").is_none() {
+            if greeting(self.port).is_ok_and(|line| {
+                line.starts_with("INFO ") && line.contains(&format!("\"{}\"", name(self.port)))
+            }) {
+                return true;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it answers: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+        false
     }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+}
+
+/// What is said by whoever listens on a port.
+fn greeting(port: u16) -> io::Result<String> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Tells it from another test's.
+fn name(port: u16) -> String {
+    format!("test-{}-{port}", std::process::id())
+}
+
+/// One that this process gives once, and that the system gives to nobody who asks for any: it stays
+/// this server's while it is killed and started again.
+fn free_port() -> u16 {
+    const FIRST: u32 = 10_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let end: Option<u32> = range.split_whitespace().next().and_then(|low| low.parse().ok());
+    // Where it cannot be read: as Linux has it unless it is told otherwise.
+    let count = end.unwrap_or(32_768).max(FIRST + 1_000) - FIRST;
+    // Processes that follow each other begin apart.
+    let begin = std::process::id().wrapping_mul(101) % count;
+    for _ in 0..count {
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + begin.wrapping_add(given) % count;
+        let port = u16::try_from(port).expect("a port");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 impl Drop for JetStream {
@@ -140,7 +210,7 @@ impl Drop for JetStream {
 
 fn spawn(dir: &Path, port: u16, arguments: &[String]) -> Child {
     Command::new(installed())
-        .args(["-a", "127.0.0.1", "-p", &port.to_string()])
+        .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-n", &name(port)])
         .arg("-sd")
         .arg(dir)
         .arg("-l")

@@ -25,3 +25,4 @@ mod staleness;
 mod tables;
 mod trouble;
 mod webhook;
+mod webhook_letters;

@@ -2,12 +2,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use unbroken_core::record::{Body, Origin, digest};
 use unbroken_sink::{
-    Batch, Checkpoint, Doing, Ended, Nats, NatsConfig, Sink, SinkError, nats_servers,
+    Batch, Checkpoint, Doing, Ended, Nats, NatsConfig, Parked, Sink, SinkError, nats_servers,
 };
 
 use crate::house::{House, change};
@@ -186,6 +187,85 @@ async fn a_checkpoint_that_was_moved_by_hand_is_gone_on_from() {
     assert_eq!(channel.ids(), [&house.ids_from(0)[..300], &twice].concat(), "{trouble:?}");
 }
 
+/// Each connection raises the fence, so a text that somebody kept has a lower one.
+#[tokio::test]
+async fn a_checkpoint_of_an_older_fence_is_gone_on_from_by_the_only_instance() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(300);
+    let running = house.drain(channel.sink(), quick()).await;
+    let mut checkpoint = channel.checkpoint();
+    assert_eq!(checkpoint["fence"], 1);
+    checkpoint["fence"] = json!(0);
+    checkpoint["checkpoint"] = json!(format!("{}:{}", house.journal(), 120));
+    channel.0.publish(&format!("{PREFIX}.checkpoint"), &checkpoint.to_string());
+    house.events(50);
+    running.until("it has everything", |it| it.counts().next_offset == 350).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(channel.ids(), [&house.ids_from(0)[..300], &house.ids_from(120)].concat());
+    assert_eq!(channel.checkpoint()["fence"], 2, "its own was not given again");
+}
+
+/// What the text of a takeover says about the end of the stream is true once.
+#[tokio::test]
+async fn a_checkpoint_that_was_published_by_hand_deletes_nothing() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(100);
+    house.drain(channel.sink(), quick()).await.stop().await;
+    channel.named("test").open(&house.claim()).await.expect("it is there");
+    let taken = channel.checkpoint();
+    assert!(taken["whole_until"].as_u64().is_some_and(|until| until > 100), "{taken}");
+    house.events(100);
+    house.drain(channel.sink(), quick()).await.stop().await;
+    channel.0.publish(&format!("{PREFIX}.checkpoint"), &taken.to_string());
+    channel.named("test").open(&house.claim()).await.expect("it is there");
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
+
+/// Whoever took the sink over went away before the remains of a batch were deleted.
+#[tokio::test]
+async fn what_is_left_of_a_batch_is_taken_out_by_the_next_one() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(100);
+    house.drain(channel.sink(), quick()).await.stop().await;
+    let subject = format!("{PREFIX}.checkpoint");
+    let asked = json!({ "last_by_subj": subject });
+    let told = channel.0.api(&format!("STREAM.MSG.GET.{STREAM}"), &asked);
+    let whole_until = told["message"]["seq"].as_u64().expect("a number");
+    // The server takes no batch in part. It is told by the end of this header as well.
+    let header = "X-Nats-Batch-Id: unbroken-0";
+    let told = channel.0.publish_with(&format!("{PREFIX}.cx.change"), header, r#"{"id":"left"}"#);
+    assert!(told.get("error").is_none(), "{told}");
+    assert_eq!(channel.ids().len(), 101);
+    let mut taken = channel.checkpoint();
+    taken["fence"] = json!(taken["fence"].as_u64().expect("a number") + 1);
+    taken["whole_until"] = json!(whole_until);
+    let follows = format!("Nats-Expected-Last-Subject-Sequence: {whole_until}");
+    let told = channel.0.publish_with(&subject, &follows, &taken.to_string());
+    assert!(told.get("error").is_none(), "{told}");
+    channel.named("test").open(&house.claim()).await.expect("it is there");
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_fits_has_the_text_of_its_event() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    let mut bad = change(0, Origin::Live);
+    let payload = br#"{"z":1.50,"a":1e2}"#;
+    (bad.digest, bad.payload) = (digest(payload), payload.to_vec().into());
+    house.append([Body::Change(bad)]);
+    let mut sink = channel.named("test");
+    let fence = sink.open(&house.claim()).await.expect("it is made").fence;
+    let next = Checkpoint::in_log(house.journal(), 1);
+    let batches = house.reader.batches(0).expect("a log").next_shared().expect("a log");
+    let mut batch = Batch::of_log(None, next, batches.into_iter().collect(), Arc::default());
+    batch.parked.push(Parked { offset: 0, why: "a test".to_owned() });
+    sink.commit(fence, &batch).await.expect("it is taken");
+    let told = channel.told();
+    let letter = told.iter().find(|told| told.subject.ends_with(".dead_letters"));
+    let text = String::from_utf8_lossy(&letter.expect("a letter").body);
+    assert!(text.contains(r#""payload":{"z":1.50,"a":1e2}"#), "{text}");
+}
+
 #[tokio::test]
 async fn messages_without_their_checkpoint_are_left_alone() {
     let (channel, mut house) = (Channel::new(), House::new());
@@ -237,6 +317,8 @@ async fn a_stream_that_cannot_keep_the_promise_is_refused() {
         (json!({ "max_age": 60_000_000_000_u64, "duplicate_window": 0 }), "by their age"),
         (json!({ "max_msgs": 9, "subjects": [format!("{PREFIX}.>"), "x"] }), "push out"),
         (json!({ "subjects": [format!("{PREFIX}.*")] }), "every subject below"),
+        (json!({ "deny_delete": true }), "lets nothing be deleted"),
+        (json!({ "sources": [{ "name": "OTHER" }] }), "has `sources`"),
         (json!({ "no_ack": true }), "answers nothing"),
         (json!({ "max_msg_size": 1_000 }), "messages of up to 1000 bytes"),
         (json!({ "subject_transform": { "src": ">", "dest": "t.>" } }), "renames"),
@@ -304,13 +386,17 @@ async fn a_zombie_commits_nothing() {
     let (mut zombie, mut newer) = (channel.named("test"), channel.named("test"));
     let old = zombie.open(&house.claim()).await.expect("it is there");
     newer.open(&house.claim()).await.expect("it is there");
+    house.events(10);
     let held = old.checkpoint.expect("it was written");
-    let next = Checkpoint { next_offset: 0, ..held };
-    let batch = Batch::of_nothing(Some(held), next);
+    let next = Checkpoint { next_offset: 110, ..held };
+    let batches = house.reader.batches(100).expect("a log").next_shared().expect("a log");
+    let batch = Batch::of_log(Some(held), next, batches.into_iter().collect(), Arc::default());
+    assert_eq!(batch.entries().count(), 10);
     let fenced = zombie.commit(old.fence, &batch).await.expect_err("it has been taken over");
     assert!(matches!(fenced, SinkError::Fenced), "{fenced:?}");
     assert_eq!(channel.checkpoint()["fence"], old.fence.0 + 1);
     assert_eq!(channel.checkpoint()["checkpoint"], held.to_string());
+    assert_eq!(channel.ids(), house.ids_from(0)[..100]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,7 +31,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) struct Endpoint {
     dir: TempDir,
     pub(crate) receiver: Receiver,
-    bytes_max: usize,
+    pub(crate) bytes_max: usize,
     secrets: Arc<Mutex<Vec<String>>>,
 }
 
@@ -45,15 +45,15 @@ impl Endpoint {
         Self { dir, receiver, bytes_max: 1 << 20, secrets: Arc::default() }
     }
 
-    fn answering(rule: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
+    pub(crate) fn answering(rule: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         Self::of(Receiver::with(rule))
     }
 
-    fn db(&self) -> PathBuf {
+    pub(crate) fn db(&self) -> PathBuf {
         self.dir.path().join("sinks.db")
     }
 
-    fn letters(&self) -> Vec<DeadLetter> {
+    pub(crate) fn letters(&self) -> Vec<DeadLetter> {
         let mut letters = Vec::new();
         let Some(file) = DeadLetters::open(&self.db()).expect("it is ours") else { return letters };
         let keep = |letter| {
@@ -64,19 +64,19 @@ impl Endpoint {
         letters
     }
 
-    fn redrive(&self) -> usize {
+    pub(crate) fn redrive(&self) -> usize {
         let file = DeadLetters::open(&self.db()).expect("it is ours").expect("it is there");
         file.redrive(None).expect("it can be written")
     }
 
     /// The ids of all events that were taken, and again if they were taken again.
-    fn all_ids(&self) -> Vec<String> {
+    pub(crate) fn all_ids(&self) -> Vec<String> {
         let id = |event: Value| event["id"].as_str().expect("an id").to_owned();
         self.receiver.taken().into_iter().map(id).collect()
     }
 
     /// What was asked, in short: the key and how it was answered.
-    fn keys(&self) -> Vec<(String, Reply)> {
+    pub(crate) fn keys(&self) -> Vec<(String, Reply)> {
         let asked = self.receiver.asked().into_iter();
         asked.map(|asked| (asked.header("webhook-id").to_owned(), asked.reply)).collect()
     }
@@ -149,7 +149,7 @@ async fn post(address: SocketAddr, posting: Posting) -> Result<PostAnswer, std::
 }
 
 /// Batches of as much as there is, so that the endpoint alone decides on requests.
-fn large() -> PumpConfig {
+pub(crate) fn large() -> PumpConfig {
     let mut config = quick();
     config.cut.records_max = 5_000;
     config
@@ -261,74 +261,8 @@ async fn a_request_that_is_too_large_is_cut_and_an_event_that_is_too_large_put_a
     assert!(refused < 12, "{refused}");
 }
 
-fn refuses(word: &'static str) -> impl FnMut(&str) -> Reply + Send {
+pub(crate) fn refuses(word: &'static str) -> impl FnMut(&str) -> Reply + Send {
     move |body| if body.contains(word) { Reply::Status(422) } else { Reply::Taken }
-}
-
-/// Of many events one is poison: it is found, put aside, shown, and given again when a person asks.
-#[tokio::test]
-async fn a_refused_event_is_a_dead_letter_until_a_person_gives_it_again() {
-    let (endpoint, mut house) = (Endpoint::answering(refuses("\"n\":70,")), House::new());
-    house.events(200);
-    let running = house.drain(endpoint.sink(), large()).await;
-    assert_eq!(running.progress.counts().parked, 1);
-    let mut expected = house.ids_from(0);
-    let aside = expected.remove(70);
-    assert_eq!(endpoint.all_ids(), expected, "in order, and none of them twice");
-    let letters = endpoint.letters();
-    assert!(letters.len() == 1 && letters[0].why.contains("HTTP 422"), "{letters:?}");
-    assert_eq!(letters[0].journal, house.journal().to_string());
-    assert!(!letters[0].is_asked_for);
-
-    // It is refused again, and lies there again.
-    assert_eq!(endpoint.redrive(), 1);
-    until("it was tried", || !endpoint.letters()[0].is_asked_for).await;
-    assert_eq!(endpoint.all_ids(), expected);
-
-    endpoint.receiver.answer_by(|_| Reply::Taken);
-    assert_eq!(endpoint.redrive(), 1);
-    // Nothing comes of the log: it is given all the same.
-    until("it was taken", || endpoint.letters().is_empty()).await;
-    expected.push(aside);
-    assert_eq!(endpoint.all_ids(), expected);
-    let keys = endpoint.keys();
-    let again: Vec<&str> = keys
-        .iter()
-        .filter_map(|(key, _)| key.split_once(":redrive:").map(|(_, count)| count))
-        .collect();
-    assert_eq!(again, ["1", "2"]);
-    house.events(50);
-    running.until("it goes on", |it| it.counts().next_offset == 250).await;
-    assert_eq!(running.progress.counts().failures, 0);
-    assert_eq!(running.stop().await, Ended::Stopped);
-}
-
-/// A letter at which the endpoint breaks down holds up nothing for good.
-#[tokio::test]
-async fn a_letter_that_breaks_the_endpoint_is_put_back_after_some_tries() {
-    let (endpoint, mut house) = (Endpoint::answering(refuses("\"n\":7,")), House::new());
-    house.events(20);
-    let running = house.drain(endpoint.sink(), large()).await;
-    endpoint.receiver.answer_by(|body| {
-        if body.contains("\"n\":7,") { Reply::Status(500) } else { Reply::Taken }
-    });
-    endpoint.redrive();
-    running.until("it fails", |it| it.counts().failures == 1).await;
-    house.events(30);
-    running.until("the log goes on", |it| it.counts().next_offset == 50).await;
-    running.until("it is tried again", |it| it.counts().failures == 3).await;
-    until("it is put back", || !endpoint.letters()[0].is_asked_for).await;
-    running.until("all is well", |it| it.doing() == Doing::Running).await;
-    assert_eq!(running.progress.counts().failures, 3);
-    assert_eq!(running.stop().await, Ended::Stopped);
-}
-
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < crate::house::PATIENCE, "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// However short the pump's own delay is.
@@ -378,9 +312,9 @@ async fn a_request_whose_answer_is_lost_comes_again_as_it_was() {
     let mut house = House::new();
     house.events(10);
     let running = house.pump(endpoint.sink(), large());
-    running.until("it failed", |it| it.counts().failures == 2).await;
+    running.until("it failed", |it| it.counts().failures >= 2).await;
     house.events(30);
-    running.until("it failed", |it| it.counts().failures == 5).await;
+    running.until("it failed", |it| it.counts().failures >= 5).await;
     assert_eq!(running.stop().await, Ended::Stopped);
     endpoint.receiver.answer_by(|_| Reply::Taken);
     house.drain(endpoint.sink(), large()).await.stop().await;
@@ -435,36 +369,6 @@ async fn an_instance_that_was_taken_over_posts_nothing() {
     let fenced = older.tend(old.fence).await.expect_err("it was taken over");
     assert!(matches!(fenced, SinkError::Fenced), "{fenced:?}");
     assert_eq!(endpoint.receiver.asked().len(), before);
-}
-
-#[tokio::test]
-async fn a_damaged_or_foreign_file_is_told_and_left_alone() {
-    let (endpoint, house) = (Endpoint::new(), House::new());
-    let text = b"no database at all, but longer than a header of one would be ".repeat(20);
-    fs::write(endpoint.db(), &text).expect("room");
-    let refused = endpoint.sink().open(&house.claim()).await.expect_err("it makes no sense");
-    assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
-    assert!(refused.to_string().contains("is damaged") && refused.todo().contains("restore"));
-    assert!(DeadLetters::open(&endpoint.db()).is_err());
-    assert_eq!(fs::read(endpoint.db()).expect("bytes"), text);
-}
-
-/// Whoever removes the file while it runs is told so: nothing is written where nobody finds it.
-#[tokio::test]
-async fn a_file_that_is_removed_under_a_sink_is_missed() {
-    let (endpoint, mut house) = (Endpoint::new(), House::new());
-    house.events(10);
-    let running = house.drain(endpoint.sink(), large()).await;
-    let mode = fs::metadata(endpoint.db()).expect("it is there").permissions();
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
-    for ending in ["db", "db-wal", "db-shm"] {
-        fs::remove_file(endpoint.db().with_extension(ending)).expect("it is there");
-    }
-    house.events(10);
-    running.until("it says so", |it| it.counts().failures > 0).await;
-    let trouble = running.progress.trouble().expect("it has some");
-    assert!(trouble.why.contains("no checkpoint") && !trouble.todo.is_empty(), "{trouble:?}");
-    assert_eq!(running.stop().await, Ended::Stopped);
 }
 
 /// A record that says what was lost is never put aside; and rows of an image, whose offsets are

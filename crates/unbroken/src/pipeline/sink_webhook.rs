@@ -19,7 +19,8 @@ use super::error::PipelineError;
 use crate::config::WebhookSection;
 use crate::place;
 
-/// What is read of an answer: nothing of it is used.
+/// What is read of an answer's body, so that its connection can be used again. Whatever it is, the
+/// status alone says what was taken.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) fn webhook(
@@ -42,7 +43,7 @@ fn posting(name: &str, section: &WebhookSection) -> Result<Post, PipelineError> 
     let tls = tls.map_err(|source| PipelineError::SinkTrust { name: name(), source })?;
     let proxies = ProxyChoice::Environment.proxies();
     let proxies = proxies.map_err(|source| PipelineError::SinkProxy { name: name(), source })?;
-    let http = Http::new(Dialer::new(tls, proxies), ANSWER_BYTES_MAX);
+    let http = Http::new(Dialer::new(tls, proxies), ANSWER_BYTES_MAX).without_bodies();
     let limit = Duration::from_millis(section.timeout_ms);
     Ok(Arc::new(move |posting| {
         let (http, origin) = (http.clone(), origin.clone());
@@ -74,9 +75,6 @@ fn fault(origin: &Origin, error: TransportError) -> SinkError {
     SinkError::Blocked(Blocked {
         what: format!("nothing can be posted to {origin}"),
         todo: match error {
-            TransportError::TooLarge { .. } => {
-                "let the endpoint answer with little: nothing of it is used".to_owned()
-            }
             TransportError::Certificate { .. } => {
                 "if the endpoint is behind a private authority, name its certificate as `ca_file`"
                     .to_owned()
