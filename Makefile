@@ -35,6 +35,8 @@
 #   make sink-kills N=200  the service and a sink's target are killed N times at random, under load
 #                       (SINK=postgres, nats, parquet, s3, webhook; SEED=1); then the target is compared with the
 #                       log, row for row
+#   make sink-pending N=1000000  each sink's target is down until so many records are pending for it, and
+#                       is given them all when it is back (some minutes)
 #   make guarantees     writes docs/reference/guarantees.md anew
 #   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, into Parquet beside
 #                       pyarrow writing the same rows, and messages into NATS beside a loop that
@@ -53,7 +55,7 @@ SHELL := /bin/bash
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup postgres-setup nats-setup parquet-setup scoreboard \
   dialect fanout crowd smoke setup format lint \
-  docs deny tests relay-clients clients-test clients-torture sink-kills sink-rates sinks-beside guarantees \
+  docs deny tests relay-clients clients-test clients-torture sink-kills sink-pending sink-rates sinks-beside guarantees \
   api-fuzz screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
@@ -311,6 +313,11 @@ KILLS_OF_nats := jetstream::
 KILLS_OF_parquet := parquet::files_hold
 KILLS_OF_s3 := parquet::an_object_store
 KILLS_OF_webhook := webhook_sink::an_endpoint_is_given
+
+sink-pending: postgres-setup nats-setup parquet-setup
+	PENDING_ROWS=$(if $(filter file,$(origin N)),1000000,$(N)) \
+	  cargo test --release -p unbroken-sink --test sink --locked -- --nocapture --test-threads 1 \
+	  pending::
 
 guarantees: postgres-setup nats-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees

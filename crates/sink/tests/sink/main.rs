@@ -4,6 +4,7 @@
 
 mod beginnings;
 mod conformance;
+mod cuts;
 mod files;
 mod guarantees;
 mod house;
@@ -12,12 +13,14 @@ mod nats;
 mod nats_rates;
 mod nats_roads;
 mod object_store;
+mod pending;
 mod poison;
 mod postgres;
 mod rates;
 #[expect(dead_code, reason = "the trials of the whole need more of it")]
 mod receiver;
 mod retention;
+mod road;
 mod roads;
 mod server;
 mod shelf;

@@ -65,10 +65,11 @@ impl Bucket {
         String::from_utf8(answer.stdout).expect("text")
     }
 
-    pub(crate) fn options(&self) -> Vec<(String, String)> {
+    /// For a client that goes there, or another way.
+    pub(crate) fn options(endpoint: &str) -> Vec<(String, String)> {
         let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         vec![
-            option("aws_endpoint", &self.endpoint),
+            option("aws_endpoint", endpoint),
             option("aws_region", "eu-central-1"),
             option("aws_access_key_id", "test"),
             option("aws_secret_access_key", "test"),

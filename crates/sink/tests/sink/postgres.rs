@@ -26,10 +26,14 @@ impl Database {
     }
 
     fn named(&self, name: &str) -> Postgres {
-        let server = postgres_server(&self.0.url()).expect("a URL");
+        self.by(name, &self.0.url())
+    }
+
+    /// A sink that goes to the server by another way.
+    pub(crate) fn by(&self, name: &str, url: &str) -> Postgres {
         Postgres::new(PostgresConfig {
             name: name.to_owned(),
-            server,
+            server: postgres_server(url).expect("a URL"),
             schema: "Un \"broken\"".to_owned(),
             tls: trust(&[]),
             password: None,

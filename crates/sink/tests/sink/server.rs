@@ -31,9 +31,13 @@ impl Server {
         Self::on(5432, settings)
     }
 
-    /// Also on a port of the loopback address, and in TLS, with a certificate for `localhost`.
+    /// Also on a port of the loopback address.
+    pub(crate) fn listening() -> Self {
+        Self::on(free_port(), &["listen_addresses=127.0.0.1"])
+    }
+
+    /// The same in TLS, with a certificate for `localhost`.
     pub(crate) fn in_tls(certificate: &str, key: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let keys = tempfile::tempdir().expect("a directory");
         let [certificate, key] =
             [("certificate", certificate), ("key", key)].map(|(name, text)| {
@@ -47,7 +51,7 @@ impl Server {
         let key = format!("ssl_key_file={key}");
         let settings = ["ssl=on", "listen_addresses=127.0.0.1", &certificate, &key];
         // Read when it starts.
-        Self::on(free.expect("a port").port(), &settings)
+        Self::on(free_port(), &settings)
     }
 
     fn on(port: u16, settings: &[&str]) -> Self {
@@ -137,6 +141,11 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    free.expect("a port").port()
 }
 
 fn spawn(dir: &Path, settings: &[String]) -> Child {

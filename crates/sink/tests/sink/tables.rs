@@ -61,14 +61,21 @@ fn ids_of(file: impl ChunkReader + 'static) -> Vec<String> {
     rows.map(|row| id(row.expect("a row"))).collect()
 }
 
-impl Target for Bucket {
-    fn sink(&self) -> impl Sink + 'static {
-        let (url, options) = (format!("s3://{}/out", self.name), self.options());
+impl Bucket {
+    /// A sink that goes to the server by another way.
+    pub(crate) fn by(&self, endpoint: &str) -> Parquet {
+        let (url, options) = (format!("s3://{}/out", self.name), Self::options(endpoint));
         let options: AskOptions = Arc::new(move || {
             let options = options.clone();
             Box::pin(async move { Ok(options) })
         });
         Parquet::new("test", ParquetConfig::Store { url, options, ca: None })
+    }
+}
+
+impl Target for Bucket {
+    fn sink(&self) -> impl Sink + 'static {
+        self.by(&self.endpoint)
     }
 
     fn ids(&self) -> Vec<String> {

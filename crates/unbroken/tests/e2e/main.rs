@@ -21,6 +21,9 @@ mod person;
 #[path = "../../../sink/tests/sink/receiver.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod receiver;
+#[path = "../../../sink/tests/sink/road.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
+mod road;
 #[path = "../../../sink/tests/sink/server.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod server;

@@ -1,0 +1,161 @@
+//! The connection to a target is cut at any byte of what passes while a batch is committed: nothing
+//! says then how the commit ended, and it may have ended either way.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use unbroken_sink::{
+    Batch, Checkpoint, Claim, Ended, Fence, Guarantee, Nats, Opened, Sink, SinkCounts, SinkError,
+};
+
+use crate::house::House;
+use crate::nats::Channel;
+use crate::object_store::Bucket;
+use crate::postgres::{Database, quick};
+use crate::road::{Road, Way};
+use crate::server::Server;
+use crate::shelf::Target;
+
+/// What a road leads to.
+pub(crate) trait Reached: Target {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+
+    /// The same sink, by another way.
+    fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static;
+}
+
+/// A database, and a server that listens.
+pub(crate) struct Listening(Database);
+
+impl Listening {
+    pub(crate) fn new() -> Self {
+        Self(Database(Server::listening()))
+    }
+}
+
+impl Target for Listening {
+    fn sink(&self) -> impl Sink + 'static {
+        self.0.sink()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.0.ids()
+    }
+}
+
+impl Reached for Listening {
+    fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.0.0.port()).into()
+    }
+
+    fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static {
+        self.0.by("test", &format!("postgresql://unbroken@{at}/postgres"))
+    }
+}
+
+impl Reached for Channel {
+    fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.0.port()).into()
+    }
+
+    fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static {
+        Nats::new(Self::config_of("test", &format!("nats://{at}")))
+    }
+}
+
+impl Reached for Bucket {
+    fn address(&self) -> SocketAddr {
+        let address = self.endpoint.strip_prefix("http://").expect("in clear");
+        address.parse().expect("an address")
+    }
+
+    fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static {
+        self.by(&format!("http://{at}"))
+    }
+}
+
+/// So many are more than enough to see both ends.
+const CUTS_MAX: u32 = 400;
+
+/// How commits ended of which nothing was heard.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fates {
+    done: u32,
+    undone: u32,
+}
+
+/// Finds out when the sink is opened again.
+struct Watched<S> {
+    sink: S,
+    unknown: Option<[Option<Checkpoint>; 2]>,
+    fates: Arc<Mutex<Fates>>,
+}
+
+impl<S: Sink> Sink for Watched<S> {
+    fn guarantee(&self) -> Guarantee {
+        self.sink.guarantee()
+    }
+
+    async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
+        let opened = self.sink.open(claim).await?;
+        if let Some([base, next]) = self.unknown.take() {
+            let mut fates = self.fates.lock().expect("nobody panics with it");
+            fates.done += u32::from(opened.checkpoint == next);
+            fates.undone += u32::from(opened.checkpoint == base);
+        }
+        Ok(opened)
+    }
+
+    async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        let committed = self.sink.commit(fence, batch).await;
+        if let Err(SinkError::Unreachable { .. }) = &committed {
+            self.unknown = Some([batch.base, Some(batch.next)]);
+        }
+        committed
+    }
+}
+
+/// Both ends of a cut commit are seen, or this was no trial of them.
+async fn a_connection_is_cut_in_the_middle_of_commits(target: &impl Reached) {
+    let (mut house, road) = (House::new(), Road::to(target.address()));
+    let fates = Arc::new(Mutex::new(Fates::default()));
+    let sink =
+        Watched { sink: target.sink_by(road.at()), unknown: None, fates: Arc::clone(&fates) };
+    let running = house.pump(sink, quick());
+    let mut rng = fastrand::Rng::with_seed(1);
+    let told = || *fates.lock().expect("nobody panics with it");
+    let mut cuts = 0;
+    while told().done < 2 || told().undone < 2 {
+        assert!(cuts < CUTS_MAX, "{:?} after {cuts} cuts", told());
+        cuts += 1;
+        let failures = running.progress.counts().failures;
+        match rng.bool() {
+            true => road.close_after(Way::Back, rng.i64(0..400)),
+            false => road.close_after(Way::Forth, rng.i64(0..25_000)),
+        }
+        house.events(140);
+        let end = house.reader.end_offset().expect("a log");
+        let goes_on = |counts: SinkCounts| counts.failures > failures || counts.next_offset == end;
+        running.until("it is cut, or through", |it| goes_on(it.counts())).await;
+        road.open();
+        running.until("it goes on", |it| it.counts().next_offset == end).await;
+    }
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(target.ids(), house.ids_from(0));
+}
+
+#[tokio::test]
+async fn postgres_knows_how_a_commit_ended_that_was_cut() {
+    a_connection_is_cut_in_the_middle_of_commits(&Listening::new()).await;
+}
+
+#[tokio::test]
+async fn nats_knows_how_a_commit_ended_that_was_cut() {
+    a_connection_is_cut_in_the_middle_of_commits(&Channel::new()).await;
+}
+
+#[tokio::test]
+async fn an_object_store_knows_how_a_commit_ended_that_was_cut() {
+    a_connection_is_cut_in_the_middle_of_commits(&Bucket::new()).await;
+}
