@@ -1,7 +1,5 @@
 //! A confirmation that covers only a part of the wanted keys says so, in either of two forms.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use bytes::Bytes;
 use unbroken_connect::config::ProfileChoice;
 use unbroken_connect::generic::Generic;

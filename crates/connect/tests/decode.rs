@@ -1,7 +1,5 @@
 //! Small captured frames, and what the embedded profiles make of them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use bytes::Bytes;
 use unbroken_connect::config::ProfileChoice;
 use unbroken_connect::generic::Generic;

@@ -1,7 +1,5 @@
 //! Frames with many events, in every shape that a profile can name.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use bytes::Bytes;
 use unbroken_connect::generic::Generic;
 use unbroken_core::connector::{Connector, Event, Item};

@@ -1,7 +1,5 @@
 //! Where a Genesys account's own addresses may lead, and who is asked for what.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::{Arc, Mutex};
 
 use axum::Router;

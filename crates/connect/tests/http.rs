@@ -1,7 +1,5 @@
 //! Where requests and their bearer go, and what of an answer is taken.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,7 +1,5 @@
 //! A snapshot of some keys asks the vendor for these alone, where the profile can.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::{Arc, Mutex};
 
 use axum::Router;

@@ -1,7 +1,5 @@
 //! Vendors that want to hear who we are on the socket, and a new token there too.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};

@@ -1,8 +1,6 @@
 //! Opaque positions in a profile: of each event, of a frame as a whole, of a confirmation, of a
 //! snapshot; and given back to the vendor as they came.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use bytes::Bytes;
 use unbroken_connect::config::ProfileChoice;
 use unbroken_connect::generic::{Context, Generic};

@@ -1,7 +1,5 @@
 //! Every way to page a snapshot, each to its end, over a vendor made of answers.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use bytes::Bytes;
 use unbroken_connect::generic::{Context, Generic, ProfileError, Reply};
 use unbroken_connect::secret::Secret;

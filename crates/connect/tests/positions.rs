@@ -1,7 +1,5 @@
 //! Positions in all their forms: exact, or poison that says what was there.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use bytes::Bytes;
 use unbroken_connect::config::ProfileChoice;
 use unbroken_connect::generic::{Context, Generic};

@@ -1,7 +1,5 @@
 //! Profiles as a user meets them: overridden, wrong, rendered.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::error::Error;
 
 use bytes::Bytes;

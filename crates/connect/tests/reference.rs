@@ -1,7 +1,5 @@
 //! `docs/reference/profile.md` names every key and word that a profile may hold, and no other.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::Path;

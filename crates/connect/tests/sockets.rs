@@ -1,7 +1,5 @@
 //! The WebSocket against a small server that behaves and misbehaves.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::future::Future;
 use std::time::Duration;
 

@@ -1,12 +1,11 @@
 //! Goal: heartbeats do not prove a subscription; the audit finds a mute one and drifted state.
 
-mod world;
-
+use crate::world;
+use crate::world::{World, body, contiguous, key};
 use unbroken_core::connector::{Coverage, Decoded, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::Input;
 use unbroken_core::record::{GapCause, GapOutcome};
-use world::{World, body, contiguous, key};
 
 fn live(rules: world::Rules) -> World {
     let mut world = World::new(rules);

@@ -1,16 +1,14 @@
 //! Goal: a journal that stalls stops the reading, then ends the connection on our terms, and the
 //! vendor is left alone until the journal has caught up.
 
-mod world;
-
 use std::collections::BTreeSet;
 
+use crate::world::{World, contiguous, stream};
 use unbroken_core::connector::{Class, Failure, Replay};
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Input, Phase, Report};
 use unbroken_core::position::Position;
 use unbroken_core::record::{Body, Closer, Turn};
-use world::{World, contiguous, stream};
 
 /// Live, and the journal takes no more.
 fn stalled() -> (World, ConnId) {

@@ -1,15 +1,12 @@
 //! Goal: the place of a snapshot that was read beside an open opaque stream is ahead of the
 //! stream's own, nobody can say how far; it is never taken for the stream's.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world;
+use crate::world::{OnOld, World, bookmark, contiguous};
 use unbroken_core::connector::{Ack, Decoded, Item, Numbering};
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::Input;
 use unbroken_core::record::GapCause;
-use world::{OnOld, World, bookmark, contiguous};
 
 fn opaque(ack: Ack) -> world::Rules {
     let mut rules = contiguous();

@@ -1,7 +1,5 @@
 //! Goal: the window of bookmarks is bounded, and says the same in both directions.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
 use unbroken_core::bookmark::{BOOKMARK_BYTES_MAX, BOOKMARKS_MAX, Bookmark, Bookmarks};
 
 fn bookmark(number: u64) -> Bookmark {

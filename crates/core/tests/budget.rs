@@ -1,13 +1,11 @@
 //! Goal: the vendor is asked no more often than the budget says, by whatever way; what the budget
 //! has no room for waits where everybody can see it, and gets through in the end.
 
-mod world;
-
+use crate::world::{Rules, World, contiguous, stream};
 use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Page, Paging};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::{Allowance, Budget, Fetch, Input, Phase, Report};
 use unbroken_core::time::Millis;
-use world::{Rules, World, contiguous, stream};
 
 /// Two of each at once; then a handshake a minute, and a request every ten seconds.
 fn poor() -> Rules {

@@ -1,12 +1,10 @@
 //! Goal: a hole at the beginning of a resume that has another reason is not taken for a clamp.
 
-mod world;
-
+use crate::world::{OnOld, World, contiguous};
 use unbroken_core::connector::{Ack, Decoded, Item};
 use unbroken_core::ids::ConnId;
 use unbroken_core::position::Position;
 use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
-use world::{OnOld, World, contiguous};
 
 /// Live on a vendor whose confirmation names no position; 2 has come and is durable.
 fn live() -> World {

@@ -1,15 +1,11 @@
 //! Goal: a vendor's clock that is set back stops nothing. Without positions times tell which of two
 //! values is newer, but only as far as an event can have been under way.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Decoded, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::machine::Input;
 use unbroken_core::record::Effect;
 use unbroken_core::time::UnixMicros;
-use world::{World, contiguous};
 
 const HOUR_S: i64 = 3_600;
 

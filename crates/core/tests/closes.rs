@@ -1,14 +1,10 @@
 //! Goal: a vendor that accepts a position and closes at once has refused it.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Class, Failure};
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Input, Report};
 use unbroken_core::record::{Closer, GapCause, GapOutcome};
-use world::{World, contiguous};
 
 /// Lets the vendor take a position that it no longer serves, confirm it, and close.
 fn close_after_accepting(world: &mut World) {

@@ -1,14 +1,10 @@
 //! Goal: a second server-side context of ours (an old one that was never ended) changes nothing.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Decoded, Item};
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Input, Report};
 use unbroken_core::record::GapCause;
-use world::{World, contiguous};
 
 fn of(subscription: &str, decoded: Decoded) -> Decoded {
     Decoded { subscription: Some(Label::from(subscription)), ..decoded }

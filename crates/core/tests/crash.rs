@@ -1,9 +1,7 @@
 //! Goal: after a crash the vendor is asked from what is on disk, and nothing is written twice.
 
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::record::GapCause;
-use world::{World, contiguous};
 
 fn live() -> World {
     let mut world = World::new(contiguous());

@@ -1,11 +1,9 @@
 //! Goal: what was deleted in a gap is deleted by the snapshot, unless the stream knows better.
 
-mod world;
-
+use crate::world::{World, contiguous, key, stream};
 use unbroken_core::connector::Replay;
 use unbroken_core::machine::{Blocked, Input, Phase};
 use unbroken_core::record::{Body, Change, GapCause, Origin};
-use world::{World, contiguous, key, stream};
 
 /// A vendor without replay, cut off; the new subscription is confirmed and its snapshot asked for.
 fn reconciling() -> World {

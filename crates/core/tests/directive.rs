@@ -1,8 +1,7 @@
 //! Goal: a position that a person sets or has forgotten stores no event twice, hides nothing, and
 //! is where the next process begins.
 
-mod world;
-
+use crate::world::{Rules, World, bookmark, contiguous, stream};
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Ack, Numbering};
 use unbroken_core::directive::{CannotSet, Decider, forget_position, set_position};
@@ -10,7 +9,6 @@ use unbroken_core::ids::{AppendId, Label};
 use unbroken_core::machine::Start;
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{Append, Body, GapCause, GapOutcome, Mark, Record};
-use world::{Rules, World, bookmark, contiguous, stream};
 
 /// Live at 4, stopped, and with events that nobody has taken.
 fn stopped(rules: Rules, missed: usize) -> World {

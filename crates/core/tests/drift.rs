@@ -1,13 +1,11 @@
 //! Goal: what a snapshot corrects on a stream that was complete is on the ledger, whoever asked for
 //! it, from where the loss may have begun.
 
-mod world;
-
+use crate::world::{Rules, World, contiguous, key, stream};
 use unbroken_core::connector::{Coverage, Numbering, Replay, SnapshotKind};
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::{Input, Phase};
 use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
-use world::{Rules, World, contiguous, key, stream};
 
 /// Numbers with holes that mean nothing, of which only a part is ours.
 fn filtered() -> Rules {

@@ -1,14 +1,11 @@
 //! Goal: a vendor that stands behind what we hold (a lagging replica, a restored backup) neither
 //! takes state back in time nor passes for a complete stream.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous};
 use unbroken_core::connector::Ack;
 use unbroken_core::machine::Report;
 use unbroken_core::record::{GapCause, GapOutcome};
-use world::{World, contiguous};
 
 /// Live at 6, cut, and the vendor has lost its last events: it stands at 4.
 fn fallen_behind(rules: world::Rules) -> World {

@@ -1,12 +1,11 @@
 //! Goal: a resume never asks for what the ledger has given up: it could not take it.
 
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Numbering};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::Input;
 use unbroken_core::record::{GapCause, GapClosed, GapOutcome};
-use world::{World, contiguous};
 
 fn increasing() -> world::Rules {
     let mut rules = contiguous();

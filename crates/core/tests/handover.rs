@@ -1,14 +1,13 @@
 //! Goal: make before break has no hole, no double, and never trusts a confirmation alone.
 
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{
     Class, Connections, Decoded, Failure, Item, Numbering, Replay, SnapshotKind,
 };
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::{Budget, Input, Report};
 use unbroken_core::record::Effect;
-use world::{World, contiguous};
 
 fn live(rules: world::Rules) -> World {
     let mut world = World::new(rules);

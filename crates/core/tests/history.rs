@@ -1,10 +1,8 @@
 //! Goal: where the vendor has a history, an interval whose events are lost ends with the facts of
 //! it, each once, and only when the vendor's answers can be believed.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous, key};
 use bytes::Bytes;
 use unbroken_core::connector::{
     Class, Fact, Failure, History, HistoryPage, Numbering, Replay, SnapshotKind,
@@ -13,7 +11,6 @@ use unbroken_core::ids::{Label, RequestId};
 use unbroken_core::machine::{Input, Report};
 use unbroken_core::record::{Body, Change, Effect, GapCause, GapClosed, GapOutcome, Origin};
 use unbroken_core::time::UnixMicros;
-use world::{World, contiguous, key};
 
 const LAG_MS: u64 = 600_000;
 const REACH_MS: u64 = 3_600_000;

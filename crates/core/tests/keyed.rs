@@ -1,13 +1,10 @@
 //! Goal: a resync of named keys brings those up to date, and nothing follows from it for others.
-#![expect(clippy::unwrap_used, reason = "a test whose script is broken may panic")]
-
-mod world;
-
+use crate::world;
+use crate::world::{Rules, World, contiguous, key, stream};
 use unbroken_core::connector::{Ack, Coverage, Numbering, Page, Row, SnapshotBody, SnapshotKind};
 use unbroken_core::ids::Key;
 use unbroken_core::machine::{Input, Report};
 use unbroken_core::record::{Body, Effect, SnapshotBegin, SnapshotEnd, Witness, digest};
-use world::{Rules, World, contiguous, key, stream};
 
 /// Live, with keys 0 to 3.
 fn live(rules: Rules) -> World {

@@ -4,6 +4,7 @@
 //!
 //! Assumption, stated: timers are longer than the network's delays (a timer fires only when nothing
 //! is on its way), as the timing table demands of whoever sets it.
+#![cfg(test)]
 
 mod schedules;
 mod search;

@@ -1,6 +1,7 @@
 //! Goal: no guard of the machine can be taken out without a check noticing. Each mutant is killed
 //! by the search of a small world or by a story; `make mutants` kills them all and writes
 //! `docs/reference/mutants.md`, the tests kill the quick ones again.
+#![cfg(test)]
 
 #[expect(dead_code, reason = "the tests of the budget use the rest of it")]
 mod crowd;

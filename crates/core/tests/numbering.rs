@@ -1,15 +1,13 @@
 //! Goal: numberings that begin again, one after the other, neither stop the stream nor lose what
 //! came. Each schedule here was found by the exhaustive search.
 
-mod world;
-
 use std::collections::BTreeSet;
 
+use crate::world::{World, body, contiguous};
 use unbroken_core::connector::Replay;
 use unbroken_core::ids::ConnId;
 use unbroken_core::position::Epoch;
 use unbroken_core::record::GapCause;
-use world::{World, body, contiguous};
 
 /// A subscription that is confirmed.
 fn subscribed(world: &mut World) -> ConnId {

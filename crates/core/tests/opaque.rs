@@ -1,17 +1,14 @@
 //! Goal: positions that can only be compared are resumed from, deduplicated by, and never guessed.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
 use std::collections::BTreeSet;
 
+use crate::world;
+use crate::world::{OnOld, World, bookmark, contiguous, stream};
 use bytes::Bytes;
 use unbroken_core::connector::{Ack, Connections, Decoded, Item, Numbering};
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::{Input, Proof, Report};
 use unbroken_core::record::{Body, GapCause, GapOutcome};
-use world::{OnOld, World, bookmark, contiguous, stream};
 
 /// The vendor confirms with the bookmark from which it goes on.
 fn confirming() -> world::Rules {

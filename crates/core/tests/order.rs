@@ -1,11 +1,10 @@
 //! Goal: duplicates cost nothing, reordering in the window is put right, a true hole is resumed.
 
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Numbering, Replay, SnapshotKind};
 use unbroken_core::machine::Input;
 use unbroken_core::record::GapCause;
-use world::{World, contiguous};
 
 fn live(rules: world::Rules) -> World {
     let mut world = World::new(rules);

@@ -1,15 +1,12 @@
 //! Goal: a subscription that leaves out a part of the wanted keys is never Live, and the time is on
 //! the ledger.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous, stream};
 use unbroken_core::connector::{Decoded, Item, Numbering};
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::{Input, Phase, Report};
 use unbroken_core::record::{GapCause, GapOutcome};
-use world::{World, contiguous, stream};
 
 /// The vendor numbers all keys; what it leaves out is a hole in the numbers.
 fn rules() -> world::Rules {

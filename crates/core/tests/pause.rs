@@ -1,15 +1,14 @@
 //! Goal: a paused stream asks nothing of the vendor, survives restarts, and loses nothing that the
 //! vendor replays.
 
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous, stream};
 use unbroken_core::connector::{Ack, Replay};
 use unbroken_core::directive::Act;
 use unbroken_core::ids::Label;
 use unbroken_core::machine::{Input, Phase};
 use unbroken_core::record::{Body, GapCause, GapOutcome};
 use unbroken_core::time::Millis;
-use world::{World, contiguous, stream};
 
 fn live() -> World {
     live_with(contiguous())

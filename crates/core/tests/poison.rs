@@ -1,9 +1,7 @@
 //! Goal: bytes that cannot be understood stop nothing and are not passed over in silence.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous, stream};
 use bytes::Bytes;
 use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Numbering, Replay};
 use unbroken_core::ids::{ConnId, Label};
@@ -11,7 +9,6 @@ use unbroken_core::machine::{Blocked, Input, Phase, Report};
 use unbroken_core::record::{
     Body, GapCause, GapClosed, GapOutcome, QUARANTINE_BYTES_MAX, Quarantined, digest,
 };
-use world::{World, contiguous, stream};
 
 fn live(rules: world::Rules) -> World {
     let mut world = World::new(rules);

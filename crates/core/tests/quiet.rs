@@ -1,13 +1,9 @@
 //! Goal: a stream that has brought nothing yet is recorded all the same from its first confirmation
 //! on. What it misses in an outage is a loss, and not what was before the record began.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Ack, Numbering, Replay, SnapshotKind};
 use unbroken_core::record::{GapCause, GapOutcome};
-use world::{World, contiguous};
 
 /// A vendor without numbers, and without anything that its state could be read from.
 fn quiet() -> World {

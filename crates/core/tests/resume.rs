@@ -1,12 +1,11 @@
 //! Goal: a resume asks from what is durable, believes only proof, and steps down otherwise.
 
-mod world;
-
+use crate::world;
+use crate::world::{OnOld, World, contiguous, stream};
 use unbroken_core::connector::{Ack, Numbering, Page, Replay, SnapshotKind};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::{Input, Proof, Report};
 use unbroken_core::record::{GapCause, GapOutcome, Origin};
-use world::{OnOld, World, contiguous, stream};
 
 fn live(rules: world::Rules) -> World {
     let mut world = World::new(rules);

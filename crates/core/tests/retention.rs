@@ -1,10 +1,9 @@
 //! Goal: a history shorter than the snapshot takes does not make the resync run for ever.
 
-mod world;
-
+use crate::world;
+use crate::world::{OnOld, World, contiguous};
 use unbroken_core::machine::{Report, Rung};
 use unbroken_core::record::{GapCause, GapOutcome};
-use world::{OnOld, World, contiguous};
 
 /// The vendor forgets its history faster than a snapshot can be used.
 fn rung_counts(world: &World) -> (usize, usize) {

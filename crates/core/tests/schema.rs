@@ -1,12 +1,10 @@
 //! Goal: a vendor that begins to speak otherwise is noticed within a few frames, and what was not
 //! understood is on the ledger where no hole would show.
 
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Decoded, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::machine::{Input, Report};
 use unbroken_core::record::{GapCause, GapOutcome};
-use world::{World, contiguous};
 
 fn live(numbering: Numbering) -> World {
     let mut rules = contiguous();

@@ -1,9 +1,7 @@
 //! Goal: a half-open connection is found by our own deadline, dropped, and resumed without loss.
 
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::record::{Body, Closer, ConnectionTurn, GapCause, Turn};
-use world::{World, contiguous};
 
 fn turns(world: &World) -> Vec<&ConnectionTurn> {
     let records = world.records();

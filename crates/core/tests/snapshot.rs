@@ -1,12 +1,11 @@
 //! Goal: a snapshot is believed only if it is whole, young enough and plausible.
 
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous, key, stream};
 use unbroken_core::connector::{Numbering, Paging, Replay, SnapshotBody};
 use unbroken_core::ids::{Key, Label};
 use unbroken_core::machine::{Blocked, Input, Phase, Report};
 use unbroken_core::record::Body;
-use world::{World, contiguous, key, stream};
 
 fn cut_and_refuse(world: &mut World) {
     let conn = world.sole_conn();

@@ -1,10 +1,8 @@
 //! Goal: numbers with holes that mean nothing raise no false gap.
 
-mod world;
-
+use crate::world::{World, contiguous};
 use unbroken_core::connector::Numbering;
 use unbroken_core::record::{Body, GapCause};
-use world::{World, contiguous};
 
 #[test]
 fn holes_in_an_increasing_numbering_are_no_gaps() {

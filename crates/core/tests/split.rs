@@ -1,12 +1,10 @@
 //! Goal: where the vendor splits a frame in the middle of a position, the position counts as held
 //! only with all of it, across sockets and crashes.
 
-mod world;
-
+use crate::world::{Made, World, contiguous};
 use unbroken_core::connector::{Decoded, Item, Numbering};
 use unbroken_core::machine::Input;
 use unbroken_core::record::GapCause;
-use world::{Made, World, contiguous};
 
 /// A stream on which one position names several keys, live and held up to 2.
 fn live() -> World {

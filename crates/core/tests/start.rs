@@ -1,15 +1,13 @@
 //! Goal: a stream without a record begins as it is told, and only then; a snapshot is taken when
 //! its start mode allows one.
 
-mod world;
-
+use crate::world::{OnOld, Rules, World, bookmark, contiguous, key, stream};
 use unbroken_core::bookmark::After;
 use unbroken_core::connector::{Ack, Numbering, Replay, SnapshotKind};
 use unbroken_core::ids::Label;
 use unbroken_core::machine::{Blocked, Phase, Report, Start};
 use unbroken_core::record::{Body, GapCause, GapOutcome};
 use unbroken_core::time::Millis;
-use world::{OnOld, Rules, World, bookmark, contiguous, key, stream};
 
 fn from(sequence: u64) -> Start {
     Start::From { after: After::Sequence(sequence), epoch: None }

@@ -1,12 +1,10 @@
 //! Goal: a numbering that was met and could not be installed before its socket went goes on where
 //! it was, as long as the vendor serves it: what was made meanwhile is no loss.
 
-mod world;
-
+use crate::world::{OnOld, Rules, World, contiguous};
 use unbroken_core::connector::{Ack, Numbering};
 use unbroken_core::machine::Rung;
 use unbroken_core::record::GapOutcome;
-use world::{OnOld, Rules, World, contiguous};
 
 /// The next subscription that is not from a snapshot is confirmed, an event comes on it, and the
 /// connection breaks.

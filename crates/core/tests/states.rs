@@ -1,10 +1,7 @@
 //! Goal: a source that tells its keys' present states again and again gives one event for each
 //! state that it shows, and no state travels back in time.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world::{World, bookmark, contiguous, key};
 use bytes::Bytes;
 use unbroken_core::connector::{
     Ack, Class, Connections, Decoded, Event, EventBody, Failure, Item, Numbering,
@@ -13,7 +10,6 @@ use unbroken_core::ids::ConnId;
 use unbroken_core::machine::Input;
 use unbroken_core::record::{GapCause, GapOutcome, digest};
 use unbroken_core::time::UnixMicros;
-use world::{World, bookmark, contiguous, key};
 
 const SECOND_US: i64 = 1_000_000;
 

@@ -1,10 +1,7 @@
 //! Goal: a vendor in trouble is not knocked down by its clients. Cuts in a row and an outage of the
 //! whole vendor, seen from the vendor's side, in virtual time. `make storm` shows the tables.
 
-#[cfg_attr(feature = "proof", expect(dead_code, reason = "no guard is taken out here"))]
-mod crowd;
-
-use crowd::{Call, Crowd};
+use crate::crowd::{Call, Crowd};
 use unbroken_core::machine::{Allowance, Budget, Timing};
 use unbroken_core::time::Millis;
 

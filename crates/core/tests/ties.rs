@@ -1,15 +1,11 @@
 //! Goal: the vendor's timestamps are no versions: equal and skewed ones lose nothing.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world::{World, contiguous, key};
 use bytes::Bytes;
 use unbroken_core::connector::{Decoded, Event, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::machine::Input;
 use unbroken_core::record::{Effect, digest};
 use unbroken_core::time::UnixMicros;
-use world::{World, contiguous, key};
 
 fn live() -> World {
     let mut rules = contiguous();

@@ -1,14 +1,12 @@
 //! Goal: tokens are versioned, asked for one at a time, renewed in time, and a second refusal of a
 //! fresh one is a person's business.
 
-mod world;
-
+use crate::world::{World, contiguous, stream};
 use unbroken_core::connector::{Class, Failure};
 use unbroken_core::ids::{Label, TokenVersion};
 use unbroken_core::machine::{Blocked, Input, Phase};
 use unbroken_core::record::Closer;
 use unbroken_core::time::Millis;
-use world::{World, contiguous, stream};
 
 const LIFE_MS: u64 = 100_000;
 

@@ -1,13 +1,11 @@
 //! Goal: a deleted key leaves state for good, and what is told of it afterwards is neither taken
 //! twice nor brings it back.
 
-mod world;
-
+use crate::world::{Rules, World, contiguous, key};
 use unbroken_core::connector::{Decoded, EventBody, Item, Numbering, Replay, SnapshotKind};
 use unbroken_core::ids::Key;
 use unbroken_core::machine::{Input, Timing};
 use unbroken_core::record::Body;
-use world::{Rules, World, contiguous, key};
 
 /// Longer than any tombstone stands here, in milliseconds.
 const LONG_MS: u64 = 200_000;

@@ -1,15 +1,12 @@
 //! Goal: a frame that ends its own connection because nothing can read it (larger than any frame
 //! may be, no text) does not end every connection after it.
 
-#![expect(clippy::unwrap_used, reason = "a script that is broken may panic")]
-
-mod world;
-
+use crate::world;
+use crate::world::{World, contiguous};
 use unbroken_core::connector::{Ack, Class, Decoded, Failure, Item, Numbering};
 use unbroken_core::ids::{ConnId, Label};
 use unbroken_core::machine::Input;
 use unbroken_core::record::{Body, Closer, GapCause};
-use world::{World, contiguous};
 
 const LENGTH: u64 = 20_000_000;
 

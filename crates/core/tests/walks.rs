@@ -1,13 +1,11 @@
 //! Goal: long random histories of an opaque stream lose nothing that is not on the ledger. The
 //! model is exhaustive and short; this is neither.
 
-mod world;
-
 use std::collections::BTreeSet;
 
+use crate::world::{OnOld, Rules, World, contiguous};
 use unbroken_core::connector::{Ack, Numbering, Replay};
 use unbroken_core::record::GapOutcome;
-use world::{OnOld, Rules, World, contiguous};
 
 fn opaque() -> Rules {
     let mut rules = contiguous();

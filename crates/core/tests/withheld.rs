@@ -1,13 +1,11 @@
 //! Goal: of a source whose fields are dropped, bytes that cannot be understood are not kept, and
 //! are in doubt all the same.
 
-mod world;
-
+use crate::world::{World, contiguous};
 use bytes::Bytes;
 use unbroken_core::connector::{Decoded, Item, Numbering, Replay};
 use unbroken_core::machine::Input;
 use unbroken_core::record::{Body, GapCause};
-use world::{World, contiguous};
 
 #[test]
 fn only_their_shape_is_kept_and_they_are_on_the_ledger() {

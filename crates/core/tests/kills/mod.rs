@@ -1,6 +1,6 @@
 //! What kills each mutant, and the table of it.
 
-#![expect(unreachable_pub, clippy::expect_used, reason = "a test's tool")]
+#![expect(unreachable_pub, reason = "a test's tool")]
 
 mod killer;
 mod table;

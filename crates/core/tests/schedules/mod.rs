@@ -3,8 +3,6 @@
 //! and its setting, then one step a line. It is gone again, with every invariant checked at each
 //! step.
 
-#![expect(clippy::expect_used, reason = "a schedule that is broken may panic")]
-
 use std::fs;
 use std::path::Path;
 

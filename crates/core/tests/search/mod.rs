@@ -7,7 +7,7 @@
 //! a counterexample is told with what the machine reported at each step. Depth first, since the way
 //! back up a stack is where a cycle and the longest way to Live show.
 
-#![expect(unreachable_pub, clippy::unwrap_used, reason = "a test's tool")]
+#![expect(unreachable_pub, reason = "a test's tool")]
 
 mod act;
 mod explore;

@@ -4,9 +4,7 @@
 #![expect(
     dead_code,
     unreachable_pub,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test's world: each test file uses its part of it, and a broken script may panic"
+    reason = "a test's world: each test file uses its part of it"
 )]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

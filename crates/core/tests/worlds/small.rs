@@ -114,7 +114,6 @@ impl Setting {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the state counts are what a reader asks for")]
 fn print(name: &str, found: &Found, begun: Instant) {
     println!(
         "{name:64} {:>9} states {:>9} transitions, depth {:>3}, {:>2} steps to Live, {:>6.1} s, \

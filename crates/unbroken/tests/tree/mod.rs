@@ -152,6 +152,9 @@ pub(crate) fn is_target(path: &str) -> bool {
         return false;
     };
     let parts: Vec<&str> = inside.1.split('/').collect();
+    if parts[0] == "tests" && !is_declared(inside.0, inside.1) {
+        return false;
+    }
     match parts.as_slice() {
         ["build.rs"] | ["src", "lib.rs" | "main.rs"] | ["src", "bin", _] => true,
         // What the fuzzer runs.
@@ -160,4 +163,15 @@ pub(crate) fn is_target(path: &str) -> bool {
         ["tests" | "examples" | "benches", _, "main.rs"] | ["src", "bin", _, "main.rs"] => true,
         _ => false,
     }
+}
+
+/// Unless cargo looks for a crate's tests itself, its manifest names them, by their path or, as
+/// cargo does without it, by the name of the file.
+fn is_declared(krate: &str, path: &str) -> bool {
+    let manifest = root().join("crates").join(krate).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("a manifest");
+    let name = path.trim_start_matches("tests/").trim_end_matches(".rs");
+    !manifest.contains("autotests = false")
+        || manifest.contains(&format!("path = \"{path}\""))
+        || manifest.contains(&format!("name = \"{name}\"\nrequired-features"))
 }

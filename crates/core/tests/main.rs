@@ -1,0 +1,50 @@
+//! Stories in virtual time, of one binary: the world that they share is compiled once.
+#![cfg(test)]
+
+mod audit;
+mod backpressure;
+mod beside;
+mod bookmarks;
+mod budget;
+mod clamp;
+mod clock;
+mod closes;
+mod contexts;
+mod crash;
+#[cfg_attr(feature = "proof", expect(dead_code, reason = "no guard is taken out here"))]
+mod crowd;
+mod deletes;
+mod directive;
+mod drift;
+mod future;
+mod given_up;
+mod handover;
+mod history;
+mod keyed;
+mod numbering;
+mod opaque;
+mod order;
+mod partial;
+mod pause;
+mod poison;
+mod quiet;
+mod resume;
+mod retention;
+mod schema;
+mod silence;
+mod snapshot;
+mod sparse;
+mod split;
+mod start;
+mod stash;
+mod states;
+mod storm;
+mod streams;
+mod tables;
+mod ties;
+mod token;
+mod tombstones;
+mod unreadable;
+mod walks;
+mod withheld;
+mod world;
