@@ -55,8 +55,8 @@ SHELL := /bin/bash
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup postgres-setup nats-setup parquet-setup scoreboard \
   dialect fanout crowd smoke setup format lint \
-  docs deny tests relay-clients clients-test clients-torture sink-kills sink-pending sink-rates sinks-beside guarantees \
-  api-fuzz screenshots
+  docs deny tests tests-long tests-short tests-of-guards relay-clients clients-test clients-torture \
+  sink-kills sink-pending sink-rates sinks-beside guarantees api-fuzz screenshots
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -112,15 +112,39 @@ help:
 demo: setup
 	cargo run --release --locked -p unbroken -- demo $(ARGS)
 
-test: setup format lint docs tests smoke clients-test
+test: setup format lint docs tests
+
+# Most of the tests' time is waiting, so that they run beside each other, when all is built.
+LANES := tests-long tests-short tests-of-guards
+GUARDS := cargo test -p unbroken-core --features proof --test model --test mutants --locked
+LEDGER_GUARDS := cargo test -p unbroken-journal --features proof --test journal --locked
 
 check: format lint docs deny
 
-tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup
-	cargo test --workspace --locked
-	cargo test -p unbroken-core --features proof --test model --test mutants --locked -- --nocapture
-	cargo test -p unbroken-journal --features proof --test journal --locked mutants
+tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup bench-setup relay-clients
+	cargo build --workspace --all-targets --locked
+	$(GUARDS) --no-run
+	$(LEDGER_GUARDS) --no-run
+	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
 	$(PROOF) --test crash_points --test release -- --nocapture
+
+# Every test that cargo finds in the workspace, but for those that want a feature.
+TESTS = $(sort $(shell cargo metadata --no-deps --locked --format-version 1 | python3 -c 'import json, sys; \
+  print(*(target["name"] for package in json.load(sys.stdin)["packages"] for target in package["targets"] \
+  if "test" in target["kind"] and "required-features" not in target))'))
+LONG := conformance e2e genesys relay trouble
+
+tests-long:
+	cargo test --workspace --locked $(addprefix --test ,$(LONG))
+
+tests-short:
+	cargo test --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LONG),$(TESTS)))
+	cargo test --workspace --locked --doc
+
+tests-of-guards:
+	$(GUARDS) -- --nocapture
+	$(LEDGER_GUARDS) mutants
+	$(MAKE) --no-print-directory smoke clients-test
 
 # The same small worlds with more events and faults: many millions of states, up to an hour.
 model: setup
@@ -174,7 +198,7 @@ bench: bench-setup
 
 # The same with a handful of events: every contestant runs, and what it has stored is right.
 smoke: bench-setup
-	cargo build --locked -p unbroken -p unbroken-bench
+	cargo build --workspace --all-targets --locked
 	$(CARGO_TARGET_DIR)/debug/unbroken-bench run --size smoke --node $(BENCH_NODE) \
 	  --unbroken $(CARGO_TARGET_DIR)/debug/unbroken --out $(CARGO_TARGET_DIR)/bench-smoke
 	$(CARGO_TARGET_DIR)/debug/unbroken-bench fanout --rounds 1 --clients 1,20 --told 5000 \
@@ -348,7 +372,7 @@ clients-test: relay-clients
 	  --cache-dir $(RELAY_CLIENTS)/mypy
 	php clients/php/tests/run.php
 	node --test --test-reporter=dot clients/page-test/held.test.mjs
-	cargo build --locked -p unbroken
+	cargo build --workspace --all-targets --locked
 	node clients/torture/documents.mjs --unbroken $(CARGO_TARGET_DIR)/debug/unbroken \
 	  --node $(RELAY_CLIENTS)/node
 	node clients/torture/run.mjs --unbroken $(CARGO_TARGET_DIR)/debug/unbroken \
@@ -382,7 +406,7 @@ dialect: baselines-setup
 
 # In virtual time with the production budget, then over real sockets.
 storm: setup
-	cargo test --locked -p unbroken-core --test storm -- --nocapture --test-threads 1
+	cargo test --locked -p unbroken-core --test core -- --nocapture --test-threads 1 storm::
 	UNBROKEN_STORM=full cargo test --locked -p unbroken --test storm -- --nocapture \
 	  --test-threads 1
 
