@@ -145,6 +145,13 @@ impl Batch {
         if is_first { None } else { self.cut_at(middle) }
     }
 
+    /// What follows a checkpoint between its entries; `None`: nothing does.
+    pub(crate) fn behind(&self, checkpoint: Checkpoint) -> Option<Self> {
+        let is_whole = checkpoint == self.next;
+        let [_, rest] = (!is_whole).then(|| self.cut_at(checkpoint.next_offset))??;
+        Some(rest)
+    }
+
     /// Before an offset, and from it on. The first one ends in the phase in which it begins.
     fn cut_at(&self, middle: u64) -> Option<[Self; 2]> {
         let (mut first, mut second) = (self.clone(), self.clone());

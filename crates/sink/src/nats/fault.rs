@@ -52,6 +52,7 @@ impl Denied {
             10060 | 10109 | 10111 | 10166 | 10174 => {
                 "put the stream's configuration back: it must accept atomic batches of our subjects"
             }
+            10199 => "set `batch_messages_max` to the server's limit: 1000, unless it was changed",
             10074 => "set `replicas` to no more than there are servers",
             10035 | 10039 | 10076 => "enable JetStream on the server, also for the account",
             10052 | 10056 | 10066 | 10110 => "look at the stream's name and configuration",

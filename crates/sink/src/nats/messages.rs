@@ -12,9 +12,6 @@ use super::NatsConfig;
 use super::stream::Terms;
 use crate::{Batch, Parked, SinkError};
 
-/// What the server takes in one batch, unless its limit was changed.
-const MESSAGES_MAX: usize = 1_000;
-
 /// Room in a message for its headers, the reason of a dead letter included.
 const HEADER_BYTES: usize = 1_024;
 
@@ -56,11 +53,11 @@ pub(super) fn messages(
     batch: &Batch,
 ) -> Result<Vec<Message>, SinkError> {
     let others = usize::from(batch.lapse.is_some()) + batch.open_gaps.len() + batch.parked.len();
-    let room = MESSAGES_MAX.saturating_sub(1 + others);
+    let room = config.batch_messages_max.saturating_sub(1 + others);
     if let Some((from, _)) = batch.entries().nth(room) {
         return Err(if room == 0 { too_many(others) } else { SinkError::TooMuch { from } });
     }
-    if others + 1 > MESSAGES_MAX {
+    if others + 1 > config.batch_messages_max {
         return Err(too_many(others));
     }
     let (journal, prefix) = (batch.journal(), &config.prefix);

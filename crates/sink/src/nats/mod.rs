@@ -11,7 +11,9 @@
 //! A commit is one atomic batch (nats-server 2.12), which ends with the checkpoint; that is taken
 //! only behind the one that this instance wrote last (`Nats-Expected-Last-Subject-Sequence`). So
 //! messages and checkpoint are there together or not at all, a commit that comes too late is none,
-//! and whoever publishes a checkpoint with a higher fence has the sink.
+//! and whoever publishes a checkpoint with a higher fence has the sink. What is more than the
+//! server takes at once is committed in parts, each whole; while it takes one, the next is on its
+//! way.
 //!
 //! `Nats-Msg-Id` is not set. It would weaken this: a batch with one id that the server remembers is
 //! refused as a whole (error 10201), and rows of a state image come with ids that may have been
@@ -37,9 +39,6 @@ use crate::{AskPassword, Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError
 
 /// How long opening may take in all: somebody may accept a connection and say nothing.
 const OPEN_MAX: Duration = Duration::from_secs(60);
-
-/// The same of a commit. The server gives a batch up that says nothing for ten seconds.
-const COMMIT_MAX: Duration = Duration::from_secs(60);
 
 /// What is being done when a batch is published.
 const BATCH: &str = "committing a batch";
@@ -77,6 +76,8 @@ pub struct NatsConfig {
     pub prefix: String,
     /// On how many servers the stream is kept, if it is made.
     pub replicas: u64,
+    /// What the server takes in one batch.
+    pub batch_messages_max: usize,
     /// How long the server keeps the messages; `None`: as long as the stream does.
     pub keep: Option<Duration>,
 }
@@ -136,10 +137,8 @@ impl Sink for Nats {
         let Some(mut session) = self.session.take() else {
             return Err(SinkError::unreachable(BATCH)("the sink is not open"));
         };
-        let committing = session.commit(&self.config, fence, batch);
-        let committed = tokio::time::timeout(COMMIT_MAX, committing).await;
-        let committed = committed.map_err(SinkError::unreachable(BATCH)).flatten();
-        // Those are said before anything is published.
+        let committed = session.commit(&self.config, fence, batch).await;
+        // Of what those are about, nothing was published.
         let goes_on = matches!(
             committed,
             Ok(()) | Err(SinkError::Refused { .. } | SinkError::TooMuch { .. })

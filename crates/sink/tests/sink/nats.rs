@@ -1,5 +1,6 @@
 //! A stream in a NATS server.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use unbroken_core::record::{Body, Origin, digest};
 use unbroken_sink::{
-    Batch, Checkpoint, Doing, Ended, Nats, NatsConfig, Parked, Sink, SinkError, nats_servers,
+    Batch, Checkpoint, Cut, Doing, Ended, Nats, NatsConfig, Parked, Sink, SinkError, nats_servers,
 };
 
 use crate::house::{House, change};
@@ -16,6 +17,9 @@ use crate::jetstream_server::{JetStream, Told};
 use crate::postgres::quick;
 use crate::roads::trust;
 use crate::shelf::Target;
+
+/// A server's settings.
+pub(crate) const LARGE_BATCHES: &str = "jetstream { limits { batch { max_msgs: 10000 } } }";
 
 /// A stream of a server.
 pub(crate) struct Channel(pub(crate) JetStream);
@@ -41,6 +45,7 @@ impl Channel {
             stream: STREAM.to_owned(),
             prefix: PREFIX.to_owned(),
             replicas: 1,
+            batch_messages_max: 1_000,
             keep: None,
         }
     }
@@ -49,8 +54,22 @@ impl Channel {
         Nats::new(self.config(name))
     }
 
+    /// Of a server that takes more at once, or is said to.
+    pub(crate) fn taking(&self, batch_messages_max: usize) -> Nats {
+        Nats::new(NatsConfig { batch_messages_max, ..self.config("test") })
+    }
+
     fn told(&self) -> Vec<Told> {
         self.0.messages(STREAM, PREFIX)
+    }
+
+    /// In how many batches its messages came.
+    fn parts(&self) -> usize {
+        let told = self.told();
+        let ids = told.iter().filter_map(|told| {
+            told.headers.lines().find(|line| line.starts_with("Nats-Batch-Id: "))
+        });
+        ids.collect::<BTreeSet<_>>().len()
     }
 
     /// What the checkpoint says.
@@ -130,10 +149,9 @@ async fn a_large_batch_is_committed_in_parts() {
     config.cut.records_max = 5_000;
     let running = house.drain(channel.sink(), config).await;
     assert_eq!(running.progress.counts().failures, 0, "{:?}", running.progress);
-    // The first checkpoint, four full parts and a rest.
-    assert!(running.progress.counts().batches >= 5, "{:?}", running.progress);
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(channel.ids(), house.ids_from(0));
+    assert_eq!(channel.parts(), 5, "four full ones and a rest");
     let told = channel.told();
     let checkpoints = told.iter().filter(|told| told.subject.ends_with(".checkpoint"));
     assert_eq!(checkpoints.count(), 1, "each replaces the one before");
@@ -166,6 +184,49 @@ async fn an_event_that_is_too_large_is_a_dead_letter() {
     let event: Value = serde_json::from_slice(&letter.body).expect("JSON");
     assert_eq!((&event["id"], &event["subject"]), (&json!(id), &json!("agent-2")));
     assert!(event.get("data").is_none());
+}
+
+#[tokio::test]
+async fn a_server_that_takes_more_at_once_is_given_more_and_another_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = dir.path().join("settings");
+    fs::write(&settings, LARGE_BATCHES).expect("room");
+    let settings = settings.display().to_string();
+    let large = Channel(JetStream::with(&["-js", "-c", &settings]));
+    let mut house = House::new();
+    house.events(4_321);
+    let mut config = quick();
+    config.cut.records_max = 5_000;
+    let running = house.drain(large.taking(5_000), config.clone()).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!((large.parts(), large.ids()), (1, house.ids_from(0)));
+    let channel = Channel::new();
+    let running = house.pump(channel.taking(5_000), config);
+    running.until("it says so", |it| it.doing() == Doing::Blocked).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.todo.contains("`batch_messages_max`"), "{trouble:?}");
+    assert_eq!(running.stop().await, Ended::Stopped);
+}
+
+/// What comes before it in the same batch is committed by then, in parts, and not again.
+#[tokio::test]
+async fn an_event_that_is_too_large_in_a_later_part_is_put_aside_alone() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    house.events(2_500);
+    let mut bad = change(2_500, Origin::Live);
+    let payload = format!("{{\"text\":\"{}\"}}", "x".repeat(1 << 20)).into_bytes();
+    (bad.digest, bad.payload) = (digest(&payload), payload.into());
+    house.append([Body::Change(bad)]);
+    house.events(1_500);
+    let mut config = quick();
+    config.cut = Cut { records_max: 5_000, bytes: 8 << 20, ..config.cut };
+    let running = house.drain(channel.sink(), config).await;
+    let counts = running.progress.counts();
+    assert_eq!((counts.parked, counts.failures), (1, 0));
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let mut expected = house.ids_from(0);
+    expected.remove(2_500);
+    assert_eq!(channel.ids(), expected);
 }
 
 /// Records that are given again since somebody has set the checkpoint back are there again: a

@@ -1,5 +1,6 @@
 //! `nats = { … }` of a `[[sink]]`.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -30,6 +31,9 @@ pub struct NatsSection {
     /// On how many servers the stream is kept, if it is made.
     #[serde(default = "replicas")]
     pub replicas: u64,
+    /// Most messages of one atomic batch, which the server's configuration limits.
+    #[serde(default = "batch_messages_max")]
+    pub batch_messages_max: usize,
     /// How long the server keeps a message, in milliseconds; without it as long as the stream does.
     #[serde(default)]
     pub keep_ms: Option<u64>,
@@ -52,6 +56,14 @@ fn prefix() -> String {
 fn replicas() -> u64 {
     1
 }
+
+/// The server's own limit, unless it is told otherwise (`limits { batch { max_msgs } }`).
+fn batch_messages_max() -> usize {
+    1_000
+}
+
+/// The checkpoint and what may come beside one record, and as much as one commit should ever be.
+const BATCH_MESSAGES: RangeInclusive<usize> = 10..=100_000;
 
 /// Longest name of a stream that the server takes.
 const STREAM_MAX: usize = 255;
@@ -88,6 +100,10 @@ impl NatsSection {
         if !(1..=5).contains(&self.replicas) {
             let what = format!("`replicas` is {}", self.replicas);
             return told(what, "a stream is kept on 1 to 5 servers; 3 outlive the loss of one");
+        }
+        if !BATCH_MESSAGES.contains(&self.batch_messages_max) {
+            let what = format!("`batch_messages_max` is {}", self.batch_messages_max);
+            return told(what, "use 10 to 100000: what the server's configuration says, or 1000");
         }
         if self.keep_ms.is_some_and(|keep_ms| keep_ms < KEEP_MS_MIN) {
             return told("`keep_ms` is below 1000".to_owned(), "the server counts in seconds");

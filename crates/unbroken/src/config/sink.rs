@@ -58,6 +58,9 @@ const CUT: Cut =
 const FILES_CUT: Cut =
     Cut { records_max: 100_000, bytes: 32 * 1024 * 1024, linger: Duration::from_secs(60) };
 
+/// So many of a NATS server's batches are one commit: while it takes one, the next is on its way.
+const MESSAGES_PARTS: usize = 10;
+
 /// Longest name: it becomes a part of file and thread names.
 const NAME_MAX: usize = 64;
 
@@ -77,7 +80,14 @@ impl SinkSection {
 
     /// How its batches are cut.
     pub(crate) fn cut(&self) -> Cut {
-        let usual = if self.parquet.is_some() { FILES_CUT } else { CUT };
+        let usual = match self {
+            Self { parquet: Some(_), .. } => FILES_CUT,
+            // Each part ends with a checkpoint, and none is a small rest.
+            Self { nats: Some(NatsSection { batch_messages_max, .. }), .. } => {
+                Cut { records_max: MESSAGES_PARTS * batch_messages_max.saturating_sub(1), ..CUT }
+            }
+            _ => CUT,
+        };
         Cut {
             records_max: self.batch_records_max.unwrap_or(usual.records_max),
             bytes: self.batch_bytes.unwrap_or(usual.bytes),

@@ -37,9 +37,19 @@ pub(super) fn nats(name: String, section: NatsSection) -> Result<Nats, PipelineE
     } else {
         section.credentials.map(|credentials| NatsLogin::Credentials(asking(credentials)))
     };
-    let NatsSection { stream, prefix, replicas, keep_ms, .. } = section;
+    let NatsSection { stream, prefix, replicas, batch_messages_max, keep_ms, .. } = section;
     let keep = keep_ms.map(Duration::from_millis);
-    Ok(Nats::new(NatsConfig { name, servers, tls, login, stream, prefix, replicas, keep }))
+    Ok(Nats::new(NatsConfig {
+        name,
+        servers,
+        tls,
+        login,
+        stream,
+        prefix,
+        replicas,
+        batch_messages_max,
+        keep,
+    }))
 }
 
 /// A machine without roots may reach its server without TLS: then nobody is trusted.
