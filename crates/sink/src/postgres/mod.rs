@@ -5,6 +5,7 @@
 //! another instance, or of our own whose connection was lost, and so every row that is written
 //! after it is written by whoever has the sink.
 
+mod days;
 mod fault;
 mod rows;
 mod schema;
@@ -41,6 +42,8 @@ pub struct PostgresConfig {
     pub server: Config,
     /// The schema; it belongs to this sink.
     pub schema: String,
+    /// Events are kept in a table for each day. Said when the schema is made.
+    pub by_day: bool,
     /// What the server must show, where TLS is spoken.
     pub tls: Arc<rustls::ClientConfig>,
     /// Its password; `None`: it asks for none.
@@ -70,6 +73,8 @@ struct Session {
     /// Behind the last row of this log that was there when it was opened: behind the checkpoint,
     /// where somebody has set that back.
     rows_end: u64,
+    /// Events are kept in a table for each day.
+    is_by_day: bool,
 }
 
 impl Postgres {
@@ -102,12 +107,16 @@ impl Postgres {
         let fence: i64 = row.try_get(0).map_err(failed())?;
         let streams = stream::load(&tx).await.map_err(failed())?;
         let log = held.log.unwrap_or_default();
+        let is_by_day = days::are_there(&tx).await.map_err(failed())?;
+        if self.config.by_day && !is_by_day {
+            return Err(one_table(&self.config.schema));
+        }
         let rows_end = schema::rows_end(&tx, log).await.map_err(failed())?;
         if let Some(held) = checkpoint.filter(|held| held.phase == Phase::Log) {
             schema::unstage(&tx, log, held.next_offset).await.map_err(failed())?;
         }
         tx.commit().await.map_err(failed())?;
-        let session = Session { client, streams, log, rows_end };
+        let session = Session { client, streams, log, rows_end, is_by_day };
         let fence = Fence(fence as u64);
         Ok((session, Opened { fence, checkpoint, until: None }))
     }
@@ -138,7 +147,7 @@ impl Session {
         }
         let may_be_there =
             batch.base.is_some_and(|base| base.phase != Phase::Log || base.next_offset < rows_end);
-        let tables = Tables { tx: &tx, log, may_be_there };
+        let tables = Tables { tx: &tx, log, may_be_there, is_by_day: self.is_by_day };
         tables.write(&Plan::of(batch.entries())).await.map_err(failed())?;
         for (stream, gap) in &batch.open_gaps {
             tables.open_gap(stream, gap).await.map_err(failed())?;
@@ -245,4 +254,10 @@ fn parsed(text: Option<&str>) -> Result<Option<Checkpoint>, SinkError> {
 fn no_checkpoint() -> SinkError {
     let what = "the row of table `checkpoint` is missing or damaged";
     SinkError::blocked(what, "restore it, or drop the schema: the sink then begins anew")
+}
+
+fn one_table(schema: &str) -> SinkError {
+    let what =
+        format!("schema `{schema}` was made without `partition_by`: its events are one table");
+    SinkError::blocked(what, "leave `partition_by` out, or name another `schema`, made anew")
 }

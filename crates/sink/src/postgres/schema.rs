@@ -13,6 +13,8 @@ const VERSION: i32 = 1;
 
 const TABLES: &str = include_str!("schema.sql");
 
+const TABLES_BY_DAY: &str = include_str!("by_day.sql");
+
 /// The row of the table `checkpoint`, which is locked.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -79,6 +81,9 @@ async fn make(tx: &Transaction<'_>, config: &PostgresConfig) -> Result<(), Error
         tx.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
     }
     tx.batch_execute(TABLES).await?;
+    if config.by_day {
+        tx.batch_execute(TABLES_BY_DAY).await?;
+    }
     let params: [(&(dyn ToSql + Sync), Type); 2] =
         [(&VERSION, Type::INT4), (&config.name, Type::TEXT)];
     let insert = "INSERT INTO checkpoint (schema_version, sink) VALUES ($1, $2)";

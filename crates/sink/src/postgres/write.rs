@@ -9,6 +9,7 @@ use unbroken_core::ids::{Label, StreamId};
 use unbroken_core::record::{GapOpened, Record};
 use unbroken_render::{kind, record_fields, words};
 
+use super::days;
 use super::rows::{Json, Time};
 use crate::payload::payload;
 use crate::sql::{Fate, GapLine, Plan, Row, Step, signed, split};
@@ -22,6 +23,8 @@ pub(super) struct Tables<'a> {
     pub(super) log: i16,
     /// Rows may be there already: those of a state image.
     pub(super) may_be_there: bool,
+    /// Events are kept in a table for each day.
+    pub(super) is_by_day: bool,
 }
 
 const COLUMNS: &str = "log, log_offset, stream, key, epoch, position, ordinal, event_id, kind, \
@@ -76,6 +79,9 @@ impl Tables<'_> {
         for step in &plan.steps {
             self.step(step).await?;
         }
+        if self.is_by_day {
+            days::make_for(self.tx, &plan.events).await?;
+        }
         self.copy("events", &plan.events).await?;
         self.copy("staged", &plan.staged).await?;
         self.ledger(&plan.ledger).await?;
@@ -87,6 +93,9 @@ impl Tables<'_> {
 
     async fn step(&self, step: &Step<'_>) -> Result<(), Error> {
         for (stream, fate) in &step.brackets {
+            if let (Fate::Published(snapshot), true) = (fate, self.is_by_day) {
+                days::make_for_staged(self.tx, stream, *snapshot).await?;
+            }
             let stream = (&stream.as_str() as &(dyn ToSql + Sync), Type::TEXT);
             if let Fate::Published(snapshot) = fate {
                 let params = [stream.clone(), (&signed(snapshot.0), Type::INT8)];

@@ -115,5 +115,6 @@ trials!(ndjson, Folder::new());
 trials!(parquet, Files::new());
 trials!(parquet_s3, Bucket::new());
 trials!(postgres, Database::new());
+trials!(postgres_by_day, Database::by_day());
 trials!(webhook, Endpoint::new());
 trials!(nats, Channel::new());

@@ -30,7 +30,7 @@ pub(crate) struct Listening(Database);
 
 impl Listening {
     pub(crate) fn new() -> Self {
-        Self(Database(Server::listening()))
+        Self(Database::of(Server::listening()))
     }
 }
 

@@ -57,9 +57,16 @@ impl House {
     }
 
     pub(crate) fn append(&mut self, bodies: impl IntoIterator<Item = Body>) {
+        self.append_at(UnixMicros(1_000_000), bodies);
+    }
+
+    pub(crate) fn append_at(
+        &mut self,
+        received_at: UnixMicros,
+        bodies: impl IntoIterator<Item = Body>,
+    ) {
         self.appends += 1;
-        let record =
-            |body| Record { stream: "cx/a".into(), received_at: UnixMicros(1_000_000), body };
+        let record = |body| Record { stream: "cx/a".into(), received_at, body };
         let records = bodies.into_iter().map(record).collect();
         let unit = Append { id: AppendId(self.appends), records, mark: None };
         self.writer.commit(&[unit]).expect("room on the disk");

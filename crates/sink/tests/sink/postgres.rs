@@ -8,6 +8,7 @@ use serde_json::Value;
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{Key, SnapshotId};
 use unbroken_core::record::{Body, Change, Effect, Origin, SnapshotBegin, SnapshotEnd, Witness};
+use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
     Doing, Ended, Postgres, PostgresConfig, PumpConfig, Retry, Sink, SinkError, postgres_server,
 };
@@ -18,11 +19,20 @@ use crate::server::Server;
 use crate::shelf::Target;
 
 /// A schema of a server.
-pub(crate) struct Database(pub(crate) Server);
+pub(crate) struct Database(pub(crate) Server, bool);
 
 impl Database {
     pub(crate) fn new() -> Self {
-        Self(Server::start())
+        Self::of(Server::start())
+    }
+
+    pub(crate) fn of(server: Server) -> Self {
+        Self(server, false)
+    }
+
+    /// With a table for each day.
+    pub(crate) fn by_day() -> Self {
+        Self(Server::start(), true)
     }
 
     fn named(&self, name: &str) -> Postgres {
@@ -35,6 +45,7 @@ impl Database {
             name: name.to_owned(),
             server: postgres_server(url).expect("a URL"),
             schema: "Un \"broken\"".to_owned(),
+            by_day: self.1,
             tls: trust(&[]),
             password: None,
         })
@@ -170,17 +181,58 @@ async fn a_checkpoint_that_was_moved_by_hand_is_gone_on_from() {
     assert_eq!(database.query("SELECT count(*) FROM state"), ["7"]);
 }
 
+/// Old days are dropped as a person likes, and come again only with events of theirs.
+#[tokio::test]
+async fn events_are_in_a_table_for_each_day() {
+    const DAY: i64 = 86_400_000_000;
+    let (database, mut house) = (Database::by_day(), House::new());
+    let first = 20_784 * DAY;
+    for (at, number) in [first, first + DAY - 1, first + DAY, first + 9 * DAY].iter().zip(0..) {
+        house.append_at(UnixMicros(*at), [Body::Change(change(number, Origin::Live))]);
+    }
+    house.drain(database.sink(), quick()).await.stop().await;
+    let days = "SELECT tableoid::regclass, count(*) FROM events \
+        GROUP BY 1 ORDER BY min(received_at)";
+    let counts = ["events_2026_11_27|2", "events_2026_11_28|1", "events_2026_12_06|1"];
+    assert_eq!(database.query(days), counts);
+    database.query("DROP TABLE events_2026_11_27, events_2026_12_06; SELECT 1");
+    house.append_at(UnixMicros(first + 9 * DAY), [Body::Change(change(4, Origin::Live))]);
+    let running = house.drain(database.sink(), quick()).await;
+    assert_eq!(running.progress.counts().failures, 0);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(database.query(days), ["events_2026_11_28|1", "events_2026_12_06|1"]);
+}
+
+#[tokio::test]
+async fn a_schema_of_one_table_is_not_taken_for_one_of_days() {
+    let database = Database::new();
+    database.named("test").open(&House::new().claim()).await.expect("it is made");
+    let database = Database(database.0, true);
+    let refused = database.named("test").open(&House::new().claim()).await.expect_err("one table");
+    assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+    assert!(refused.to_string().contains("without `partition_by`"), "{refused}");
+}
+
 /// The present value of each key, and when it was written, as the log's own fold has it.
 #[tokio::test]
 async fn state_is_that_of_the_log_whatever_brackets_do() {
-    let database = Database::new();
+    is_that_of_the_log(Database::new(), 0).await;
+}
+
+/// Each record a day after the one before.
+#[tokio::test]
+async fn state_is_that_of_the_log_with_a_table_for_each_day() {
+    is_that_of_the_log(Database::by_day(), 86_400_000_000 / 40).await;
+}
+
+async fn is_that_of_the_log(database: Database, apart: i64) {
     let mut house = House::new();
     let mut rng = fastrand::Rng::with_seed(7);
     let mut fold = Fold::new(true);
     let mut open = None;
     for number in 0..3_000 {
         let body = any(&mut rng, number, &mut open);
-        house.append([body]);
+        house.append_at(UnixMicros(1_000_000 + apart * number as i64), [body]);
     }
     let mut batches = house.reader.batches(0).expect("a log");
     while let Some(batch) = batches.next_shared().expect("a log") {

@@ -107,7 +107,7 @@ fn a_sink_writes_the_rows_that_psql_copies() {
     let house = house_of(rows);
     for _ in 0..rounds {
         let settings = ["fsync=on", "shared_buffers=128MB", "max_wal_size=4GB"];
-        let database = Database(Server::with(&settings));
+        let database = Database::of(Server::with(&settings));
         let mut config = config();
         config.cut = Cut { records_max: 5_000, bytes: 8 << 20, linger: Duration::from_millis(250) };
         let (begun, used) = (Instant::now(), processor());

@@ -30,6 +30,7 @@ fn sink(url: &str, schema: &str, tls: Arc<ClientConfig>) -> Postgres {
         name: "test".to_owned(),
         server: postgres_server(url).expect("a URL"),
         schema: schema.to_owned(),
+        by_day: false,
         tls,
         password: None,
     })
@@ -80,6 +81,7 @@ async fn a_server_without_tls_is_refused_where_it_is_asked_for() {
         name: "test".to_owned(),
         server: server.expect("a URL"),
         schema: "one".to_owned(),
+        by_day: false,
         tls: trust(&[]),
         password: None,
     };

@@ -16,7 +16,7 @@ pub use error::ConfigError;
 pub use load::{load, parse};
 pub use nats::NatsSection;
 pub use parquet::ParquetSection;
-pub use postgres::PostgresSection;
+pub use postgres::{PartitionBy, PostgresSection};
 pub use relay::{ClientConfig, CxoneConfig, DialectConfig, GenesysConfig, RelaySection};
 pub use schema::{Config, JournalConfig, LogConfig, LogFormat};
 pub use sink::SinkSection;

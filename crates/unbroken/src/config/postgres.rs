@@ -17,9 +17,20 @@ pub struct PostgresSection {
     /// The schema, which belongs to this sink.
     #[serde(default = "schema")]
     pub schema: String,
+    /// In how many tables its events are kept; said when the schema is made.
+    #[serde(default)]
+    pub partition_by: Option<PartitionBy>,
     /// Further certificates to trust.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+}
+
+/// A table for each of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartitionBy {
+    /// Day on which an event came, in UTC.
+    Day,
 }
 
 fn schema() -> String {

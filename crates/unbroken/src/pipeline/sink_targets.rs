@@ -14,15 +14,16 @@ use unbroken_sink::{
 };
 
 use super::error::PipelineError;
-use crate::config::{NatsSection, ParquetSection, PostgresSection};
+use crate::config::{NatsSection, ParquetSection, PartitionBy, PostgresSection};
 
 pub(super) fn postgres(name: String, section: PostgresSection) -> Result<Postgres, PipelineError> {
-    let PostgresSection { url, password, schema, ca_file } = section;
+    let PostgresSection { url, password, schema, partition_by, ca_file } = section;
     let server = postgres_server(&url)
         .map_err(|source| PipelineError::SinkUrl { name: name.clone(), source })?;
     let tls = trust(&name, ca_file.as_deref())?.client_config();
     let password = password.map(asking);
-    Ok(Postgres::new(PostgresConfig { name, server, schema, tls, password }))
+    let by_day = partition_by == Some(PartitionBy::Day);
+    Ok(Postgres::new(PostgresConfig { name, server, schema, by_day, tls, password }))
 }
 
 pub(super) fn nats(name: String, section: NatsSection) -> Result<Nats, PipelineError> {
