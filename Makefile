@@ -339,9 +339,10 @@ KILLS_OF_s3 := parquet::an_object_store
 KILLS_OF_webhook := webhook_sink::an_endpoint_is_given
 
 sink-pending: postgres-setup nats-setup parquet-setup
-	PENDING_ROWS=$(if $(filter file,$(origin N)),1000000,$(N)) \
-	  cargo test --release -p unbroken-sink --test sink --locked -- --nocapture --test-threads 1 \
-	  pending::
+	for sink in ndjson parquet an_object_store postgres nats a_webhook; do \
+	  PENDING_ROWS=$(if $(filter file,$(origin N)),1000000,$(N)) \
+	    cargo test --release -p unbroken-sink --test sink --locked -- --nocapture pending::$$sink; \
+	done
 
 guarantees: postgres-setup nats-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees
