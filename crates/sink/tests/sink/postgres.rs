@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{Key, SnapshotId};
-use unbroken_core::record::{Body, Change, Effect, Origin, SnapshotBegin, SnapshotEnd, Witness};
+use unbroken_core::record::{
+    Body, Change, Effect, Origin, SnapshotBegin, SnapshotEnd, Witness, digest,
+};
 use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
     Doing, Ended, Postgres, PostgresConfig, PumpConfig, Retry, Sink, SinkError, postgres_server,
@@ -136,6 +138,31 @@ async fn a_row_that_the_server_refuses_is_a_dead_letter() {
     let event: Value = serde_json::from_str(event).expect("JSON");
     assert_eq!(event["id"], house.ids_from(100)[0]);
     assert_eq!(event["data"]["key"], "agent\0zero");
+}
+
+/// Refused by an index of a person's own, and given again when that is gone.
+#[tokio::test]
+async fn a_dead_letter_is_given_again_from_a_checkpoint_that_is_set_back() {
+    let (database, mut house) = (Database::new(), House::new());
+    house.events(100);
+    house.drain(database.sink(), quick()).await.stop().await;
+    database.query("CREATE INDEX numbers ON events (((payload ->> 'n')::int)); SELECT 1");
+    let mut bad = change(100, Origin::Live);
+    bad.payload = "{\"n\":\"many\"}".into();
+    bad.digest = digest(&bad.payload);
+    house.append([Body::Change(bad)]);
+    let running = house.drain(database.sink(), quick()).await;
+    assert_eq!(running.progress.counts().parked, 1);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let doubted = "SELECT key, payload ->> 'n' FROM state WHERE doubted_since IS NOT NULL";
+    assert_eq!(database.query(doubted), ["agent-2|93"]);
+    let to = format!("{}:{}", house.journal(), 100);
+    database
+        .query(&format!("DROP INDEX numbers; UPDATE checkpoint SET checkpoint = '{to}'; SELECT 1"));
+    house.drain(database.sink(), quick()).await.stop().await;
+    assert_eq!(database.ids(), house.ids_from(0));
+    assert_eq!(database.query(doubted), Vec::<String>::new());
+    assert_eq!(database.query("SELECT payload ->> 'n' FROM state WHERE key = 'agent-2'"), ["many"]);
 }
 
 /// What a person does to a schema that is theirs, too.
