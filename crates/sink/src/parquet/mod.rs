@@ -23,14 +23,13 @@ mod trials;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::cloud::Cloud;
 use self::disk::Disk;
 use self::keeper::Keeper;
 use self::place::Place;
+use crate::store::AskOptions;
 use crate::{Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
 
 /// How long opening may take in all.
@@ -38,13 +37,6 @@ const OPEN_MAX: Duration = Duration::from_secs(120);
 
 /// The same of a commit, which writes some megabytes.
 const COMMIT_MAX: Duration = Duration::from_secs(600);
-
-/// Asks for an object store's options, secrets among them, which may be others each time.
-pub type AskOptions = Arc<
-    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, String>> + Send>>
-        + Send
-        + Sync,
->;
 
 /// Where the files of a sink are.
 #[derive(Clone)]

@@ -6,16 +6,12 @@
 //! after it is written by whoever has the sink.
 
 mod fault;
-mod plan;
 mod rows;
 mod schema;
 mod stream;
-mod tls;
-mod url;
 mod write;
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,26 +21,16 @@ use unbroken_core::ids::Key;
 use unbroken_render::cloudevent_json;
 
 use self::fault::{BATCH, fault};
-use self::plan::Plan;
-use self::rows::{Time, signed};
-use self::stream::Streams;
-use self::tls::Tls;
-pub use self::url::{InvalidUrl, postgres_server};
+use self::rows::Time;
 use self::write::Tables;
+use crate::sql::{AskPassword, Link, Plan, Streams, begins_anew, signed};
 use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Phase, Sink, SinkError};
-
-/// How long a connection may take, and how long the network may say nothing to what was sent.
-const NETWORK_MAX: Duration = Duration::from_secs(30);
 
 /// How long opening may take in all: somebody may accept a connection and say nothing.
 const OPEN_MAX: Duration = Duration::from_secs(120);
 
 /// The same of a commit, which may wait for a lock.
 const COMMIT_MAX: Duration = Duration::from_secs(600);
-
-/// Asks for a password, which may be another one each time.
-pub type AskPassword =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
 
 /// What a PostgreSQL sink is told.
 #[derive(Clone)]
@@ -93,23 +79,9 @@ impl Postgres {
     }
 
     async fn connect(&self) -> Result<Client, SinkError> {
-        let mut server = self.config.server.clone();
-        server.connect_timeout(NETWORK_MAX).tcp_user_timeout(NETWORK_MAX);
-        server.keepalives_idle(NETWORK_MAX).application_name("unbroken");
-        if let Some(ask) = &self.config.password {
-            let password = ask().await.map_err(SinkError::unreachable("reading its password"))?;
-            server.password(password);
-        }
-        let connecting = server.connect(Tls(Arc::clone(&self.config.tls)));
-        let (client, connection) = connecting.await.map_err(fault("connecting"))?;
-        let sink = self.config.name.clone();
-        // It ends with the client; why it ended before is told to whoever asks something of it.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(sink, %error, "connection to PostgreSQL ended");
-            }
-        });
-        Ok(client)
+        let PostgresConfig { name, server, tls, password, .. } = &self.config;
+        let link = Link { sink: name, server, tls, password: password.as_ref() };
+        link.connect(fault("connecting")).await
     }
 
     async fn open_on(
@@ -128,7 +100,7 @@ impl Postgres {
         let raise = "UPDATE checkpoint SET fence = fence + 1, checkpoint = $1 RETURNING fence";
         let row = tx.query_typed_one(raise, &params).await.map_err(failed())?;
         let fence: i64 = row.try_get(0).map_err(failed())?;
-        let streams = Streams::load(&tx).await.map_err(failed())?;
+        let streams = stream::load(&tx).await.map_err(failed())?;
         let log = held.log.unwrap_or_default();
         let rows_end = schema::rows_end(&tx, log).await.map_err(failed())?;
         if let Some(held) = checkpoint.filter(|held| held.phase == Phase::Log) {
@@ -173,7 +145,7 @@ impl Session {
         }
         batch.stale.iter().for_each(|(stream, stale)| streams.doubt(stream, *stale));
         batch.entries().for_each(|(offset, record)| streams.take(offset, record));
-        streams.save(&tx).await.map_err(failed())?;
+        stream::save(&mut streams, &tx).await.map_err(failed())?;
         put_aside(&tx, log, batch).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
         (self.streams, self.log, self.rows_end) = (streams, log, rows_end);
@@ -233,14 +205,6 @@ async fn move_checkpoint(
     }
     let text: Option<String> = row.try_get(1).map_err(failed())?;
     Err(SinkError::Moved { found: parsed(text.as_deref())?.unwrap_or(batch.next) })
-}
-
-/// Another log, or this one from an earlier place: what is named by offset from here on is not what
-/// was named so before.
-fn begins_anew(batch: &Batch) -> bool {
-    batch.base.is_none_or(|base| {
-        base.journal != batch.next.journal || batch.next.needed_from() < base.needed_from()
-    })
 }
 
 async fn put_aside(

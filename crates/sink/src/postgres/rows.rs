@@ -4,7 +4,6 @@ use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
-use unbroken_core::position::Position;
 use unbroken_core::time::UnixMicros;
 
 /// PostgreSQL counts from 2000-01-01T00:00:00Z, in microseconds: so much later.
@@ -46,15 +45,4 @@ impl ToSql for Json<'_> {
     }
 
     to_sql_checked!();
-}
-
-/// The vendor's numbers, without loss: above 2^63 - 1 they are negative.
-pub(super) fn signed(number: u64) -> i64 {
-    number as i64
-}
-
-/// A position in its two columns.
-pub(super) fn split(position: Option<Position>) -> (Option<i64>, Option<i64>) {
-    let columns = position.map(|at| (i64::from(at.epoch.0), signed(at.sequence)));
-    (columns.map(|(epoch, _)| epoch), columns.map(|(_, sequence)| sequence))
 }

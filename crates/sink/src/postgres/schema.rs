@@ -5,8 +5,8 @@ use tokio_postgres::{Error, Transaction};
 
 use super::PostgresConfig;
 use super::fault::fault;
-use super::rows::signed;
 use crate::SinkError;
+use crate::sql::signed;
 
 /// Of `schema.sql`. A change of it comes with a migration from each older one.
 const VERSION: i32 = 1;

@@ -9,9 +9,9 @@ use unbroken_core::ids::{Label, StreamId};
 use unbroken_core::record::{GapOpened, Record};
 use unbroken_render::{kind, record_fields, words};
 
-use super::plan::{Fate, GapLine, Plan, Row, Step};
-use super::rows::{Json, Time, signed, split};
+use super::rows::{Json, Time};
 use crate::payload::payload;
+use crate::sql::{Fate, GapLine, Plan, Row, Step, signed, split};
 
 type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -101,8 +101,9 @@ impl Tables<'_> {
             self.tx.execute_typed("DELETE FROM staged WHERE stream = $1", &[stream]).await?;
         }
         if !step.forgotten.is_empty() {
+            let forgotten = step.forgotten.iter();
             let (streams, keys): (Vec<&str>, Vec<&str>) =
-                step.forgotten.iter().map(|(stream, key)| (stream.as_str(), key.as_str())).unzip();
+                forgotten.map(|(_, stream, key)| (stream.as_str(), key.as_str())).unzip();
             let forget = "DELETE FROM state \
                 USING unnest($1::text[], $2::text[]) AS it (stream, key) \
                 WHERE state.stream = it.stream AND state.key = it.key";

@@ -15,16 +15,16 @@ use tokio_rustls::client::TlsStream;
 
 /// What a server must show.
 #[derive(Clone)]
-pub(super) struct Tls(pub(super) Arc<ClientConfig>);
+pub(crate) struct Tls(pub(crate) Arc<ClientConfig>);
 
 /// A handshake with one server.
-pub(super) struct Handshake {
+pub(crate) struct Handshake {
     connector: TlsConnector,
     server: Result<ServerName<'static>, InvalidDnsNameError>,
 }
 
 /// A connection behind its handshake.
-pub(super) struct Encrypted<S>(TlsStream<S>);
+pub(crate) struct Encrypted<S>(TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
     type Stream = Encrypted<S>;

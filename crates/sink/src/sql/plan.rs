@@ -8,52 +8,53 @@ use unbroken_core::time::UnixMicros;
 
 /// See the module. The rules of state are those of the log's fold.
 #[derive(Debug, Default)]
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// Changes, and items of brackets that were published.
-    pub(super) events: Vec<Row<'a>>,
+    pub(crate) events: Vec<Row<'a>>,
     /// Items of brackets that are still open at the end.
-    pub(super) staged: Vec<Row<'a>>,
+    pub(crate) staged: Vec<Row<'a>>,
     /// Every record that is neither.
-    pub(super) ledger: Vec<(u64, &'a Record)>,
+    pub(crate) ledger: Vec<(u64, &'a Record)>,
     /// In order.
-    pub(super) gaps: Vec<(&'a StreamId, GapLine<'a>)>,
+    pub(crate) gaps: Vec<(&'a StreamId, GapLine<'a>)>,
     /// What becomes of state, one after the other.
-    pub(super) steps: Vec<Step<'a>>,
+    pub(crate) steps: Vec<Step<'a>>,
     step: Step<'a>,
     open: BTreeMap<&'a StreamId, Open<'a>>,
 }
 
 /// A change at its place in the log.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'a> {
-    pub(super) offset: u64,
-    pub(super) stream: &'a StreamId,
-    pub(super) received_at: UnixMicros,
-    pub(super) change: &'a Change,
+pub(crate) struct Row<'a> {
+    pub(crate) offset: u64,
+    pub(crate) stream: &'a StreamId,
+    pub(crate) received_at: UnixMicros,
+    pub(crate) change: &'a Change,
     /// The bracket that it is an item of.
-    pub(super) snapshot: Option<SnapshotId>,
+    pub(crate) snapshot: Option<SnapshotId>,
 }
 
 /// A row of the ledger.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum GapLine<'a> {
+pub(crate) enum GapLine<'a> {
     Opened(&'a GapOpened),
     Closed(&'a GapClosed),
 }
 
 /// Brackets first, then keys that were forgotten, then what was written.
 #[derive(Debug, Default)]
-pub(super) struct Step<'a> {
+pub(crate) struct Step<'a> {
     /// What becomes of the items that earlier batches have staged.
-    pub(super) brackets: Vec<(&'a StreamId, Fate)>,
-    pub(super) forgotten: Vec<(&'a StreamId, &'a Key)>,
+    pub(crate) brackets: Vec<(&'a StreamId, Fate)>,
+    /// With the offsets of the records that say so.
+    pub(crate) forgotten: Vec<(u64, &'a StreamId, &'a Key)>,
     /// The last write of each key.
-    pub(super) writes: BTreeMap<(&'a StreamId, &'a Key), Row<'a>>,
+    pub(crate) writes: BTreeMap<(&'a StreamId, &'a Key), Row<'a>>,
 }
 
 /// See [`Step::brackets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is this one that is whole.
     Published(SnapshotId),
     Dropped,
@@ -68,7 +69,7 @@ struct Open<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn of(entries: impl Iterator<Item = (u64, &'a Record)>) -> Self {
+    pub(crate) fn of(entries: impl Iterator<Item = (u64, &'a Record)>) -> Self {
         let mut plan = Self::default();
         for (offset, record) in entries {
             plan.take(offset, record);
@@ -111,7 +112,7 @@ impl<'a> Plan<'a> {
             Body::SnapshotAbort { .. } => self.end(stream, Fate::Dropped),
             Body::Forgotten { key } => {
                 self.step.writes.remove(&(stream, key));
-                self.step.forgotten.push((stream, key));
+                self.step.forgotten.push((offset, stream, key));
             }
             Body::GapOpened(gap) => self.gaps.push((stream, GapLine::Opened(gap))),
             Body::GapClosed(gap) => self.gaps.push((stream, GapLine::Closed(gap))),

@@ -1,0 +1,37 @@
+//! What sinks share whose target is asked in SQL: what a batch adds up to there, and the way to a
+//! server that speaks the protocol of PostgreSQL.
+
+mod link;
+mod plan;
+mod stream;
+mod tls;
+mod url;
+
+use unbroken_core::position::Position;
+
+pub use self::link::AskPassword;
+pub(crate) use self::link::Link;
+pub(crate) use self::plan::{Fate, GapLine, Plan, Row, Step};
+pub(crate) use self::stream::{Stream, Streams};
+pub use self::url::{InvalidUrl, postgres_server};
+
+use crate::Batch;
+
+/// Another log, or this one from an earlier place: what is named by offset from here on is not what
+/// was named so before.
+pub(crate) fn begins_anew(batch: &Batch) -> bool {
+    batch.base.is_none_or(|base| {
+        base.journal != batch.next.journal || batch.next.needed_from() < base.needed_from()
+    })
+}
+
+/// The vendor's numbers, without loss: above 2^63 - 1 they are negative.
+pub(crate) fn signed(number: u64) -> i64 {
+    number as i64
+}
+
+/// A position in its two columns.
+pub(crate) fn split(position: Option<Position>) -> (Option<i64>, Option<i64>) {
+    let columns = position.map(|at| (i64::from(at.epoch.0), signed(at.sequence)));
+    (columns.map(|(epoch, _)| epoch), columns.map(|(_, sequence)| sequence))
+}

@@ -1,0 +1,160 @@
+//! An object store: a client of it, and what its errors mean.
+
+use std::error::Error as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{io, iter};
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::path::Path;
+use object_store::{
+    Certificate, ClientOptions, Error, ObjectStore, ObjectStoreScheme, RetryConfig,
+};
+use url::Url;
+
+use crate::{Blocked, SinkError};
+
+/// How long a store may say nothing to a request; a large file takes as long as it takes.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// How long one is tried again. The pump tries again as well, and says so.
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// Asks for an object store's options, secrets among them, which may be others each time.
+pub type AskOptions = Arc<
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, String>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// By its URL, with the prefix in it that the URL names.
+pub(crate) fn open(
+    url: &str,
+    options: Vec<(String, String)>,
+    ca: Option<&[u8]>,
+) -> Result<(Arc<dyn ObjectStore>, Path), SinkError> {
+    let parsed = Url::parse(url).map_err(|_| unknown())?;
+    let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|_| unknown())?;
+    let mut client = ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE_MAX);
+    if let Some(pem) = ca {
+        for certificate in Certificate::from_pem_bundle(pem).map_err(unusable)? {
+            client = client.with_root_certificate(certificate);
+        }
+    }
+    let retry = RetryConfig { max_retries: 3, retry_timeout: RETRY_MAX, ..Default::default() };
+    // What the store's own tools would use is used here: roles, and the environment.
+    let store: Arc<dyn ObjectStore> = match scheme {
+        ObjectStoreScheme::AmazonS3 => {
+            let mut store = AmazonS3Builder::from_env().with_client_options(client);
+            for (key, value) in options {
+                store = store.with_config(known::<AmazonS3ConfigKey>(&key)?, value);
+            }
+            Arc::new(store.with_retry(retry).with_url(url).build().map_err(unusable)?)
+        }
+        ObjectStoreScheme::MicrosoftAzure => {
+            let mut store = MicrosoftAzureBuilder::from_env().with_client_options(client);
+            for (key, value) in options {
+                store = store.with_config(known::<AzureConfigKey>(&key)?, value);
+            }
+            Arc::new(store.with_retry(retry).with_url(url).build().map_err(unusable)?)
+        }
+        ObjectStoreScheme::GoogleCloudStorage => {
+            let mut store = GoogleCloudStorageBuilder::from_env().with_client_options(client);
+            for (key, value) in options {
+                store = store.with_config(known::<GoogleConfigKey>(&key)?, value);
+            }
+            Arc::new(store.with_retry(retry).with_url(url).build().map_err(unusable)?)
+        }
+        _ => return Err(unknown()),
+    };
+    Ok((store, prefix))
+}
+
+fn known<K: std::str::FromStr>(key: &str) -> Result<K, SinkError> {
+    key.parse().map_err(|_| {
+        let what = format!("there is no option `{key}` of this object store");
+        SinkError::blocked(what, "use the names of the store's own tools, as `aws_region`")
+    })
+}
+
+/// Not told: it may hold what is secret.
+fn unknown() -> SinkError {
+    let what = "`url` names no object store";
+    SinkError::blocked(what, "use `s3://bucket/prefix`, `gs://…` or `az://…`")
+}
+
+fn unusable(error: Error) -> SinkError {
+    blocked("object store cannot be used as it is configured", "correct `options`", &error)
+}
+
+/// What an error means that came of it while something was done.
+pub(crate) fn failed(doing: &'static str, error: Error) -> SinkError {
+    match &error {
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => blocked(
+            &format!("object store does not allow {doing}"),
+            "grant reading, writing and listing below the prefix",
+            &error,
+        ),
+        Error::NotImplemented { .. } | Error::NotSupported { .. } => blocked(
+            "object store has no conditional writes",
+            "use one that knows If-Match and If-None-Match",
+            &error,
+        ),
+        _ => SinkError::unreachable(doing)(told(&error)),
+    }
+}
+
+fn blocked(what: &str, todo: &str, error: &Error) -> SinkError {
+    SinkError::Blocked(Blocked {
+        what: what.to_owned(),
+        todo: todo.to_owned(),
+        source: Some(told(error).into()),
+    })
+}
+
+/// The library's own text holds the whole answer, and stores repeat tokens in it: what is told is
+/// the number and the code of the answer, or what the operating system says.
+fn told(error: &Error) -> String {
+    let text = error.to_string();
+    let between = |before: &str, after: &str| {
+        let (_, rest) = text.split_once(before)?;
+        let (found, _) = rest.split_once(after)?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric();
+        (!found.is_empty() && found.len() <= 64 && found.chars().all(is_plain)).then_some(found)
+    };
+    let code = between("<Code>", "</Code>");
+    let status = between("non-2xx status code: ", " ");
+    let mut sources = iter::successors(error.source(), |error| (*error).source());
+    let system = sources.find_map(|error| error.downcast_ref::<io::Error>());
+    match (status, code, system) {
+        (Some(status), Some(code), _) => format!("it answered {status}, {code}"),
+        (Some(status), None, _) => format!("it answered {status}"),
+        (None, Some(code), _) => format!("it answered {code}"),
+        (None, None, Some(system)) => system.kind().to_string(),
+        (None, None, None) if text.contains("timed out") => "it did not answer in time".to_owned(),
+        (None, None, None) => "it cannot be spoken to, or answers in another way".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::Error;
+
+    use super::told;
+
+    /// As the library words it.
+    #[test]
+    fn nothing_of_an_answer_is_told_but_its_number_and_code() {
+        let error = |text: &str| Error::Generic { store: "S3", source: text.to_owned().into() };
+        let body = "<Error><Code>ExpiredToken</Code><Token-0>s3cr3t</Token-0></Error>";
+        let refused = format!("Server returned non-2xx status code: 400 Bad Request: {body}");
+        assert_eq!(told(&error(&refused)), "it answered 400, ExpiredToken");
+        let html = "Server returned non-2xx status code: 502 Bad Gateway: <html>s3cr3t</html>";
+        assert_eq!(told(&error(html)), "it answered 502");
+        let odd = "<Code>a s3cr3t</Code>";
+        assert!(!told(&error(odd)).contains("s3cr3t"));
+    }
+}
