@@ -365,6 +365,7 @@ def send(peer, kind, body):
 def serve(listener):
     while True:
         client, _ = listener.accept()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threading.Thread(target=Connection(client).run, daemon=True).start()
 
 

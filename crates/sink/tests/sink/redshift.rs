@@ -319,7 +319,7 @@ async fn state_is_that_of_the_log_whatever_brackets_do() {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut fold = Fold::new(true);
     let mut open = None;
-    for number in 0..2_000 {
+    for number in 0..1_200 {
         let body = any(&mut rng, number, &mut open);
         house.append([body]);
     }
