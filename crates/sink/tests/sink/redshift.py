@@ -27,7 +27,7 @@ import sqlglot
 
 POSTGRES, S3, LOG = sys.argv[1:]
 ROLE = "arn:aws:iam::123456789012:role/copy"
-KEYS = ("test", "test")
+KEYS = ("test", "copy-s3cr3t")
 
 s3 = boto3.client(
     "s3",

@@ -246,7 +246,7 @@ async fn copy_is_given_a_role_or_keys_and_keys_are_not_told() {
     let mut expected = Vec::new();
     for (role, secret, copied) in [
         (Some("default"), "test", "IAM_ROLE DEFAULT FORMAT"),
-        (None, "test", "ACCESS_KEY_ID 'test' SECRET_ACCESS_KEY 'test' FORMAT"),
+        (None, "copy-s3cr3t", "ACCESS_KEY_ID 'test' SECRET_ACCESS_KEY 'copy-s3cr3t' FORMAT"),
     ] {
         house.events(10);
         house.drain(cluster.with("test", role, options(secret)), quick()).await.stop().await;
