@@ -176,6 +176,25 @@ async fn rows_without_a_place_are_dead_letters() {
     assert_eq!(cluster.query(doubted), ["0"], "it was written since");
 }
 
+/// What the server itself refuses is looked for, and put aside as well.
+#[tokio::test]
+async fn a_row_that_the_server_refuses_is_a_dead_letter() {
+    let (cluster, mut house) = (Cluster::new(), House::new());
+    house.events(20);
+    house.drain(cluster.sink(), quick()).await.stop().await;
+    cluster.query("ALTER TABLE events ALTER COLUMN kind TYPE varchar(5); SELECT 1");
+    let long = Change { kind: Some("status".into()), ..change(20, Origin::Live) };
+    house.append([Body::Change(long)]);
+    house.events(20);
+    let running = house.drain(cluster.sink(), quick()).await;
+    assert_eq!((running.progress.counts().parked, running.progress.counts().failures), (1, 0));
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let mut expected = house.ids_from(0);
+    expected.remove(20);
+    assert_eq!(cluster.ids(), expected);
+    assert_eq!(cluster.query("SELECT log_offset, why FROM dead_letters"), ["20|SQLSTATE 22001"]);
+}
+
 /// A payload that is larger than a column is in an object, and its row says so.
 #[tokio::test]
 async fn what_is_too_large_for_a_column_is_in_an_object() {
