@@ -39,8 +39,8 @@ const WAIT: Duration = Duration::from_millis(100);
 /// How long nothing at all comes before the sink may do something else.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// While nothing passes `where`, the checkpoint alone is committed so often, unless batches stay open
-/// longer.
+/// While nothing passes `where`, the checkpoint alone is committed so often, unless batches stay
+/// open longer.
 const NOTHING_EVERY: Duration = Duration::from_secs(10);
 
 /// Of a batch of the log from which one record is wanted, all are held until it is committed: so

@@ -17,9 +17,9 @@ pub(super) fn fault(doing: &'static str, secrets: &[String], error: Error) -> Si
     }
 }
 
-/// By SQLSTATE, of which Redshift has those of PostgreSQL 8.0, and `XX000` for much that is its own:
-/// a transaction that another one is in the way of, an object that cannot be read. What is its own
-/// may pass. Details are not told: they quote rows.
+/// By SQLSTATE, of which Redshift has those of PostgreSQL 8.0, and `XX000` for much that is its
+/// own: a transaction that another one is in the way of, an object that cannot be read. What is its
+/// own may pass. Details are not told: they quote rows.
 fn of_server(doing: &'static str, secrets: &[String], told: &DbError) -> SinkError {
     let (code, message) = (told.code().code(), told.message());
     let class = code.get(..2).unwrap_or_default();

@@ -3,10 +3,10 @@
 --
 -- An event is named by (log, log_offset): log is a number for a log of Unbroken (see logs), and
 -- log_offset the place in it. Positions, snapshots, gaps and connections of the vendor are unsigned
--- 64-bit numbers in signed ones: above 2^63 - 1 they show as negative, without loss. A payload is in
--- payload where it is JSON, exactly as the vendor wrote it, else in payload_bytes. One that is too
--- large for a column is in the object that kept_at names, with the rest of its record. Primary keys
--- are true, and told to the planner: nobody else enforces them.
+-- 64-bit numbers in signed ones: above 2^63 - 1 they show as negative, without loss. A payload is
+-- in payload where it is JSON, exactly as the vendor wrote it, else in payload_bytes. One that is
+-- too large for a column is in the object that kept_at names, with the rest of its record. Primary
+-- keys are true, and told to the planner: nobody enforces them.
 
 -- Held by whoever commits, and read by nobody: who reads the other tables never waits for it.
 CREATE TABLE commit_lock (

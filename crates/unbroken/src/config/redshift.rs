@@ -52,8 +52,8 @@ impl RedshiftSection {
             let what = format!("sink `{name}`: `{}` is no name for a schema", self.schema);
             return Some((
                 what,
-                "use a letter, then letters, digits and `_`, in lower case, as Redshift keeps them; \
-                 and not `pg_…`, which is the server's own",
+                "use a letter, then letters, digits and `_`, in lower case, as Redshift keeps \
+                 them; and not `pg_…`, which is the server's own",
             ));
         }
         // Nothing of it is told: somebody may have put a secret there.

@@ -57,8 +57,8 @@ pub struct SinkSection {
 const CUT: Cut =
     Cut { records_max: 5_000, bytes: 8 * 1024 * 1024, linger: Duration::from_millis(250) };
 
-/// Each batch is a file: who reads many small ones waits, and Redshift loads a small one as slowly as
-/// a large one.
+/// Each batch is a file: who reads many small ones waits, and Redshift loads a small one as slowly
+/// as a large one.
 const FILES_CUT: Cut =
     Cut { records_max: 100_000, bytes: 32 * 1024 * 1024, linger: Duration::from_secs(60) };
 
