@@ -162,20 +162,24 @@ CREATE TABLE dead_letters (
 ) DISTSTYLE ALL;
 
 -- The present value of every key that is there, as of the last commit, and since when it may be out
--- of date: the earliest of all doubts.
+-- of date: the earliest of all doubts. LEAST is given no nulls: what it makes of them differs from
+-- one database to the next.
 CREATE VIEW current_state AS
 SELECT state.stream, state.key, state.payload, state.payload_bytes, state.kept_at, state.epoch,
        state.position, state.occurred_at, state.received_at, state.log, state.log_offset,
-       LEAST(
-           CASE WHEN state.log_offset < streams.stale_before THEN streams.stale_since END,
+       NULLIF(LEAST(
+           CASE WHEN state.log_offset < streams.stale_before
+                THEN COALESCE(streams.stale_since, never.comes) ELSE never.comes END,
            CASE WHEN streams.live_conn IS NULL
-                THEN COALESCE(streams.live_changed_at, state.received_at) END,
-           doubts.since,
-           state.doubted_since
-       ) AS stale_since,
+                THEN COALESCE(streams.live_changed_at, state.received_at)
+                ELSE never.comes END,
+           COALESCE(doubts.since, never.comes),
+           COALESCE(state.doubted_since, never.comes)
+       ), never.comes) AS stale_since,
        checkpoint.committed_at AS as_of
 FROM state
 CROSS JOIN checkpoint
+CROSS JOIN (SELECT CAST('9999-12-31 23:59:59.999999+00' AS timestamptz) AS comes) AS never
 LEFT JOIN streams ON streams.stream = state.stream
 LEFT JOIN (
     SELECT gaps.stream, MIN(gaps.wall_from) AS since

@@ -268,10 +268,10 @@ impl Tables {
 
     /// The value of a key is not the last one any more.
     pub(super) fn doubt(stream: &StreamId, key: &Key, since: UnixMicros) -> String {
+        let since = time(since);
         format!(
-            "UPDATE state SET doubted_since = LEAST(doubted_since, {}) \
+            "UPDATE state SET doubted_since = LEAST(COALESCE(doubted_since, {since}), {since}) \
              WHERE stream = {} AND key = {}",
-            time(since),
             text(stream.as_str()),
             text(key.as_str())
         )
