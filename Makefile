@@ -33,8 +33,8 @@
 #   make clients-torture EVENTS=1000000 CUTS=100 KILLS=20  each client reads so many events through so
 #                       many cuts of its connection and kills of the service (SEED=1, RATE=5000)
 #   make sink-kills N=200  the service and a sink's target are killed N times at random, under load
-#                       (SINK=postgres, nats, parquet, s3, webhook; SEED=1); then the target is compared with the
-#                       log, row for row
+#                       (SINK=postgres, nats, parquet, redshift, s3, webhook; SEED=1); then the target
+#                       is compared with the log, row for row
 #   make sink-pending N=1000000  each sink's target is down until so many records are pending for it, and
 #                       is given them all when it is back (some minutes)
 #   make guarantees     writes docs/reference/guarantees.md anew
@@ -269,7 +269,7 @@ parquet-setup: setup
 	@$(call install-missing,python3:python3 pip3:python3-pip)
 	@mkdir -p $(PARQUET); wanted=$$PWD/crates/sink/tests/sink/requirements.txt; cd $(PARQUET) && \
 	if ! cmp -s "$$wanted" .installed; then \
-	  echo "setup: installing DuckDB, pandas, pyarrow and an S3 server into $(PARQUET) (once)"; \
+	  echo "setup: installing DuckDB, pandas, pyarrow, sqlglot and an S3 server into $(PARQUET) (once)"; \
 	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
 	    --target . -r "$$wanted" && cp "$$wanted" .installed; \
 	fi
@@ -331,15 +331,16 @@ sink-kills: postgres-setup nats-setup parquet-setup
 	  cargo test --release -p unbroken --test e2e --locked -- --nocapture --test-threads 1 \
 	  $(or $(KILLS_OF_$(SINK)),$(error SINK is one of: $(KILLED)))
 
-KILLED := postgres nats parquet s3 webhook
+KILLED := postgres nats parquet redshift s3 webhook
 KILLS_OF_postgres := tables::
 KILLS_OF_nats := jetstream::
 KILLS_OF_parquet := parquet::files_hold
+KILLS_OF_redshift := redshift::tables_behind
 KILLS_OF_s3 := parquet::an_object_store
 KILLS_OF_webhook := webhook_sink::an_endpoint_is_given
 
 sink-pending: postgres-setup nats-setup parquet-setup
-	for sink in ndjson parquet an_object_store postgres nats a_webhook; do \
+	for sink in ndjson parquet an_object_store postgres nats redshift a_webhook; do \
 	  PENDING_ROWS=$(if $(filter file,$(origin N)),1000000,$(N)) \
 	    cargo test --release -p unbroken-sink --test sink --locked -- --nocapture pending::$$sink; \
 	done

@@ -26,13 +26,21 @@ pub struct Cut {
     pub linger: Duration,
 }
 
+impl Cut {
+    /// A target for which batches stay open for long pays for each commit.
+    fn nothing_every(&self) -> Duration {
+        NOTHING_EVERY.max(self.linger)
+    }
+}
+
 /// How long one wait for more records lasts: a stop is heard after it.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// How long nothing at all comes before the sink may do something else.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// While nothing passes `where`, the checkpoint alone is committed so often.
+/// While nothing passes `where`, the checkpoint alone is committed so often, unless batches stay
+/// open longer.
 const NOTHING_EVERY: Duration = Duration::from_secs(10);
 
 /// Of a batch of the log from which one record is wanted, all are held until it is committed: so
@@ -156,7 +164,7 @@ impl LogFeed {
         while !gathered.is_full(wish) {
             // A long backlog of which little is wanted is committed piece by piece.
             let is_piece = gathered.next > base.next_offset && wish.until.is_none();
-            if is_piece && begun.elapsed() >= NOTHING_EVERY {
+            if is_piece && begun.elapsed() >= wish.cut.nothing_every() {
                 break;
             }
             // A long backlog never waits for anything: a stop that is overdue is heard here.
@@ -169,7 +177,10 @@ impl LogFeed {
                 continue;
             }
             let is_empty = gathered.next == base.next_offset;
-            let open_for = if gathered.passed == 0 { NOTHING_EVERY } else { wish.cut.linger };
+            let open_for = match gathered.passed {
+                0 => wish.cut.nothing_every(),
+                _ => wish.cut.linger,
+            };
             let wait = if is_empty {
                 WAIT
             } else {
@@ -248,5 +259,19 @@ impl Gathered {
             self.held_bytes += looked_at;
         }
         self.next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Cut;
+
+    #[test]
+    fn no_batch_is_closed_before_it_has_lingered() {
+        let [quick, slow] = [1, 3_600].map(Duration::from_secs);
+        let of = |linger| Cut { records_max: 1, bytes: 1, linger }.nothing_every();
+        assert_eq!((of(quick), of(slow)), (Duration::from_secs(10), slow));
     }
 }

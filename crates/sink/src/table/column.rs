@@ -7,7 +7,7 @@ use parquet::file::writer::SerializedColumnWriter;
 
 /// Values that are copied; one that is not there has level 0.
 #[derive(Debug)]
-pub(super) struct Values<T> {
+pub(crate) struct Values<T> {
     values: Vec<T>,
     levels: Vec<i16>,
 }
@@ -19,12 +19,12 @@ impl<T> Default for Values<T> {
 }
 
 impl<T> Values<T> {
-    pub(super) fn push(&mut self, value: Option<T>) {
+    pub(crate) fn push(&mut self, value: Option<T>) {
         self.levels.push(i16::from(value.is_some()));
         self.values.extend(value);
     }
 
-    pub(super) fn write<D: DataType<T = T>>(
+    pub(crate) fn write<D: DataType<T = T>>(
         &mut self,
         mut column: SerializedColumnWriter<'_>,
     ) -> Result<(), ParquetError> {
@@ -37,14 +37,14 @@ impl<T> Values<T> {
 
 /// Texts, one behind the other in one piece of memory.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     levels: Vec<i16>,
 }
 
 impl Texts {
-    pub(super) fn push(&mut self, text: Option<&str>) {
+    pub(crate) fn push(&mut self, text: Option<&str>) {
         self.levels.push(i16::from(text.is_some()));
         if let Some(text) = text {
             self.bytes.extend_from_slice(text.as_bytes());
@@ -52,7 +52,7 @@ impl Texts {
         }
     }
 
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         mut column: SerializedColumnWriter<'_>,
     ) -> Result<(), ParquetError> {

@@ -6,6 +6,7 @@ mod csv;
 mod parquet;
 mod row;
 
+pub(crate) use self::column::{Texts, Values};
 pub use self::csv::CsvRows;
 pub use self::parquet::{ParquetRows, WriteFailed};
 pub use self::row::Row;

@@ -1,4 +1,7 @@
-"""Makes a bucket, or tells of all rows in its files: endpoint, bucket, and make, ids or rows."""
+"""Makes a bucket, or tells of all rows in its files: endpoint, bucket, and make, ids or rows.
+
+Of any bucket: names, of all objects; put:NAME, which makes one; s3://BUCKET/NAME, what is in it.
+"""
 
 import io
 import sys
@@ -17,6 +20,15 @@ s3 = boto3.client(
 if what == "make":
     where = {"LocationConstraint": "eu-central-1"}
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+elif what == "names":
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    for name in sorted(object["Key"] for page in pages for object in page.get("Contents", [])):
+        print(name)
+elif what.startswith("put:"):
+    s3.put_object(Bucket=bucket, Key=what.removeprefix("put:"), Body=b"any")
+elif what.startswith("s3://"):
+    of, name = what.removeprefix("s3://").split("/", 1)
+    print(s3.get_object(Bucket=of, Key=name)["Body"].read().decode())
 else:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="out/day=")
     names = [object["Key"] for page in pages for object in page.get("Contents", [])]

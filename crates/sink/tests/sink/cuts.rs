@@ -12,6 +12,7 @@ use crate::house::House;
 use crate::nats::Channel;
 use crate::object_store::Bucket;
 use crate::postgres::{Database, quick};
+use crate::redshift::Cluster;
 use crate::road::{Road, Way};
 use crate::server::Server;
 use crate::shelf::Target;
@@ -61,6 +62,16 @@ impl Reached for Channel {
 
     fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static {
         Nats::new(Self::config_of("test", &format!("nats://{at}")))
+    }
+}
+
+impl Reached for Cluster {
+    fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static {
+        self.by(&format!("postgresql://unbroken@{at}/postgres"))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::jetstream_server;
 use crate::nats::Channel;
 use crate::object_store::python;
 use crate::postgres::Database;
+use crate::redshift::Cluster;
 use crate::shelf::Target;
 use crate::tables::Files;
 use crate::webhook::Endpoint;
@@ -61,6 +62,15 @@ fn rows() -> Vec<String> {
             "postgres",
             &|| database.sink().guarantee().to_string(),
             &format!("PostgreSQL {server}, and through pgbouncer {pooler}"),
+        ),
+        row(
+            "redshift",
+            &|| Cluster::new().sink().guarantee().to_string(),
+            &format!(
+                "a stand-in alone, never Redshift itself: PostgreSQL {server}, and the S3 server \
+                 of moto {}",
+                moto_version()
+            ),
         ),
         row(
             "webhook",

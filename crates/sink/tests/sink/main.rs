@@ -19,12 +19,14 @@ mod postgres;
 mod rates;
 #[expect(dead_code, reason = "the trials of the whole need more of it")]
 mod receiver;
+mod redshift;
 mod retention;
 mod road;
 mod roads;
 mod server;
 mod shelf;
 mod staleness;
+mod stand_in;
 mod tables;
 mod trouble;
 mod webhook;

@@ -65,8 +65,12 @@ impl Bucket {
         String::from_utf8(answer.stdout).expect("text")
     }
 
-    /// For a client that goes there, or another way.
-    pub(crate) fn options(endpoint: &str) -> Vec<(String, String)> {
+    pub(crate) fn options(&self) -> Vec<(String, String)> {
+        Self::options_by(&self.endpoint)
+    }
+
+    /// For a client that goes another way.
+    pub(crate) fn options_by(endpoint: &str) -> Vec<(String, String)> {
         let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         vec![
             option("aws_endpoint", endpoint),

@@ -14,6 +14,7 @@ use crate::object_store::Bucket;
 use crate::postgres::quick;
 use crate::rates::{event, number, wait};
 use crate::receiver::Reply;
+use crate::redshift::Cluster;
 use crate::road::Road;
 use crate::shelf::{Faults, Faulty, Target};
 use crate::tables::Files;
@@ -98,6 +99,11 @@ async fn an_object_store_is_given_what_is_pending() {
 #[tokio::test]
 async fn postgres_is_given_what_is_pending() {
     by_a_road(&Listening::new()).await;
+}
+
+#[tokio::test]
+async fn redshift_is_given_what_is_pending() {
+    by_a_road(&Cluster::new()).await;
 }
 
 #[tokio::test]

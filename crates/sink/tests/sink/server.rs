@@ -68,8 +68,8 @@ impl Server {
         let all = settings.iter().copied().chain([port_setting.as_str()]);
         let settings: Vec<String> = all.map(str::to_owned).collect();
         let process = spawn(dir.path(), &settings);
-        let server = Self { dir, port, settings, process };
-        server.is_up();
+        let mut server = Self { dir, port, settings, process };
+        assert!(server.comes_up(), "it starts: {}", server.log());
         server
     }
 
@@ -97,12 +97,12 @@ impl Server {
         let begun = Instant::now();
         loop {
             self.process = spawn(self.dir.path(), &self.settings);
-            // Those that it left behind hold its memory until they see that it is gone.
-            std::thread::sleep(Duration::from_millis(50));
-            if self.process.try_wait().expect("it was ours").is_none() {
-                return self.is_up();
+            if self.comes_up() {
+                return;
             }
-            assert!(begun.elapsed() < PATIENCE, "it starts again");
+            // Those that it left behind hold its memory until they see that it is gone.
+            assert!(begun.elapsed() < PATIENCE, "it starts again: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -125,13 +125,21 @@ impl Server {
             .expect("it is installed")
     }
 
-    fn is_up(&self) {
+    /// Whether it answers; it may end instead.
+    fn comes_up(&mut self) -> bool {
         let begun = Instant::now();
         while !self.psql("SELECT 1").status.success() {
-            let log = || fs::read_to_string(self.host().join("log")).unwrap_or_default();
-            assert!(begun.elapsed() < PATIENCE, "it answers: {}", log());
+            if self.process.try_wait().expect("it was ours").is_some() {
+                return false;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it answers: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
+        true
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.host().join("log")).unwrap_or_default()
     }
 }
 

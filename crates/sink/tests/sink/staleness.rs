@@ -12,7 +12,25 @@ use unbroken_journal::Retention;
 
 use crate::house::{House, change};
 use crate::postgres::{Database, any, quick};
+use crate::redshift::Cluster;
 use crate::shelf::Target;
+
+/// A target that is asked in SQL.
+trait Tables: Target {
+    fn rows(&self, query: &str) -> Vec<String>;
+}
+
+impl Tables for Database {
+    fn rows(&self, query: &str) -> Vec<String> {
+        self.query(query)
+    }
+}
+
+impl Tables for Cluster {
+    fn rows(&self, query: &str) -> Vec<String> {
+        self.query(query)
+    }
+}
 
 /// A log, with what it adds up to.
 struct Scene {
@@ -134,8 +152,8 @@ fn turn(conn: u64, turn: Turn) -> ConnectionTurn {
     ConnectionTurn { conn: ConnId(conn), turn, by: Closer::Us, why: "a trial".into() }
 }
 
-fn told(database: &Database) -> BTreeMap<String, String> {
-    let lines = database.query(
+fn told(tables: &impl Tables) -> BTreeMap<String, String> {
+    let lines = tables.rows(
         "SELECT key || '|' || log_offset || '|' || \
              coalesce((extract(epoch FROM stale_since) * 1000000)::int8, 0) FROM current_state",
     );
@@ -143,24 +161,20 @@ fn told(database: &Database) -> BTreeMap<String, String> {
     lines.iter().filter_map(split).collect()
 }
 
-#[tokio::test]
-async fn it_is_what_the_log_s_fold_says() {
-    let database = Database::new();
+async fn it_is_what_the_log_s_fold_says(tables: &impl Tables) {
     let mut scene = Scene::new(3, Retention::default());
     let mut config = quick();
     config.cut.records_max = 17;
     for _ in 0..12 {
         let count = scene.rng.u64(50..300);
         scene.records(count);
-        scene.house.drain(database.sink(), config.clone()).await.stop().await;
-        assert_eq!(told(&database), scene.expected(), "at offset {}", scene.offset);
+        scene.house.drain(tables.sink(), config.clone()).await.stop().await;
+        assert_eq!(told(tables), scene.expected(), "at offset {}", scene.offset);
     }
 }
 
 /// Neither Live nor a row of the ledger outlives what was lost, and doubts of the image are kept.
-#[tokio::test]
-async fn it_is_so_after_a_lapse() {
-    let database = Database::new();
+async fn it_is_so_after_a_lapse(tables: &impl Tables) {
     let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
     let mut scene = Scene::new(5, small);
     scene.has_turns = false;
@@ -168,22 +182,20 @@ async fn it_is_so_after_a_lapse() {
     let opened = scene.open_gap();
     scene.push(opened);
     scene.records(100);
-    scene.house.drain(database.sink(), quick()).await.stop().await;
+    scene.house.drain(tables.sink(), quick()).await.stop().await;
     // Nothing behind what is lost says that the connection has ended.
     scene.push(Body::Connection(turn(9, Turn::Closed)));
     scene.records(8_000);
     scene.settle();
     assert!(scene.house.reader.oldest_offset().expect("a log") > 102, "it was overtaken");
-    scene.house.drain(database.sink(), quick()).await.stop().await;
-    assert_eq!(told(&database), scene.expected());
-    assert!(told(&database).len() > 10);
-    assert_eq!(database.query("SELECT count(*) FROM lapses"), ["1"]);
+    scene.house.drain(tables.sink(), quick()).await.stop().await;
+    assert_eq!(told(tables), scene.expected());
+    assert!(told(tables).len() > 10);
+    assert_eq!(tables.rows("SELECT count(*) FROM lapses"), ["1"]);
 }
 
 /// A value whose next one is among the dead letters is not taken for current.
-#[tokio::test]
-async fn a_value_before_a_dead_letter_is_in_doubt_until_the_next_one() {
-    let database = Database::new();
+async fn a_value_before_a_dead_letter_is_in_doubt_until_the_next_one(tables: &impl Tables) {
     let mut scene = Scene::new(7, Retention::default());
     scene.push(Body::Connection(turn(1, Turn::Live)));
     let of = |kind: &str, number: u64| {
@@ -194,10 +206,36 @@ async fn a_value_before_a_dead_letter_is_in_doubt_until_the_next_one() {
     for (kind, since) in [("state", "0"), ("sta\0te", "1000000"), ("state", "0")] {
         let body = of(kind, scene.offset);
         scene.push(body);
-        scene.house.drain(database.sink(), quick()).await.stop().await;
-        let told = told(&database);
+        scene.house.drain(tables.sink(), quick()).await.stop().await;
+        let told = told(tables);
         let (_, said) = told["agent"].split_once('|').expect("two");
         assert_eq!(said, since, "{kind:?}");
     }
-    assert_eq!(database.query("SELECT count(*) FROM dead_letters"), ["1"]);
+    assert_eq!(tables.rows("SELECT count(*) FROM dead_letters"), ["1"]);
 }
+
+macro_rules! trials {
+    ($name:ident, $tables:expr) => {
+        mod $name {
+            use super::*;
+
+            #[tokio::test]
+            async fn it_is_what_the_log_s_fold_says() {
+                super::it_is_what_the_log_s_fold_says(&$tables).await;
+            }
+
+            #[tokio::test]
+            async fn it_is_so_after_a_lapse() {
+                super::it_is_so_after_a_lapse(&$tables).await;
+            }
+
+            #[tokio::test]
+            async fn a_value_before_a_dead_letter_is_in_doubt_until_the_next_one() {
+                super::a_value_before_a_dead_letter_is_in_doubt_until_the_next_one(&$tables).await;
+            }
+        }
+    };
+}
+
+trials!(postgres, Database::new());
+trials!(redshift, Cluster::new());

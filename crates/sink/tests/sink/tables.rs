@@ -64,7 +64,7 @@ fn ids_of(file: impl ChunkReader + 'static) -> Vec<String> {
 impl Bucket {
     /// A sink that goes to the server by another way.
     pub(crate) fn by(&self, endpoint: &str) -> Parquet {
-        let (url, options) = (format!("s3://{}/out", self.name), Self::options(endpoint));
+        let (url, options) = (format!("s3://{}/out", self.name), Self::options_by(endpoint));
         let options: AskOptions = Arc::new(move || {
             let options = options.clone();
             Box::pin(async move { Ok(options) })

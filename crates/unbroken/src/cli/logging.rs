@@ -10,8 +10,9 @@ use unbroken::render::Paint;
 use super::error::CliError;
 
 /// They say by themselves what a sink says of them: the one calls the end of a connection an error,
-/// the other tells a store's whole answer, which may hold tokens. Who names them has them.
-const QUIET: &str = "async_nats=off,object_store=off";
+/// the next tells a store's whole answer, which may hold tokens, and the last one statements, of
+/// which Redshift's COPY holds keys. Who names them has them.
+const QUIET: &str = "async_nats=off,object_store=off,tokio_postgres=off";
 
 /// Log lines would disturb the demo's story; who wants them sets `UNBROKEN_LOG`.
 pub(crate) fn init_if_wanted() -> Result<(), CliError> {

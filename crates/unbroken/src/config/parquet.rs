@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use unbroken_connect::secret::SecretSource;
-use url::{Host, Url};
+use url::Url;
+
+use super::store::options_fault;
 
 /// Files of Parquet: in a directory, or in an object store.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,10 +33,6 @@ pub struct ParquetSection {
 /// The stores' own schemes.
 const SCHEMES: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
 
-/// Parts of the names of options that are secret.
-const SECRET: [&str; 8] =
-    ["secret", "token", "password", "account_key", "sas", "encryption_key", "key_base64", "key_id"];
-
 impl ParquetSection {
     pub(super) fn fault(&self, name: &str) -> Option<(String, &'static str)> {
         let is_for_store = !self.options.is_empty() || !self.secrets.is_empty();
@@ -58,42 +56,7 @@ impl ParquetSection {
                 "use `s3://bucket/prefix`, `gs://…` or `az://…`, and nothing more",
             ));
         }
-        self.options_fault(name)
-    }
-
-    /// The record goes in clear to nobody but this machine, and secrets are no text of the file.
-    fn options_fault(&self, name: &str) -> Option<(String, &'static str)> {
-        let addresses = || self.options.values().filter_map(|value| Url::parse(value).ok());
-        let is_clear = |url: &Url| url.scheme() == "http";
-        if addresses().any(|url| is_clear(&url) && !is_loopback(&url)) {
-            let what = format!("sink `{name}`: the store would be spoken to in clear");
-            return Some((what, "use https; http is for a store on this machine"));
-        }
-        let named = |part: &str| self.options.keys().find(|key| key.contains(part));
-        if let Some(key) = named("allow_http").filter(|_| !addresses().any(|url| is_clear(&url))) {
-            let what = format!("sink `{name}`: `{key}` without an address on this machine");
-            return Some((what, "leave it out, or name the address as `aws_endpoint`"));
-        }
-        if let Some(key) = named("allow_invalid_certificates") {
-            let what = format!("sink `{name}`: `{key}` would trust anybody");
-            return Some((what, "name the store's certificate by `ca_file`"));
-        }
-        let is_secret = |key: &&String| {
-            key.as_str() != "aws_access_key_id" && SECRET.iter().any(|part| key.contains(part))
-        };
-        if let Some(key) = self.options.keys().find(is_secret) {
-            let what = format!("sink `{name}`: `{key}` is a secret");
-            return Some((
-                what,
-                "name it in `secrets`, as `{ env = \"…\" }` or `{ file = \"…\" }`",
-            ));
-        }
-        let is_open =
-            |key: &&String| ["endpoint", "url", "allow_"].iter().any(|it| key.contains(it));
-        self.secrets.keys().find(is_open).map(|key| {
-            let what = format!("sink `{name}`: `{key}` is no secret");
-            (what, "name it in `options`")
-        })
+        options_fault(name, &self.options, &self.secrets)
     }
 }
 
@@ -102,16 +65,6 @@ fn is_of_store(url: &Url) -> bool {
     let is_named = url.username().is_empty() || url.scheme().starts_with("abfs");
     let is_plain = url.query().is_none() && url.fragment().is_none() && url.password().is_none();
     SCHEMES.contains(&url.scheme()) && url.host_str().is_some() && is_named && is_plain
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    is_here && url.username().is_empty() && url.password().is_none()
 }
 
 #[cfg(test)]

@@ -31,6 +31,10 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
             paths.for_each(|path| join(folder, path));
             secrets(folder, parquet.secrets.values_mut());
         }
+        if let Some(redshift) = &mut sink.redshift {
+            redshift.ca_file.iter_mut().for_each(|path| join(folder, path));
+            secrets(folder, redshift.password.iter_mut().chain(redshift.secrets.values_mut()));
+        }
         if let Some(webhook) = &mut sink.webhook {
             webhook.ca_file.iter_mut().for_each(|path| join(folder, path));
             secrets(folder, webhook.secret.iter_mut().chain(&mut webhook.secrets));

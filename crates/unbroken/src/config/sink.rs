@@ -6,7 +6,7 @@ use serde::Deserialize;
 use unbroken_render::RECORD_KINDS;
 use unbroken_sink::{Cut, Fields, NdjsonConfig, StartAt, Where};
 
-use super::{NatsSection, ParquetSection, PostgresSection, WebhookSection};
+use super::{NatsSection, ParquetSection, PostgresSection, RedshiftSection, WebhookSection};
 
 /// A section `[[sink]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +41,9 @@ pub struct SinkSection {
     /// Files of Parquet.
     #[serde(default)]
     pub parquet: Option<ParquetSection>,
+    /// A schema of Amazon Redshift.
+    #[serde(default)]
+    pub redshift: Option<RedshiftSection>,
     /// A URL.
     #[serde(default)]
     pub webhook: Option<WebhookSection>,
@@ -54,7 +57,8 @@ pub struct SinkSection {
 const CUT: Cut =
     Cut { records_max: 5_000, bytes: 8 * 1024 * 1024, linger: Duration::from_millis(250) };
 
-/// Each batch is a file, and who reads many small ones waits.
+/// Each batch is a file: who reads many small ones waits, and Redshift loads a small one as slowly
+/// as a large one.
 const FILES_CUT: Cut =
     Cut { records_max: 100_000, bytes: 32 * 1024 * 1024, linger: Duration::from_secs(60) };
 
@@ -81,7 +85,7 @@ impl SinkSection {
     /// How its batches are cut.
     pub(crate) fn cut(&self) -> Cut {
         let usual = match self {
-            Self { parquet: Some(_), .. } => FILES_CUT,
+            Self { parquet: Some(_), .. } | Self { redshift: Some(_), .. } => FILES_CUT,
             // Each part ends with a checkpoint, and none is a small rest.
             Self { nats: Some(NatsSection { batch_messages_max, .. }), .. } => {
                 Cut { records_max: MESSAGES_PARTS * batch_messages_max.saturating_sub(1), ..CUT }
@@ -107,6 +111,7 @@ impl SinkSection {
             self.nats.is_some(),
             self.parquet.is_some(),
             self.postgres.is_some(),
+            self.redshift.is_some(),
             self.webhook.is_some(),
         ];
         match targets.into_iter().filter(|is_named| *is_named).count() {
@@ -120,7 +125,8 @@ impl SinkSection {
                 return Some((what, "make a sink of each: every one has its own checkpoint"));
             }
         }
-        if self.postgres.is_some() && !self.selection.kind.is_empty() {
+        let is_tables = self.postgres.is_some() || self.redshift.is_some();
+        if is_tables && !self.selection.kind.is_empty() {
             let what = format!("sink `{name}`: `where` names kinds of records");
             return Some((what, "its tables are made of all of them: leave `kind` out"));
         }
@@ -128,6 +134,9 @@ impl SinkSection {
             return Some(fault);
         }
         if let Some(fault) = self.parquet.as_ref().and_then(|parquet| parquet.fault(name)) {
+            return Some(fault);
+        }
+        if let Some(fault) = self.redshift.as_ref().and_then(|redshift| redshift.fault(name)) {
             return Some(fault);
         }
         if let Some(fault) = self.webhook.as_ref().and_then(|webhook| webhook.fault(name)) {

@@ -1,8 +1,9 @@
 //! Targets, made from their configuration: what a sink may not know of, secrets and trust, is given
 //! to it here.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use unbroken_connect::secret::SecretSource;
 use unbroken_connect::transport::Tls;
 use unbroken_sink::{
     AskOptions, AskPassword, Nats, NatsConfig, NatsLogin, Parquet, ParquetConfig, Postgres,
-    PostgresConfig, nats_servers, postgres_server,
+    PostgresConfig, Redshift, RedshiftConfig, nats_servers, postgres_server, redshift_server,
 };
 
 use super::error::PipelineError;
-use crate::config::{NatsSection, ParquetSection, PartitionBy, PostgresSection};
+use crate::config::{NatsSection, ParquetSection, PartitionBy, PostgresSection, RedshiftSection};
 
 pub(super) fn postgres(name: String, section: PostgresSection) -> Result<Postgres, PipelineError> {
     let PostgresSection { url, password, schema, partition_by, ca_file } = section;
@@ -78,26 +79,47 @@ pub(super) fn parquet(name: String, section: ParquetSection) -> Result<Parquet, 
         (Some(dir), _) => ParquetConfig::Dir(dir),
         (None, url) => {
             let url = url.unwrap_or_default();
-            let ca = ca_file.map(|path| {
-                fs::read(&path).map_err(|source| PipelineError::SinkCa {
-                    name: name.clone(),
-                    path,
-                    source,
-                })
-            });
-            let options = options.into_iter().collect();
-            let options = asking_options(options, secrets.into_iter().collect());
-            ParquetConfig::Store { url, options, ca: ca.transpose()? }
+            let ca = certificates(&name, ca_file)?;
+            ParquetConfig::Store { url, options: asking_options(options, secrets), ca }
         }
     };
     Ok(Parquet::new(name, config))
 }
 
+pub(super) fn redshift(name: String, section: RedshiftSection) -> Result<Redshift, PipelineError> {
+    let RedshiftSection { url, password, schema, stage, options, secrets, iam_role, ca_file } =
+        section;
+    let server = redshift_server(&url)
+        .map_err(|source| PipelineError::SinkUrl { name: name.clone(), source })?;
+    let tls = trust(&name, ca_file.as_deref())?.client_config();
+    let ca = certificates(&name, ca_file)?;
+    Ok(Redshift::new(RedshiftConfig {
+        name,
+        server,
+        tls,
+        password: password.map(asking),
+        schema,
+        stage,
+        options: asking_options(options, secrets),
+        ca,
+        role: iam_role,
+    }))
+}
+
+fn certificates(name: &str, ca_file: Option<PathBuf>) -> Result<Option<Vec<u8>>, PipelineError> {
+    let read = ca_file.map(|path| {
+        let name = name.to_owned();
+        fs::read(&path).map_err(|source| PipelineError::SinkCa { name, path, source })
+    });
+    read.transpose()
+}
+
 /// Read each time that the sink is opened.
 fn asking_options(
-    options: Vec<(String, String)>,
-    secrets: Vec<(String, SecretSource)>,
+    options: BTreeMap<String, String>,
+    secrets: BTreeMap<String, SecretSource>,
 ) -> AskOptions {
+    let options: Vec<(String, String)> = options.into_iter().collect();
     let secrets = Arc::new(secrets);
     Arc::new(move || {
         let (mut options, secrets) = (options.clone(), Arc::clone(&secrets));

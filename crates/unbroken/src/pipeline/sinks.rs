@@ -122,6 +122,9 @@ fn start_one(
     } else if let Some(parquet) = section.parquet {
         let sink = sink_targets::parquet(name, parquet)?;
         SinkThread::start(sink, reader, config).map(|thread| ("parquet", thread))
+    } else if let Some(redshift) = section.redshift {
+        let sink = sink_targets::redshift(name, redshift)?;
+        SinkThread::start(sink, reader, config).map(|thread| ("redshift", thread))
     } else if let Some(webhook) = section.webhook {
         let sink = sink_webhook::webhook(name, webhook, ground.data_dir)?;
         SinkThread::start(sink, reader, config).map(|thread| ("webhook", thread))

@@ -17,12 +17,16 @@ const TARGET: &str = "ndjson = { dir = \"/d\" }\n";
 /// A URL of which nothing else is said.
 const URL: &str = "url = \"https://h.example\"\n";
 
+/// A schema of Redshift of which nothing else is said.
+const REDSHIFT: &str = "[sink.redshift]\nurl = \"postgresql://u@h/d\"\nstage = \"s3://b/p\"\n\
+                        iam_role = \"default\"\n";
+
 /// A relay of which nothing is said.
 const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 19] {
+fn sections() -> [(&'static str, String); 20] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -40,6 +44,7 @@ fn sections() -> [(&'static str, String); 19] {
         ("`[sink.where]`", source(&format!("{SINK}{TARGET}[sink.where]\n"))),
         ("`[sink.ndjson]`", source(&format!("{SINK}[sink.ndjson]\ndir = \"/d\"\n"))),
         ("`[sink.parquet]`", source(&format!("{SINK}[sink.parquet]\ndir = \"/d\"\n"))),
+        ("`[sink.redshift]`", source(&format!("{SINK}{REDSHIFT}"))),
         ("`[sink.webhook]`", source(&format!("{SINK}[sink.webhook]\n{URL}"))),
         ("`[sink.nats]`", source(&format!("{SINK}[sink.nats]\nurl = \"nats://h\"\n"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
@@ -143,6 +148,7 @@ fn every_default_is_the_one_that_is_taken() {
     let (without, with_relay) = (taken(SOURCE), taken(&format!("{RELAY}{sources}")));
     let with_sink = taken(&format!("{SOURCE}{SINK}{TARGET}"));
     let with_webhook = taken(&format!("{SOURCE}{SINK}[sink.webhook]\n{URL}"));
+    let with_redshift = taken(&format!("{SOURCE}{SINK}{REDSHIFT}"));
     let with_nats = taken(&format!("{SOURCE}{SINK}[sink.nats]\nurl = \"nats://h\"\n"));
     let mut count = 0;
     for (heading, text) in sections() {
@@ -160,6 +166,7 @@ fn every_default_is_the_one_that_is_taken() {
             let expected = match heading {
                 "`[relay]`" => &with_relay,
                 "`[sink.webhook]`" => &with_webhook,
+                "`[sink.redshift]`" => &with_redshift,
                 "`[sink.nats]`" => &with_nats,
                 heading if heading.contains("sink") => &with_sink,
                 _ => &without,

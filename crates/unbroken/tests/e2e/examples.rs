@@ -7,10 +7,16 @@ use crate::jetstream_server::JetStream;
 use crate::receiver::Receiver;
 use crate::server::Server;
 use crate::service::World;
+use crate::stand_in::StandIn;
 
 /// The servers that examples name.
 const POSTGRES: &str = "postgresql://unbroken@127.0.0.1:5432/unbroken";
 const NATS: &str = "nats://127.0.0.1:4222";
+const REDSHIFT: &str = "postgresql://unbroken@wfm.123456789012.eu-central-1.redshift-serverless.\
+    amazonaws.com:5439/dev";
+
+/// A bucket that an example names.
+const BUCKET: &str = "{ aws_region = \"eu-central-1\" }";
 
 /// The endpoint that an example names.
 const WEBHOOK: &str = "http://127.0.0.1:8490/in";
@@ -40,6 +46,11 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
             Some(bus) => text.replace(NATS, &bus.url()),
             None => text,
         };
+        let cluster = text.contains(REDSHIFT).then(StandIn::start);
+        let text = match &cluster {
+            Some(cluster) => at_stand_in(&text, cluster),
+            None => text,
+        };
         world.configure_as(&text);
         let service = world.run(&[]);
         let status = service.wait_status("with sinks that have caught up", |status| {
@@ -57,4 +68,16 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
         let (code, log, _) = service.wait();
         assert_eq!(code, Some(0), "{}: {log}", example.display());
     }
+}
+
+/// The stand-in's S3 takes any keys; COPY is given the role of the example.
+fn at_stand_in(text: &str, cluster: &StandIn) -> String {
+    let options = cluster.bucket.options().into_iter();
+    let options = options.filter(|(key, _)| key != "aws_secret_access_key");
+    let options: Vec<String> = options.map(|(key, value)| format!("{key} = \"{value}\"")).collect();
+    let secrets = "secrets = { aws_secret_access_key = { file = \"secret\" } }";
+    let options = format!("{{ {} }}\n{secrets}", options.join(", "));
+    text.replace(REDSHIFT, &cluster.url())
+        .replace("wfm-stage", &cluster.bucket.name)
+        .replace(BUCKET, &options)
 }

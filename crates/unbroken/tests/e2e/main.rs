@@ -21,6 +21,7 @@ mod person;
 #[path = "../../../sink/tests/sink/receiver.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod receiver;
+mod redshift;
 #[path = "../../../sink/tests/sink/road.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod road;
@@ -32,5 +33,8 @@ mod signals;
 mod simulator;
 mod sinks;
 mod sources;
+#[path = "../../../sink/tests/sink/stand_in.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
+mod stand_in;
 mod tables;
 mod webhook_sink;

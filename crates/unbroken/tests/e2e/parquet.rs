@@ -68,7 +68,7 @@ fn an_object_store_holds_what_the_log_holds_through_kills_and_cuts() {
     let endpoint = format!("http://{}", road.at());
     // The server takes any secret: that of the vendor will do, which is in a file.
     let secret = "aws_secret_access_key";
-    let options: Vec<String> = Bucket::options(&endpoint)
+    let options: Vec<String> = Bucket::options_by(&endpoint)
         .into_iter()
         .filter(|(key, _)| key != secret)
         .map(|(key, value)| format!("{key} = \"{value}\""))

@@ -97,7 +97,7 @@ pub(crate) fn canonical(row: &str) -> String {
 }
 
 /// The same of the log; items of snapshots that were dropped are in no table.
-fn exported(world: &World) -> Vec<String> {
+pub(crate) fn exported(world: &World) -> Vec<String> {
     let (mut kept, mut items) = (Vec::new(), Vec::new());
     for (offset, record, row) in records(world) {
         match record.as_str() {
