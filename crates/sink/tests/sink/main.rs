@@ -23,6 +23,7 @@ mod server;
 mod shelf;
 mod staleness;
 mod tables;
+mod targets;
 mod trouble;
 mod webhook;
 mod webhook_letters;

@@ -1,0 +1,18 @@
+//! The sinks that go through the trials.
+
+use crate::conformance::trials;
+use crate::files::Folder;
+use crate::nats::Channel;
+use crate::object_store::Bucket;
+use crate::postgres::Database;
+use crate::shelf::Shelf;
+use crate::tables::Files;
+use crate::webhook::Endpoint;
+
+trials!(shelf, Shelf::default());
+trials!(ndjson, Folder::new());
+trials!(parquet, Files::new());
+trials!(parquet_s3, Bucket::new());
+trials!(postgres, Database::new());
+trials!(webhook, Endpoint::new());
+trials!(nats, Channel::new());
