@@ -17,12 +17,15 @@ const TARGET: &str = "ndjson = { dir = \"/d\" }\n";
 /// A URL of which nothing else is said.
 const URL: &str = "url = \"https://h.example\"\n";
 
+/// Brokers of which nothing else is said.
+const BROKER: &str = "servers = \"h:9092\"\n";
+
 /// A relay of which nothing is said.
 const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 19] {
+fn sections() -> [(&'static str, String); 20] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -42,6 +45,7 @@ fn sections() -> [(&'static str, String); 19] {
         ("`[sink.parquet]`", source(&format!("{SINK}[sink.parquet]\ndir = \"/d\"\n"))),
         ("`[sink.webhook]`", source(&format!("{SINK}[sink.webhook]\n{URL}"))),
         ("`[sink.nats]`", source(&format!("{SINK}[sink.nats]\nurl = \"nats://h\"\n"))),
+        ("`[sink.kafka]`", source(&format!("{SINK}[sink.kafka]\n{BROKER}"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
         ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]
@@ -144,6 +148,7 @@ fn every_default_is_the_one_that_is_taken() {
     let with_sink = taken(&format!("{SOURCE}{SINK}{TARGET}"));
     let with_webhook = taken(&format!("{SOURCE}{SINK}[sink.webhook]\n{URL}"));
     let with_nats = taken(&format!("{SOURCE}{SINK}[sink.nats]\nurl = \"nats://h\"\n"));
+    let with_kafka = taken(&format!("{SOURCE}{SINK}[sink.kafka]\n{BROKER}"));
     let mut count = 0;
     for (heading, text) in sections() {
         for cells in rows(&document, heading) {
@@ -161,6 +166,7 @@ fn every_default_is_the_one_that_is_taken() {
                 "`[relay]`" => &with_relay,
                 "`[sink.webhook]`" => &with_webhook,
                 "`[sink.nats]`" => &with_nats,
+                "`[sink.kafka]`" => &with_kafka,
                 heading if heading.contains("sink") => &with_sink,
                 _ => &without,
             };
