@@ -37,6 +37,9 @@
 #                       is compared with the log, row for row
 #   make sink-pending N=1000000  each sink's target is down until so many records are pending for it, and
 #                       is given them all when it is back (some minutes)
+#   make test-kafka-external N=50  the Kafka sink's trials on noida-db, a broker of its protocol and
+#                       not Apache Kafka, as nobody and without a network; then service and broker are
+#                       killed N times at random, under load (SEED=1). Needs root or sudo
 #   make guarantees     writes docs/reference/guarantees.md anew
 #   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, into Parquet beside
 #                       pyarrow writing the same rows, and messages into NATS beside a loop that
@@ -56,7 +59,8 @@ SHELL := /bin/bash
   bench-setup clients-setup baselines-setup postgres-setup nats-setup parquet-setup scoreboard \
   dialect fanout crowd smoke setup format lint \
   docs deny tests tests-long tests-short tests-of-guards relay-clients clients-test clients-torture \
-  sink-kills sink-pending sink-rates sinks-beside guarantees api-fuzz screenshots
+  sink-kills sink-pending sink-rates sinks-beside guarantees api-fuzz screenshots test-kafka-external \
+  kafka-setup
 
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
@@ -70,6 +74,7 @@ BASELINES := $(UNBROKEN_CACHE)/baselines
 RELAY_CLIENTS := $(UNBROKEN_CACHE)/relay-clients
 PARQUET := $(UNBROKEN_CACHE)/parquet
 NATS := $(UNBROKEN_CACHE)/nats
+NOIDA := $(UNBROKEN_CACHE)/noida
 
 FUZZ_TARGETS := $(sort $(notdir $(wildcard crates/fuzz/corpus/*)))
 
@@ -118,13 +123,18 @@ test: setup format lint docs tests
 LANES := tests-long tests-short tests-of-guards
 GUARDS := cargo test -p unbroken-core --features proof --test model --test mutants --locked
 LEDGER_GUARDS := cargo test -p unbroken-journal --features proof --test journal --locked
+# Of the whole workspace, so that only what the feature changes is built again.
+KAFKA := cargo test --workspace --locked
+KAFKA_ERRORS := $(KAFKA) --features unbroken-sink/kafka --test kafka
 
 check: format lint docs deny
 
-tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup bench-setup relay-clients
+tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kafka-setup bench-setup \
+  relay-clients
 	cargo build --workspace --all-targets --locked
 	$(GUARDS) --no-run
 	$(LEDGER_GUARDS) --no-run
+	$(KAFKA_ERRORS) --no-run
 	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
 	$(PROOF) --test crash_points --test release -- --nocapture
 
@@ -144,6 +154,7 @@ tests-short:
 tests-of-guards:
 	$(GUARDS) -- --nocapture
 	$(LEDGER_GUARDS) mutants
+	$(KAFKA_ERRORS)
 	$(MAKE) --no-print-directory smoke clients-test
 
 # The same small worlds with more events and faults: many millions of states, up to an hour.
@@ -344,6 +355,31 @@ sink-pending: postgres-setup nats-setup parquet-setup
 	  PENDING_ROWS=$(if $(filter file,$(origin N)),1000000,$(N)) \
 	    cargo test --release -p unbroken-sink --test sink --locked -- --nocapture pending::$$sink; \
 	done
+
+# librdkafka is C, and speaks TLS by the system's OpenSSL.
+kafka-setup: setup
+	@$(call install-missing,make:make c++:g++ pkg-config:pkg-config \
+	  /usr/include/openssl/ssl.h:libssl-dev)
+
+# A program of which there is no source to read: pinned by its hash, run as nobody, in a network
+# that has no route. Everything is built before. It writes all that it holds to its disk once a
+# second, so it is given less to hold than other targets are.
+test-kafka-external: kafka-setup
+	@$(call install-missing,python3:python3 pip3:python3-pip ip:iproute2 unshare:util-linux \
+	  setpriv:util-linux)
+	@mkdir -p $(NOIDA); wanted=$$PWD/crates/sink/tests/kafka_external/requirements.txt; \
+	if ! cmp -s "$$wanted" $(NOIDA)/.installed; then \
+	  echo "setup: installing noida-db into $(NOIDA) (once)"; \
+	  pip3 install -q --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade \
+	    --require-hashes --target $(NOIDA) -r "$$wanted" && cp "$$wanted" $(NOIDA)/.installed; \
+	fi
+	$(KAFKA_EXTERNAL) --no-run
+	sudo=(); [ "$$(id -u)" -eq 0 ] || sudo=(sudo --preserve-env); \
+	"$${sudo[@]}" env PATH="$$PATH" CARGO_NET_OFFLINE=true SINK_SEED=$(SEED) SINK_RATE=300 \
+	  SINK_KILLS=$(if $(filter file,$(origin N)),50,$(N)) unshare --net bash -euc \
+	  'ip link set lo up; $(KAFKA_EXTERNAL) -- --nocapture --test-threads 1 topics:: trials:: kafka::'
+
+KAFKA_EXTERNAL = $(KAFKA) --features unbroken/kafka-external --test kafka_external --test e2e
 
 guarantees: postgres-setup nats-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees

@@ -17,6 +17,8 @@ mod fields;
 mod folder;
 mod gather;
 mod image;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod nats;
 mod ndjson;
 mod parquet;
@@ -41,12 +43,17 @@ pub use claim::Claim;
 pub use error::{Blocked, SinkError};
 pub use fields::Fields;
 pub use gather::Cut;
+#[cfg(feature = "kafka")]
+pub use kafka::{Kafka, KafkaConfig, KafkaEvents, KafkaLogin};
 pub use nats::{InvalidNatsUrl, Nats, NatsConfig, NatsLogin, NatsServers, nats_servers};
 pub use ndjson::{Ndjson, NdjsonConfig};
 pub use parquet::{Parquet, ParquetConfig};
 pub use postgres::{Postgres, PostgresConfig};
 pub use progress::{Doing, Progress, SinkCounts, Trouble};
 pub use pump::{Ended, Pump, PumpConfig, Retry};
+/// The client, for trials of the whole that read what was written.
+#[cfg(feature = "kafka-external")]
+pub use rdkafka;
 pub use redshift::{Redshift, RedshiftConfig, redshift_server};
 pub use selection::{Selection, Where};
 pub use sink::{Fence, Guarantee, Opened, Sink};

@@ -75,6 +75,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("object_store", &["unbroken-sink"]),
     ("parquet", &["unbroken-sink"]),
     ("async-nats", &["unbroken-sink"]),
+    ("rdkafka", &["unbroken-sink"]),
     // What the relay serves with; hyper alone, where a limit has to be set per connection.
     ("axum", &["unbroken-bench", "unbroken-relay"]),
     ("clap", &["unbroken"]),

@@ -2,18 +2,11 @@
 
 use unbroken_sink::{Batch, Checkpoint, Claim, Ended, Sink, SinkError};
 
-use crate::files::Folder;
 use crate::house::{House, config};
-use crate::nats::Channel;
-use crate::object_store::Bucket;
-use crate::postgres::Database;
-use crate::redshift::Cluster;
-use crate::shelf::{Faults, Faulty, Shelf, Target};
-use crate::tables::Files;
-use crate::webhook::Endpoint;
+use crate::shelf::{Faults, Faulty, Target};
 
 /// A failure before a commit, and one after it of which nothing was heard.
-async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
+pub(crate) async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
     let mut house = House::new();
     house.events(500);
     for seed in 0..3 {
@@ -27,7 +20,7 @@ async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
 }
 
 /// The same sink started twice: the older one is fenced out, and nothing is there twice.
-async fn an_older_instance_is_fenced_out(target: &impl Target) {
+pub(crate) async fn an_older_instance_is_fenced_out(target: &impl Target) {
     let mut house = House::new();
     house.events(100);
     let older = house.drain(target.sink(), config()).await;
@@ -41,7 +34,7 @@ async fn an_older_instance_is_fenced_out(target: &impl Target) {
 }
 
 /// A commit that comes again is none.
-async fn a_batch_that_comes_again_changes_nothing(target: &impl Target) {
+pub(crate) async fn a_batch_that_comes_again_changes_nothing(target: &impl Target) {
     let mut house = House::new();
     house.events(100);
     house.drain(target.sink(), config()).await.stop().await;
@@ -62,7 +55,7 @@ async fn a_batch_that_comes_again_changes_nothing(target: &impl Target) {
 }
 
 /// Whoever may not have the sink does not take it from who may.
-async fn another_log_is_refused_and_the_first_goes_on(target: &impl Target) {
+pub(crate) async fn another_log_is_refused_and_the_first_goes_on(target: &impl Target) {
     let (mut house, mut other) = (House::new(), House::new());
     house.events(100);
     other.events(300);
@@ -90,33 +83,25 @@ macro_rules! trials {
 
             #[tokio::test]
             async fn every_record_is_there_once_whatever_fails() {
-                super::every_record_is_there_once_whatever_fails(&$target).await;
+                $crate::conformance::every_record_is_there_once_whatever_fails(&$target).await;
             }
 
             #[tokio::test]
             async fn an_older_instance_is_fenced_out() {
-                super::an_older_instance_is_fenced_out(&$target).await;
+                $crate::conformance::an_older_instance_is_fenced_out(&$target).await;
             }
 
             #[tokio::test]
             async fn another_log_is_refused_and_the_first_goes_on() {
-                super::another_log_is_refused_and_the_first_goes_on(&$target).await;
+                $crate::conformance::another_log_is_refused_and_the_first_goes_on(&$target).await;
             }
 
             #[tokio::test]
             async fn a_batch_that_comes_again_changes_nothing() {
-                super::a_batch_that_comes_again_changes_nothing(&$target).await;
+                $crate::conformance::a_batch_that_comes_again_changes_nothing(&$target).await;
             }
         }
     };
 }
 
-trials!(shelf, Shelf::default());
-trials!(ndjson, Folder::new());
-trials!(parquet, Files::new());
-trials!(parquet_s3, Bucket::new());
-trials!(postgres, Database::new());
-trials!(postgres_by_day, Database::by_day());
-trials!(redshift, Cluster::new());
-trials!(webhook, Endpoint::new());
-trials!(nats, Channel::new());
+pub(crate) use trials;

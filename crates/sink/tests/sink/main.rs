@@ -28,6 +28,7 @@ mod shelf;
 mod staleness;
 mod stand_in;
 mod tables;
+mod targets;
 mod trouble;
 mod webhook;
 mod webhook_letters;

@@ -15,10 +15,15 @@ use super::{Config, ConfigError, SinkSection};
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    parse(path, &text)
+    let config = parse(path, &text)?;
+    if let Some((what, hint)) = SinkSection::unbuilt(&config.sinks) {
+        return Err(ConfigError::Invalid { path: path.to_owned(), what, hint: hint.to_owned() });
+    }
+    Ok(config)
 }
 
-/// Like [`load`], of a text; `path` is for messages and for relative paths.
+/// Like [`load`], of a text, whether or not this program can run it; `path` is for messages and for
+/// relative paths.
 ///
 /// # Errors
 /// See [`ConfigError`].

@@ -1,6 +1,7 @@
 //! The configuration file: what it may say, and how it is read.
 
 mod error;
+mod kafka;
 mod load;
 mod nats;
 mod parquet;
@@ -15,6 +16,7 @@ mod template;
 mod webhook;
 
 pub use error::ConfigError;
+pub use kafka::{KafkaSection, KafkaWriting};
 pub use load::{load, parse};
 pub use nats::NatsSection;
 pub use parquet::ParquetSection;

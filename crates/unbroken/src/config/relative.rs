@@ -45,6 +45,10 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
             secrets(folder, read.into_iter().flatten());
         }
     }
+    for kafka in config.sinks.iter_mut().filter_map(|sink| sink.kafka.as_mut()) {
+        kafka.ca_file.iter_mut().for_each(|path| join(folder, path));
+        secrets(folder, &mut kafka.password);
+    }
     for source in &mut config.sources {
         resolve_source(source, folder);
     }

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use unbroken_render::RECORD_KINDS;
 use unbroken_sink::{Cut, Fields, NdjsonConfig, StartAt, Where};
 
-use super::{NatsSection, ParquetSection, PostgresSection, RedshiftSection, WebhookSection};
+use super::{
+    KafkaSection, NatsSection, ParquetSection, PostgresSection, RedshiftSection, WebhookSection,
+};
 
 /// A section `[[sink]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,6 +52,9 @@ pub struct SinkSection {
     /// A stream of NATS JetStream.
     #[serde(default)]
     pub nats: Option<NatsSection>,
+    /// Topics of Apache Kafka.
+    #[serde(default)]
+    pub kafka: Option<KafkaSection>,
 }
 
 /// A commit costs a target about as much for one row as for some thousands; and a person who looks
@@ -82,6 +87,16 @@ impl SinkSection {
         faults.into_iter().next()
     }
 
+    /// What was left out when this program was built, and how it is built with it, if anything is
+    /// missing.
+    pub(super) fn unbuilt(sinks: &[Self]) -> Option<(String, &'static str)> {
+        let sink = sinks.iter().find(|sink| sink.kafka.is_some())?;
+        (!cfg!(feature = "kafka")).then(|| {
+            let what = format!("sink `{}`: this program was built without Kafka", sink.name);
+            (what, "build it with `cargo build --release -p unbroken --features kafka`")
+        })
+    }
+
     /// How its batches are cut.
     pub(crate) fn cut(&self) -> Cut {
         let usual = match self {
@@ -107,6 +122,7 @@ impl SinkSection {
             return Some((format!("`{name}` is no name for a sink"), hint));
         }
         let targets = [
+            self.kafka.is_some(),
             self.ndjson.is_some(),
             self.nats.is_some(),
             self.parquet.is_some(),
@@ -143,6 +159,9 @@ impl SinkSection {
             return Some(fault);
         }
         if let Some(fault) = self.nats.as_ref().and_then(|nats| nats.fault(name)) {
+            return Some(fault);
+        }
+        if let Some(fault) = self.kafka.as_ref().and_then(|kafka| kafka.fault(name)) {
             return Some(fault);
         }
         let is_known = |kind: &&String| !RECORD_KINDS.contains(&kind.as_str());

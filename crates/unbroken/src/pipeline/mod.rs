@@ -16,6 +16,7 @@ mod opened;
 mod relayed;
 mod run;
 mod sink;
+mod sink_kafka;
 mod sink_places;
 mod sink_targets;
 mod sink_webhook;

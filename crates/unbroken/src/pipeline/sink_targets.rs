@@ -62,7 +62,7 @@ fn trust(name: &str, ca_file: Option<&Path>) -> Result<Tls, PipelineError> {
 }
 
 /// Read at each connection, so that a password may be changed while the service runs.
-fn asking(source: SecretSource) -> AskPassword {
+pub(super) fn asking(source: SecretSource) -> AskPassword {
     let source = Arc::new(source);
     Arc::new(move || {
         let source = Arc::clone(&source);

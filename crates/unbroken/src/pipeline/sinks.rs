@@ -13,7 +13,7 @@ use unbroken_sink::{Ndjson, Progress, PumpConfig, Retry, Selection, SinkThread};
 
 use super::error::PipelineError;
 use super::sink_places::SinkPlaces;
-use super::{sink_targets, sink_webhook};
+use super::{sink_kafka, sink_targets, sink_webhook};
 use crate::board::SinkStatus;
 use crate::config::SinkSection;
 
@@ -131,6 +131,8 @@ fn start_one(
     } else if let Some(nats) = section.nats {
         let sink = sink_targets::nats(name, nats)?;
         SinkThread::start(sink, reader, config).map(|thread| ("nats", thread))
+    } else if let Some(kafka) = section.kafka {
+        sink_kafka::start(name, kafka, reader, config).map(|thread| ("kafka", thread))
     } else if let Some(ndjson) = section.ndjson {
         let sink = Ndjson::new(name, ndjson);
         SinkThread::start(sink, reader, config).map(|thread| ("ndjson", thread))

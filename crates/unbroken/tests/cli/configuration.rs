@@ -20,13 +20,15 @@ const URL: &str = "url = \"https://h.example\"\n";
 /// A schema of Redshift of which nothing else is said.
 const REDSHIFT: &str = "[sink.redshift]\nurl = \"postgresql://u@h/d\"\nstage = \"s3://b/p\"\n\
                         iam_role = \"default\"\n";
+/// Brokers of which nothing else is said.
+const BROKER: &str = "servers = \"h:9092\"\n";
 
 /// A relay of which nothing is said.
 const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 20] {
+fn sections() -> [(&'static str, String); 21] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -47,6 +49,7 @@ fn sections() -> [(&'static str, String); 20] {
         ("`[sink.redshift]`", source(&format!("{SINK}{REDSHIFT}"))),
         ("`[sink.webhook]`", source(&format!("{SINK}[sink.webhook]\n{URL}"))),
         ("`[sink.nats]`", source(&format!("{SINK}[sink.nats]\nurl = \"nats://h\"\n"))),
+        ("`[sink.kafka]`", source(&format!("{SINK}[sink.kafka]\n{BROKER}"))),
         ("`[relay.dialect.cxone]`", source("[relay.dialect.cxone]\n")),
         ("`[relay.dialect.genesys]`", source("[relay.dialect.genesys]\n")),
     ]
@@ -150,6 +153,7 @@ fn every_default_is_the_one_that_is_taken() {
     let with_webhook = taken(&format!("{SOURCE}{SINK}[sink.webhook]\n{URL}"));
     let with_redshift = taken(&format!("{SOURCE}{SINK}{REDSHIFT}"));
     let with_nats = taken(&format!("{SOURCE}{SINK}[sink.nats]\nurl = \"nats://h\"\n"));
+    let with_kafka = taken(&format!("{SOURCE}{SINK}[sink.kafka]\n{BROKER}"));
     let mut count = 0;
     for (heading, text) in sections() {
         for cells in rows(&document, heading) {
@@ -168,6 +172,7 @@ fn every_default_is_the_one_that_is_taken() {
                 "`[sink.webhook]`" => &with_webhook,
                 "`[sink.redshift]`" => &with_redshift,
                 "`[sink.nats]`" => &with_nats,
+                "`[sink.kafka]`" => &with_kafka,
                 heading if heading.contains("sink") => &with_sink,
                 _ => &without,
             };

@@ -10,6 +10,7 @@ use crate::service::World;
 use crate::stand_in::StandIn;
 
 /// The servers that examples name.
+pub(crate) const KAFKA: &str = "127.0.0.1:9092";
 const POSTGRES: &str = "postgresql://unbroken@127.0.0.1:5432/unbroken";
 const NATS: &str = "nats://127.0.0.1:4222";
 const REDSHIFT: &str = "postgresql://unbroken@wfm.123456789012.eu-central-1.redshift-serverless.\
@@ -35,6 +36,10 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
     for example in examples {
         let world = World::new();
         let text = fs::read_to_string(&example).expect("text");
+        if text.contains(KAFKA) {
+            is_run_elsewhere(&world, &text);
+            continue;
+        }
         let server = text.contains(POSTGRES).then(Server::start);
         let text = match &server {
             Some(server) => text.replace(POSTGRES, &server.url()),
@@ -80,4 +85,16 @@ fn at_stand_in(text: &str, cluster: &StandIn) -> String {
     text.replace(REDSHIFT, &cluster.url())
         .replace("wfm-stage", &cluster.bucket.name)
         .replace(BUCKET, &options)
+}
+
+/// With a broker, by `make test-kafka-external`; a program that was built without says so.
+fn is_run_elsewhere(world: &World, text: &str) {
+    if cfg!(feature = "kafka") {
+        return;
+    }
+    world.configure_as(text);
+    let (code, log, _) = world.run(&[]).wait();
+    assert_ne!(code, Some(0), "{log}");
+    assert!(log.contains("sink `topics`: this program was built without Kafka"), "{log}");
+    assert!(log.contains("cargo build --release -p unbroken --features kafka"), "{log}");
 }

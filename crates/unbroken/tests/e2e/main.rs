@@ -2,6 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+#[cfg(feature = "kafka-external")]
+#[path = "../../../sink/tests/kafka_external/broker.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
+mod broker;
 mod capture;
 mod demo;
 mod dialect;
@@ -13,6 +17,8 @@ mod jetstream;
 #[path = "../../../sink/tests/sink/jetstream_server.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod jetstream_server;
+#[cfg(feature = "kafka-external")]
+mod kafka;
 mod metrics;
 #[path = "../../../sink/tests/sink/object_store.rs"]
 mod object_store;

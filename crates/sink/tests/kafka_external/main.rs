@@ -1,0 +1,15 @@
+//! The trials of every sink on a broker of Kafka's protocol that hides what was aborted and fences
+//! out what is too old. It is not Apache Kafka. `make test-kafka-external` plays them.
+#![cfg(test)]
+
+mod broker;
+#[path = "../sink/conformance.rs"]
+mod conformance;
+#[path = "../sink/house.rs"]
+#[expect(dead_code, reason = "the trials of the others need more of it")]
+mod house;
+#[path = "../sink/shelf.rs"]
+#[expect(dead_code, reason = "the trials of the others need more of it")]
+mod shelf;
+mod topics;
+mod trials;

@@ -1,0 +1,72 @@
+//! Topics of a broker.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use unbroken_sink::{Kafka, KafkaConfig, KafkaEvents, Sink};
+
+use crate::broker::{Broker, Told};
+use crate::conformance::trials;
+use crate::shelf::Target;
+
+/// A sink's topics.
+pub(crate) struct Topics {
+    pub(crate) broker: Broker,
+    is_transactional: bool,
+}
+
+impl Topics {
+    pub(crate) fn new() -> Self {
+        Self { broker: Broker::start(), is_transactional: true }
+    }
+
+    pub(crate) fn without_transactions() -> Self {
+        Self { is_transactional: false, ..Self::new() }
+    }
+
+    pub(crate) fn config(&self) -> KafkaConfig {
+        KafkaConfig {
+            name: "test".to_owned(),
+            servers: self.broker.servers(),
+            prefix: "record".to_owned(),
+            partitions: 1,
+            replicas: 1,
+            is_transactional: self.is_transactional,
+            events: KafkaEvents::Structured,
+            is_tls: false,
+            ca_file: None,
+            login: None,
+            settings_max: std::time::Duration::from_secs(5),
+        }
+    }
+
+    pub(crate) fn events(&self) -> Vec<Told> {
+        self.broker.messages("record.events")
+    }
+}
+
+pub(crate) fn id(told: &Told) -> String {
+    let event: Value = serde_json::from_slice(&told.body).expect("JSON");
+    event["id"].as_str().expect("an id").to_owned()
+}
+
+impl Target for Topics {
+    fn sink(&self) -> impl Sink + 'static {
+        Kafka::new(self.config())
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let ids = self.events().iter().map(id).collect::<Vec<_>>();
+        match self.is_transactional {
+            true => ids,
+            // What came again comes with the same id: a reader can tell.
+            false => {
+                let mut seen = BTreeSet::new();
+                ids.into_iter().filter(|id| seen.insert(id.clone())).collect()
+            }
+        }
+    }
+}
+
+trials!(transactions, Topics::new());
+trials!(no_transactions, Topics::without_transactions());
