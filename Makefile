@@ -58,7 +58,7 @@ SHELL := /bin/bash
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup postgres-setup nats-setup parquet-setup scoreboard \
   dialect fanout crowd smoke setup format lint \
-  docs deny tests tests-long tests-short tests-of-guards relay-clients clients-test clients-torture \
+  docs deny tests tests-long tests-of-sinks tests-short tests-of-guards relay-clients clients-test clients-torture \
   sink-kills sink-pending sink-rates sinks-beside guarantees api-fuzz screenshots test-kafka-external \
   kafka-setup
 
@@ -120,7 +120,7 @@ demo: setup
 test: setup format lint docs tests
 
 # Most of the tests' time is waiting, so that they run beside each other, when all is built.
-LANES := tests-long tests-short tests-of-guards
+LANES := tests-long tests-of-sinks tests-short tests-of-guards
 GUARDS := cargo test -p unbroken-core --features proof --test model --test mutants --locked
 LEDGER_GUARDS := cargo test -p unbroken-journal --features proof --test journal --locked
 # Of the whole workspace, so that only what the feature changes is built again.
@@ -135,20 +135,24 @@ tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kaf
 	$(GUARDS) --no-run
 	$(LEDGER_GUARDS) --no-run
 	$(KAFKA_ERRORS) --no-run
-	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
+	$(MAKE) --no-print-directory -j 4 --output-sync=target $(LANES)
 	$(PROOF) --test crash_points --test release -- --nocapture
 
 # Every test that cargo finds in the workspace, but for those that want a feature.
 TESTS = $(sort $(shell cargo metadata --no-deps --locked --format-version 1 | python3 -c 'import json, sys; \
   print(*(target["name"] for package in json.load(sys.stdin)["packages"] for target in package["targets"] \
   if "test" in target["kind"] and "required-features" not in target))'))
-LONG := conformance e2e genesys relay trouble
+LONG := conformance genesys relay trouble
+OF_SINKS := e2e sink
 
 tests-long:
 	cargo test --workspace --locked $(addprefix --test ,$(LONG))
 
+tests-of-sinks:
+	cargo test --workspace --locked $(addprefix --test ,$(OF_SINKS))
+
 tests-short:
-	cargo test --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LONG),$(TESTS)))
+	cargo test --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LONG) $(OF_SINKS),$(TESTS)))
 	cargo test --workspace --locked --doc
 
 tests-of-guards:
