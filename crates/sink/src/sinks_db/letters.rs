@@ -86,6 +86,16 @@ impl DeadLetters {
         Ok(Some(Self { path: path.to_owned(), connection }))
     }
 
+    /// Whether it is a sink that keeps its dead letters here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn knows(&self, sink: &str) -> Result<bool, SinkError> {
+        let query = "SELECT EXISTS (SELECT 1 FROM sinks WHERE name = ?1)";
+        let told = self.connection.query_row(query, [sink], |row| row.get(0));
+        told.map_err(failed(&self.path, READING))
+    }
+
     /// All of them, or those of one sink, in the order in which they were put aside, to be taken
     /// one at a time.
     ///

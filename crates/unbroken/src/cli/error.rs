@@ -92,6 +92,8 @@ pub(crate) enum CliError {
     Token(#[from] unbroken_relay::LedgerError),
     #[error("dead letters cannot be used")]
     DeadLetters(#[from] unbroken_sink::SinkError),
+    #[error("no sink `{0}` keeps dead letters in `sinks.db`")]
+    NoDeadLettersOf(String),
     #[error("output cannot be written")]
     Output(#[source] io::Error),
     #[error("{what} failed")]
@@ -162,6 +164,9 @@ impl CliError {
             Self::DeadLetters(error) => {
                 Some(error.todo()).filter(|todo| !todo.is_empty()).map(ToOwned::to_owned)
             }
+            Self::NoDeadLettersOf(_) => Some(
+                "name one that posts to a URL; the others keep theirs in the target".to_owned(),
+            ),
             Self::LogLevel(_) => Some("use error, warn, info, debug or trace".to_owned()),
             Self::Duration { .. } => Some("write it as 60s, 2m or 500ms".to_owned()),
             Self::Unexpected | Self::Json(_) | Self::Output(_) | Self::Io { .. } => None,

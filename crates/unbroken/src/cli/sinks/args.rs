@@ -14,8 +14,9 @@ pub(crate) struct SinksArgs {
 pub(crate) enum SinksCommand {
     /// List what targets refuse, or have it given to them again
     ///
-    /// Of sinks whose target keeps no dead letters itself: webhooks. PostgreSQL has them in its
-    /// table `dead_letters`. It works beside a running service, and without one.
+    /// Of sinks whose target keeps no dead letters itself: webhooks. PostgreSQL and Redshift have
+    /// them in a table `dead_letters`, NATS and Kafka below a subject or in a topic of that name.
+    /// It works beside a running service, and without one.
     ///
     /// Exit code 0: there are none, or they are to be given again; 1: there are some.
     DeadLetters(DeadLettersArgs),

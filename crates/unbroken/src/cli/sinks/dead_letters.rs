@@ -17,6 +17,12 @@ pub(super) fn run(args: &DeadLettersArgs) -> Result<Answer, CliError> {
     let place = Place::of(&args.data)?;
     let letters = DeadLetters::open(&place::sinks_db_path(&place.data_dir))?;
     let sink = args.sink.as_deref();
+    if let Some(name) = sink {
+        let is_known = letters.as_ref().map(|letters| letters.knows(name)).transpose()?;
+        if is_known != Some(true) {
+            return Err(CliError::NoDeadLettersOf(name.to_owned()));
+        }
+    }
     match letters {
         Some(letters) if args.redrive => redrive(&letters, sink),
         Some(letters) if args.events || args.format == FormatArg::Ndjson => {
@@ -38,8 +44,8 @@ fn redrive(letters: &DeadLetters, sink: Option<&str>) -> Result<Answer, CliError
         return Ok(none());
     }
     say(&format!(
-        "{count} to be given again by the service, within a second or so once it runs; what is \
-         refused again is listed again\n"
+        "{count} to be given again by the service, before long once it runs; what is refused again \
+         is listed again\n"
     ));
     Ok(Answer::Yes)
 }
