@@ -8,50 +8,29 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
-use unbroken_core::record::digest;
 
 use crate::jetstream_server::JetStream;
+use crate::kills::{Kills, are_the_same};
 use crate::service::World;
-use crate::tables::{has_caught_up, number};
 
 #[test]
 fn a_stream_holds_what_the_log_holds_through_kills_of_service_and_server() {
-    let (kills, seed) = (number("SINK_KILLS", 6), number("SINK_SEED", 1));
-    let rate = number("SINK_RATE", 200) as f64;
-    let (world, mut server) = (World::of(rate), JetStream::start());
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let (world, mut server) = (World::of(Kills::rate()), JetStream::start());
     fs::write(world.path("agents"), "").expect("a file");
     let sink = "[[sink]]\nname = \"bus\"\nlinger_ms = 5\n";
     world.configure(&format!("{sink}nats = {{ url = \"{}\" }}\n", server.url()));
-    let mut service = world.run(&[]);
-    for _ in 0..kills {
-        service.wait_live();
-        sleep(Duration::from_millis(rng.u64(0..400)));
-        if rng.bool() {
+    let mut kills = Kills::asked_for();
+    kills.play(&world, world.run(&[]), |rng| {
+        let is_server = rng.bool();
+        if is_server {
             server.kill();
             sleep(Duration::from_millis(rng.u64(0..300)));
             server.start_again();
-        } else {
-            service.signal("KILL");
-            service.wait();
-            service = world.run(&[]);
         }
-    }
-    service.wait_live();
-    has_caught_up(&service);
-    service.signal("TERM");
-    let (code, log, _) = service.wait();
-    assert_eq!(code, Some(0), "{log}");
+        is_server
+    });
     let (logged, stored) = (exported(&world), stored(&server));
-    for (side, rows) in [("log", &logged), ("stream", &stored)] {
-        let hash = digest(rows.join("\n").as_bytes());
-        println!("{side}: {} records, hash {hash:032x}, after {kills} kills", rows.len());
-    }
-    assert!(logged.len() as u64 > 20 * kills, "{}", logged.len());
-    // Where they differ first, and not all of both.
-    let differ = logged.iter().zip(&stored).find(|(logged, stored)| logged != stored);
-    assert_eq!(differ, None);
-    assert_eq!(logged.len(), stored.len());
+    println!("{}", are_the_same([("log", logged), ("stream", stored)], kills.count));
 }
 
 /// With its subject, of which the log's is made from its own words.

@@ -10,19 +10,17 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
-use unbroken_core::record::digest;
 
 use crate::broker::{Broker, Told};
 use crate::examples::KAFKA;
+use crate::kills::{Kills, are_the_same};
 use crate::service::World;
-use crate::tables::{has_caught_up, number};
 
 #[test]
 fn topics_hold_what_the_log_holds_through_kills_of_service_and_broker() {
     let ((logged, stored), kills) = through_kills("transactional = true", Broker::kill);
-    println!("{}", hashes(&logged, &stored, kills));
     // Every message once, and in order.
-    are_the_same(&logged, &stored, kills);
+    println!("{}", are_the_same([("log", logged), ("topic", stored)], kills));
 }
 
 /// What comes again has the same id, and the first of each is in order. The broker forgets a second
@@ -34,8 +32,7 @@ fn without_transactions_nothing_is_missing_after_kills() {
     let mut seen = BTreeSet::new();
     let first: Vec<String> = stored.iter().filter(|row| seen.insert(*row)).cloned().collect();
     println!("without transactions: {} of {} came again", stored.len() - first.len(), stored.len());
-    println!("{}", hashes(&logged, &first, kills));
-    are_the_same(&logged, &first, kills);
+    println!("{}", are_the_same([("log", logged), ("topic", first)], kills));
 }
 
 #[test]
@@ -80,52 +77,25 @@ fn a_stop_is_heard_while_the_broker_is_away() {
 
 /// The rows of the log and of the topic.
 fn through_kills(mode: &str, stop: fn(&mut Broker)) -> ((Vec<String>, Vec<String>), u64) {
-    let (kills, seed) = (number("SINK_KILLS", 6), number("SINK_SEED", 1));
-    let rate = number("SINK_RATE", 200) as f64;
-    let (world, mut broker) = (World::of(rate), Broker::start());
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let (world, mut broker) = (World::of(Kills::rate()), Broker::start());
     fs::write(world.path("agents"), "").expect("a file");
     let sink = "[[sink]]\nname = \"topics\"\nlinger_ms = 5\n";
     let servers = broker.servers();
     world.configure(&format!("{sink}kafka = {{ servers = \"{servers}\", {mode} }}\n"));
-    let mut service = world.run(&[]);
+    let service = world.run(&[]);
     service.wait_live();
     broker.has_saved("unbroken.checkpoints");
-    for _ in 0..kills {
-        service.wait_live();
-        sleep(Duration::from_millis(rng.u64(0..400)));
-        if rng.bool() {
+    let mut kills = Kills::asked_for();
+    kills.play(&world, service, |rng| {
+        let is_broker = rng.bool();
+        if is_broker {
             stop(&mut broker);
             sleep(Duration::from_millis(rng.u64(0..300)));
             broker.start_again();
-        } else {
-            service.signal("KILL");
-            service.wait();
-            service = world.run(&[]);
         }
-    }
-    service.wait_live();
-    has_caught_up(&service);
-    service.signal("TERM");
-    let (code, log, _) = service.wait();
-    assert_eq!(code, Some(0), "{log}");
-    ((exported(&world), stored(&broker)), kills)
-}
-
-fn hashes(logged: &[String], stored: &[String], kills: u64) -> String {
-    let told = [("log", logged), ("topic", stored)].map(|(side, rows)| {
-        let hash = digest(rows.join("\n").as_bytes());
-        format!("{side}: {} records, hash {hash:032x}, after {kills} kills", rows.len())
+        is_broker
     });
-    told.join("\n")
-}
-
-fn are_the_same(logged: &[String], stored: &[String], kills: u64) {
-    assert!(logged.len() as u64 > 20 * kills, "{}", logged.len());
-    // Where they differ first, and not all of both.
-    let differ = logged.iter().zip(stored).find(|(logged, stored)| logged != stored);
-    assert_eq!(differ, None);
-    assert_eq!(logged.len(), stored.len());
+    ((exported(&world), stored(&broker)), kills.count)
 }
 
 /// With its key, of which the log's is made from its own words.

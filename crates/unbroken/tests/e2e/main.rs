@@ -19,6 +19,7 @@ mod jetstream;
 mod jetstream_server;
 #[cfg(feature = "kafka-external")]
 mod kafka;
+mod kills;
 mod metrics;
 #[path = "../../../sink/tests/sink/object_store.rs"]
 mod object_store;

@@ -8,43 +8,28 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::kills::{Kills, are_the_same};
 use crate::object_store::{Bucket, python, script};
 use crate::road::Road;
 use crate::service::World;
-use crate::tables::{are_the_same, canonical, has_caught_up, number, records};
+use crate::tables::{canonical, records};
 
 /// Kills the service, or cuts the road, so often; then says what the files hold.
 fn play(target: &str, road: Option<&Road>, stored: impl FnOnce(&World) -> Vec<String>) -> String {
-    let (kills, seed) = (number("SINK_KILLS", 6), number("SINK_SEED", 1));
-    let world = World::of(number("SINK_RATE", 200) as f64);
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let world = World::of(Kills::rate());
     fs::write(world.path("agents"), "").expect("a file");
     let sink = "[[sink]]\nname = \"tables\"\nlinger_ms = 5\nbatch_records_max = 200\n";
     world.configure(&format!("{sink}parquet = {target}\n"));
-    let mut service = world.run(&[]);
-    for _ in 0..kills {
-        service.wait_live();
-        sleep(Duration::from_millis(rng.u64(0..400)));
-        match road.filter(|_| rng.bool()) {
-            Some(road) => {
-                road.close();
-                sleep(Duration::from_millis(rng.u64(0..300)));
-                road.open();
-            }
-            None => {
-                service.signal("KILL");
-                service.wait();
-                service = world.run(&[]);
-            }
-        }
-    }
-    service.wait_live();
-    has_caught_up(&service);
-    service.signal("TERM");
-    let (code, log, _) = service.wait();
-    assert_eq!(code, Some(0), "{log}");
+    let mut kills = Kills::asked_for();
+    kills.play(&world, world.run(&[]), |rng| {
+        let Some(road) = road.filter(|_| rng.bool()) else { return false };
+        road.close();
+        sleep(Duration::from_millis(rng.u64(0..300)));
+        road.open();
+        true
+    });
     let logged = records(&world).into_iter().map(|(_, _, row)| row).collect();
-    are_the_same([("log", logged), ("files", stored(&world))], kills)
+    are_the_same([("log", logged), ("files", stored(&world))], kills.count)
 }
 
 #[test]

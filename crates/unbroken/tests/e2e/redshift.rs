@@ -8,9 +8,10 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::kills::{Kills, are_the_same};
 use crate::service::World;
 use crate::stand_in::StandIn;
-use crate::tables::{are_the_same, canonical, exported, has_caught_up, number};
+use crate::tables::{canonical, exported};
 
 /// What COPY is given, and the stand-in looks for.
 const SECRET: &str = "copy-s3cr3t";
@@ -31,44 +32,29 @@ pub(crate) fn target(stand_in: &StandIn) -> String {
 
 #[test]
 fn tables_behind_a_stand_in_hold_what_the_log_holds_through_kills_and_cuts() {
-    let (kills, seed) = (number("SINK_KILLS", 6), number("SINK_SEED", 1));
-    let rate = number("SINK_RATE", 200) as f64;
-    let (world, mut stand_in) = (World::of(rate), StandIn::start());
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let (world, mut stand_in) = (World::of(Kills::rate()), StandIn::start());
     fs::write(world.path("agents"), "").expect("a file");
     fs::write(world.path("copy-secret"), SECRET).expect("a file");
     let sink = "[[sink]]\nname = \"tables\"\nlinger_ms = 5\nbatch_records_max = 500\n";
     world.configure(&format!("{sink}redshift = {}\n", target(&stand_in)));
-    let mut service = world.run(&[]);
-    for _ in 0..kills {
-        service.wait_live();
-        sleep(Duration::from_millis(rng.u64(0..400)));
-        match rng.u32(0..3) {
-            0 => {
-                stand_in.server.kill();
-                sleep(Duration::from_millis(rng.u64(0..300)));
-                stand_in.server.start_again();
-            }
-            1 => {
-                let when = if rng.bool() { "before" } else { "after" };
-                stand_in.cut(rng.u32(0..30), when);
-            }
-            _ => {
-                service.signal("KILL");
-                service.wait();
-                service = world.run(&[]);
-            }
+    let mut kills = Kills::asked_for();
+    let told = kills.play(&world, world.run(&[]), |rng| match rng.u32(0..3) {
+        0 => {
+            stand_in.server.kill();
+            sleep(Duration::from_millis(rng.u64(0..300)));
+            stand_in.server.start_again();
+            true
         }
-    }
-    service.wait_live();
-    has_caught_up(&service);
-    let status = world.command(&["status", "--json"]).stdout;
-    service.signal("TERM");
-    let (code, log, _) = service.wait();
-    assert_eq!(code, Some(0), "{log}");
-    let told = String::from_utf8(status).expect("text") + &log;
+        1 => {
+            let when = if rng.bool() { "before" } else { "after" };
+            stand_in.cut(rng.u32(0..30), when);
+            true
+        }
+        _ => false,
+    });
     assert!(!told.contains(SECRET), "keys are told nobody");
-    println!("{}", are_the_same([("log", exported(&world)), ("tables", stored(&stand_in))], kills));
+    let (logged, stored) = (exported(&world), stored(&stand_in));
+    println!("{}", are_the_same([("log", logged), ("tables", stored)], kills.count));
 }
 
 /// Of every record its offset, its kind, and what the vendor or the ledger says.

@@ -8,68 +8,29 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
-use unbroken_core::record::digest;
 
+use crate::kills::{Kills, are_the_same};
 use crate::server::Server;
-use crate::service::{Service, World};
-
-pub(crate) fn number(name: &str, default: u64) -> u64 {
-    let given = std::env::var(name).ok();
-    given.map_or(default, |text| text.parse().expect("a number"))
-}
-
-pub(crate) fn has_caught_up(service: &Service) {
-    service.wait_status("with a sink that has caught up", |status| {
-        let sink = status["sinks"].get(0).cloned().unwrap_or_default();
-        sink["phase"] == "running" && sink["lag"].as_u64().is_some_and(|lag| lag < 100)
-    });
-}
+use crate::service::World;
 
 #[test]
 fn tables_hold_what_the_log_holds_through_kills_of_service_and_server() {
-    let (kills, seed) = (number("SINK_KILLS", 6), number("SINK_SEED", 1));
-    let rate = number("SINK_RATE", 200) as f64;
-    let (world, mut server) = (World::of(rate), Server::start());
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let (world, mut server) = (World::of(Kills::rate()), Server::start());
     fs::write(world.path("agents"), "").expect("a file");
     let sink = "[[sink]]\nname = \"tables\"\nlinger_ms = 5\nbatch_records_max = 200\n";
     world.configure(&format!("{sink}postgres = {{ url = \"{}\" }}\n", server.url()));
-    let mut service = world.run(&[]);
-    for _ in 0..kills {
-        service.wait_live();
-        sleep(Duration::from_millis(rng.u64(0..400)));
-        if rng.bool() {
+    let mut kills = Kills::asked_for();
+    kills.play(&world, world.run(&[]), |rng| {
+        let is_server = rng.bool();
+        if is_server {
             server.kill();
             sleep(Duration::from_millis(rng.u64(0..300)));
             server.start_again();
-        } else {
-            service.signal("KILL");
-            service.wait();
-            service = world.run(&[]);
         }
-    }
-    service.wait_live();
-    has_caught_up(&service);
-    service.signal("TERM");
-    let (code, log, _) = service.wait();
-    assert_eq!(code, Some(0), "{log}");
-    let (logged, stored) = (exported(&world), stored(&server));
-    println!("{}", are_the_same([("log", logged), ("tables", stored)], kills));
-}
-
-/// Row for row; returns a hash of each side, to be printed.
-pub(crate) fn are_the_same(sides: [(&str, Vec<String>); 2], kills: u64) -> String {
-    let told = sides.each_ref().map(|(side, rows)| {
-        let hash = digest(rows.join("\n").as_bytes());
-        format!("{side}: {} records, hash {hash:032x}, after {kills} kills", rows.len())
+        is_server
     });
-    let [(_, logged), (_, stored)] = sides;
-    assert!(logged.len() as u64 > 20 * kills, "{told:?}");
-    // Where they differ first, and not all of both.
-    let differ = logged.iter().zip(&stored).find(|(logged, stored)| logged != stored);
-    assert_eq!(differ, None, "{told:?}");
-    assert_eq!(logged.len(), stored.len(), "{told:?}");
-    told.join("\n")
+    let (logged, stored) = (exported(&world), stored(&server));
+    println!("{}", are_the_same([("log", logged), ("tables", stored)], kills.count));
 }
 
 /// Of every record its offset, its kind, and what the vendor or the ledger says.

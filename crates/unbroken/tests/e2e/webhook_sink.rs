@@ -18,13 +18,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use unbroken_core::record::digest;
 
+use crate::kills::{has_caught_up, number};
 use crate::receiver::{Asked, Receiver, Reply, Stream};
 use crate::service::{Service, World};
-
-fn number(name: &str, default: u64) -> u64 {
-    let given = std::env::var(name).ok();
-    given.map_or(default, |text| text.parse().expect("a number"))
-}
 
 fn configure(world: &World, url: &str, more: &str) {
     fs::write(world.path("agents"), "").expect("a file");
@@ -32,13 +28,6 @@ fn configure(world: &World, url: &str, more: &str) {
     let sink = "[[sink]]\nname = \"hook\"\nlinger_ms = 5\nbatch_records_max = 200\n";
     let secret = "secret = { file = \"hook-secret\" }";
     world.configure(&format!("{sink}webhook = {{ url = \"{url}\", {secret}{more} }}\n"));
-}
-
-fn has_caught_up(service: &Service) {
-    service.wait_status("with a sink that has caught up", |status| {
-        let sink = status["sinks"].get(0).cloned().unwrap_or_default();
-        sink["phase"] == "running" && sink["lag"].as_u64().is_some_and(|lag| lag < 100)
-    });
 }
 
 fn stop(service: Service) {
