@@ -10,10 +10,6 @@ pub const STORE: i32 = 5;
 /// only come: with 15, on a busy machine of two cores, for more than ten.
 pub const CLIENTS: i32 = 10;
 
-/// Threads that give sinks what is recorded. Only other systems wait for them, and see how far
-/// behind they are: on a machine that has no time to spare, each takes a thirtieth of a processor.
-pub const SINKS: i32 = 15;
-
 /// Lets this thread, and those that it starts, have what processors the others leave. Only Linux
 /// knows a priority of one thread; elsewhere this would be one of the whole service.
 pub fn give_way(priority: i32) {

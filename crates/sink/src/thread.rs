@@ -43,7 +43,7 @@ impl SinkThread {
         let telling = Arc::clone(&progress);
         let pump = Pump::new(sink, reader, config, Arc::clone(&progress), stopping.clone());
         let thread = thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
-            give_way(courtesy::SINKS);
+            give_way(courtesy::CLIENTS);
             let _tells = TellsOfPanic(telling);
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
