@@ -119,8 +119,8 @@ demo: setup
 
 test: setup format lint docs tests
 
-# Most of the tests' time is waiting, so that they run beside each other, when all is built.
-LANES := tests-long tests-of-sinks tests-short tests-of-guards
+# Most of the tests' time is waiting, so that three of these run beside each other, when all is built.
+LANES := tests-short tests-long tests-of-guards tests-of-sinks
 GUARDS := cargo test -p unbroken-core --features proof --test model --test mutants --locked
 LEDGER_GUARDS := cargo test -p unbroken-journal --features proof --test journal --locked
 # Of the whole workspace, so that only what the feature changes is built again.
@@ -135,7 +135,7 @@ tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kaf
 	$(GUARDS) --no-run
 	$(LEDGER_GUARDS) --no-run
 	$(KAFKA_ERRORS) --no-run
-	$(MAKE) --no-print-directory -j 4 --output-sync=target $(LANES)
+	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
 	$(PROOF) --test crash_points --test release -- --nocapture
 
 # Every test that cargo finds in the workspace, but for those that want a feature.
