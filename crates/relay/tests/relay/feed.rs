@@ -124,14 +124,21 @@ async fn what_retention_has_deleted_is_refused_with_the_oldest_cursor() {
     for _ in 0..400 {
         house.write_large(10, 500);
     }
-    let oldest = house.reader.oldest_offset().expect("an offset");
-    assert!(oldest > 1, "retention has deleted something");
+    // Retention follows the images that a thread writes: it may be at work still.
+    let oldest = || house.reader.oldest_offset().expect("an offset");
+    let before = oldest();
+    assert!(before > 1, "retention has deleted something");
     match feed.begin(first) {
-        Err(CursorError::Expired { oldest: told }) => assert_eq!(told.offset, oldest),
+        Err(CursorError::Expired { oldest: told }) => {
+            assert!((before..=oldest()).contains(&told.offset), "{before} {told}");
+        }
         other => panic!("{other:?}"),
     }
+    let before = oldest();
     match tail.next_below(100).await {
-        Err(FeedError::Expired { oldest: told }) => assert_eq!(told.offset, oldest),
+        Err(FeedError::Expired { oldest: told }) => {
+            assert!((before..=oldest()).contains(&told.offset), "{before} {told}");
+        }
         other => panic!("{other:?}"),
     }
 }
