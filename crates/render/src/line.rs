@@ -2,6 +2,8 @@
 //! busy service is sent goes this way: the vendor's JSON is checked and taken over as it is, and
 //! no tree of it is built.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -34,6 +36,8 @@ struct Event<'a> {
 
 #[derive(Serialize)]
 struct Data<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bookmark: Option<Cow<'a, str>>,
     deleted: bool,
     effect: &'static str,
     event_id: Option<&'a str>,
@@ -58,14 +62,15 @@ struct Place {
 #[serde(untagged)]
 enum Payload<'a> {
     AsItIs(&'a RawValue),
+    OfItsOwn(Box<RawValue>),
     Told(Value),
 }
 
 /// Writes a record as a CloudEvent, without a line's end in it.
 pub fn write_cloudevent(journal: JournalId, offset: u64, record: &Record, out: &mut Vec<u8>) {
     let (change, snapshot, kind) = match &record.body {
-        Body::Change(change) if change.bookmark.is_none() => (change, None, "unbroken.change"),
-        Body::SnapshotItem { snapshot, change } if change.bookmark.is_none() => {
+        Body::Change(change) => (change, None, "unbroken.change"),
+        Body::SnapshotItem { snapshot, change } => {
             (change, Some(snapshot.0), "unbroken.snapshot_item")
         }
         _ => {
@@ -92,7 +97,9 @@ pub fn write_cloudevent(journal: JournalId, offset: u64, record: &Record, out: &
 }
 
 fn data<'a>(change: &'a Change, snapshot: Option<u64>, occurred_at: Option<&'a str>) -> Data<'a> {
+    let bookmark = change.bookmark.as_ref();
     Data {
+        bookmark: bookmark.map(|bookmark| String::from_utf8_lossy(bookmark.as_bytes())),
         deleted: change.deleted,
         effect: words::effect(change.effect),
         event_id: change.event_id.as_ref().map(|id| id.as_str()),
@@ -115,12 +122,26 @@ fn payload(bytes: &[u8]) -> Payload<'_> {
         !matches!(byte, b'\n' | b'\r' | b'\\')
     });
     let raw = (is_plain && openings <= OPENINGS_MAX).then(|| serde_json::from_slice(bytes).ok());
-    raw.flatten().map_or_else(|| Payload::Told(payload_json(bytes)), Payload::AsItIs)
+    raw.flatten().map_or_else(|| the_long_way(bytes), Payload::AsItIs)
+}
+
+/// What is JSON is taken over all the same, with its numbers as they are. Half a character
+/// (`\ud800`) and what is too deep are none for most readers.
+fn the_long_way(bytes: &[u8]) -> Payload<'_> {
+    let told = payload_json(bytes);
+    if matches!(told, Value::String(_)) {
+        return Payload::Told(told);
+    }
+    // Between values alone: within a text a line's end is no JSON.
+    let line: Vec<u8> =
+        bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
+    serde_json::from_slice(&line).map_or(Payload::Told(told), Payload::OfItsOwn)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+    use unbroken_core::bookmark::Bookmark;
     use unbroken_core::ids::SnapshotId;
     use unbroken_core::position::{Epoch, Position};
     use unbroken_core::record::{Body, Change, Effect, Origin, Record};
@@ -135,7 +156,7 @@ mod tests {
         Change {
             key: key.into(),
             position: full.then_some(Position::new(Epoch(3), u64::MAX)),
-            bookmark: None,
+            bookmark: full.then(|| Bookmark::new(b"a \"place\"").expect("short")),
             ordinal: 2,
             event_id: full.then(|| "id \"1\"".into()),
             kind: full.then(|| "kind".into()),
@@ -145,6 +166,24 @@ mod tests {
             occurred_at: full.then_some(UnixMicros(1_795_478_400_123_456)),
             digest: 0,
             payload: payload.to_vec().into(),
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_the_vendor_wrote_them() {
+        let number = "98765432109876543210.10";
+        for payload in [
+            format!("{{\"n\":{number}}}"),
+            format!("{{\"n\":{number},\"text\":\"a \\\" and \\u00e9\"}}"),
+            format!("{{\r\n  \"n\" : {number}\n}}"),
+            "[".repeat(101) + number + &"]".repeat(101),
+        ] {
+            let body = Body::Change(change(payload.as_bytes(), "anna", true));
+            let record = Record { stream: "a".into(), received_at: UnixMicros(5), body };
+            let mut line = Vec::new();
+            write_cloudevent(ID.parse().expect("an id"), 7, &record, &mut line);
+            let line = String::from_utf8(line).expect("text");
+            assert!(line.contains(number) && !line.contains(['\r', '\n']), "{line}");
         }
     }
 
