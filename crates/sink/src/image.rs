@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use unbroken_core::fold::{Fold, KeyState};
 use unbroken_core::ids::{GapId, Key, StreamId};
-use unbroken_core::record::{Body, Change, Effect, GapClosed, GapOpened, Origin, Record};
+use unbroken_core::record::{
+    Body, Change, Effect, GapClosed, GapOpened, GapOutcome, Origin, Record,
+};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{JournalError, Reader};
 
@@ -81,6 +83,8 @@ impl Ledger {
             Body::GapOpened(gap) => {
                 self.opened.insert((record.stream.clone(), gap.gap));
             }
+            // It had ended long before: this only says what became known of it.
+            Body::GapClosed(gap) if gap.outcome == GapOutcome::Summarised => {}
             Body::GapClosed(gap) => {
                 let id = (record.stream.clone(), gap.gap);
                 if !self.opened.contains(&id) {

@@ -39,6 +39,12 @@ fn closed(gap: u64) -> Body {
     })
 }
 
+/// What became known of it long after it had ended.
+fn summarised(gap: u64) -> Body {
+    let Body::GapClosed(closed) = closed(gap) else { unreachable!("it is one") };
+    Body::GapClosed(GapClosed { outcome: GapOutcome::Summarised, ..closed })
+}
+
 fn small() -> Retention {
     Retention { age_ms: None, bytes_max: Some(300 * 1024) }
 }
@@ -91,6 +97,7 @@ async fn rows_of_the_ledger_that_were_open_are_given_with_state() {
     for gap in [1, 2] {
         house.append([opened(gap)]);
     }
+    house.append([opened(4), closed(4)]);
     house.events(3_000);
     let (until, _) = house.reader.newest_image().expect("a log").expect("an image");
     // It has begun with that image, and goes on when there is a newer one.
@@ -99,7 +106,7 @@ async fn rows_of_the_ledger_that_were_open_are_given_with_state() {
     let opened_sink = sink.open(&house.claim()).await.expect("it is there");
     let batch = Batch::of_nothing(None, begun);
     sink.commit(opened_sink.fence, &batch).await.expect("it is the first");
-    house.append([closed(2), opened(3)]);
+    house.append([closed(2), summarised(4), opened(3)]);
     house.events(3_000);
     assert!(house.reader.newest_image().expect("a log").expect("an image").0 > until);
     let mut config = config();
@@ -107,12 +114,16 @@ async fn rows_of_the_ledger_that_were_open_are_given_with_state() {
     house.drain(shelf.clone(), config).await.stop().await;
     let held = shelf.held();
     let gaps: Vec<_> = held.open_gaps.iter().map(|(_, gap)| gap.gap).collect();
-    assert_eq!(gaps, [GapId(1), GapId(2)], "the third one is told by the log");
+    assert_eq!(
+        gaps,
+        [GapId(1), GapId(2)],
+        "the third is told by the log, and the fourth had ended"
+    );
     let of_log = held
         .entries
         .iter()
         .filter(|(_, record)| matches!(record.body, Body::GapOpened(_) | Body::GapClosed(_)));
-    assert_eq!(of_log.count(), 2);
+    assert_eq!(of_log.count(), 3);
 }
 
 /// A bracket that was open when the image was made is whole in the target, too.
