@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::state::{Tail, first_offset};
 use crate::SinkError;
@@ -119,6 +119,17 @@ fn too_short(path: &Path, bytes: u64, committed: u64) -> SinkError {
     SinkError::blocked(what, todo)
 }
 
+/// Where nothing was set aside before: that, too, may be all that is left of something.
+fn free_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut aside = path.with_extension("ndjson.aside");
+    let mut number = 1;
+    while aside.try_exists()? {
+        number += 1;
+        aside = path.with_extension(format!("ndjson.aside.{number}"));
+    }
+    Ok(aside)
+}
+
 /// Files behind the tail. They were begun by a commit that failed; but where a checkpoint was
 /// restored, they were not.
 fn set_aside(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
@@ -127,7 +138,7 @@ fn set_aside(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(first_offset) = first_offset(name) else { continue };
         if tail.is_none_or(|tail| first_offset > tail.last_offset) {
-            fs::rename(&path, path.with_extension("ndjson.aside"))?;
+            fs::rename(&path, free_aside(&path)?)?;
         }
     }
     sync_dir(dir)

@@ -91,7 +91,13 @@ async fn what_was_never_committed_is_cut() {
     folder.sink().open(&house.claim()).await.expect("it is there");
     assert!(!later.exists(), "nothing of it was committed");
     let aside = later.with_extension("ndjson.aside");
+    assert_eq!(fs::read_to_string(&aside).expect("text"), "{\"id\":\"never\"}\n");
+    // It may have been all that was left of something, and is never written over.
+    fs::write(&later, b"{\"id\":\"again\"}\n").expect("room");
+    folder.sink().open(&house.claim()).await.expect("it is there");
     assert_eq!(fs::read_to_string(aside).expect("text"), "{\"id\":\"never\"}\n");
+    let second = later.with_extension("ndjson.aside.2");
+    assert_eq!(fs::read_to_string(second).expect("text"), "{\"id\":\"again\"}\n");
     assert_eq!(fs::read_to_string(&foreign).expect("text"), "mine\n", "not ours");
     fs::remove_file(foreign).expect("it is there");
     assert_eq!(folder.ids(), whole);
