@@ -43,7 +43,7 @@ pub fn cloudevent_json(journal: JournalId, offset: u64, record: &Record) -> Valu
 pub fn lapse_cloudevent(journal: JournalId, from_offset: u64, to_offset: u64) -> Value {
     let from = Cursor { journal, offset: from_offset };
     json!({
-        "specversion": "1.0", "id": format!("{from}:lapse"), "source": "/",
+        "specversion": "1.0", "id": format!("{from}:lapse:{to_offset}"), "source": "/",
         "type": "unbroken.lapse", "datacontenttype": "application/json",
         "cursor": Cursor { journal, offset: to_offset }.to_string(),
         "data": { "from_offset": from_offset, "to_offset": to_offset },

@@ -138,7 +138,9 @@ impl Webhook {
     async fn post_batch(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
         let (base, next) = (batch.base, batch.next);
         let cuts = self.in_db(move |db| db.cuts(fence, base, next)).await?;
-        let through = self.taken.filter(|taken| taken.base == base).map(|taken| taken.through);
+        // Behind a lapse nothing is what it was; and where it ends is looked at anew each time.
+        let taken = self.taken.filter(|taken| taken.base == base && batch.lapse.is_none());
+        let through = taken.map(|taken| taken.through);
         let is_new = |event: &Event| through.is_none_or(|through| event.place > through);
         let mut events = Events::new(events(batch).filter(is_new));
         while let Some(request) = events.next_request(self.bytes_max, &cuts) {

@@ -11,8 +11,8 @@ use crate::{Batch, Phase};
 /// Where an event stands in its batch, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
-    /// Before everything else: what this sink never had, from an offset on.
-    Lapse(u64),
+    /// Before everything else: what this sink never had, from an offset on and up to another one.
+    Lapse(u64, u64),
     /// The entry at an offset.
     Entry(u64),
     /// Behind everything else: a gap that was open when the state image was made, by its place
@@ -37,7 +37,7 @@ pub(super) struct Request {
 pub(super) fn events(batch: &Batch) -> impl Iterator<Item = Event> {
     let journal = batch.journal();
     let lapse = batch.lapse.iter().map(move |lapse| Event {
-        place: Place::Lapse(lapse.from_offset),
+        place: Place::Lapse(lapse.from_offset, lapse.to_offset),
         json: lapse_cloudevent(journal, lapse.from_offset, lapse.to_offset)
             .to_string()
             .into_bytes(),
@@ -150,7 +150,7 @@ impl Request {
     pub(super) fn first_entry(&self) -> Option<u64> {
         match self.events.first()?.place {
             Place::Entry(offset) => Some(offset),
-            Place::Lapse(_) | Place::Gap(_) => None,
+            Place::Lapse(..) | Place::Gap(_) => None,
         }
     }
 
@@ -158,7 +158,7 @@ impl Request {
     pub(super) fn end(&self) -> Option<u64> {
         match self.last()? {
             Place::Entry(offset) => Some(offset + 1),
-            Place::Lapse(_) | Place::Gap(_) => None,
+            Place::Lapse(..) | Place::Gap(_) => None,
         }
     }
 
@@ -166,7 +166,7 @@ impl Request {
     /// no full stop, as Standard Webhooks asks.
     pub(super) fn key(&self, journal: JournalId, phase: Phase) -> String {
         let name = |event: Option<&Event>| match event.map(|event| event.place) {
-            Some(Place::Lapse(offset)) => format!("lapse-{offset}"),
+            Some(Place::Lapse(from, to)) => format!("lapse-{from}-{to}"),
             Some(Place::Entry(offset)) => offset.to_string(),
             Some(Place::Gap(at)) => format!("gap-{at}"),
             None => String::new(),
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_no_entry_is_sent_by_itself() {
-        let (lapse, gap) = (Place::Lapse(3), |at| Place::Gap(at));
+        let (lapse, gap) = (Place::Lapse(3, 9), |at| Place::Gap(at));
         let places = [lapse, Place::Entry(5), Place::Entry(6), gap(0), gap(1)];
         let events = places.map(|place| Event { place, json: b"{}".to_vec() });
         let requests = cut(events.to_vec(), 999, &[]);
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(counts, [1, 2, 2]);
         let id: JournalId = "0190000000007000800000000000abcd".parse().expect("an id");
         let keys: Vec<String> = requests.iter().map(|it| it.key(id, Phase::Log)).collect();
-        let names = ["lapse-3:lapse-3", "5:6", "gap-0:gap-1"];
+        let names = ["lapse-3-9:lapse-3-9", "5:6", "gap-0:gap-1"];
         assert_eq!(keys, names.map(|name| format!("{id}:{name}")));
         assert!(requests[1].key(id, Phase::Image { until: 9 }).contains(":image:9:5:6"));
     }

@@ -403,10 +403,50 @@ async fn a_lapse_is_insisted_on_and_state_follows_it() {
     sink.commit(fence, &state).await.expect("it follows");
     let journal = house.journal();
     let mut expected: Vec<String> = (500..510).map(|n| format!("{journal}:{n}")).collect();
-    expected.push(format!("{journal}:510:lapse"));
+    expected.push(format!("{journal}:510:lapse:900"));
     expected.extend((20..30).map(|n| format!("{journal}:{n}")));
     assert_eq!(endpoint.all_ids(), expected);
     let keys = endpoint.keys();
     let last = &keys.last().expect("one").0;
     assert_eq!(*last, format!("{journal}:image:900:20:29"));
+}
+
+/// Also if some of what it was about to be given had been taken. Its names say how far it goes: with
+/// the next try more may be lost.
+#[tokio::test]
+async fn a_lapse_is_told_behind_requests_of_a_batch_that_was_given_up() {
+    let mut asked = 0;
+    let first_alone = move |_: &str| {
+        asked += 1;
+        if asked == 1 { Reply::Taken } else { Reply::Status(503) }
+    };
+    let (mut endpoint, mut house) = (Endpoint::answering(first_alone), House::new());
+    endpoint.bytes_max = 2_000;
+    house.events(40);
+    let mut sink = endpoint.sink();
+    let fence = sink.open(&house.claim()).await.expect("it is made").fence;
+    let at = |offset| Checkpoint::in_log(house.journal(), offset);
+    sink.commit(fence, &Batch::of_nothing(None, at(0))).await.expect("its first");
+    let mut batches = Vec::new();
+    let mut reading = house.reader.batches(0).expect("a log");
+    while let Some(batch) = reading.next_shared().expect("a log") {
+        batches.push(batch);
+    }
+    let log = Batch::of_log(Some(at(0)), at(40), batches, Arc::default());
+    sink.commit(fence, &log).await.expect_err("the second request is not taken");
+    let fence = sink.open(&house.claim()).await.expect("it is there").fence;
+    endpoint.receiver.answer_by(|_| Reply::Taken);
+    let taken = endpoint.all_ids().len();
+    assert!(taken > 0 && taken < 40, "{taken}");
+    let lapse = |to_offset| {
+        let next = Checkpoint::in_image(house.journal(), to_offset);
+        let mut lapse = Batch::of_nothing(Some(at(0)), next);
+        lapse.lapse = Some(Lapse { from_offset: 0, to_offset });
+        lapse
+    };
+    sink.commit(fence, &lapse(900)).await.expect("it is taken");
+    let journal = house.journal();
+    assert_eq!(endpoint.all_ids()[taken..], [format!("{journal}:0:lapse:900")]);
+    let (key, _) = endpoint.keys().pop().expect("one");
+    assert_eq!(key, format!("{journal}:lapse-0-900:lapse-0-900"));
 }
