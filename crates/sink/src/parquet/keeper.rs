@@ -231,16 +231,16 @@ async fn beyond(
     Ok(())
 }
 
-/// Whether a batch from one can end at the other, as the log stands. Not so that of a lapse: what
-/// is lost is looked at anew.
+/// Whether a batch from one can end at the other, as the log stands. That of a lapse is made anew,
+/// and what is lost looked at again: but never less, since some of it may be there.
 fn follows(at: Checkpoint, until: Checkpoint) -> bool {
     match (at.phase, until.phase) {
         (Phase::Log, Phase::Log) => until.next_offset > at.next_offset,
         (Phase::Image { .. }, Phase::Log) => true,
         (Phase::Image { until: a }, Phase::Image { until: b }) => {
-            a == b && until.next_offset > at.next_offset
+            b > a || (a == b && until.next_offset > at.next_offset)
         }
-        (Phase::Log, Phase::Image { .. }) => false,
+        (Phase::Log, Phase::Image { until }) => until > at.next_offset,
     }
 }
 
@@ -286,4 +286,36 @@ fn rows<E>(batch: &Batch, mut take: impl FnMut(&Row<'_>) -> Result<(), E>) -> Re
         take(&Row::of_open_gap(journal, batch.next.next_offset, stream, gap))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use unbroken_journal::JournalId;
+
+    use super::follows;
+    use crate::{Checkpoint, Phase};
+
+    #[test]
+    fn what_was_begun_is_gone_on_with_only_forwards() {
+        let log = |at| Checkpoint::in_log(JournalId::from_bytes([1; 16]), at);
+        let image = |until, next_offset| Checkpoint {
+            next_offset,
+            phase: Phase::Image { until },
+            ..log(0)
+        };
+        for (at, until, is_so) in [
+            (log(5), log(6), true),
+            (log(5), log(5), false),
+            (image(9, 3), log(9), true),
+            (image(9, 3), image(9, 4), true),
+            (image(9, 3), image(9, 3), false),
+            // Of a lapse: what it has told as lost is not given any more.
+            (log(5), image(9, 0), true),
+            (image(9, 3), image(20, 0), true),
+            (log(5), image(5, 0), false),
+            (image(9, 3), image(8, 4), false),
+        ] {
+            assert_eq!(follows(at, until), is_so, "{at} {until}");
+        }
+    }
 }
