@@ -21,9 +21,10 @@ pub(super) fn fault(doing: &'static str) -> impl FnOnce(Error) -> SinkError {
 fn of_server(doing: &'static str, told: &DbError) -> SinkError {
     let code = told.code().code();
     let class = code.get(..2).unwrap_or_default();
-    // Of others, such as a user's trigger, nobody knows what they quote.
+    // Of others nobody knows what they quote, and of what a user's trigger says under any of them.
+    let is_own = told.routine() != Some("exec_stmt_raise");
     let what = match class {
-        "08" | "23" | "25" | "28" | "3D" | "3F" | "40" | "42" | "53" | "55" | "57" => {
+        "08" | "23" | "25" | "28" | "3D" | "3F" | "40" | "42" | "53" | "55" | "57" if is_own => {
             format!("{} (SQLSTATE {code})", told.message())
         }
         _ => format!("SQLSTATE {code}"),

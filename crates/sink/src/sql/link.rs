@@ -1,10 +1,12 @@
 //! A connection to a server that speaks the protocol of PostgreSQL.
 
+use std::error::Error;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client, Config, Error as PostgresError};
 
 use super::tls::Tls;
 use crate::SinkError;
@@ -29,7 +31,7 @@ impl Link<'_> {
     /// `failed` says what an error of the server means.
     pub(crate) async fn connect(
         self,
-        failed: impl FnOnce(Error) -> SinkError,
+        failed: impl FnOnce(PostgresError) -> SinkError,
     ) -> Result<Client, SinkError> {
         let mut server = self.server.clone();
         server.connect_timeout(NETWORK_MAX).tcp_user_timeout(NETWORK_MAX);
@@ -39,7 +41,10 @@ impl Link<'_> {
             server.password(password);
         }
         let connecting = server.connect(Tls(Arc::clone(self.tls)));
-        let (client, connection) = connecting.await.map_err(failed)?;
+        let (client, connection) = connecting.await.map_err(|error| {
+            let a_person = unusable(&error);
+            a_person.unwrap_or_else(|| failed(error))
+        })?;
         let sink = self.sink.to_owned();
         // It ends with the client; why it ended before is told to whoever asks something of it.
         tokio::spawn(async move {
@@ -49,4 +54,36 @@ impl Link<'_> {
         });
         Ok(client)
     }
+}
+
+/// Where trying again helps nobody: what the server asks for, or what it shows, is not what is
+/// configured. The client tells its kinds of errors by their text alone.
+fn unusable(error: &PostgresError) -> Option<SinkError> {
+    let cause = error.source()?;
+    let (what, todo) = match (error.to_string().as_str(), cause.to_string().as_str()) {
+        (_, "password missing") => (
+            "server asks for a password, and none is configured".to_owned(),
+            "say where it is: `password = { file = \"…\" }`",
+        ),
+        (_, "server does not support TLS") => (
+            "server does not speak TLS".to_owned(),
+            "let it, or add `?sslmode=disable` to `url` where nobody listens on the way to it",
+        ),
+        ("authentication error", cause) => (
+            format!("server asks for a login that is not known here: {cause}"),
+            "let it ask for `scram-sha-256`, `md5` or `password`",
+        ),
+        ("error performing TLS handshake", _) => (
+            format!("server is not who it should be: {}", certificate(cause)?),
+            "let `url` name the server as its certificate does, and `tls` the authority behind it",
+        ),
+        _ => return None,
+    };
+    Some(SinkError::blocked(what, todo))
+}
+
+/// What is wrong with a certificate, if that is what is wrong.
+fn certificate<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let told = cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()?;
+    matches!(told, rustls::Error::InvalidCertificate(_)).then_some(told)
 }

@@ -37,6 +37,10 @@ impl InvalidUrl {
 /// # Errors
 /// It cannot be used.
 pub fn postgres_server(url: &str) -> Result<Config, InvalidUrl> {
+    // In the form of keys and values, what it says of TLS would not be found below.
+    if !url.starts_with("postgresql://") && !url.starts_with("postgres://") {
+        return Err(InvalidUrl::Unreadable);
+    }
     let mut config: Config = url.parse().map_err(|_| InvalidUrl::Unreadable)?;
     if config.get_password().is_some() {
         return Err(InvalidUrl::Password);
@@ -88,6 +92,7 @@ mod tests {
     fn what_cannot_be_used_is_refused_without_being_quoted() {
         for (url, why) in [
             ("http://db.example", InvalidUrl::Unreadable),
+            ("host=localhost user=u dbname=wfm sslmode=require", InvalidUrl::Unreadable),
             ("postgresql://u:secret@db.example/wfm", InvalidUrl::Password),
             ("postgresql:///wfm", InvalidUrl::NoHost),
         ] {

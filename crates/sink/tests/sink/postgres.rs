@@ -192,6 +192,27 @@ async fn columns_and_indexes_of_others_are_no_hindrance_but_rules_that_ours_brea
 }
 
 /// Rows that are given again since somebody has set the checkpoint back are there once.
+/// What a trigger says may quote a row, under whichever SQLSTATE.
+#[tokio::test]
+async fn what_a_trigger_says_is_not_told() {
+    let (database, mut house) = (Database::new(), House::new());
+    house.events(10);
+    house.drain(database.sink(), quick()).await.stop().await;
+    database.query(
+        "CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'bad row %', NEW.payload USING ERRCODE = 'check_violation'; END $$; \
+         CREATE TRIGGER judge BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION judge(); \
+         SELECT 1",
+    );
+    house.events(10);
+    let running = house.pump(database.sink(), quick());
+    running.until("it is blocked", |it| it.doing() == Doing::Blocked).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.why.contains("SQLSTATE 23514"), "{trouble:?}");
+    assert!(!trouble.why.contains("bad row"), "{trouble:?}");
+    assert_eq!(running.stop().await, Ended::Stopped);
+}
+
 #[tokio::test]
 async fn a_checkpoint_that_was_moved_by_hand_is_gone_on_from() {
     let (database, mut house) = (Database::new(), House::new());

@@ -8,6 +8,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use unbroken_sink::{Ended, Postgres, PostgresConfig, Sink, SinkError, postgres_server};
 
 use crate::house::House;
@@ -66,6 +67,7 @@ async fn a_server_is_spoken_to_in_tls_and_only_if_it_is_who_it_says() {
     assert_eq!(server.query(encrypted), ["1"]);
     let mut stranger = sink(&url("localhost"), "two", trust(&[]));
     let refused = stranger.open(&claim).await.expect_err("nobody vouches for it");
+    assert!(matches!(refused, SinkError::Blocked(_)) && !refused.todo().is_empty());
     assert!(told(&refused).contains("UnknownIssuer"), "{}", told(&refused));
     let mut other = sink(&url("127.0.0.1"), "two", trusted);
     let refused = other.open(&claim).await.expect_err("it has another name");
@@ -86,7 +88,33 @@ async fn a_server_without_tls_is_refused_where_it_is_asked_for() {
         password: None,
     };
     let refused = Postgres::new(config).open(&House::new().claim()).await.expect_err("no TLS");
-    assert!(matches!(refused, SinkError::Unreachable { .. }), "{refused:?}");
+    assert!(matches!(refused, SinkError::Blocked(_)), "{refused:?}");
+    assert!(refused.to_string().contains("does not speak TLS"), "{refused}");
+}
+
+/// It will ask for the same whenever it is asked.
+#[tokio::test]
+async fn a_server_that_asks_for_what_is_not_configured_needs_a_person() {
+    // "The password in clear text", and an authentication that nobody knows (PostgreSQL's
+    // documentation, "Message Formats").
+    for (asked, told) in [(3_u8, "asks for a password"), (7, "asks for a login")] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody comes");
+            let mut startup = [0; 512];
+            assert!(stream.read(&mut startup).await.expect("it speaks") > 0);
+            let answer = [b'R', 0, 0, 0, 8, 0, 0, 0, asked];
+            stream.write_all(&answer).await.expect("it hears");
+            let _ = stream.read(&mut startup).await;
+        });
+        let mut sink = sink(&format!("postgresql://u@127.0.0.1:{port}/wfm"), "one", trust(&[]));
+        let refused = sink.open(&House::new().claim()).await.expect_err("it is not let in");
+        assert!(matches!(refused, SinkError::Blocked(_)), "{refused:?}");
+        assert!(refused.to_string().contains(told) && !refused.todo().is_empty(), "{refused}");
+        drop(sink);
+        server.await.expect("it ends");
+    }
 }
 
 /// A pooler that gives each transaction to whichever connection is free: here there is one.
