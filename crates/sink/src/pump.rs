@@ -63,6 +63,9 @@ pub struct PumpConfig {
     pub cut: Cut,
     /// When a target that failed is tried again.
     pub retry: Retry,
+    /// How many sinks the service has, this one among them: the more they are, the less of a
+    /// processor each takes beside a thread that records.
+    pub sinks: usize,
 }
 
 /// See the module.

@@ -41,9 +41,10 @@ impl SinkThread {
         let (stop, stopping) = watch::channel(false);
         let (name, progress) = (config.name.clone(), Arc::new(Progress::default()));
         let telling = Arc::clone(&progress);
+        let priority = courtesy::among(courtesy::CLIENTS, config.sinks);
         let pump = Pump::new(sink, reader, config, Arc::clone(&progress), stopping.clone());
         let thread = thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
-            give_way(courtesy::CLIENTS);
+            give_way(priority);
             let _tells = TellsOfPanic(telling);
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,

@@ -60,10 +60,11 @@ impl Sinks {
     ) -> Result<(Self, SinkLines), PipelineError> {
         let places = SinkPlaces::read(ground.data_dir, ground.reader.journal());
         let (mut threads, mut lines) = (Vec::new(), Vec::new());
+        let count = sections.len();
         for section in sections {
             ground.consumers.checkpoint(&consumer(&section.name), places.of(&section.name));
             let adopt = ground.adopt.contains(&section.name);
-            let (target, thread) = start_one(section, adopt, &ground)?;
+            let (target, thread) = start_one(section, adopt, count, &ground)?;
             let (name, progress) = (thread.name().to_owned(), Arc::clone(thread.progress()));
             lines.push(Line { name, target, progress });
             threads.push(thread);
@@ -103,6 +104,7 @@ impl Sinks {
 fn start_one(
     section: SinkSection,
     adopt: bool,
+    count: usize,
     ground: &Ground<'_>,
 ) -> Result<(&'static str, SinkThread), PipelineError> {
     let cut = section.cut();
@@ -114,6 +116,7 @@ fn start_one(
         fields: section.fields,
         cut,
         retry: Retry::default(),
+        sinks: count,
     };
     let (name, reader) = (section.name, ground.reader.clone());
     let started = if let Some(postgres) = section.postgres {
