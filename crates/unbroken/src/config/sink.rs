@@ -105,6 +105,8 @@ impl SinkSection {
             Self { nats: Some(NatsSection { batch_messages_max, .. }), .. } => {
                 Cut { records_max: MESSAGES_PARTS * batch_messages_max.saturating_sub(1), ..CUT }
             }
+            // Each commit waits for the disk three times, and so does whoever else writes there.
+            Self { ndjson: Some(_), .. } => Cut { records_max: FILES_CUT.records_max, ..CUT },
             _ => CUT,
         };
         Cut {
