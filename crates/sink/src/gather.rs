@@ -133,11 +133,22 @@ impl Feed {
 }
 
 impl ImageFeed {
+    /// So many rows make a batch: one at least, if there is one.
+    fn room_for(&self, cut: &Cut) -> usize {
+        let mut bytes = 0;
+        let rows = self.rows.iter().take(cut.records_max).take_while(|(_, record)| {
+            let has_room = bytes < cut.bytes;
+            bytes += record.body.payload_len();
+            has_room
+        });
+        rows.count()
+    }
+
     fn next(&mut self, base: Checkpoint, wish: &Wish<'_>) -> Batch {
         let count = match wish.until {
             Some(Checkpoint { phase: Phase::Log, .. }) => self.rows.len(),
             Some(until) => self.rows.partition_point(|(offset, _)| *offset < until.next_offset),
-            None => self.rows.len().min(wish.cut.records_max),
+            None => self.room_for(&wish.cut),
         };
         let rows: Vec<_> = self.rows.drain(..count).collect();
         let selection = Arc::clone(wish.selection);
