@@ -1,5 +1,6 @@
 //! From the log into one sink, whatever befalls it.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,10 @@ pub struct Pump<S> {
     refused: u32,
     /// Before the batch that is being committed.
     failed_at: Option<Checkpoint>,
+    /// Where the log ended when this began, until the sink was opened once. A log that is shorter
+    /// than what its target holds was put back from a backup: that it has grown to that length
+    /// meanwhile, with other records, makes it no other.
+    ended_at: Option<u64>,
 }
 
 /// How a pump ended.
@@ -101,7 +106,9 @@ impl<S: Sink> Pump<S> {
         stop: watch::Receiver<bool>,
     ) -> Self {
         progress.promises(sink.guarantee());
-        Self { sink, reader, config, progress, stop, refused: 0, failed_at: None }
+        // What cannot be read is read again when the sink is opened, and told there.
+        let ended_at = reader.end_offset().ok();
+        Self { sink, reader, config, progress, stop, refused: 0, failed_at: None, ended_at }
     }
 
     /// Runs until it is told to stop and has given what the log held then, or until another
@@ -145,7 +152,7 @@ impl<S: Sink> Pump<S> {
 
     fn tell(&self, failure: &SinkError, delay: Duration) {
         let (sink, todo) = (self.config.name.as_str(), failure.todo());
-        let cause = std::error::Error::source(failure).map(ToString::to_string);
+        let cause = causes(failure);
         let doing = match failure {
             SinkError::Fenced => Doing::Fenced,
             SinkError::Blocked(_) => Doing::Blocked,
@@ -165,6 +172,7 @@ impl<S: Sink> Pump<S> {
         let opened = self.sink.open(&claim).await?;
         let fence = opened.fence;
         let mut checkpoint = self.begin(fence, &claim, opened.checkpoint).await?;
+        self.ended_at = None;
         let mut until = opened.until.filter(|_| Some(checkpoint) == opened.checkpoint);
         self.progress.is_at(&checkpoint);
         // Of a commit that failed it is not known yet whether it fails again.
@@ -234,7 +242,10 @@ impl<S: Sink> Pump<S> {
         Ok(Claim {
             sink: self.config.name.clone(),
             journal: self.reader.journal(),
-            end_offset: self.reader.end_offset().map_err(unreadable)?,
+            end_offset: match self.ended_at {
+                Some(ended_at) => ended_at,
+                None => self.reader.end_offset().map_err(unreadable)?,
+            },
             adopt: self.config.adopt,
         })
     }
@@ -353,6 +364,23 @@ impl<S: Sink> Pump<S> {
         warn!(sink = self.config.name, offset, why, "record put aside: the target refuses it");
         Ok(batch.park_first(why))
     }
+}
+
+/// What is underneath, and underneath that. Libraries often tell no more than what they did.
+fn causes(failure: &SinkError) -> Option<String> {
+    let mut told: Option<String> = None;
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        told = Some(match told {
+            // Others tell what is underneath themselves.
+            Some(told) if told.contains(&text) => told,
+            Some(told) => format!("{told}: {text}"),
+            None => text,
+        });
+        cause = error.source();
+    }
+    told
 }
 
 /// Without the end of a snapshot, a gap, a turn of a connection, what is there would be taken for

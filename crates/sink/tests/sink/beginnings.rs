@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use unbroken_journal::Cursor;
-use unbroken_sink::{Cut, Doing, Ended, Selection, StartAt, Where};
+use unbroken_sink::{Batch, Checkpoint, Cut, Doing, Ended, Retry, Selection, Sink, StartAt, Where};
 
 use crate::house::{House, config};
 use crate::shelf::{Shelf, Target};
@@ -59,6 +59,48 @@ async fn the_checkpoint_of_another_log_is_refused_until_a_person_gives_it_up() {
     // It says so again when it is started again: nothing is begun anew.
     house.drain(shelf.clone(), adopting).await.stop().await;
     assert_eq!(shelf.offsets().len(), 50);
+}
+
+/// A log that was put back from a backup has the same id and other records from there on. It is
+/// refused for as long as it runs, however long it becomes meanwhile.
+#[tokio::test]
+async fn a_log_that_was_too_short_is_no_other_for_having_grown() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(30);
+    let mut sink = shelf.clone();
+    let fence = sink.open(&house.claim()).await.expect("it is there").fence;
+    let ahead = Checkpoint::in_log(house.journal(), 50);
+    sink.commit(fence, &Batch::of_nothing(None, ahead)).await.expect("it is the first");
+    let mut config = config();
+    let soon = Duration::from_millis(1);
+    config.retry = Retry { first: soon, longest: soon, blocked: soon };
+    let running = house.pump(shelf.clone(), config);
+    running.until("it is blocked", |it| it.doing() == Doing::Blocked).await;
+    house.events(100);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(running.progress.doing(), Doing::Blocked);
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.why.contains("beyond the end of the log, 30"), "{trouble:?}");
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(shelf.offsets(), Vec::<u64>::new());
+}
+
+/// However large the rows are.
+#[tokio::test]
+async fn a_state_image_is_given_in_batches_of_so_many_bytes() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(3_000);
+    let (until, _) = house.reader.newest_image().expect("a log").expect("an image");
+    let mut sink = shelf.clone();
+    let fence = sink.open(&house.claim()).await.expect("it is there").fence;
+    let begun = Checkpoint::in_image(house.journal(), until);
+    sink.commit(fence, &Batch::of_nothing(None, begun)).await.expect("it is the first");
+    let mut config = config();
+    config.cut = Cut { records_max: 10_000, bytes: 1, linger: Duration::from_millis(1) };
+    let running = house.pump(shelf.clone(), config);
+    running.until("it is behind the image", |it| it.counts().records >= 7).await;
+    assert!(running.progress.counts().batches >= 7, "a row each");
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -97,3 +97,38 @@ impl Sink for Slow {
         self.0.commit(fence, batch).await
     }
 }
+
+/// What a sink does beside the log is no part of it.
+#[tokio::test]
+async fn the_log_goes_on_while_what_is_beside_it_fails() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    let running = house.pump(Untidy(shelf.clone()), config());
+    for round in 1..=3 {
+        house.events(70);
+        running.until("it has them", |it| it.counts().next_offset == round * 70).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+    }
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(shelf.ids(), house.ids_from(0));
+}
+
+/// What it has to do beside the log always fails.
+struct Untidy(Shelf);
+
+impl Sink for Untidy {
+    fn guarantee(&self) -> Guarantee {
+        self.0.guarantee()
+    }
+
+    async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
+        self.0.open(claim).await
+    }
+
+    async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        self.0.commit(fence, batch).await
+    }
+
+    async fn tend(&mut self, _: Fence) -> Result<(), SinkError> {
+        Err(SinkError::unreachable("deleting what is left")("it is away"))
+    }
+}
