@@ -386,6 +386,10 @@ pub(crate) struct RepairArgs {
     /// Say what would be cut, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// The data directory was put back from a backup: give the log a new id, so that clients and
+    /// sinks that are further on do not take it for the one that it was
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) restored: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,11 @@
-//! `unbroken repair`: a damaged log cut before the damage, when there is no backup.
+//! `unbroken repair`: a damaged log cut before the damage, when there is no backup; or the log of a
+//! backup told from the one that it was.
+
+use std::path::Path;
 
 use unbroken::render::count;
 use unbroken::{crash, feed, place};
-use unbroken_journal::{Repair, plan_repair, repair};
+use unbroken_journal::{Options, Reader, Repair, plan_repair, repair};
 
 use super::answer::Answer;
 use super::args::RepairArgs;
@@ -16,6 +19,9 @@ pub(crate) fn run(args: &RepairArgs) -> Result<Answer, CliError> {
     refuse_while_running(&place)?;
     let dir = place::journal_dir(&place.data_dir);
     let checkpoints: Vec<u64> = feed::store_checkpoint(&place.data_dir).into_iter().collect();
+    if args.restored {
+        return restored(&dir, checkpoints);
+    }
     if args.dry_run {
         return Ok(match plan_repair(crash::disk(), &dir, &checkpoints)? {
             None => whole(),
@@ -35,6 +41,24 @@ pub(crate) fn run(args: &RepairArgs) -> Result<Answer, CliError> {
          next: `unbroken rebuild` makes the store again from what is left, then `unbroken run`\n\
          goes on from there; what the vendor does not serve again will be in `unbroken gaps`\n",
         repaired.journal,
+    ));
+    Ok(Answer::Yes)
+}
+
+/// A backup ends earlier than what clients and targets have seen, and goes on with other records
+/// under the same offsets.
+fn restored(dir: &Path, checkpoints: Vec<u64>) -> Result<Answer, CliError> {
+    // Nothing is made where there is no log.
+    let before = Reader::open(dir)?.journal();
+    let mut options = Options::new(dir);
+    (options.disk, options.checkpoints) = (crash::disk(), checkpoints);
+    options.restored_from_backup = true;
+    let opened = unbroken_journal::open(options)?;
+    say(&format!(
+        "the log, {before} until now, has the new id {}: cursors of the old one are refused\n\
+         next: `unbroken rebuild` makes the store again, then `unbroken run` goes on from there,\n\
+         with `--adopt NAME` for each sink that is to go on behind what its target holds\n",
+        opened.journal,
     ));
     Ok(Answer::Yes)
 }

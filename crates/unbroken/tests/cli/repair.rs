@@ -59,3 +59,22 @@ fn a_damaged_log_is_refused_planned_repaired_and_whole_again() {
         &[(&id, "[OLD]"), (new, "[NEW]")],
     );
 }
+
+#[test]
+fn a_log_from_a_backup_is_told_from_the_one_that_it_was() {
+    let dir = tempdir().expect("a temporary directory");
+    let nothing = run(dir.path(), &["repair", "--restored", "--dir", "."]);
+    assert_eq!(nothing.status.code(), Some(2), "there is no log");
+    assert!(!dir.path().join("journal").exists(), "and none is made");
+    let id = write_log(dir.path());
+    let output = run(dir.path(), &["repair", "--restored", "--dir", "."]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(&format!("the log, {id} until now, has the new id ")), "{said}");
+    assert!(said.contains("unbroken rebuild") && said.contains("--adopt"), "{said}");
+    let cursor = format!("{id}:1");
+    let refused = run(dir.path(), &["events", "--dir", ".", "--after", &cursor]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert_eq!(run(dir.path(), &["rebuild", "--dir", "."]).status.code(), Some(0));
+    assert_eq!(run(dir.path(), &["verify", "--dir", "."]).status.code(), Some(0));
+}
