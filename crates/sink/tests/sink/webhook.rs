@@ -411,8 +411,8 @@ async fn a_lapse_is_insisted_on_and_state_follows_it() {
     assert_eq!(*last, format!("{journal}:image:900:20:29"));
 }
 
-/// Also if some of what it was about to be given had been taken. Its names say how far it goes: with
-/// the next try more may be lost.
+/// Also if some of what it was about to be given had been taken. Its names say how far it goes:
+/// with the next try more may be lost.
 #[tokio::test]
 async fn a_lapse_is_told_behind_requests_of_a_batch_that_was_given_up() {
     let mut asked = 0;
