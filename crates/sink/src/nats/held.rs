@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::link::Link;
-use super::messages::BATCH_PREFIX;
+use super::messages::BatchId;
 use super::stream::Terms;
 use super::{NatsConfig, checkpoint_subject};
 use crate::{Blocked, Checkpoint, Claim, SinkError};
@@ -137,6 +137,7 @@ async fn drop_remains(
     taken_at: u64,
 ) -> Result<(), SinkError> {
     let doing = "deleting what a commit left";
+    let ours = format!("Nats-Batch-Id: {}", BatchId::begin(config));
     let mut next = whole_until + 1;
     loop {
         let asked = json!({ "seq": next, "next_by_subj": format!("{}.>", config.prefix) });
@@ -145,7 +146,7 @@ async fn drop_remains(
             return Ok(());
         };
         next = stored.sequence + 1;
-        let is_ours = stored.headers.contains(&format!("Nats-Batch-Id: {BATCH_PREFIX}"));
+        let is_ours = stored.headers.contains(&ours);
         if !is_ours || stored.subject == checkpoint_subject(&config.prefix) {
             continue;
         }

@@ -18,9 +18,6 @@ const HEADER_BYTES: usize = 1_024;
 /// Longest reason that is told.
 const WHY_CHARS: usize = 400;
 
-/// Where the ids of our batches begin.
-pub(super) const BATCH_PREFIX: &str = "unbroken-";
-
 /// A message, but for its place in a batch.
 #[derive(Debug)]
 pub(super) struct Message {
@@ -35,9 +32,15 @@ pub(super) struct BatchId(String);
 
 impl BatchId {
     pub(super) fn new(config: &NatsConfig, fence: u64, number: u64) -> Self {
-        // The server takes 64 characters.
+        Self(format!("{}{fence:x}-{number:x}", Self::begin(config)))
+    }
+
+    /// How all of a sink begin. Below its prefix there may be another sink's, with batches of its
+    /// own.
+    pub(super) fn begin(config: &NatsConfig) -> String {
+        // The server takes 64 characters of an id.
         let whose = digest(config.prefix.as_bytes()) as u64;
-        Self(format!("{BATCH_PREFIX}{whose:016x}-{fence:x}-{number:x}"))
+        format!("unbroken-{whose:016x}-")
     }
 
     pub(super) fn mark(&self, headers: &mut HeaderMap, number: u64) {

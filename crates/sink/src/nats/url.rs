@@ -75,6 +75,15 @@ impl NatsServers {
         self.user.as_deref()
     }
 
+    /// Whether one of them is among others.
+    pub fn meet(&self, others: &Self) -> bool {
+        let is_one = |one: &ServerAddr, other: &ServerAddr| {
+            (one.host(), one.port()) == (other.host(), other.port())
+        };
+        let known = |one: &ServerAddr| others.addresses.iter().any(|other| is_one(one, other));
+        self.addresses.iter().any(known)
+    }
+
     pub(super) fn addresses(&self) -> Vec<ServerAddr> {
         self.addresses.clone()
     }

@@ -293,8 +293,8 @@ async fn what_is_left_of_a_batch_is_taken_out_by_the_next_one() {
     let told = channel.0.api(&format!("STREAM.MSG.GET.{STREAM}"), &asked);
     let whole_until = told["message"]["seq"].as_u64().expect("a number");
     // The server takes no batch in part. It is told by the end of this header as well.
-    let header = "X-Nats-Batch-Id: unbroken-0";
-    let told = channel.0.publish_with(&format!("{PREFIX}.cx.change"), header, r#"{"id":"left"}"#);
+    let header = format!("X-Nats-Batch-Id: unbroken-{:016x}-1-1", digest(PREFIX.as_bytes()) as u64);
+    let told = channel.0.publish_with(&format!("{PREFIX}.cx.change"), &header, r#"{"id":"left"}"#);
     assert!(told.get("error").is_none(), "{told}");
     assert_eq!(channel.ids().len(), 101);
     let mut taken = channel.checkpoint();
@@ -304,6 +304,25 @@ async fn what_is_left_of_a_batch_is_taken_out_by_the_next_one() {
     let told = channel.0.publish_with(&subject, &follows, &taken.to_string());
     assert!(told.get("error").is_none(), "{told}");
     channel.named("test").open(&house.claim()).await.expect("it is there");
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
+
+/// What it has committed while the other one was away lies where that one looks for remains.
+#[tokio::test]
+async fn a_sink_whose_prefix_lies_below_that_of_another_one_keeps_its_messages() {
+    let (channel, mut house) = (Channel::new(), House::new());
+    channel.make(&json!({ "subjects": ["record.>"] }));
+    let above = || {
+        let prefix = "record".to_owned();
+        Nats::new(NatsConfig { prefix, ..channel.config("above") })
+    };
+    house.events(100);
+    house.drain(above(), quick()).await.stop().await;
+    house.drain(channel.sink(), quick()).await.stop().await;
+    house.drain(above(), quick()).await.stop().await;
+    assert_eq!(channel.ids(), house.ids_from(0));
+    house.events(10);
+    house.drain(channel.sink(), quick()).await.stop().await;
     assert_eq!(channel.ids(), house.ids_from(0));
 }
 

@@ -110,4 +110,57 @@ impl NatsSection {
         }
         None
     }
+
+    /// Whether one of the two has, in one stream, subjects below the other one's. Who logs in as
+    /// somebody else may be in another account, where the name is that of another stream.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let servers = |section: &Self| nats_servers(&section.url, section.tls).ok();
+        let is_one_account = servers(self).zip(servers(other)).is_some_and(|(ours, theirs)| {
+            ours.meet(&theirs)
+                && ours.user() == theirs.user()
+                && is_same(self.token.as_ref(), other.token.as_ref())
+                && is_same(self.credentials.as_ref(), other.credentials.as_ref())
+        });
+        let [ours, theirs] = [self, other].map(|section| format!("{}.", section.prefix));
+        is_one_account
+            && self.stream == other.stream
+            && (ours.starts_with(&theirs) || theirs.starts_with(&ours))
+    }
+}
+
+fn is_same(one: Option<&SecretSource>, other: Option<&SecretSource>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(SecretSource::File(one)), Some(SecretSource::File(other))) => one == other,
+        (Some(SecretSource::Env(one)), Some(SecretSource::Env(other))) => one == other,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NatsSection;
+
+    #[test]
+    fn subjects_of_one_stream_belong_to_one_sink() {
+        let section = |url: &str, more: &str| -> NatsSection {
+            toml::from_str(&format!("url = \"nats://{url}\"\n{more}")).unwrap()
+        };
+        let ours = section("u@a,nats://u@b:4222", "");
+        for (url, more, is_so) in [
+            ("u@a", "", true),
+            ("u@b", "prefix = \"unbroken.eu\"", true),
+            ("u@b", "prefix = \"unbroken-eu\"", false),
+            ("u@b", "prefix = \"un\"", false),
+            ("u@a", "stream = \"OTHER\"", false),
+            ("v@a", "", false),
+            ("u@a", "credentials = { file = \"u.creds\" }", false),
+            ("u@c", "", false),
+            ("u@a:4223", "", false),
+        ] {
+            let theirs = section(url, more);
+            assert_eq!(ours.overlaps(&theirs), is_so, "{url} {more}");
+            assert_eq!(theirs.overlaps(&ours), is_so, "{url} {more}");
+        }
+    }
 }

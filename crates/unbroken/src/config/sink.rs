@@ -82,7 +82,10 @@ impl SinkSection {
                 let what = format!("two sinks are called `{}`", sink.name);
                 (what, "give each sink a name of its own: its checkpoint is kept under it")
             };
-            sink.fault().or_else(|| is_taken.then(taken))
+            let before = sinks.iter().take(at);
+            sink.fault()
+                .or_else(|| is_taken.then(taken))
+                .or_else(|| before.into_iter().find_map(|other| sink.overlap(other)))
         });
         faults.into_iter().next()
     }
@@ -114,6 +117,19 @@ impl SinkSection {
             bytes: self.batch_bytes.unwrap_or(usual.bytes),
             linger: self.linger_ms.map_or(usual.linger, Duration::from_millis),
         }
+    }
+
+    /// Whether one would take for its own what the other has below its prefix.
+    fn overlap(&self, other: &Self) -> Option<(String, &'static str)> {
+        let (ours, theirs) = self.nats.as_ref().zip(other.nats.as_ref())?;
+        ours.overlaps(theirs).then(|| {
+            let what = format!(
+                "sinks `{}` and `{}` share subjects of the stream `{}`: one's `prefix` is `{}`, \
+                 the other one's `{}`",
+                other.name, self.name, ours.stream, theirs.prefix, ours.prefix
+            );
+            (what, "give each a `prefix` that is not below the other's, or a stream of its own")
+        })
     }
 
     fn fault(&self) -> Option<(String, &'static str)> {

@@ -125,6 +125,12 @@ fn what_cannot_be_meant_is_refused() {
     let cxone = unbroken::config::CXONE;
     check_config("config_no_source", "data_dir = \"d\"\n");
     check_config("config_same_name", &format!("data_dir = \"d\"\n{SOURCE}{SOURCE}"));
+    let bus = |name: &str, prefix: &str| {
+        let nats = format!("nats = {{ url = \"nats://localhost\", prefix = \"{prefix}\" }}");
+        format!("[[sink]]\nname = \"{name}\"\n{nats}\n")
+    };
+    let buses = format!("{}{}", bus("all", "record"), bus("eu", "record.eu"));
+    check_config("config_sinks_overlap", &format!("data_dir = \"d\"\n{SOURCE}{buses}"));
     check_config("config_plaintext", &cxone.replace("https://api-na1", "http://api-na1"));
     check_config("config_empty_data_dir", &format!("data_dir = \"\"\n{SOURCE}"));
     check_config("config_unknown_profile", &cxone.replace("\"cxone\"", "\"cxoen\""));
