@@ -18,8 +18,9 @@ pub(super) fn fault(doing: &'static str, secrets: &[String], error: Error) -> Si
 }
 
 /// By SQLSTATE, of which Redshift has those of PostgreSQL 8.0, and `XX000` for much that is its
-/// own: a transaction that another one is in the way of, an object that cannot be read. What is its
-/// own may pass. Details are not told: they quote rows.
+/// own: a transaction that another one is in the way of, an object that cannot be read, a row that
+/// COPY does not take. But for that, what is its own may pass. Details are not told: they quote
+/// rows.
 fn of_server(doing: &'static str, secrets: &[String], told: &DbError) -> SinkError {
     let (code, message) = (told.code().code(), told.message());
     let class = code.get(..2).unwrap_or_default();
@@ -32,6 +33,7 @@ fn of_server(doing: &'static str, secrets: &[String], told: &DbError) -> SinkErr
     match class {
         // A value that its column does not take, where the sink itself saw nothing wrong with it.
         "22" if doing == BATCH => SinkError::Refused { offset: None, why: what },
+        "XX" if doing == BATCH && is_of_row(told) => SinkError::Refused { offset: None, why: what },
         "08" | "25" | "26" | "40" | "53" | "55" | "57" | "58" | "XX" => {
             SinkError::unreachable(doing)(what)
         }
@@ -41,6 +43,16 @@ fn of_server(doing: &'static str, secrets: &[String], told: &DbError) -> SinkErr
             source: None,
         }),
     }
+}
+
+/// What COPY says where a file was read and a value in it is not taken: of a row of text first, of
+/// Parquet the second. Where it is said differs, and details are looked at and not told.
+const OF_ROW: [&str; 2] = ["Load into table", "length of the data column"];
+
+/// Whether COPY has something against a row, and not against the place that it reads.
+fn is_of_row(told: &DbError) -> bool {
+    let said = [Some(told.message()), told.detail()];
+    said.into_iter().flatten().any(|said| OF_ROW.iter().any(|words| said.contains(words)))
 }
 
 fn todo(class: &str) -> &'static str {

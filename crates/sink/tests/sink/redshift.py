@@ -8,7 +8,7 @@ that the sink uses, and every one that sqlglot cannot read in Redshift's dialect
 Redshift in that, and knows nothing of its speed, its locks or its errors.
 
 Lines of standard input: `cut N before` or `cut N after` ends the connection of the statement that
-comes after N more, before it is done or when it is.
+comes after N more, before it is done or when it is; `refuse TEXT` has COPY refuse rows with this value.
 """
 
 import io
@@ -98,6 +98,7 @@ class Refused(Exception):
 
 
 read_before = set()
+unloved = set()
 
 
 def plain(statement):
@@ -195,11 +196,26 @@ def file_of(statement, columns):
         table = file.read().to_pydict().values()
         sizes = [int(size) if (size := re.sub(r"\D", "", type)) else 0 for _, type in columns]
         for row in zip(*table, strict=True):
-            rows.append(b"\t".join(map(field, row, sizes)) + b"\n")
+            if not unloved.isdisjoint(row):
+                raise not_loaded(statement)
+            if any(size and value is not None and length(value) > size for value, size in zip(row, sizes)):
+                raise not_loaded(statement)
+            rows.append(b"\t".join(map(field, row)) + b"\n")
     return b"".join(rows)
 
 
-def field(value, size):
+def not_loaded(statement):
+    """As Redshift words it, which names neither row nor column."""
+    table = COPY.fullmatch(statement).group(1)
+    why = f"Load into table '{table}' failed.  Check 'stl_load_errors' system table for details."
+    return Refused(why, "XX000")
+
+
+def length(value):
+    return len(value if isinstance(value, bytes) else value.encode())
+
+
+def field(value):
     if value is None:
         return b"\\N"
     if isinstance(value, bool):
@@ -207,14 +223,10 @@ def field(value, size):
     if isinstance(value, int):
         return str(value).encode()
     if isinstance(value, bytes):
-        length, text = len(value), b"\\\\x" + value.hex().encode()
-    else:
-        text = value.encode()
-        length = len(text)
-        for byte, escaped in [(b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r")]:
-            text = text.replace(byte, escaped)
-    if length > size:
-        raise Refused("a value longer than its column", "XX000")
+        return b"\\\\x" + value.hex().encode()
+    text = value.encode()
+    for byte, escaped in [(b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r")]:
+        text = text.replace(byte, escaped)
     return text
 
 
@@ -373,6 +385,9 @@ listener = socket.create_server(("127.0.0.1", 0))
 threading.Thread(target=serve, args=(listener,), daemon=True).start()
 print(listener.getsockname()[1], flush=True)
 for line in sys.stdin:
-    _, left, when = line.split()
-    cuts.set(int(left), when)
+    match line.split():
+        case ["cut", left, when]:
+            cuts.set(int(left), when)
+        case ["refuse", text]:
+            unloved.add(text)
     print("ok", flush=True)

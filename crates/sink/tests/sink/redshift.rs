@@ -212,6 +212,27 @@ async fn a_row_that_the_server_refuses_is_a_dead_letter() {
     assert_eq!(cluster.query("SELECT log_offset, why FROM dead_letters"), ["20|SQLSTATE 22001"]);
 }
 
+/// COPY names no row, and what it says has no class of its own.
+#[tokio::test]
+async fn a_row_that_copy_refuses_is_a_dead_letter() {
+    let (cluster, mut house) = (Cluster::new(), House::new());
+    cluster.0.refuse("unloved");
+    house.events(20);
+    let unloved = Change { key: Key::new("unloved"), ..change(20, Origin::Live) };
+    house.append([Body::Change(unloved)]);
+    house.events(20);
+    let running = house.drain(cluster.sink(), quick()).await;
+    assert_eq!((running.progress.counts().parked, running.progress.counts().failures), (1, 0));
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let mut expected = house.ids_from(0);
+    expected.remove(20);
+    assert_eq!(cluster.ids(), expected);
+    let letters = cluster.query("SELECT log_offset || why FROM dead_letters");
+    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+    assert!(letter.starts_with("20Load into table 'incoming' failed."), "{letter}");
+    assert!(letter.ends_with("(SQLSTATE XX000)"), "{letter}");
+}
+
 /// A payload that is larger than a column is in an object, and its row says so.
 #[tokio::test]
 async fn what_is_too_large_for_a_column_is_in_an_object() {

@@ -52,8 +52,17 @@ impl StandIn {
 
     /// Ends the connection of a statement, the first one but so many, before it or after it.
     pub(crate) fn cut(&self, left: u32, when: &str) {
+        self.tell(&format!("cut {left} {when}"));
+    }
+
+    /// Has COPY refuse rows with this value.
+    pub(crate) fn refuse(&self, value: &str) {
+        self.tell(&format!("refuse {value}"));
+    }
+
+    fn tell(&self, what: &str) {
         let mut control = self.control.lock().expect("nobody panics with it");
-        writeln!(control.0, "cut {left} {when}").expect("it listens");
+        writeln!(control.0, "{what}").expect("it listens");
         assert_eq!(line(&mut control.1), "ok");
     }
 
