@@ -30,7 +30,6 @@ const STATEMENT_MS_MAX: u32 = 600_000;
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) sink: String,
-    pub(super) folder: String,
     pub(super) fence: u64,
     pub(super) checkpoint: Option<String>,
     pub(super) log: Option<i16>,
@@ -107,11 +106,18 @@ async fn make(to: &Connection, config: &RedshiftConfig, has_schema: bool) -> Res
     Ok(())
 }
 
+/// Where the schema's objects are. That never changes.
+pub(super) async fn folder(to: &Connection) -> Result<String, SinkError> {
+    let rows = to.rows(OPENING, "SELECT folder FROM checkpoint").await?;
+    let [row] = rows.as_slice() else { return Err(no_checkpoint()) };
+    row.get("folder").map(str::to_owned).ok_or_else(no_checkpoint)
+}
+
 /// Takes the lock, for the rest of the transaction, and reads the row. The lock is waited for
 /// before anything is read: what is read is what the one before has left.
 pub(super) async fn lock(to: &Connection, doing: &'static str) -> Result<Held, SinkError> {
     to.run(doing, ["BEGIN", "LOCK commit_lock"]).await?;
-    let read = "SELECT schema_version, sink, folder, fence, checkpoint, log FROM checkpoint";
+    let read = "SELECT schema_version, sink, fence, checkpoint, log FROM checkpoint";
     let rows = to.rows(doing, read).await?;
     let [row] = rows.as_slice() else { return Err(no_checkpoint()) };
     let word = |column| row.get(column).map(str::to_owned).ok_or_else(no_checkpoint);
@@ -122,7 +128,6 @@ pub(super) async fn lock(to: &Connection, doing: &'static str) -> Result<Held, S
     }
     Ok(Held {
         sink: word("sink")?,
-        folder: word("folder")?,
         fence: word("fence")?.parse().map_err(|_| no_checkpoint())?,
         checkpoint: row.get("checkpoint").map(str::to_owned),
         log: row.get("log").map(str::parse).transpose().map_err(|_| no_checkpoint())?,

@@ -43,6 +43,10 @@ impl Session {
         let access = Access::of(config.role.as_deref(), &options)?;
         schema::enter(&to, &config.schema).await?;
         schema::ready(&to, config).await?;
+        let folder = schema::folder(&to).await?;
+        let mut stage = Stage::new(&config.stage, &folder, options, config.ca.as_deref())?;
+        // Who cannot list the objects takes the sink from nobody, and holds nobody up.
+        let found = stage.list().await?;
         let held = schema::lock(&to, OPENING).await?;
         if held.sink != config.name {
             let what = format!("schema `{}` is that of the sink `{}`", config.schema, held.sink);
@@ -50,7 +54,6 @@ impl Session {
         }
         let checkpoint = parsed(held.checkpoint.as_deref())?;
         claim.accept(checkpoint.as_ref())?;
-        let stage = Stage::new(&config.stage, &held.folder, options, config.ca.as_deref())?;
         let fence = Fence(held.fence + 1);
         // Somebody may have written it in another form.
         let value = checkpoint.map_or_else(|| "NULL".to_owned(), |it| text(&it.to_string()));
@@ -67,7 +70,7 @@ impl Session {
             to.run(OPENING, [unstage]).await?;
         }
         to.run(OPENING, ["COMMIT"]).await?;
-        stage.sweep(fence).await?;
+        stage.inherit(found, fence);
         let session = Self { to, stage, access, streams, log, rows_end, batches: 0 };
         Ok((session, Opened { fence, checkpoint, until: None }))
     }

@@ -62,24 +62,25 @@ impl Stage {
     /// Deletes the objects of batches that are over.
     pub(super) async fn clear(&mut self) -> Result<(), SinkError> {
         while let Some(path) = self.spent.last() {
-            self.delete(path).await?;
+            let deleted = self.store.delete(path).await;
+            deleted.map_err(|error| failed("deleting an object that is over", error))?;
             self.spent.pop();
         }
         Ok(())
     }
 
-    /// Deletes what instances before this one have left. Whoever has lost the sink commits nothing
-    /// any more, whatever it still writes or loads.
-    pub(super) async fn sweep(&self, fence: Fence) -> Result<(), SinkError> {
+    /// What is there of batches, whosever they are.
+    pub(super) async fn list(&self) -> Result<Vec<Path>, SinkError> {
         let listed = self.store.list_with_delimiter(Some(&self.root.clone().join(BATCHES))).await;
         let listed = listed.map_err(|error| failed("listing objects that are over", error))?;
-        for object in listed.objects {
-            let of = object.location.filename().and_then(fence_of);
-            if of.is_some_and(|of| of < fence) {
-                self.delete(&object.location).await?;
-            }
-        }
-        Ok(())
+        Ok(listed.objects.into_iter().map(|object| object.location).collect())
+    }
+
+    /// Has what instances before this one have left cleared with its own. Whoever has lost the sink
+    /// commits nothing any more, whatever it still writes or loads.
+    pub(super) fn inherit(&mut self, found: Vec<Path>, fence: Fence) {
+        let is_left = |path: &Path| path.filename().and_then(fence_of).is_some_and(|of| of < fence);
+        self.spent.extend(found.into_iter().filter(is_left));
     }
 
     fn kept(&self, name: &str) -> Path {
@@ -93,10 +94,5 @@ impl Stage {
     async fn write(&self, path: &Path, bytes: Bytes) -> Result<(), SinkError> {
         let put = self.store.put(path, bytes.into()).await;
         put.map(drop).map_err(|error| failed("writing an object", error))
-    }
-
-    async fn delete(&self, path: &Path) -> Result<(), SinkError> {
-        let deleted = self.store.delete(path).await;
-        deleted.map_err(|error| failed("deleting an object that is over", error))
     }
 }

@@ -1,7 +1,10 @@
 //! Tables behind a stand-in for Amazon Redshift.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::thread;
 
 use serde_json::Value;
 use unbroken_core::fold::Fold;
@@ -9,10 +12,12 @@ use unbroken_core::ids::Key;
 use unbroken_core::record::{Body, Change, Origin};
 use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
-    AskOptions, Doing, Ended, Redshift, RedshiftConfig, Sink, SinkError, redshift_server,
+    AskOptions, Batch, Checkpoint, Doing, Ended, Redshift, RedshiftConfig, Sink, SinkError,
+    redshift_server,
 };
 
 use crate::house::{House, change, config};
+use crate::object_store::Bucket;
 use crate::postgres::{any, quick};
 use crate::roads::{told, trust};
 use crate::shelf::Target;
@@ -284,10 +289,94 @@ async fn objects_that_are_over_are_deleted_and_no_others() {
     for name in others.iter().chain([&ours(&older)]) {
         cluster.0.bucket.ask(&format!("put:{name}"));
     }
-    cluster.sink().open(&house.claim()).await.expect("it is there");
+    let mut sink = cluster.sink();
+    let fence = sink.open(&house.claim()).await.expect("it is there").fence;
+    sink.tend(fence).await.expect("they can be deleted");
     let mut expected = others.to_vec();
     expected.sort();
     assert_eq!(cluster.0.bucket.ask("names").lines().collect::<Vec<_>>(), expected);
+}
+
+/// Whoever has the sink goes on.
+#[tokio::test]
+async fn who_cannot_list_the_objects_takes_the_sink_from_nobody() {
+    let (cluster, mut house) = (Cluster::new(), House::new());
+    house.events(10);
+    let running = house.drain(cluster.sink(), quick()).await;
+    let config = cluster.config("test", Some(ROLE), cluster.0.bucket.options());
+    let stage = "s3://no-bucket/out".to_owned();
+    let mut other = Redshift::new(RedshiftConfig { stage, ..config });
+    let refused = other.open(&house.claim()).await.expect_err("there is no such bucket");
+    assert!(!matches!(refused, SinkError::Fenced), "{refused:?}");
+    // A store that says nothing: whoever asks it waits for long.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("a port"));
+    let mut other = cluster.with("test", Some(ROLE), Bucket::options_by(&endpoint));
+    let claim = house.claim();
+    let opening = tokio::spawn(async move { other.open(&claim).await.map(drop) });
+    let _asked = silent.accept().await.expect("it is asked");
+    assert_eq!(cluster.query("SELECT fence FROM checkpoint"), ["1"]);
+    house.events(10);
+    running.until("it goes on", |it| it.counts().next_offset == 20).await;
+    opening.abort();
+    assert_eq!(running.progress.counts().failures, 0, "{:?}", running.progress);
+    assert_eq!(running.stop().await, Ended::Stopped);
+}
+
+/// What was left by others is deleted when there is time, and is in nobody's way.
+#[tokio::test]
+async fn objects_that_cannot_be_deleted_hold_no_batch_up() {
+    let (cluster, mut house) = (Cluster::new(), House::new());
+    house.events(10);
+    house.drain(cluster.sink(), quick()).await.stop().await;
+    let of_schema = cluster.query("SELECT folder FROM checkpoint").remove(0);
+    let range = "00000000000000000000-00000000000000000009-1";
+    let left = format!("out/{of_schema}/batch/{:010}-{}-{range}.parquet", 1, house.journal());
+    cluster.0.bucket.ask(&format!("put:{left}"));
+    let endpoint = undeletable(&cluster.0.bucket.endpoint);
+    let mut sink = cluster.with("test", Some(ROLE), Bucket::options_by(&endpoint));
+    let opened = sink.open(&house.claim()).await.expect("it is there");
+    let held = opened.checkpoint.expect("it was written");
+    let next = Checkpoint { next_offset: held.next_offset + 1, ..held };
+    let batch = Batch::of_nothing(Some(held), next);
+    sink.commit(opened.fence, &batch).await.expect("it is taken");
+    let refused = sink.tend(opened.fence).await.expect_err("nothing can be deleted");
+    assert!(told(&refused).contains("deleting an object that is over"), "{}", told(&refused));
+    let again = Checkpoint { next_offset: next.next_offset + 1, ..next };
+    sink.commit(opened.fence, &Batch::of_nothing(Some(next), again)).await.expect("it is taken");
+    let name = left.rsplit('/').next().expect("a name").to_owned();
+    assert!(cluster.objects("batch").contains(&name));
+}
+
+/// A way to an object store by which nothing is deleted. It ends with the test's process.
+fn undeletable(endpoint: &str) -> String {
+    let to = endpoint.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = listener.local_addr().expect("a port");
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut server = TcpStream::connect(&to).expect("it listens");
+            let back = (server.try_clone().expect("ours"), client.try_clone().expect("ours"));
+            thread::spawn(move || io::copy(&mut &back.0, &mut &back.1));
+            thread::spawn(move || {
+                let mut bytes = [0; 16 * 1024];
+                while let Ok(length @ 1..) = client.read(&mut bytes) {
+                    let asked = &bytes[..length];
+                    // Many at once are deleted by a POST; nothing else here is one.
+                    let is_refused = asked.starts_with(b"POST ") || asked.starts_with(b"DELETE ");
+                    let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+                    let passed = match is_refused {
+                        true => client.write_all(answer),
+                        false => server.write_all(asked),
+                    };
+                    if passed.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("http://{at}")
 }
 
 /// By a role, the cluster's default role, or keys, which nobody is told.
