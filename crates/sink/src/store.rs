@@ -103,9 +103,25 @@ pub(crate) fn failed(doing: &'static str, error: Error) -> SinkError {
             "use one that knows If-Match and If-None-Match",
             &error,
         ),
+        _ if told(&error) == REDIRECTED => blocked(
+            "object store has the bucket in another region",
+            "set `aws_region` to the region of the bucket",
+            &error,
+        ),
+        _ if code(&error.to_string()).is_some_and(|code| NO_BUCKET.contains(&code)) => blocked(
+            "object store has no bucket of this name",
+            "create the bucket, or correct its name in the URL",
+            &error,
+        ),
         _ => SinkError::unreachable(doing)(told(&error)),
     }
 }
+
+/// What S3 answers whoever asks in another region than the bucket's.
+const REDIRECTED: &str = "it answered that the bucket is elsewhere";
+
+/// The codes of S3 and Google, and of Azure.
+const NO_BUCKET: [&str; 2] = ["NoSuchBucket", "ContainerNotFound"];
 
 fn blocked(what: &str, todo: &str, error: &Error) -> SinkError {
     SinkError::Blocked(Blocked {
@@ -119,14 +135,12 @@ fn blocked(what: &str, todo: &str, error: &Error) -> SinkError {
 /// the number and the code of the answer, or what the operating system says.
 fn told(error: &Error) -> String {
     let text = error.to_string();
-    let between = |before: &str, after: &str| {
-        let (_, rest) = text.split_once(before)?;
-        let (found, _) = rest.split_once(after)?;
-        let is_plain = |c: char| c.is_ascii_alphanumeric();
-        (!found.is_empty() && found.len() <= 64 && found.chars().all(is_plain)).then_some(found)
-    };
-    let code = between("<Code>", "</Code>");
-    let status = between("non-2xx status code: ", " ");
+    // The library's words: it goes nowhere by itself.
+    if text.contains("redirect without LOCATION") {
+        return REDIRECTED.to_owned();
+    }
+    let code = code(&text);
+    let status = between(&text, "non-2xx status code: ", " ");
     let mut sources = iter::successors(error.source(), |error| (*error).source());
     let system = sources.find_map(|error| error.downcast_ref::<io::Error>());
     match (status, code, system) {
@@ -137,6 +151,18 @@ fn told(error: &Error) -> String {
         (None, None, None) if text.contains("timed out") => "it did not answer in time".to_owned(),
         (None, None, None) => "it cannot be spoken to, or answers in another way".to_owned(),
     }
+}
+
+fn code(text: &str) -> Option<&str> {
+    between(text, "<Code>", "</Code>")
+}
+
+/// A word that stands there, if it is one.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    let (found, _) = rest.split_once(after)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric();
+    (!found.is_empty() && found.len() <= 64 && found.chars().all(is_plain)).then_some(found)
 }
 
 #[cfg(test)]

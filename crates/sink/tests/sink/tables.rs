@@ -1,13 +1,16 @@
 //! Files of Parquet, in a directory and in an object store.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use tempfile::TempDir;
-use unbroken_sink::{AskOptions, Parquet, ParquetConfig, Sink};
+use unbroken_sink::{AskOptions, Parquet, ParquetConfig, Sink, SinkError};
 
 use crate::house::{House, config};
 use crate::object_store::{Bucket, python, script};
@@ -109,4 +112,41 @@ async fn duckdb_and_pandas_read_what_the_log_holds() {
         let told = format!("{n} change cx/a agent-{} state live {n} 1000000 {payload}", n % 7);
         assert_eq!(*row, told);
     }
+}
+
+/// What a person must put right is said with how, and not tried again as if it could pass.
+#[tokio::test]
+async fn a_bucket_that_is_elsewhere_or_nowhere_is_told_by_what_to_do() {
+    let (nowhere, house) = (Bucket::new(), House::new());
+    let nowhere = Bucket { name: "no-bucket".to_owned(), endpoint: nowhere.endpoint };
+    let elsewhere = Bucket { name: "elsewhere".to_owned(), endpoint: redirecting() };
+    for (bucket, what, todo) in [
+        (nowhere, "no bucket of this name", "create the bucket"),
+        (elsewhere, "in another region", "`aws_region`"),
+    ] {
+        let refused = bucket.sink().open(&house.claim()).await.expect_err(what);
+        assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+        assert!(refused.to_string().contains(what), "{refused}");
+        assert!(refused.todo().contains(todo), "{}", refused.todo());
+    }
+}
+
+/// Answers everything as S3 does whoever asks in another region. It ends with the test's process.
+fn redirecting() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = listener.local_addr().expect("a port");
+    let body = "<Error><Code>PermanentRedirect</Code></Error>";
+    let head = "HTTP/1.1 301 Moved Permanently\r\nx-amz-bucket-region: us-west-2\r\n";
+    let length = body.len();
+    let answer = format!("{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut asked = [0; 16 * 1024];
+            if client.read(&mut asked).is_ok_and(|length| length > 0) {
+                // Who has gone does not hear it.
+                let _ = client.write_all(answer.as_bytes());
+            }
+        }
+    });
+    format!("http://{at}")
 }
