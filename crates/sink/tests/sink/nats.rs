@@ -436,6 +436,26 @@ async fn a_stream_of_a_person_s_own_is_used_as_it_is() {
     assert!(refused.to_string().contains("how long it is kept"), "{refused}");
 }
 
+/// An account may ask of each stream that it says how large it gets.
+#[tokio::test]
+async fn a_stream_that_the_account_does_not_let_be_made_is_made_by_hand() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = dir.path().join("settings");
+    let jetstream = "jetstream { max_file: 100M, max_bytes_required: true }";
+    let account = format!("T {{ users [{{ user: t, password: t }}], {jetstream} }}");
+    fs::write(&settings, format!("accounts {{ {account} }}\nno_auth_user: t\n")).expect("room");
+    let settings = settings.display().to_string();
+    let (channel, mut house) = (Channel(JetStream::with(&["-js", "-c", &settings])), House::new());
+    let refused = channel.named("test").open(&house.claim()).await.expect_err("it says nothing");
+    assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+    assert!(refused.to_string().contains("(error 10113)"), "{refused}");
+    assert!(refused.todo().contains("`max_bytes`"), "{}", refused.todo());
+    channel.make(&json!({ "max_bytes": 50_000_000 }));
+    house.events(100);
+    house.drain(channel.sink(), quick()).await.stop().await;
+    assert_eq!(channel.ids(), house.ids_from(0));
+}
+
 /// Messages go when their time has come, also through a kill; the checkpoint stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_are_kept_for_a_time_and_the_checkpoint_for_ever() {
