@@ -57,10 +57,30 @@ impl fmt::Display for Access {
         match self {
             Self::DefaultRole => f.write_str("IAM_ROLE DEFAULT"),
             Self::Role(role) => write!(f, "IAM_ROLE {}", text(role)),
+            // Of the two ways to give keys the one that COPY has for Parquet as well.
             Self::Keys { id, secret, token } => {
-                write!(f, "ACCESS_KEY_ID {} SECRET_ACCESS_KEY {}", text(id), text(secret))?;
-                token.as_ref().map_or(Ok(()), |token| write!(f, " SESSION_TOKEN {}", text(token)))
+                let token = token.as_ref().map(|token| format!(";token={token}"));
+                let token = token.unwrap_or_default();
+                let keys = format!("aws_access_key_id={id};aws_secret_access_key={secret}{token}");
+                write!(f, "CREDENTIALS {}", text(&keys))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Access;
+
+    #[test]
+    fn keys_are_one_text_whatever_is_in_them() {
+        let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let mut options =
+            vec![option("aws_access_key_id", "AKIA"), option("aws_secret_access_key", "a/b+c'd")];
+        let told = |options: &[_]| Access::of(None, options).unwrap().to_string();
+        let keys = "aws_access_key_id=AKIA;aws_secret_access_key=a/b+c''d";
+        assert_eq!(told(&options), format!("CREDENTIALS '{keys}'"));
+        options.push(option("aws_session_token", "t=="));
+        assert_eq!(told(&options), format!("CREDENTIALS '{keys};token=t=='"));
     }
 }

@@ -84,8 +84,9 @@ FILE_TYPES = {
     "boolean": ("BOOLEAN", "None"),
 }
 COPY = re.compile(
-    r"COPY (\w+) FROM '(s3://[^']+)' (?:IAM_ROLE (?:'([^']*)'|(DEFAULT))|ACCESS_KEY_ID '([^']*)' "
-    r"SECRET_ACCESS_KEY '([^']*)'(?: SESSION_TOKEN '([^']*)')?) FORMAT AS PARQUET MANIFEST"
+    r"COPY (\w+) FROM '(s3://[^']+)' (?:IAM_ROLE (?:'([^']*)'|(DEFAULT))|"
+    r"CREDENTIALS 'aws_access_key_id=([^';]*);aws_secret_access_key=([^';]*)(?:;token=([^';]*))?') "
+    r"FORMAT AS PARQUET MANIFEST"
 )
 
 

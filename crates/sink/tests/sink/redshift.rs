@@ -389,11 +389,11 @@ async fn copy_is_given_a_role_or_keys_and_keys_are_not_told() {
         options.push(("secret_access_key".to_owned(), secret.to_owned()));
         options
     };
+    let keys = "CREDENTIALS 'aws_access_key_id=test;aws_secret_access_key=copy-s3cr3t' FORMAT";
     let mut expected = Vec::new();
-    for (role, secret, copied) in [
-        (Some("default"), "test", "IAM_ROLE DEFAULT FORMAT"),
-        (None, "copy-s3cr3t", "ACCESS_KEY_ID 'test' SECRET_ACCESS_KEY 'copy-s3cr3t' FORMAT"),
-    ] {
+    for (role, secret, copied) in
+        [(Some("default"), "test", "IAM_ROLE DEFAULT FORMAT"), (None, "copy-s3cr3t", keys)]
+    {
         house.events(10);
         house.drain(cluster.with("test", role, options(secret)), quick()).await.stop().await;
         expected.push(copied);
@@ -553,6 +553,7 @@ async fn the_stand_in_refuses_what_redshift_does_not_have() {
         "SELECT 1; SELECT 2",
         "SELECT (SELECT",
         "COPY t FROM 's3://b/m' IAM_ROLE DEFAULT FORMAT AS CSV",
+        "COPY t FROM 's3://b/m' ACCESS_KEY_ID 'a' SECRET_ACCESS_KEY 'b' FORMAT AS PARQUET MANIFEST",
     ] {
         let refused = client.simple_query(statement).await;
         assert!(refused.is_err(), "{statement}");
