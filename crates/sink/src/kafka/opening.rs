@@ -1,22 +1,13 @@
 //! How an instance takes the sink over. It holds up its thread.
 
-use std::time::Duration;
-
-use rdkafka::producer::Producer as _;
 use tokio::runtime::Handle;
 
 use super::KafkaConfig;
 use super::client::Access;
-use super::fault::{code_of, fault, is_fenced};
 use super::held::{Body, Found, Until, read};
 use super::session::Session;
 use super::topics::{hold_nothing, ready};
 use crate::{Checkpoint, Claim, SinkError};
-
-/// How long the coordinator may take, also to end what an older instance had begun.
-const FENCE_MAX: Duration = Duration::from_secs(40);
-
-const RAISE: &str = "taking it over";
 
 /// What is known when a sink is to be opened.
 pub(super) struct Opening {
@@ -46,11 +37,7 @@ impl Opening {
         let producer = self.access.producer(terms.bytes_max)?;
         let mut session = Session::new(self.access.clone(), producer, terms);
         if self.access.config.is_transactional {
-            let ended = session.producer.init_transactions(FENCE_MAX);
-            ended.map_err(|error| match code_of(&error) {
-                Some(code) if is_fenced(code) => SinkError::Fenced,
-                _ => fault(RAISE, &error, session.ear()),
-            })?;
+            session.begin(before.fence)?;
         }
         loop {
             let found = read(&self.access, Until::Ended)?;
@@ -65,7 +52,7 @@ impl Opening {
                 fence,
                 checkpoint: checkpoint.map(|checkpoint| checkpoint.to_string()),
             };
-            if session.raise(found.end, raised, checkpoint)? {
+            if session.raise(&found, raised, checkpoint)? {
                 return Ok((session, checkpoint));
             }
         }

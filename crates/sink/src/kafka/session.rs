@@ -7,12 +7,22 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use super::client::{Access, CHECKPOINT, Ear};
 use super::fault::{code_of, fault, fault_of, is_fenced};
-use super::held::{ASK_MAX, Body, Until, read};
+use super::held::{ASK_MAX, Body, Found, Until, read};
 use super::messages::{Message, Topic, messages};
 use super::topics::Terms;
 use crate::{Batch, Checkpoint, Fence, SinkError};
 
 pub(super) const COMMIT: &str = "committing a batch";
+
+const RAISE: &str = "taking it over";
+
+/// How long the coordinator may take, also to end what an older instance had begun.
+const FENCE_MAX: Duration = Duration::from_secs(40);
+
+/// Whoever has fenced this instance out reads the topic before it writes its fence there, which
+/// takes a second where brokers are busy: so long it is looked for.
+const TAKEOVER_MAX: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a commit may take in all: less than the coordinator leaves a transaction open.
 const COMMIT_MAX: Duration = Duration::from_secs(25);
@@ -23,7 +33,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// See the module.
 pub(super) struct Session {
     access: Access,
-    pub(super) producer: BaseProducer<Ear>,
+    producer: BaseProducer<Ear>,
     terms: Terms,
     fence: u64,
     checkpoint: Option<Checkpoint>,
@@ -60,7 +70,7 @@ impl Session {
         Self { access, producer, terms, fence, checkpoint, end, events, dead_letters, checkpoints }
     }
 
-    pub(super) fn ear(&self) -> &Ear {
+    fn ear(&self) -> &Ear {
         self.producer.client().context()
     }
 
@@ -68,29 +78,31 @@ impl Session {
         self.fence
     }
 
-    /// Writes a higher fence behind what was found up to `end`. `false`: somebody has written there
-    /// meanwhile, which only happens without transactions.
+    /// Ends what an older instance had begun, and fences it out. `known`: the highest fence that
+    /// was there before.
+    pub(super) fn begin(&self, known: u64) -> Result<(), SinkError> {
+        let ended = self.producer.init_transactions(FENCE_MAX);
+        ended.map_err(|error| self.why(RAISE, known, error.into(), &[]))
+    }
+
+    /// Writes a higher fence behind what was found. `false`: somebody has written there meanwhile,
+    /// which only happens without transactions.
     pub(super) fn raise(
         &mut self,
-        end: i64,
+        found: &Found,
         body: Body,
         checkpoint: Option<Checkpoint>,
     ) -> Result<bool, SinkError> {
-        (self.fence, self.checkpoint, self.end) = (body.fence, checkpoint, end);
+        (self.fence, self.checkpoint, self.end) = (body.fence, checkpoint, found.end);
         match self.write(&[], &body) {
             Ok(()) => {}
             Err(Failure::SetBack) if !self.access.config.is_transactional => return Ok(false),
-            Err(failure) => {
-                return Err(match self.code(&failure) {
-                    // It has initialised the same id, and has not written its fence yet.
-                    Some(code) if is_fenced(code) => SinkError::Fenced,
-                    _ => self.said("taking it over", failure, &[]),
-                });
-            }
+            // Another one that raises its own gives it the same number.
+            Err(failure) => return Err(self.why(RAISE, found.fence, failure, &[])),
         }
         let written = self.ear().checkpoint_at();
-        self.end = written.map_or(end, |at| at + 1);
-        Ok(self.access.config.is_transactional || written == Some(end))
+        self.end = written.map_or(found.end, |at| at + 1);
+        Ok(self.access.config.is_transactional || written == Some(found.end))
     }
 
     pub(super) fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
@@ -110,10 +122,7 @@ impl Session {
             checkpoint: Some(batch.next.to_string()),
         };
         if let Err(failure) = self.write(&messages, &body) {
-            return Err(match self.code(&failure) {
-                Some(code) if is_fenced(code) => self.by_whom(failure)?,
-                _ => self.said(COMMIT, failure, &messages),
-            });
+            return Err(self.why(COMMIT, self.fence, failure, &messages));
         }
         self.checkpoint = Some(batch.next);
         self.end = self.ear().checkpoint_at().map_or(self.end, |at| at + 1);
@@ -141,13 +150,31 @@ impl Session {
         asked.map(|(_, end)| end)
     }
 
+    /// What a failure means. `known`: a higher fence than this is another instance's.
+    fn why(
+        &self,
+        doing: &'static str,
+        known: u64,
+        failure: Failure,
+        messages: &[Message],
+    ) -> SinkError {
+        match self.code(&failure) {
+            Some(code) if is_fenced(code) => self.by_whom(doing, known, failure),
+            _ => self.said(doing, failure, messages),
+        }
+    }
+
     /// The coordinator says the same when a transaction took too long; then nobody has the sink.
-    fn by_whom(&self, failure: Failure) -> Result<SinkError, SinkError> {
-        let found = read(&self.access, Until::Ended)?;
-        Ok(match found.fence > self.fence {
-            true => SinkError::Fenced,
-            false => self.said(COMMIT, failure, &[]),
-        })
+    fn by_whom(&self, doing: &'static str, known: u64, failure: Failure) -> SinkError {
+        let until = Instant::now() + TAKEOVER_MAX;
+        loop {
+            match read(&self.access, Until::Ended) {
+                Ok(found) if found.fence > known => return SinkError::Fenced,
+                Ok(_) if Instant::now() < until => std::thread::sleep(LOOK_EVERY),
+                Ok(_) => return self.said(doing, failure, &[]),
+                Err(error) => return error,
+            }
+        }
     }
 
     /// All of it, or nothing that a reader of what is committed sees.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::types::{RDKafkaApiKey as Request, RDKafkaRespErr as Answer};
 use serde_json::{Value, json};
@@ -79,6 +80,36 @@ async fn a_producer_is_fenced_out_only_by_one_that_has_the_sink() {
         house.events(50);
         assert_eq!(running.ended().await, Ended::Fenced, "{answer:?}");
     }
+}
+
+/// As long as none has written a fence of its own, none has the sink.
+#[tokio::test]
+async fn a_producer_that_is_fenced_out_by_nobody_while_it_takes_over_tries_again() {
+    let (mock, mut house) = (Mock::new(), House::new());
+    house.events(50);
+    mock.answers(Request::AddPartitionsToTxn, &[Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    let running = house.pump(mock.sink(), quick());
+    running.until("it has everything", |it| it.counts().next_offset == 50).await;
+    assert!(running.progress.counts().failures > 0, "{:?}", running.progress);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(ids(&mock), house.ids_from(0));
+}
+
+/// Whoever takes the sink over fences the older instance out first, and reads the topic before it
+/// writes its fence there.
+#[tokio::test]
+async fn a_fence_that_is_written_a_moment_later_is_waited_for() {
+    let (mock, mut house) = (Mock::new(), House::new());
+    house.events(50);
+    let running = house.drain(mock.sink(), quick()).await;
+    let mut taken = event(&mock.messages(CHECKPOINTS).pop().expect("a checkpoint"));
+    taken["fence"] = json!(99);
+    mock.answers(Request::EndTxn, &[Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    house.events(50);
+    // In less it opens the sink again.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    mock.produce(CHECKPOINTS, "test", &taken.to_string());
+    assert_eq!(running.ended().await, Ended::Fenced);
 }
 
 /// The mock fences nobody out, so the instance finds by itself that it has lost the sink.

@@ -109,6 +109,24 @@ async fn what_was_begun_and_not_ended_is_never_seen() {
     assert_eq!(topics.ids(), house.ids_from(0));
 }
 
+/// Between the two the older instance must not take the sink back.
+#[tokio::test]
+async fn whoever_fences_an_instance_out_may_write_its_fence_a_moment_later() {
+    let (topics, mut house) = (Topics::new(), House::new());
+    house.events(50);
+    let running = house.drain(topics.sink(), quick()).await;
+    let newer = producer(&topics, "record.test");
+    house.events(50);
+    // In less the older one opens the sink again.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let checkpoint = format!("{}:{}", house.journal(), 50);
+    let body = format!(r#"{{"sink":"test","fence":77,"checkpoint":"{checkpoint}"}}"#);
+    send(&newer, "record.checkpoints", "test", &body);
+    newer.commit_transaction(PATIENCE).expect("it is not fenced out itself");
+    assert_eq!(running.ended().await, Ended::Fenced);
+    assert_eq!(topics.ids(), &house.ids_from(0)[..50]);
+}
+
 /// Others may use the topic of checkpoints: the last one of ours may lie behind what they have not
 /// ended.
 #[tokio::test]
