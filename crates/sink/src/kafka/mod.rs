@@ -22,14 +22,16 @@ mod fault;
 mod held;
 mod messages;
 mod opening;
+mod pace;
 mod session;
 mod topics;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::opening::Opening;
+use self::pace::Pace;
 use self::session::Session;
 use crate::blocking::blocking;
 use crate::{AskPassword, Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
@@ -114,6 +116,7 @@ pub struct Kafka {
     session: Option<Session>,
     /// The last one that this instance had; 0: none yet.
     fence: u64,
+    pace: Pace,
 }
 
 impl fmt::Debug for Kafka {
@@ -125,7 +128,7 @@ impl fmt::Debug for Kafka {
 impl Kafka {
     /// Connects when it is opened.
     pub fn new(config: KafkaConfig) -> Self {
-        Self { config, session: None, fence: 0 }
+        Self { config, session: None, fence: 0, pace: Pace::default() }
     }
 }
 
@@ -160,14 +163,17 @@ impl Sink for Kafka {
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
+        if let Some(from) = self.pace.too_much(batch) {
+            return Err(SinkError::TooMuch { from });
+        }
         // Of a commit that failed or is given up in the middle, no producer may be left that goes
         // on with it.
         let Some(mut session) = self.session.take() else {
             return Err(SinkError::unreachable(session::COMMIT)("the sink is not open"));
         };
-        let batch = batch.clone();
+        let (begun, given) = (Instant::now(), batch.clone());
         let (session, committed) = blocking(move || {
-            let committed = session.commit(fence, &batch);
+            let committed = session.commit(fence, &given);
             // Those leave nothing behind.
             let goes_on = matches!(
                 committed,
@@ -177,6 +183,10 @@ impl Sink for Kafka {
         })
         .await;
         self.session = session;
+        let is_late = begun.elapsed() >= session::COMMIT_MAX;
+        if is_late && matches!(committed, Err(SinkError::Unreachable { .. })) {
+            self.pace.came_late(batch);
+        }
         committed
     }
 }

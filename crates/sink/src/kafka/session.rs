@@ -25,7 +25,7 @@ const TAKEOVER_MAX: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a commit may take in all: less than the coordinator leaves a transaction open.
-const COMMIT_MAX: Duration = Duration::from_secs(25);
+pub(super) const COMMIT_MAX: Duration = Duration::from_secs(25);
 
 /// How long the library is waited for before it is looked at again.
 const MOMENT: Duration = Duration::from_millis(1);
