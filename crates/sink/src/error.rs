@@ -49,7 +49,7 @@ pub enum SinkError {
         from: u64,
     },
     /// A person must help. Tried again, seldom.
-    #[error("{0}")]
+    #[error(transparent)]
     Blocked(Blocked),
 }
 

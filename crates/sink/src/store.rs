@@ -95,7 +95,7 @@ pub(crate) fn failed(doing: &'static str, error: Error) -> SinkError {
     match &error {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => blocked(
             &format!("object store does not allow {doing}"),
-            "grant reading, writing and listing below the prefix",
+            "grant reading, writing, listing and deleting below the prefix",
             &error,
         ),
         Error::NotImplemented { .. } | Error::NotSupported { .. } => blocked(
