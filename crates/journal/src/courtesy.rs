@@ -10,6 +10,9 @@ pub const STORE: i32 = 5;
 /// only come: with 15, on a busy machine of two cores, for more than ten.
 pub const CLIENTS: i32 = 10;
 
+/// The operating system's least.
+const LEAST: i32 = 19;
+
 /// Of several threads, each of which could keep a processor busy: together they have what two of a
 /// priority have, each the less, so that recording keeps its own however many there are.
 pub fn among(priority: i32, threads: usize) -> i32 {
@@ -22,9 +25,6 @@ pub fn among(priority: i32, threads: usize) -> i32 {
     }
     shared
 }
-
-/// The operating system's least.
-const LEAST: i32 = 19;
 
 /// Lets this thread, and those that it starts, have what processors the others leave. Only Linux
 /// knows a priority of one thread; elsewhere this would be one of the whole service.
