@@ -7,6 +7,7 @@ use unbroken_core::record::{GapOpened, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{JournalId, SharedBatch};
 
+use crate::share::Share;
 use crate::{Checkpoint, Fields, Selection};
 
 /// Neighbouring records of the log, or rows of a state image, with the checkpoints before and
@@ -31,6 +32,7 @@ pub struct Batch {
     from_offset: u64,
     to_offset: u64,
     selection: Arc<Selection>,
+    share: Arc<Share>,
 }
 
 /// Records that retention deleted before this sink had them: it was too far behind.
@@ -102,6 +104,7 @@ impl Batch {
             from_offset,
             to_offset,
             selection,
+            share: Arc::default(),
         }
     }
 
@@ -110,11 +113,12 @@ impl Batch {
         self.next.journal
     }
 
-    /// What the sink is to take, in order.
+    /// What the sink is to take, in order. Between them this thread rests while recording wants the
+    /// processors.
     pub fn entries(&self) -> impl Iterator<Item = (u64, &Record)> {
         let is_parked =
             |offset: &u64| self.parked.binary_search_by_key(offset, |parked| parked.offset).is_ok();
-        self.all().filter(move |(offset, _)| !is_parked(offset))
+        self.share.paced(self.all().filter(move |(offset, _)| !is_parked(offset)))
     }
 
     /// What the target does not take, with the records.
@@ -123,6 +127,12 @@ impl Batch {
             let at = self.parked.binary_search_by_key(&offset, |parked| parked.offset).ok()?;
             Some((self.parked.get(at)?, record))
         })
+    }
+
+    /// Written in this share of the processors.
+    pub(crate) fn sharing(mut self, share: &Arc<Share>) -> Self {
+        self.share = Arc::clone(share);
+        self
     }
 
     /// With parts of the payloads alone.

@@ -13,6 +13,7 @@ use unbroken_journal::{Batches, JournalError, Reader, SharedBatch};
 
 use crate::blocking::blocking;
 use crate::image::Image;
+use crate::share::{Share, Spell};
 use crate::{Batch, Checkpoint, Fields, Phase, Selection};
 
 /// How batches are cut.
@@ -35,6 +36,9 @@ impl Cut {
 
 /// How long one wait for more records lasts: a stop is heard after it.
 const WAIT: Duration = Duration::from_millis(100);
+
+/// How often a batch that stays open is looked at for whether it is full.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long nothing at all comes before the sink may do something else.
 const QUIET: Duration = Duration::from_secs(1);
@@ -90,6 +94,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) selection: &'a Arc<Selection>,
     pub(crate) fields: &'a Fields,
     pub(crate) cut: Cut,
+    pub(crate) share: &'a Arc<Share>,
     /// Where the batch has to end, however large it is.
     pub(crate) until: Option<Checkpoint>,
     pub(crate) stop: &'a watch::Receiver<bool>,
@@ -124,8 +129,9 @@ impl Feed {
             Self::Log(log) => log.next(base, wish).await?,
         };
         Ok(match fed {
-            Fed::Batch(batch) if !wish.fields.is_all() => {
-                Fed::Batch(Box::new(batch.of(wish.fields)))
+            Fed::Batch(batch) => {
+                let batch = if wish.fields.is_all() { *batch } else { batch.of(wish.fields) };
+                Fed::Batch(Box::new(batch.sharing(wish.share)))
             }
             fed => fed,
         })
@@ -180,10 +186,14 @@ impl LogFeed {
             }
             // A long backlog never waits for anything: a stop that is overdue is heard here.
             tokio::task::yield_now().await;
+            let spell = Spell::begin();
             if let Some(batch) = self.read()? {
                 let next = gathered.take(&batch, wish);
                 if next < batch.end_offset() {
                     self.rest = Some((batch, next));
+                }
+                if let Some(rest) = wish.share.rest_after(spell) {
+                    tokio::time::sleep(rest).await;
                 }
                 continue;
             }
@@ -203,7 +213,12 @@ impl LogFeed {
             if is_empty && begun.elapsed() >= QUIET {
                 return Ok(Fed::Quiet);
             }
-            wait_for_more(wish.reader, gathered.next, wait).await?;
+            if is_empty {
+                wait_for_more(wish.reader, gathered.next, wait).await?;
+            } else {
+                // Not woken by each append: the batch stays open in any case.
+                tokio::time::sleep(wait.min(LOOK_AGAIN)).await;
+            }
         }
         let next = Checkpoint::in_log(base.journal, gathered.next);
         if next == base {

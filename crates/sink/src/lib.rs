@@ -28,6 +28,7 @@ mod progress;
 mod pump;
 mod redshift;
 mod selection;
+mod share;
 mod sink;
 mod sinks_db;
 mod sql;

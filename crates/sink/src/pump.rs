@@ -13,6 +13,7 @@ use unbroken_render::wall_now;
 
 use crate::gather::{Cut, Fed, Feed, Wish};
 use crate::progress::Doing;
+use crate::share::Share;
 use crate::{
     Batch, Blocked, Checkpoint, Claim, Fence, Fields, Lapse, Progress, Selection, Sink, SinkError,
     StartAt,
@@ -65,7 +66,7 @@ pub struct PumpConfig {
     /// When a target that failed is tried again.
     pub retry: Retry,
     /// How many sinks the service has, this one among them: the more they are, the less of a
-    /// processor each takes beside a thread that records.
+    /// processor each takes beside a thread that records. 0: nothing is recorded in this process.
     pub sinks: usize,
 }
 
@@ -76,6 +77,7 @@ pub struct Pump<S> {
     reader: Reader,
     config: PumpConfig,
     progress: Arc<Progress>,
+    share: Arc<Share>,
     stop: watch::Receiver<bool>,
     /// Rows put aside since one was taken.
     refused: u32,
@@ -108,7 +110,9 @@ impl<S: Sink> Pump<S> {
         progress.promises(sink.guarantee());
         // What cannot be read is read again when the sink is opened, and told there.
         let ended_at = reader.end_offset().ok();
-        Self { sink, reader, config, progress, stop, refused: 0, failed_at: None, ended_at }
+        let share = Arc::new(Share::new(config.sinks, stop.clone()));
+        let (refused, failed_at) = (0, None);
+        Self { sink, reader, config, progress, share, stop, refused, failed_at, ended_at }
     }
 
     /// Runs until it is told to stop and has given what the log held then, or until another
@@ -201,6 +205,7 @@ impl<S: Sink> Pump<S> {
                     selection: &self.config.selection,
                     fields: &self.config.fields,
                     cut: self.config.cut,
+                    share: &self.share,
                     until,
                     stop: &self.stop,
                 };

@@ -152,7 +152,7 @@ pub(crate) fn config() -> PumpConfig {
         fields: Fields::default(),
         retry: Retry::default(),
         cut: Cut { records_max: 70, bytes: 1 << 20, linger: Duration::from_millis(1) },
-        sinks: 1,
+        sinks: 0,
     }
 }
 
