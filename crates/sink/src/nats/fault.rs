@@ -34,9 +34,9 @@ impl Denied {
         self.number == 10058
     }
 
-    /// The last message of the subject is another one.
+    /// The last message of the subject, or of the stream, is another one.
     pub(super) fn is_overtaken(&self) -> bool {
-        matches!(self.number, 10071 | 10164)
+        matches!(self.number, 10070 | 10071 | 10164)
     }
 
     /// As a sink says it. `doing` is what was asked of the server.

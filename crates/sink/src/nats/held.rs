@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::chain::{ID, position};
 use super::link::Link;
 use super::messages::BatchId;
 use super::stream::Terms;
@@ -44,7 +45,7 @@ struct Stored {
 
 const READ: &str = "reading its checkpoint";
 /// The server takes a message with it only behind the one that it names.
-const FOLLOWS: &str = "Nats-Expected-Last-Subject-Sequence";
+pub(super) const FOLLOWS: &str = "Nats-Expected-Last-Subject-Sequence";
 
 const RAISE: &str = "taking it over";
 
@@ -74,23 +75,63 @@ pub(super) async fn take(
         let checkpoint = body.parsed()?;
         claim.accept(checkpoint.as_ref())?;
         let whole_until = body.whole_until.unwrap_or(sequence);
+        // What it is refused for, it is before anything is changed.
+        if let Some(held) = last(link, config, whole_until).await? {
+            claim.accept(Some(&held))?;
+        }
         // Who publishes an older text by hand must not make an old fence a new one.
         let fence = body.fence.max(last_fence).saturating_add(1);
         let raised = Body { fence, whole_until: Some(whole_until), ..body };
-        let headers = headers(config, terms, sequence);
+        let mut headers = headers(config, terms, sequence);
+        // Whatever chain somebody else is in the middle of, it ends here.
+        headers.insert(ID, BatchId::unique(config, &link.nonce(), 0).of(0));
         let told = link.ask(RAISE, subject.clone(), headers, raised.to_bytes().into()).await?;
-        match told {
-            Ok(told) => {
-                let sequence = number_of(&told, RAISE)?;
-                if whole_until > 0 {
-                    drop_remains(link, config, whole_until, sequence).await?;
-                }
-                return Ok((Held { fence, sequence }, checkpoint));
-            }
-            Err(denied) if denied.is_overtaken() => {}
+        let sequence = match told {
+            Ok(told) => number_of(&told, RAISE)?,
+            Err(denied) if denied.is_overtaken() => continue,
             Err(denied) => return Err(denied.fault(RAISE)),
+        };
+        let held = Held { fence, sequence };
+        let Some(further) = settle(link, config, whole_until, sequence).await? else {
+            return Ok((held, checkpoint));
+        };
+        claim.accept(Some(&further))?;
+        let checkpoint = Some(further.to_string());
+        let body = Body { sink: config.name.clone(), fence, checkpoint, whole_until: None };
+        if let Some(held) = moved(link, config, terms, held, &body).await? {
+            return Ok((held, Some(further)));
         }
     }
+}
+
+/// Publishes the checkpoint that the messages show which whoever had the sink has left. `None`:
+/// somebody else has it by now.
+async fn moved(
+    link: &Link,
+    config: &NatsConfig,
+    terms: &Terms,
+    held: Held,
+    body: &Body,
+) -> Result<Option<Held>, SinkError> {
+    let headers = headers(config, terms, held.sequence);
+    let subject = checkpoint_subject(&config.prefix);
+    match link.ask(RAISE, subject, headers, body.to_bytes().into()).await? {
+        Ok(told) => Ok(Some(Held { sequence: number_of(&told, RAISE)?, ..held })),
+        Err(denied) if denied.is_overtaken() => Ok(None),
+        Err(denied) => Err(denied.fault(RAISE)),
+    }
+}
+
+/// How far the sink is by its last message, if that is behind the checkpoint.
+async fn last(
+    link: &Link,
+    config: &NatsConfig,
+    whole_until: u64,
+) -> Result<Option<Checkpoint>, SinkError> {
+    let asked = json!({ "last_by_subj": format!("{}.>", config.prefix) });
+    let found = get(link, config, &asked).await?;
+    let behind = found.filter(|stored| stored.sequence > whole_until);
+    Ok(behind.and_then(|stored| position(config, &stored.headers)))
 }
 
 /// The checkpoint as it is now, with its number in the stream. Asked of the stream's leader: others
@@ -128,24 +169,36 @@ async fn first(link: &Link, config: &NatsConfig) -> Result<Option<Body>, SinkErr
     }
 }
 
-/// A server whose machine lost its power may hold the beginning of a batch: of what lies between a
-/// checkpoint and the next one, nothing was committed.
-async fn drop_remains(
+/// What lies between a checkpoint and the one that takes it over: messages of a chain, which tell
+/// how far they go, and, where the server's machine lost its power, the beginning of a batch, of
+/// which nothing was committed.
+async fn settle(
     link: &Link,
     config: &NatsConfig,
     whole_until: u64,
     taken_at: u64,
-) -> Result<(), SinkError> {
+) -> Result<Option<Checkpoint>, SinkError> {
+    if whole_until == 0 || taken_at == whole_until + 1 {
+        return Ok(None);
+    }
+    let before = get(link, config, &json!({ "seq": taken_at - 1 })).await?;
+    let held = before.and_then(|stored| position(config, &stored.headers));
+    if held.is_some() {
+        // No batch is left where a chain was begun: it is taken out when the sink is opened.
+        return Ok(held);
+    }
     let doing = "deleting what a commit left";
+    let mut held = None;
     let ours = format!("Nats-Batch-Id: {}", BatchId::begin(config));
     let mut next = whole_until + 1;
     loop {
         let asked = json!({ "seq": next, "next_by_subj": format!("{}.>", config.prefix) });
         let found = get(link, config, &asked).await?;
         let Some(stored) = found.filter(|stored| stored.sequence < taken_at) else {
-            return Ok(());
+            return Ok(held);
         };
         next = stored.sequence + 1;
+        held = position(config, &stored.headers).or(held);
         let is_ours = stored.headers.contains(&ours);
         if !is_ours || stored.subject == checkpoint_subject(&config.prefix) {
             continue;

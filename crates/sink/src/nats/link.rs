@@ -84,6 +84,11 @@ impl Link {
         }
     }
 
+    /// A word that nobody has used.
+    pub(super) fn nonce(&self) -> String {
+        self.client.new_inbox().rsplit('.').next().unwrap_or_default().to_owned()
+    }
+
     /// Asks JetStream something. What it has against it is the inner error.
     pub(super) async fn api(
         &self,

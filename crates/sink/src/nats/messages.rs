@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use unbroken_core::record::{Record, digest};
-use unbroken_journal::Cursor;
+use unbroken_journal::{Cursor, JournalId};
 use unbroken_render::{
     cloudevent_json, kind, lapse_cloudevent, open_gap_cloudevent, write_cloudevent,
 };
@@ -13,7 +13,13 @@ use super::stream::Terms;
 use crate::{Batch, Parked, SinkError};
 
 /// Room in a message for its headers, the reason of a dead letter included.
-const HEADER_BYTES: usize = 1_024;
+pub(super) const HEADER_BYTES: usize = 1_024;
+
+/// An event without its data, in bytes (rounded up).
+const EVENT_BYTES: usize = 8_192;
+
+/// A byte of text has up to so many bytes in JSON: `\u0000`.
+const ESCAPED: usize = 6;
 
 /// Longest reason that is told.
 const WHY_CHARS: usize = 400;
@@ -35,6 +41,16 @@ impl BatchId {
         Self(format!("{}{fence:x}-{number:x}", Self::begin(config)))
     }
 
+    /// Of a chain: whoever makes an old fence a new one by hand must not make an id an old one.
+    pub(super) fn unique(config: &NatsConfig, nonce: &str, number: u64) -> Self {
+        Self(format!("{}{nonce}-{number:x}", Self::begin(config)))
+    }
+
+    /// Of one of its messages.
+    pub(super) fn of(&self, number: usize) -> String {
+        format!("{}-{number:x}", self.0)
+    }
+
     /// How all of a sink begin. Below its prefix there may be another sink's, with batches of its
     /// own.
     pub(super) fn begin(config: &NatsConfig) -> String {
@@ -49,22 +65,44 @@ impl BatchId {
     }
 }
 
+/// Whether a batch has no more than the server takes at once.
+pub(super) fn fits(config: &NatsConfig, batch: &Batch) -> Result<(), SinkError> {
+    let others = usize::from(batch.lapse.is_some()) + batch.open_gaps.len() + batch.parked.len();
+    let room = config.batch_messages_max.saturating_sub(1 + others);
+    if let Some((from, _)) = batch.entries().nth(room) {
+        return Err(if room == 0 { too_many(others) } else { SinkError::TooMuch { from } });
+    }
+    if others + 1 > config.batch_messages_max { Err(too_many(others)) } else { Ok(()) }
+}
+
+/// Whether the event of each record has room in a message, whatever has to be escaped in its data;
+/// unless it has a key of that size.
+pub(super) fn are_small(terms: &Terms, batch: &Batch) -> bool {
+    let room = terms.body_bytes_max() / ESCAPED;
+    batch.entries().all(|(_, record)| record.body.payload_len() + EVENT_BYTES < room)
+}
+
+/// The event of a record, however large it is.
+pub(super) fn of_record(
+    config: &NatsConfig,
+    journal: JournalId,
+    offset: u64,
+    record: &Record,
+) -> Message {
+    let mut body = Vec::with_capacity(record.body.payload_len() + 512);
+    write_cloudevent(journal, offset, record, &mut body);
+    let subject = subject(&config.prefix, record.stream.as_str(), kind(&record.body));
+    Message { subject, headers: event_headers(config), body: body.into() }
+}
+
 /// All but the checkpoint.
 pub(super) fn messages(
     config: &NatsConfig,
     terms: &Terms,
     batch: &Batch,
 ) -> Result<Vec<Message>, SinkError> {
-    let others = usize::from(batch.lapse.is_some()) + batch.open_gaps.len() + batch.parked.len();
-    let room = config.batch_messages_max.saturating_sub(1 + others);
-    if let Some((from, _)) = batch.entries().nth(room) {
-        return Err(if room == 0 { too_many(others) } else { SinkError::TooMuch { from } });
-    }
-    if others + 1 > config.batch_messages_max {
-        return Err(too_many(others));
-    }
     let (journal, prefix) = (batch.journal(), &config.prefix);
-    let body_bytes_max = terms.message_bytes_max.saturating_sub(HEADER_BYTES);
+    let body_bytes_max = terms.body_bytes_max();
     let event = |subject: String, body: Vec<u8>| Message {
         subject,
         headers: event_headers(config),
@@ -76,17 +114,15 @@ pub(super) fn messages(
         told.push(event(format!("{prefix}.lapse"), body.to_string().into()));
     }
     for (offset, record) in batch.entries() {
-        let mut body = Vec::with_capacity(record.body.payload_len() + 512);
-        write_cloudevent(journal, offset, record, &mut body);
-        if body.len() > body_bytes_max {
+        let message = of_record(config, journal, offset, record);
+        if message.body.len() > body_bytes_max {
             let why = format!(
                 "its event has {} bytes, and the server takes {body_bytes_max} beside the headers",
-                body.len(),
+                message.body.len(),
             );
             return Err(SinkError::Refused { offset: Some(offset), why });
         }
-        let subject = subject(prefix, record.stream.as_str(), kind(&record.body));
-        told.push(event(subject, body));
+        told.push(message);
     }
     for (stream, gap) in &batch.open_gaps {
         let body = open_gap_cloudevent(journal, batch.next.next_offset, stream, gap);
@@ -135,7 +171,8 @@ fn dead_letter(
     let plain = |c: char| if c.is_ascii_graphic() { c } else { ' ' };
     let why: String = parked.why.chars().map(plain).take(WHY_CHARS).collect();
     headers.insert("Unbroken-Why", why);
-    Message { subject: format!("{}.dead_letters", config.prefix), headers, body: body.into() }
+    let subject = format!("{}.dead_letters", config.prefix);
+    Message { subject, headers, body: body.into() }
 }
 
 /// A stream's name as tokens: what is between its slashes, with what a token may not hold, or what

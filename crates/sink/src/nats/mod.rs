@@ -12,13 +12,15 @@
 //! only behind the one that this instance wrote last (`Nats-Expected-Last-Subject-Sequence`). So
 //! messages and checkpoint are there together or not at all, a commit that comes too late is none,
 //! and whoever publishes a checkpoint with a higher fence has the sink. What is more than the
-//! server takes at once is committed in parts, each whole; while it takes one, the next is on its
-//! way.
+//! server takes at once is a chain of messages (see [`chain`]), each a checkpoint as well; where
+//! there cannot be one, it is committed in parts, each whole, and while the server takes one, the
+//! next is on its way.
 //!
-//! `Nats-Msg-Id` is not set. It would weaken this: a batch with one id that the server remembers is
-//! refused as a whole (error 10201), and rows of a state image come with ids that may have been
-//! there before. The id is in the event.
+//! `Nats-Msg-Id` is set in chains alone, and is of no instance but one. The id of the event would
+//! weaken this: a batch with one id that the server remembers is refused as a whole (error 10201),
+//! and rows of a state image come with ids that may have been there before.
 
+mod chain;
 mod covers;
 mod fault;
 mod held;
@@ -95,12 +97,14 @@ pub struct Nats {
     session: Option<Session>,
     /// The last one that this instance had; 0: none yet.
     fence: u64,
+    /// A chain was broken: from then on everything is committed in batches, which tell why.
+    is_broken: bool,
 }
 
 impl Nats {
     /// Connects when it is opened.
     pub fn new(config: NatsConfig) -> Self {
-        Self { config, session: None, fence: 0 }
+        Self { config, session: None, fence: 0, is_broken: false }
     }
 
     async fn take_over(&self, claim: &Claim) -> Result<(Session, Opened), SinkError> {
@@ -111,7 +115,8 @@ impl Nats {
             let (held, checkpoint) = taken.await?;
             Ok((terms, held, checkpoint))
         };
-        let (terms, held, checkpoint) = link.unless_lost("opening it", taking).await?;
+        let (mut terms, held, checkpoint) = link.unless_lost("opening it", taking).await?;
+        terms.chains &= !self.is_broken;
         let opened = Opened { fence: Fence(held.fence), checkpoint, until: None };
         Ok((Session::new(link, terms, held, checkpoint), opened))
     }
@@ -143,6 +148,7 @@ impl Sink for Nats {
             committed,
             Ok(()) | Err(SinkError::Refused { .. } | SinkError::TooMuch { .. })
         );
+        self.is_broken |= session.is_broken();
         self.session = goes_on.then_some(session);
         committed
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::chain::Chain;
 use super::held::{Body, Held, headers, number_of, read};
 use super::link::Link;
-use super::messages::{BatchId, messages};
+use super::messages::{BatchId, are_small, fits, messages, of_record};
 use super::stream::Terms;
 use super::{BATCH, NatsConfig, checkpoint_subject};
 use crate::{Batch, Checkpoint, Fence, SinkError};
@@ -12,6 +13,9 @@ use crate::{Batch, Checkpoint, Fence, SinkError};
 /// How long a part of a batch may take. The server gives a batch up that says nothing for ten
 /// seconds.
 const PART_MAX: Duration = Duration::from_secs(60);
+
+/// The same of a whole batch in a chain, of which the server has the beginning in any case.
+const CHAIN_MAX: Duration = Duration::from_secs(600);
 
 /// See the module.
 #[derive(Debug)]
@@ -23,6 +27,11 @@ pub(super) struct Session {
     /// The base of a batch of which the first parts were committed before one was refused.
     partly: Option<Checkpoint>,
     batches: u64,
+    /// Tells this one from all that ever were.
+    nonce: String,
+    /// A chain came to an end in the middle that nobody else has caused who has the sink: somebody
+    /// publishes below its prefix, or the server refuses something and has not said what.
+    is_broken: bool,
 }
 
 /// Messages that the server has, and does not show before the last one of their batch.
@@ -39,11 +48,18 @@ impl Session {
         held: Held,
         checkpoint: Option<Checkpoint>,
     ) -> Self {
-        Self { link, terms, held, checkpoint, partly: None, batches: 0 }
+        let nonce = link.nonce();
+        Self { link, terms, held, checkpoint, partly: None, batches: 0, nonce, is_broken: false }
     }
 
-    /// In as many parts as the server's limit makes it, each with a checkpoint of its own. While
-    /// the server takes one, the next is on its way.
+    /// Whether a chain was broken.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// At once, where the server takes that much at once; else in a chain, if there may be one; or
+    /// in as many parts as the server's limit makes it, each with a checkpoint of its own. While it
+    /// takes one, the next is on its way.
     pub(super) async fn commit(
         &mut self,
         config: &NatsConfig,
@@ -54,6 +70,9 @@ impl Session {
             return Err(SinkError::Fenced);
         }
         let (mut rest, mut staged) = (self.rest_of(batch)?, None);
+        if let Some(batch) = rest.as_ref().filter(|rest| self.is_for_a_chain(config, rest)) {
+            return self.chain(config, batch).await;
+        }
         while rest.is_some() || staged.is_some() {
             self.batches += 1;
             let both =
@@ -82,6 +101,66 @@ impl Session {
         }
     }
 
+    fn is_for_a_chain(&self, config: &NatsConfig, batch: &Batch) -> bool {
+        // A message that goes when its time has come would take its checkpoint with it.
+        self.terms.chains
+            && config.keep.is_none()
+            && batch.lapse.is_none()
+            && batch.open_gaps.is_empty()
+            && batch.parked.is_empty()
+            && fits(config, batch).is_err()
+            // What the server refuses would be found in the middle.
+            && are_small(&self.terms, batch)
+    }
+
+    async fn chain(&mut self, config: &NatsConfig, batch: &Batch) -> Result<(), SinkError> {
+        let (journal, base) = (batch.journal(), batch.base.unwrap_or(batch.next));
+        let messages = batch.entries().map(|(offset, record)| {
+            let after = Checkpoint { next_offset: offset + 1, ..base };
+            (of_record(config, journal, offset, record), after)
+        });
+        self.batches += 1;
+        let id = BatchId::unique(config, &self.nonce, self.batches);
+        let mut chain = Chain::new(&self.link, config, id);
+        let publishing = async {
+            let bytes_max = self.terms.body_bytes_max();
+            if let Err(denied) = chain.publish(self.held, bytes_max, messages).await? {
+                return Ok(Err(denied));
+            }
+            let mut headers = headers(config, &self.terms, self.held.sequence);
+            chain.end(&mut headers);
+            let subject = checkpoint_subject(&config.prefix);
+            let body = self.body(config, batch.next).to_bytes();
+            self.link.ask(BATCH, subject, headers, body.into()).await
+        };
+        let told = tokio::time::timeout(CHAIN_MAX, self.link.unless_lost(BATCH, publishing)).await;
+        self.is_broken = chain.is_broken();
+        let told = told.map_err(SinkError::unreachable(BATCH)).flatten()?;
+        match told {
+            Ok(told) => {
+                self.held.sequence = number_of(&told, BATCH)?;
+                self.checkpoint = Some(batch.next);
+                self.partly = None;
+                Ok(())
+            }
+            Err(denied) if denied.is_overtaken() => {
+                let fault = self.overtaken(config, batch.next).await?;
+                self.is_broken = matches!(fault, SinkError::Unreachable { .. });
+                Err(fault)
+            }
+            Err(denied) => Err(denied.fault(BATCH)),
+        }
+    }
+
+    fn body(&self, config: &NatsConfig, next: Checkpoint) -> Body {
+        Body {
+            sink: config.name.clone(),
+            fence: self.held.fence,
+            checkpoint: Some(next.to_string()),
+            whole_until: None,
+        }
+    }
+
     /// Publishes as much of a batch as the server takes at once, but for its last message. Returns
     /// it with the rest of the batch.
     async fn stage(
@@ -92,13 +171,14 @@ impl Session {
         let Some(batch) = batch else { return Ok((None, None)) };
         // What ends the part before goes out first.
         tokio::task::yield_now().await;
-        let (messages, next, rest) = match messages(config, &self.terms, &batch) {
+        let (batch, rest) = match fits(config, &batch) {
             Err(SinkError::TooMuch { from }) => {
                 let [first, rest] = batch.split_at(from).ok_or(SinkError::TooMuch { from })?;
-                (messages(config, &self.terms, &first)?, first.next, Some(rest))
+                (first, Some(rest))
             }
-            told => (told?, batch.next, None),
+            told => (told.map(|()| batch)?, None),
         };
+        let (messages, next) = (messages(config, &self.terms, &batch)?, batch.next);
         let id = BatchId::new(config, self.held.fence, self.batches);
         let mut count = 0;
         // Only the whole batch is answered: a message that gets lost leaves a hole in it.
@@ -122,12 +202,7 @@ impl Session {
         staged: Option<Staged>,
     ) -> Result<Option<(u64, Checkpoint)>, SinkError> {
         let Some(Staged { id, count, next }) = staged else { return Ok(None) };
-        let body = Body {
-            sink: config.name.clone(),
-            fence: self.held.fence,
-            checkpoint: Some(next.to_string()),
-            whole_until: None,
-        };
+        let body = self.body(config, next);
         let mut headers = headers(config, &self.terms, self.held.sequence);
         id.mark(&mut headers, count + 1);
         headers.insert("Nats-Batch-Commit", "1");
@@ -145,13 +220,18 @@ impl Session {
         config: &NatsConfig,
         next: Checkpoint,
     ) -> Result<SinkError, SinkError> {
-        let Some((_, body)) = read(&self.link, config).await? else {
+        let Some((sequence, body)) = read(&self.link, config).await? else {
             // Opening it again tells what is left.
             return Ok(SinkError::unreachable(BATCH)("the checkpoint is gone"));
         };
         // A lower one is nobody's: somebody has published an older text.
         if body.fence > self.held.fence {
             return Ok(SinkError::Fenced);
+        }
+        if sequence == self.held.sequence {
+            return Ok(SinkError::unreachable(BATCH)(
+                "other messages came between those of a batch",
+            ));
         }
         Ok(SinkError::Moved { found: body.parsed()?.unwrap_or(next) })
     }

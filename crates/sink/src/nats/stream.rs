@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::NatsConfig;
 use super::covers::covers;
 use super::link::Link;
+use super::messages::HEADER_BYTES;
 use crate::SinkError;
 
 /// What may be published to it.
@@ -15,6 +16,16 @@ pub(super) struct Terms {
     pub(super) message_bytes_max: usize,
     /// A new checkpoint may replace the one before.
     pub(super) replaces: bool,
+    /// Nobody else's messages come between ours, one server has the last word, and it remembers no
+    /// ids for long.
+    pub(super) chains: bool,
+}
+
+impl Terms {
+    /// Bytes of a message without its headers.
+    pub(super) fn body_bytes_max(&self) -> usize {
+        self.message_bytes_max.saturating_sub(HEADER_BYTES)
+    }
 }
 
 /// Of a stream's configuration, what matters here.
@@ -23,12 +34,16 @@ struct Settings {
     #[serde(default)]
     subjects: Vec<String>,
     storage: String,
+    num_replicas: u64,
     retention: String,
     discard: String,
     max_age: u64,
     max_msgs: i64,
     max_bytes: i64,
     max_msg_size: i64,
+    /// In nanoseconds.
+    #[serde(default)]
+    duplicate_window: u64,
     #[serde(default)]
     allow_atomic: bool,
     #[serde(default)]
@@ -88,8 +103,16 @@ pub(super) async fn ready(link: &Link, config: &NatsConfig) -> Result<Terms, Sin
         let todo = "raise `max_payload` of the server, or `max_msg_size` of the stream";
         return Err(SinkError::blocked(what, todo));
     }
-    Ok(Terms { message_bytes_max, replaces: settings.allow_rollup_hdrs })
+    let chains = settings.is_ours_alone(config)
+        && settings.num_replicas == 1
+        && settings.duplicate_window <= REMEMBERED_MAX;
+    Ok(Terms { message_bytes_max, replaces: settings.allow_rollup_hdrs, chains })
 }
+
+/// The server keeps each message's id in memory for as long as its stream says (2 minutes, if it
+/// says nothing). Of a chain they are of no use any more behind the next message; of millions that
+/// are given at once they would take gigabytes. In nanoseconds.
+const REMEMBERED_MAX: u64 = 10_000_000_000;
 
 /// As it is made.
 fn wanted(config: &NatsConfig) -> Value {
@@ -99,6 +122,7 @@ fn wanted(config: &NatsConfig) -> Value {
         "subjects": [format!("{}.>", config.prefix)],
         "storage": "file",
         "num_replicas": config.replicas,
+        "duplicate_window": 1_000_000_000,
         "allow_atomic": true,
         "allow_msg_ttl": true,
         "allow_rollup_hdrs": true,
@@ -106,12 +130,15 @@ fn wanted(config: &NatsConfig) -> Value {
 }
 
 impl Settings {
+    fn is_ours_alone(&self, config: &NatsConfig) -> bool {
+        self.subjects == [format!("{}.>", config.prefix)]
+    }
+
     /// What it does not allow, or would do to the checkpoint; and what to do.
     fn fault(&self, config: &NatsConfig) -> Option<(String, &'static str)> {
         let prefix = &config.prefix;
         let has_limits = self.max_msgs > 0 || self.max_bytes > 0;
         let drops_old = has_limits && self.discard == "old";
-        let is_ours_alone = self.subjects == [format!("{prefix}.>")];
         let faults = [
             (self.sealed, "is sealed", "name another one"),
             (
@@ -147,7 +174,7 @@ impl Settings {
                 "set `max_age` to 0 and the sink's `keep_ms` to the age: the checkpoint stays",
             ),
             (
-                drops_old && !is_ours_alone,
+                drops_old && !self.is_ours_alone(config),
                 "has a limit by which the messages of others push out the checkpoint",
                 "give the sink a stream of its own, or take out `max_msgs` and `max_bytes`",
             ),

@@ -10,6 +10,7 @@ mod guarantees;
 mod house;
 mod jetstream_server;
 mod nats;
+mod nats_chains;
 mod nats_rates;
 mod nats_roads;
 mod object_store;

@@ -24,8 +24,8 @@ pub(crate) const LARGE_BATCHES: &str = "jetstream { limits { batch { max_msgs: 1
 /// A stream of a server.
 pub(crate) struct Channel(pub(crate) JetStream);
 
-const STREAM: &str = "UNBROKEN";
-const PREFIX: &str = "record.house-1";
+pub(crate) const STREAM: &str = "UNBROKEN";
+pub(crate) const PREFIX: &str = "record.house-1";
 
 impl Channel {
     pub(crate) fn new() -> Self {
@@ -50,7 +50,7 @@ impl Channel {
         }
     }
 
-    fn named(&self, name: &str) -> Nats {
+    pub(crate) fn named(&self, name: &str) -> Nats {
         Nats::new(self.config(name))
     }
 
@@ -59,12 +59,12 @@ impl Channel {
         Nats::new(NatsConfig { batch_messages_max, ..self.config("test") })
     }
 
-    fn told(&self) -> Vec<Told> {
+    pub(crate) fn told(&self) -> Vec<Told> {
         self.0.messages(STREAM, PREFIX)
     }
 
     /// In how many batches its messages came.
-    fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         let told = self.told();
         let ids = told.iter().filter_map(|told| {
             told.headers.lines().find(|line| line.starts_with("Nats-Batch-Id: "))
@@ -73,14 +73,54 @@ impl Channel {
     }
 
     /// What the checkpoint says.
-    fn checkpoint(&self) -> Value {
+    pub(crate) fn checkpoint(&self) -> Value {
         let told = self.told();
         let last = told.iter().rfind(|told| told.subject.ends_with(".checkpoint"));
         serde_json::from_slice(&last.expect("a checkpoint").body).expect("JSON")
     }
 
     /// Makes a stream with settings of a person's own.
-    fn make(&self, settings: &Value) {
+    pub(crate) fn make(&self, settings: &Value) {
+        self.set("CREATE", settings);
+    }
+
+    /// Gives it others.
+    pub(crate) fn change(&self, settings: &Value) {
+        self.set("UPDATE", settings);
+    }
+
+    /// Where the last message of a subject is.
+    pub(crate) fn last(&self, subject: &str) -> u64 {
+        self.newest(subject)["seq"].as_u64().expect("a number")
+    }
+
+    /// Whether the last message is no checkpoint, which every batch ends with.
+    pub(crate) fn ends_in_a_chain(&self) -> bool {
+        let subject = &self.newest(&format!("{PREFIX}.>"))["subject"];
+        subject.as_str().is_some_and(|subject| !subject.ends_with(".checkpoint"))
+    }
+
+    /// With the power that its machine loses.
+    pub(crate) fn loses_its_end(&mut self) {
+        self.0.kill();
+        let messages = self.0.streams().join(STREAM).join("msgs");
+        let files = fs::read_dir(&messages).expect("it is there");
+        let mut blocks: Vec<PathBuf> = files.map(|file| file.expect("an entry").path()).collect();
+        blocks.retain(|path| path.extension().is_some_and(|ending| ending == "blk"));
+        blocks.sort();
+        let block = blocks.last().expect("a file");
+        let bytes = fs::metadata(block).expect("it is there").len();
+        let file = OpenOptions::new().write(true).open(block).expect("it is ours");
+        file.set_len(bytes - 20_000).expect("it is shortened");
+        self.0.start_again();
+    }
+
+    fn newest(&self, subject: &str) -> Value {
+        let asked = json!({ "last_by_subj": subject });
+        self.0.api(&format!("STREAM.MSG.GET.{STREAM}"), &asked)["message"].take()
+    }
+
+    fn set(&self, how: &str, settings: &Value) {
         let mut config = json!({
             "name": STREAM, "subjects": [format!("{PREFIX}.>")], "storage": "file",
             "allow_atomic": true, "allow_msg_ttl": true, "allow_rollup_hdrs": true,
@@ -88,7 +128,7 @@ impl Channel {
         for (key, value) in settings.as_object().expect("settings") {
             config[key] = value.clone();
         }
-        let told = self.0.api(&format!("STREAM.CREATE.{STREAM}"), &config);
+        let told = self.0.api(&format!("STREAM.{how}.{STREAM}"), &config);
         assert!(told.get("error").is_none(), "{told}");
     }
 }
@@ -140,10 +180,12 @@ async fn two_that_make_the_stream_at_once_make_it_once() {
     assert!(matches!(&refused, SinkError::Blocked(_)) && refused.to_string().contains("`test`"));
 }
 
-/// More than the server takes at once, and no multiple of it.
+/// More than the server takes at once, and no multiple of it, into a stream that remembers ids for
+/// as long as streams do unless they are told otherwise.
 #[tokio::test]
 async fn a_large_batch_is_committed_in_parts() {
     let (channel, mut house) = (Channel::new(), House::new());
+    channel.make(&json!({}));
     house.events(4_321);
     let mut config = quick();
     config.cut.records_max = 5_000;
@@ -289,9 +331,7 @@ async fn what_is_left_of_a_batch_is_taken_out_by_the_next_one() {
     house.events(100);
     house.drain(channel.sink(), quick()).await.stop().await;
     let subject = format!("{PREFIX}.checkpoint");
-    let asked = json!({ "last_by_subj": subject });
-    let told = channel.0.api(&format!("STREAM.MSG.GET.{STREAM}"), &asked);
-    let whole_until = told["message"]["seq"].as_u64().expect("a number");
+    let whole_until = channel.last(&subject);
     // The server takes no batch in part. It is told by the end of this header as well.
     let header = format!("X-Nats-Batch-Id: unbroken-{:016x}-1-1", digest(PREFIX.as_bytes()) as u64);
     let told = channel.0.publish_with(&format!("{PREFIX}.cx.change"), &header, r#"{"id":"left"}"#);
@@ -364,17 +404,7 @@ async fn what_a_power_cut_leaves_of_a_batch_is_taken_out() {
     let (mut channel, mut house) = (Channel::new(), House::new());
     house.events(210);
     house.drain(channel.sink(), quick()).await.stop().await;
-    channel.0.kill();
-    let messages = channel.0.streams().join(STREAM).join("msgs");
-    let files = fs::read_dir(&messages).expect("it is there");
-    let mut blocks: Vec<PathBuf> = files.map(|file| file.expect("an entry").path()).collect();
-    blocks.retain(|path| path.extension().is_some_and(|ending| ending == "blk"));
-    blocks.sort();
-    let block = blocks.last().expect("a file");
-    let bytes = fs::metadata(block).expect("it is there").len();
-    let file = OpenOptions::new().write(true).open(block).expect("it is ours");
-    file.set_len(bytes - 20_000).expect("it is shortened");
-    channel.0.start_again();
+    channel.loses_its_end();
     let held = channel.ids().len();
     assert!((141..210).contains(&held), "{held} are left, and the checkpoint is that of 140");
     assert!(channel.checkpoint()["checkpoint"].as_str().expect("one").ends_with(":140"));
@@ -516,15 +546,7 @@ async fn a_stream_that_is_full_is_waited_for() {
     running.until("it says so", |it| it.doing() == Doing::Blocked).await;
     let trouble = running.progress.trouble().expect("it has some");
     assert!(trouble.todo.contains("make room"), "{trouble:?}");
-    let told = channel.0.api(
-        &format!("STREAM.UPDATE.{STREAM}"),
-        &json!({
-            "name": STREAM, "subjects": [format!("{PREFIX}.>")], "storage": "file",
-            "allow_atomic": true, "allow_msg_ttl": true, "allow_rollup_hdrs": true,
-            "discard": "new", "max_msgs": 1_000,
-        }),
-    );
-    assert!(told.get("error").is_none(), "{told}");
+    channel.change(&json!({ "discard": "new", "max_msgs": 1_000 }));
     running.until("it goes on", |it| it.counts().next_offset == 300).await;
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(channel.ids(), house.ids_from(0));
