@@ -58,19 +58,17 @@ impl Kills {
     }
 }
 
-/// However long it takes, as long as the sink comes closer.
+/// However long it takes, as long as the sink comes closer, up to about a second behind.
 pub(crate) fn has_caught_up(service: &Service) {
+    let near = Kills::rate().max(100.0) as u64;
     let mut least = u64::MAX;
-    while least >= CAUGHT_UP {
+    while least >= near {
         let status = service.wait_status("with a sink that catches up", |status| {
             lag(status).is_some_and(|lag| lag < least)
         });
         least = lag(&status).unwrap_or(least);
     }
 }
-
-/// Behind by less than this, it has what the kills were about.
-const CAUGHT_UP: u64 = 100;
 
 fn lag(status: &Value) -> Option<u64> {
     let sink = status["sinks"].get(0)?;
