@@ -13,7 +13,7 @@ use super::fault::Denied;
 use super::held::{FOLLOWS, Held};
 use super::link::Link;
 use super::messages::{BatchId, Message};
-use super::{BATCH, NatsConfig, checkpoint_subject};
+use super::{BATCH, NatsConfig, PART_MAX, checkpoint_subject};
 use crate::{Checkpoint, SinkError};
 
 /// Of so many messages the last one is answered. The server drops what is more than 10,000 behind
@@ -119,8 +119,13 @@ impl<'a> Chain<'a> {
 }
 
 async fn answer(answers: &mut Subscriber) -> Result<Result<(), Denied>, SinkError> {
-    let failed = SinkError::unreachable::<&'static str>(BATCH);
-    let message = answers.next().await.ok_or_else(|| failed("the connection was closed"))?;
+    let failed = |why: &'static str| SinkError::unreachable(BATCH)(why);
+    let message = tokio::time::timeout(PART_MAX, answers.next()).await;
+    let message = message.map_err(SinkError::unreachable(BATCH))?;
+    let message = message.ok_or_else(|| failed("the connection was closed"))?;
+    if message.payload.is_empty() {
+        return Err(failed("no stream takes its messages"));
+    }
     let told = serde_json::from_slice(&message.payload).map_err(SinkError::unreachable(BATCH))?;
     Ok(Denied::of(told).map(drop))
 }

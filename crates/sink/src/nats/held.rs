@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::chain::{ID, position};
 use super::link::Link;
-use super::messages::BatchId;
+use super::messages::{BATCH_ID, BatchId};
 use super::stream::Terms;
 use super::{NatsConfig, checkpoint_subject};
 use crate::{Blocked, Checkpoint, Claim, SinkError};
@@ -181,24 +181,29 @@ async fn settle(
     if whole_until == 0 || taken_at == whole_until + 1 {
         return Ok(None);
     }
-    let before = get(link, config, &json!({ "seq": taken_at - 1 })).await?;
-    let held = before.and_then(|stored| position(config, &stored.headers));
-    if held.is_some() {
-        // No batch is left where a chain was begun: it is taken out when the sink is opened.
-        return Ok(held);
+    // The last one of a chain. Behind it there is hardly anything, and before it are thousands.
+    for sequence in (whole_until + 1..taken_at).rev() {
+        let stored = get(link, config, &json!({ "seq": sequence })).await?;
+        let Some(stored) = stored else { continue };
+        if stored.headers.contains(BATCH_ID) {
+            break;
+        }
+        let held = position(config, &stored.headers);
+        if held.is_some() {
+            // No batch is left where a chain was begun: it is taken out when the sink is opened.
+            return Ok(held);
+        }
     }
     let doing = "deleting what a commit left";
-    let mut held = None;
-    let ours = format!("Nats-Batch-Id: {}", BatchId::begin(config));
+    let ours = format!("{BATCH_ID}: {}", BatchId::begin(config));
     let mut next = whole_until + 1;
     loop {
         let asked = json!({ "seq": next, "next_by_subj": format!("{}.>", config.prefix) });
         let found = get(link, config, &asked).await?;
         let Some(stored) = found.filter(|stored| stored.sequence < taken_at) else {
-            return Ok(held);
+            return Ok(None);
         };
         next = stored.sequence + 1;
-        held = position(config, &stored.headers).or(held);
         let is_ours = stored.headers.contains(&ours);
         if !is_ours || stored.subject == checkpoint_subject(&config.prefix) {
             continue;

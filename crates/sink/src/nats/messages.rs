@@ -12,6 +12,8 @@ use super::NatsConfig;
 use super::stream::Terms;
 use crate::{Batch, Parked, SinkError};
 
+pub(super) const BATCH_ID: &str = "Nats-Batch-Id";
+
 /// Room in a message for its headers, the reason of a dead letter included.
 pub(super) const HEADER_BYTES: usize = 1_024;
 
@@ -60,7 +62,7 @@ impl BatchId {
     }
 
     pub(super) fn mark(&self, headers: &mut HeaderMap, number: u64) {
-        headers.insert("Nats-Batch-Id", self.0.as_str());
+        headers.insert(BATCH_ID, self.0.as_str());
         headers.insert("Nats-Batch-Sequence", number.to_string());
     }
 }

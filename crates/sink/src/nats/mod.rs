@@ -42,6 +42,10 @@ use crate::{AskPassword, Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError
 /// How long opening may take in all: somebody may accept a connection and say nothing.
 const OPEN_MAX: Duration = Duration::from_secs(60);
 
+/// How long a part of a batch may take. The server gives a batch up that says nothing for ten
+/// seconds.
+const PART_MAX: Duration = Duration::from_secs(60);
+
 /// What is being done when a batch is published.
 const BATCH: &str = "committing a batch";
 

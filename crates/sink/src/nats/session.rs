@@ -1,21 +1,15 @@
 //! A sink that is open: where its checkpoint is, and how a batch is put behind it.
 
-use std::time::Duration;
+use serde_json::Value;
 
 use super::chain::Chain;
+use super::fault::Denied;
 use super::held::{Body, Held, headers, number_of, read};
 use super::link::Link;
 use super::messages::{BatchId, are_small, fits, messages, of_record};
 use super::stream::Terms;
-use super::{BATCH, NatsConfig, checkpoint_subject};
+use super::{BATCH, NatsConfig, PART_MAX, checkpoint_subject};
 use crate::{Batch, Checkpoint, Fence, SinkError};
-
-/// How long a part of a batch may take. The server gives a batch up that says nothing for ten
-/// seconds.
-const PART_MAX: Duration = Duration::from_secs(60);
-
-/// The same of a whole batch in a chain, of which the server has the beginning in any case.
-const CHAIN_MAX: Duration = Duration::from_secs(600);
 
 /// See the module.
 #[derive(Debug)]
@@ -124,32 +118,42 @@ impl Session {
         let mut chain = Chain::new(&self.link, config, id);
         let publishing = async {
             let bytes_max = self.terms.body_bytes_max();
-            if let Err(denied) = chain.publish(self.held, bytes_max, messages).await? {
-                return Ok(Err(denied));
+            let told = match chain.publish(self.held, bytes_max, messages).await? {
+                Ok(()) => self.end_chain(config, &chain, batch.next).await?,
+                Err(denied) => Err(denied),
+            };
+            match told {
+                Ok(told) => number_of(&told, BATCH).map(Ok),
+                Err(denied) if denied.is_overtaken() => {
+                    let overtaken = self.overtaken(config, batch.next);
+                    let fault = tokio::time::timeout(PART_MAX, overtaken).await;
+                    fault.map_err(SinkError::unreachable(BATCH))?.map(Err)
+                }
+                Err(denied) => Err(denied.fault(BATCH)),
             }
-            let mut headers = headers(config, &self.terms, self.held.sequence);
-            chain.end(&mut headers);
-            let subject = checkpoint_subject(&config.prefix);
-            let body = self.body(config, batch.next).to_bytes();
-            self.link.ask(BATCH, subject, headers, body.into()).await
         };
-        let told = tokio::time::timeout(CHAIN_MAX, self.link.unless_lost(BATCH, publishing)).await;
-        self.is_broken = chain.is_broken();
-        let told = told.map_err(SinkError::unreachable(BATCH)).flatten()?;
-        match told {
-            Ok(told) => {
-                self.held.sequence = number_of(&told, BATCH)?;
-                self.checkpoint = Some(batch.next);
-                self.partly = None;
-                Ok(())
-            }
-            Err(denied) if denied.is_overtaken() => {
-                let fault = self.overtaken(config, batch.next).await?;
-                self.is_broken = matches!(fault, SinkError::Unreachable { .. });
-                Err(fault)
-            }
-            Err(denied) => Err(denied.fault(BATCH)),
-        }
+        let told = self.link.unless_lost(BATCH, publishing).await;
+        // Where it is neither taken nor somebody else's by now, something is in its way.
+        self.is_broken =
+            chain.is_broken() || matches!(&told, Ok(Err(SinkError::Unreachable { .. })));
+        self.held.sequence = told.flatten()?;
+        self.checkpoint = Some(batch.next);
+        self.partly = None;
+        Ok(())
+    }
+
+    async fn end_chain(
+        &self,
+        config: &NatsConfig,
+        chain: &Chain<'_>,
+        next: Checkpoint,
+    ) -> Result<Result<Value, Denied>, SinkError> {
+        let mut headers = headers(config, &self.terms, self.held.sequence);
+        chain.end(&mut headers);
+        let subject = checkpoint_subject(&config.prefix);
+        let body = self.body(config, next).to_bytes();
+        let asked = self.link.ask(BATCH, subject, headers, body.into());
+        tokio::time::timeout(PART_MAX, asked).await.map_err(SinkError::unreachable(BATCH))?
     }
 
     fn body(&self, config: &NatsConfig, next: Checkpoint) -> Body {
@@ -230,7 +234,7 @@ impl Session {
         }
         if sequence == self.held.sequence {
             return Ok(SinkError::unreachable(BATCH)(
-                "other messages came between those of a batch",
+                "another message came between those of a chain, or the server refused one",
             ));
         }
         Ok(SinkError::Moved { found: body.parsed()?.unwrap_or(next) })

@@ -16,8 +16,8 @@ pub(super) struct Terms {
     pub(super) message_bytes_max: usize,
     /// A new checkpoint may replace the one before.
     pub(super) replaces: bool,
-    /// Nobody else's messages come between ours, one server has the last word, and it remembers no
-    /// ids for long.
+    /// Nobody else's messages come between ours, one server has the last word and remembers no ids
+    /// for long, and a backlog does not push out the checkpoint.
     pub(super) chains: bool,
 }
 
@@ -72,6 +72,11 @@ const MESSAGE_BYTES_MIN: usize = 4_096;
 /// The first release with atomic batches.
 const RELEASE: (i64, i64, i64) = (2, 12, 0);
 
+/// The first release of which it was proved that a message that is refused is none that another
+/// one may follow. Early ones of 2.12 take it for the last one where a limit of the account refuses
+/// it (<https://github.com/nats-io/nats-server/pull/7658>).
+const CHAINS: (i64, i64, i64) = (2, 15, 0);
+
 /// Makes it ready.
 pub(super) async fn ready(link: &Link, config: &NatsConfig) -> Result<Terms, SinkError> {
     let (major, minor, patch) = RELEASE;
@@ -103,9 +108,12 @@ pub(super) async fn ready(link: &Link, config: &NatsConfig) -> Result<Terms, Sin
         let todo = "raise `max_payload` of the server, or `max_msg_size` of the stream";
         return Err(SinkError::blocked(what, todo));
     }
-    let chains = settings.is_ours_alone(config)
+    let (major, minor, patch) = CHAINS;
+    let chains = link.client.is_server_compatible(major, minor, patch)
+        && settings.is_ours_alone(config)
         && settings.num_replicas == 1
-        && settings.duplicate_window <= REMEMBERED_MAX;
+        && settings.duplicate_window <= REMEMBERED_MAX
+        && !settings.drops_old();
     Ok(Terms { message_bytes_max, replaces: settings.allow_rollup_hdrs, chains })
 }
 
@@ -130,6 +138,10 @@ fn wanted(config: &NatsConfig) -> Value {
 }
 
 impl Settings {
+    fn drops_old(&self) -> bool {
+        (self.max_msgs > 0 || self.max_bytes > 0) && self.discard == "old"
+    }
+
     fn is_ours_alone(&self, config: &NatsConfig) -> bool {
         self.subjects == [format!("{}.>", config.prefix)]
     }
@@ -137,8 +149,6 @@ impl Settings {
     /// What it does not allow, or would do to the checkpoint; and what to do.
     fn fault(&self, config: &NatsConfig) -> Option<(String, &'static str)> {
         let prefix = &config.prefix;
-        let has_limits = self.max_msgs > 0 || self.max_bytes > 0;
-        let drops_old = has_limits && self.discard == "old";
         let faults = [
             (self.sealed, "is sealed", "name another one"),
             (
@@ -174,7 +184,7 @@ impl Settings {
                 "set `max_age` to 0 and the sink's `keep_ms` to the age: the checkpoint stays",
             ),
             (
-                drops_old && !self.is_ours_alone(config),
+                self.drops_old() && !self.is_ours_alone(config),
                 "has a limit by which the messages of others push out the checkpoint",
                 "give the sink a stream of its own, or take out `max_msgs` and `max_bytes`",
             ),

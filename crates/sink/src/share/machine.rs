@@ -4,6 +4,9 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use unbroken_journal::courtesy::CLIENTS;
+
 /// How often it is looked at. What Linux tells has a resolution of 10 ms for each processor.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -29,7 +32,7 @@ struct Used {
 
 /// Whether it does, by the last look.
 pub(super) fn is_wanted() -> bool {
-    // Who comes while another one looks takes the one before.
+    // Who comes while another one looks does not rest.
     let Ok(mut last) = LAST.try_lock() else { return false };
     let before = *last;
     if let Some(before) = before.filter(|look| look.at.elapsed() < LOOK_EVERY) {
@@ -84,6 +87,10 @@ fn used() -> Option<Used> {
     let (all, idle) = of_machine(&read_to_string("/proc/stat").ok()?)?;
     let mut used = Used { all, idle, ahead: 0 };
     let (_, ordinary) = of_task(&read_to_string("/proc/self/stat").ok()?)?;
+    if ordinary >= i64::from(CLIENTS) {
+        // The whole service gives way as far as a sink does: they cannot be told from each other.
+        return None;
+    }
     for task in read_dir("/proc/self/task").ok()?.flatten() {
         // Some end meanwhile.
         let told = read_to_string(task.path().join("stat")).unwrap_or_default();
