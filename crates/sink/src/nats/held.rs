@@ -47,6 +47,10 @@ const READ: &str = "reading its checkpoint";
 /// The server takes a message with it only behind the one that it names.
 pub(super) const FOLLOWS: &str = "Nats-Expected-Last-Subject-Sequence";
 
+/// So many messages before the end are looked at one by one, whosever they are, before those of the
+/// sink are gone through from their beginning.
+const LOOK_BACK: usize = 100;
+
 const RAISE: &str = "taking it over";
 
 /// Takes the sink over from whoever has it. `last_fence` is the one this instance had before.
@@ -181,8 +185,9 @@ async fn settle(
     if whole_until == 0 || taken_at == whole_until + 1 {
         return Ok(None);
     }
-    // The last one of a chain. Behind it there is hardly anything, and before it are thousands.
-    for sequence in (whole_until + 1..taken_at).rev() {
+    // The last one of a chain. Behind it there is hardly anything, and before it are thousands; in
+    // a stream that others write to, too, there may be millions that are none of ours.
+    for sequence in (whole_until + 1..taken_at).rev().take(LOOK_BACK) {
         let stored = get(link, config, &json!({ "seq": sequence })).await?;
         let Some(stored) = stored else { continue };
         if stored.headers.contains(BATCH_ID) {
@@ -195,15 +200,17 @@ async fn settle(
         }
     }
     let doing = "deleting what a commit left";
+    let mut held = None;
     let ours = format!("{BATCH_ID}: {}", BatchId::begin(config));
     let mut next = whole_until + 1;
     loop {
         let asked = json!({ "seq": next, "next_by_subj": format!("{}.>", config.prefix) });
         let found = get(link, config, &asked).await?;
         let Some(stored) = found.filter(|stored| stored.sequence < taken_at) else {
-            return Ok(None);
+            return Ok(held);
         };
         next = stored.sequence + 1;
+        held = position(config, &stored.headers).or(held);
         let is_ours = stored.headers.contains(&ours);
         if !is_ours || stored.subject == checkpoint_subject(&config.prefix) {
             continue;
