@@ -29,8 +29,12 @@ fn walk(schedule: &str) -> Result<usize, String> {
         };
         let before = node.clone();
         node.act(act);
-        node.normalise();
-        node.check(&before, &mut tally).map_err(|broken| format!("{broken:?} at {step}"))?;
+        let checked = node.check_step(&before, &mut tally).and_then(|()| {
+            node.normalise();
+            node.check_log(&mut tally)?;
+            node.check_state(&mut tally)
+        });
+        checked.map_err(|broken| format!("{broken:?} at {step}"))?;
     }
     Ok(schedule.lines().count() - 1)
 }

@@ -1,17 +1,19 @@
 //! Exhaustive search, depth first, over a world whose every choice is tried.
 
 use std::collections::HashMap;
+use std::mem;
 
 use unbroken_core::machine::{Mutant, Report};
 
 use super::act::Act;
 use super::node::Node;
+use super::safety::Check;
 use super::{Budget, Invariant, Tally};
 use crate::world::{Rules, World};
 
 /// A world that needs more states or steps than this is not small: the search says so and fails.
-/// A state is remembered by its fingerprint and its distance from Live, in 25 bytes of a table of
-/// at most 2^26 places: 1.7 GB for all.
+/// A state is remembered by its fingerprint and what is known of it, in 25 bytes of a table of at
+/// most 2^26 places: 1.7 GB for all.
 const STATES_MAX: usize = 40_000_000;
 const DEPTH_MAX: usize = 400;
 
@@ -49,6 +51,15 @@ pub enum Outcome {
     TooLarge { path: Vec<String>, states: usize },
 }
 
+/// A state that was reached before.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The most steps to Live, or [`OPEN`].
+    steps: u16,
+    /// Its log was read here. One that no step has written into was read in the state before.
+    log_checked: bool,
+}
+
 /// One state whose successors are being looked at.
 struct Frame {
     node: Node,
@@ -66,7 +77,7 @@ struct Search {
     /// What is looked for in a world at rest.
     wanted: fn(&World) -> bool,
     checked: bool,
-    known: HashMap<[u64; 2], u16>,
+    known: HashMap<[u64; 2], Known>,
     stack: Vec<Frame>,
     found: Found,
     bytes: Vec<u8>,
@@ -123,7 +134,7 @@ impl Frame {
 impl Search {
     fn run(&mut self, root: Node) -> End {
         let print = root.fingerprint(&mut self.bytes);
-        self.push(root, print, false);
+        self.push(root, print, false, false);
         while let Some(frame) = self.stack.last_mut() {
             let Some(act) = frame.choices.pop() else {
                 self.pop();
@@ -137,13 +148,19 @@ impl Search {
                 return End::Met;
             }
             if self.checked
-                && let Err(invariant) = next.check(&frame.node, &mut self.found.tally)
+                && let Err(invariant) = next.check_step(&frame.node, &mut self.found.tally)
             {
                 return End::Broken(invariant);
             }
+            let written = next.has_written(&frame.node);
             next.normalise();
             let print = next.fingerprint(&mut self.bytes);
-            match self.known.get(&print).copied() {
+            if self.checked
+                && let Err(invariant) = self.check(&next, print, written)
+            {
+                return End::Broken(invariant);
+            }
+            match self.known.get(&print).map(|known| known.steps) {
                 Some(OPEN) if self.is_in_vain(print, &next) => {
                     return End::Broken(Invariant::NoFruitlessResync);
                 }
@@ -157,7 +174,7 @@ impl Search {
             if self.known.len() > STATES_MAX || self.stack.len() > DEPTH_MAX {
                 return End::TooLarge;
             }
-            if let Some(invariant) = self.push(next, print, act.is_owed()) {
+            if let Some(invariant) = self.push(next, print, act.is_owed(), written) {
                 self.stack.pop();
                 return End::Broken(invariant);
             }
@@ -165,8 +182,25 @@ impl Search {
         End::Whole
     }
 
+    /// Checks what was not checked when the state was reached before.
+    fn check(&mut self, node: &Node, print: [u64; 2], written: bool) -> Check {
+        let tally = &mut self.found.tally;
+        let known = self.known.get_mut(&print);
+        let is_new = known.is_none();
+        if written && !known.is_some_and(|known| mem::replace(&mut known.log_checked, true)) {
+            node.check_log(tally)?;
+        }
+        if is_new { node.check_state(tally) } else { Ok(()) }
+    }
+
     /// Begins to look at a state's successors.
-    fn push(&mut self, node: Node, print: [u64; 2], is_owed: bool) -> Option<Invariant> {
+    fn push(
+        &mut self,
+        node: Node,
+        print: [u64; 2],
+        is_owed: bool,
+        log_checked: bool,
+    ) -> Option<Invariant> {
         let choices = node.choices();
         let (complete, blocked) = (node.is_complete(), node.is_blocked());
         let halved = node.world.is_live() && node.world.socks.len() > 1;
@@ -179,7 +213,7 @@ impl Search {
         found.tally.count(Invariant::FinallyLive);
         let rests = complete || blocked;
         let stuck = !rests && !choices.iter().any(|act| act.is_owed());
-        self.known.insert(print, OPEN);
+        self.known.insert(print, Known { steps: OPEN, log_checked });
         self.stack.push(Frame { node, print, choices, rests, is_owed, steps: 0 });
         self.found.depth = self.found.depth.max(self.stack.len() - 1);
         match stuck {
@@ -197,7 +231,9 @@ impl Search {
             self.found.tally.count(Invariant::NoFruitlessResync);
         }
         self.found.steps = self.found.steps.max(steps);
-        self.known.insert(print, steps);
+        if let Some(known) = self.known.get_mut(&print) {
+            known.steps = steps;
+        }
         self.arrive(is_owed, steps);
     }
 

@@ -9,7 +9,7 @@ use unbroken_core::record::{
     Append, Body, Change, GapCause, GapClosed, GapOpened, GapOutcome, Origin, Record,
 };
 
-use crate::world::{World, body};
+use crate::world::{World, written};
 
 /// One row of the ledger.
 pub struct Row {
@@ -177,9 +177,8 @@ impl<'a> Told<'a> {
 
 /// Which of the vendor's events a record is. Of values that come again it is not known.
 pub fn index(world: &World, change: &Change) -> Option<usize> {
-    let known = !world.rules.flaps && !change.payload.is_empty();
-    let is_it = |made| body(made) == change.payload;
-    if known { world.events.iter().position(is_it) } else { None }
+    let told = written(&change.payload).filter(|_| !world.rules.flaps)?;
+    world.events.iter().position(|made| (made.key, made.epoch, made.value) == told)
 }
 
 pub fn is_streamed(change: &Change) -> bool {

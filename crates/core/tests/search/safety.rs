@@ -21,8 +21,14 @@ pub fn ensure(holds: bool, invariant: Invariant) -> Check {
 }
 
 impl Node {
-    /// Checks everything. `before` is the state that this one was reached from.
-    pub fn check(&self, before: &Self, tally: &mut Tally) -> Check {
+    /// Whether the log is another one than in the state before.
+    pub fn has_written(&self, before: &Self) -> bool {
+        let [now, before] = [self, before].map(|node| (node.world.log.len(), node.world.durable));
+        now != before
+    }
+
+    /// What has to do with the way here from the state before.
+    pub fn check_step(&self, before: &Self, tally: &mut Tally) -> Check {
         let world = &self.world;
         tally.count(Invariant::ResumeFromDurable);
         ensure(!world.asked_above_durable, Invariant::ResumeFromDurable)?;
@@ -31,27 +37,29 @@ impl Node {
             tally.count(Invariant::OneWriter);
         }
         ensure(self.stale_commits == 0, Invariant::OneWriter)?;
-        check_windows(world, tally)?;
-        check_live(world, tally)?;
-        let written = (world.log.len(), world.durable);
-        if written != (before.world.log.len(), before.world.durable) {
-            self.check_log(before, tally)?;
+        if world.durable == before.world.durable {
+            return Ok(());
         }
+        let [old, new] = [before, self].map(|node| node.world.durable_position());
+        let onwards = |(old, new): (Position, Position)| old.epoch != new.epoch || old <= new;
+        ensure(old.zip(new).is_none_or(onwards), Invariant::NoTimeTravel)
+    }
+
+    /// What has to do with this state alone, but for its log.
+    pub fn check_state(&self, tally: &mut Tally) -> Check {
+        check_windows(&self.world, tally)?;
+        check_live(&self.world, tally)?;
         if self.is_complete() { self.check_complete(tally) } else { Ok(()) }
     }
 
-    fn check_log(&self, before: &Self, tally: &mut Tally) -> Check {
+    /// Each prefix of the log that may become durable.
+    pub fn check_log(&self, tally: &mut Tally) -> Check {
         let world = &self.world;
         check_time(world, tally)?;
         check_fence(world, tally)?;
         let ends = |record: &Record| matches!(record.body, Body::SnapshotEnd(_));
         if world.log[world.durable..].iter().flat_map(|append| &append.records).any(ends) {
             tally.count(Invariant::OverlapProved);
-        }
-        let old = before.world.durable_position();
-        let new = world.durable_position();
-        if let (Some(old), Some(new)) = (old, new) {
-            ensure(old.epoch != new.epoch || old <= new, Invariant::NoTimeTravel)?;
         }
         let mut held = None;
         for units in world.durable..=world.log.len() {

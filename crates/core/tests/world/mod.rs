@@ -151,6 +151,13 @@ pub fn body(made: &Made) -> Bytes {
     Bytes::from(format!("k{}@{}:{}", made.key, made.epoch, made.value))
 }
 
+/// Key, epoch and value that [`body`] has written.
+pub fn written(payload: &[u8]) -> Option<(u8, u8, u64)> {
+    let (key, rest) = std::str::from_utf8(payload).ok()?.strip_prefix('k')?.split_once('@')?;
+    let (epoch, value) = rest.split_once(':')?;
+    Some((key.parse().ok()?, epoch.parse().ok()?, value.parse().ok()?))
+}
+
 /// Contiguous numbers, replay, plain confirmation, named epochs, an exact positioned snapshot.
 pub fn contiguous() -> Rules {
     Rules {
