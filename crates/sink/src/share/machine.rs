@@ -17,7 +17,14 @@ static LAST: Mutex<Option<Look>> = Mutex::new(None);
 struct Look {
     at: Instant,
     used: Used,
+    wish: Wish,
+}
+
+/// What this look told, and the one before it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wish {
     is_wanted: bool,
+    was_wanted: bool,
 }
 
 /// Time of processors since some moment, in ticks.
@@ -30,21 +37,35 @@ struct Used {
     ahead: u64,
 }
 
-/// Whether it does, by the last look.
+/// Whether it does, by the last two looks.
 pub(super) fn is_wanted() -> bool {
     // Who comes while another one looks does not rest.
     let Ok(mut last) = LAST.try_lock() else { return false };
     let before = *last;
     if let Some(before) = before.filter(|look| look.at.elapsed() < LOOK_EVERY) {
-        return before.is_wanted;
+        return before.wish.holds();
     }
     let look = used().map(|used| Look {
         at: Instant::now(),
         used,
-        is_wanted: before.is_some_and(|before| used.since(before.used).is_wanted()),
+        wish: before.map_or_else(Wish::default, |before| {
+            before.wish.then(used.since(before.used).is_wanted())
+        }),
     });
     *last = look;
-    look.is_some_and(|look| look.is_wanted)
+    look.is_some_and(|look| look.wish.holds())
+}
+
+impl Wish {
+    fn then(self, is_wanted: bool) -> Self {
+        Self { is_wanted, was_wanted: self.is_wanted }
+    }
+
+    /// Recording that waits for its disk for a moment leaves a processor idle, and wants it back: a
+    /// flood has ended when two looks in turn say so.
+    fn holds(self) -> bool {
+        self.is_wanted || self.was_wanted
+    }
 }
 
 impl Used {
@@ -123,7 +144,7 @@ fn of_task(told: &str) -> Option<(u64, i64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Used, of_machine, of_task};
+    use super::{Used, Wish, of_machine, of_task};
 
     #[test]
     fn processors_are_wanted_that_are_busy_with_recording() {
@@ -132,6 +153,18 @@ mod tests {
         {
             let used = Used { all: 100, idle, ahead };
             assert_eq!(used.is_wanted(), is_wanted, "{used:?}");
+        }
+    }
+
+    #[test]
+    fn a_flood_has_begun_by_one_look_and_ended_by_two() {
+        let mut wish = Wish::default();
+        assert!(!wish.holds());
+        for (told, holds) in
+            [(true, true), (false, true), (true, true), (false, true), (false, false)]
+        {
+            wish = wish.then(told);
+            assert_eq!(wish.holds(), holds, "{wish:?}");
         }
     }
 
