@@ -58,7 +58,8 @@ SHELL := /bin/bash
 .PHONY: help demo test check kill crash latency etcd storm soak model mutants simulation fuzz bench \
   bench-setup clients-setup baselines-setup postgres-setup nats-setup parquet-setup scoreboard \
   dialect fanout crowd smoke setup format lint \
-  docs deny tests tests-long tests-of-sinks tests-short tests-of-guards relay-clients clients-test clients-torture \
+  docs deny tests tests-short tests-of-sinks tests-of-guards tests-of-vendors tests-of-pipelines \
+  tests-of-trouble tests-of-tools relay-clients clients-test clients-torture \
   sink-kills sink-pending sink-rates sinks-beside guarantees api-fuzz screenshots test-kafka-external \
   kafka-setup
 
@@ -119,21 +120,21 @@ demo: setup
 
 test: setup format lint docs tests
 
-# Most of the tests' time is waiting, so that three of these run beside each other, when all is built.
-LANES := tests-short tests-long tests-of-guards tests-of-sinks
-GUARDS := cargo test -p unbroken-core --features proof --test model --test mutants --locked
-LEDGER_GUARDS := cargo test -p unbroken-journal --features proof --test journal --locked
-# Of the whole workspace, so that only what the feature changes is built again.
-KAFKA := cargo test --workspace --locked
-KAFKA_ERRORS := $(KAFKA) --features unbroken-sink/kafka --test kafka
+# Most of the tests' time is waiting, so that some of these run beside each other, when all is built:
+# the longest first, and none so long that the others wait for it.
+LANES := tests-of-sinks tests-of-guards tests-of-vendors tests-of-pipelines tests-of-trouble \
+  tests-short tests-of-tools
+# Of the whole workspace also where a feature is asked for, so that only what it changes is built again.
+TEST := cargo test --workspace --locked
+GUARDS := $(TEST) --features unbroken-core/proof,unbroken-journal/proof
+KAFKA_ERRORS := $(TEST) --features unbroken-sink/kafka --test kafka
 
 check: format lint docs deny
 
 tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kafka-setup bench-setup \
   relay-clients
 	cargo build --workspace --all-targets --locked
-	$(GUARDS) --no-run
-	$(LEDGER_GUARDS) --no-run
+	$(GUARDS) --test model --test mutants --test journal --no-run
 	$(KAFKA_ERRORS) --no-run
 	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
 	$(PROOF) --test crash_points --test release -- --nocapture
@@ -142,23 +143,34 @@ tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kaf
 TESTS = $(sort $(shell cargo metadata --no-deps --locked --format-version 1 | python3 -c 'import json, sys; \
   print(*(target["name"] for package in json.load(sys.stdin)["packages"] for target in package["targets"] \
   if "test" in target["kind"] and "required-features" not in target))'))
-LONG := conformance genesys relay trouble
 OF_SINKS := e2e sink
-
-tests-long:
-	cargo test --workspace --locked $(addprefix --test ,$(LONG))
+OF_VENDORS := baselines clients etcd polling store vendor
+OF_PIPELINES := conformance genesys kill
+OF_TROUBLE := relay soak trouble
+SHORT = $(filter-out $(OF_SINKS) $(OF_VENDORS) $(OF_PIPELINES) $(OF_TROUBLE),$(TESTS))
 
 tests-of-sinks:
-	cargo test --workspace --locked $(addprefix --test ,$(OF_SINKS))
+	$(TEST) $(addprefix --test ,$(OF_SINKS))
+
+tests-of-vendors:
+	$(TEST) $(addprefix --test ,$(OF_VENDORS))
+
+tests-of-pipelines:
+	$(TEST) $(addprefix --test ,$(OF_PIPELINES))
+
+tests-of-trouble:
+	$(TEST) $(addprefix --test ,$(OF_TROUBLE))
 
 tests-short:
-	cargo test --workspace --locked --lib --bins $(addprefix --test ,$(filter-out $(LONG) $(OF_SINKS),$(TESTS)))
-	cargo test --workspace --locked --doc
+	$(TEST) --lib --bins $(addprefix --test ,$(SHORT))
+	$(TEST) --doc
 
 tests-of-guards:
-	$(GUARDS) -- --nocapture
-	$(LEDGER_GUARDS) mutants
+	$(GUARDS) --test model --test mutants -- --nocapture
+	$(GUARDS) --test journal mutants
 	$(KAFKA_ERRORS)
+
+tests-of-tools:
 	$(MAKE) --no-print-directory smoke clients-test
 
 # The same small worlds with more events and faults: many millions of states, up to an hour.
@@ -185,9 +197,8 @@ kill: setup
 	UNBROKEN_KILLS=$(N) UNBROKEN_VENDOR=$(VENDOR) cargo test --release --locked -p unbroken \
 	  --test kill -- --nocapture --exact a_service_killed_again_and_again_keeps_its_record
 
-# The proof build, which no release contains. Of the whole workspace, so that only what the feature
-# changes is built again.
-PROOF := cargo test --workspace --features unbroken/proof --locked
+# The proof build, which no release contains.
+PROOF := $(TEST) --features unbroken/proof
 
 # As `kill`; the test reads from the environment how many points are struck.
 crash: setup
@@ -383,7 +394,7 @@ test-kafka-external: kafka-setup
 	  SINK_KILLS=$(if $(filter file,$(origin N)),50,$(N)) unshare --net bash -euc \
 	  'ip link set lo up; $(KAFKA_EXTERNAL) -- --nocapture --test-threads 1 topics:: trials:: kafka::'
 
-KAFKA_EXTERNAL = $(KAFKA) --features unbroken/kafka-external --test kafka_external --test e2e
+KAFKA_EXTERNAL = $(TEST) --features unbroken/kafka-external --test kafka_external --test e2e
 
 guarantees: postgres-setup nats-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees
