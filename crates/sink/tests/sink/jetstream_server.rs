@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::server::cache;
+
 /// How long a server may take to start, or to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -232,11 +234,7 @@ pub(crate) fn version() -> String {
 }
 
 fn installed() -> PathBuf {
-    let cache = std::env::var_os("UNBROKEN_CACHE").map(PathBuf::from).unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").expect("a home");
-        Path::new(&home).join(".cache/unbroken")
-    });
-    cache.join("nats/bin/nats-server")
+    cache().join("nats/bin/nats-server")
 }
 
 /// As much of the protocol as a test needs.

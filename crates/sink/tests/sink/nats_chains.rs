@@ -218,15 +218,15 @@ async fn a_zombie_gives_nothing_in_a_chain() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_take_it_from_each_other_give_every_record_once_and_in_order() {
     let (channel, mut house) = (Channel::new(), House::new());
-    house.events(60_000);
+    house.events(24_000);
     let (mut given, mut met) = (0, 0);
-    for _ in 0..100 {
+    for _ in 0..50 {
         let running = house.pump(channel.sink(), large());
         running.until("it goes on", |it| it.counts().next_offset > given).await;
-        let meets = || get_into_a_chain(&channel, &running, 60_000);
+        let meets = || get_into_a_chain(&channel, &running, 24_000);
         met += u64::from(tokio::task::block_in_place(meets));
         given = running.progress.counts().next_offset;
-        if given == 60_000 {
+        if given == 24_000 {
             break;
         }
         // It is not told to stop: the next one fences it out.

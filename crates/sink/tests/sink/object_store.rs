@@ -1,20 +1,58 @@
 //! An object store: a real S3 server in memory, and a client of another make for it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::server::cache;
+
+/// How long a program may take to begin.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the tests need of Python: `make parquet-setup`.
 pub(crate) fn python() -> Command {
-    let cache = std::env::var_os("UNBROKEN_CACHE").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache/unbroken");
-    let packages = cache.unwrap_or_else(home).join("parquet");
+    let packages = cache().join("parquet");
     assert!(packages.is_dir(), "{} is missing: make parquet-setup", packages.display());
     let mut python = Command::new("python3");
     python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     python
+}
+
+/// Begins a Python program that needs many packages. Its input and output; it ends with its input.
+pub(crate) fn begin(name: &str, told: &[&str]) -> TcpStream {
+    static FORKS: OnceLock<Mutex<(Child, ChildStdin)>> = OnceLock::new();
+    let forks = FORKS.get_or_init(|| {
+        let mut forks = python();
+        let mut forks =
+            forks.arg(script("forks.py")).stdin(Stdio::piped()).spawn().expect("python3");
+        let input = forks.stdin.take().expect("it listens");
+        Mutex::new((forks, input))
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let mut line = vec![json!(port), json!(script(name))];
+    line.extend(told.iter().map(|told| json!(told)));
+    let line = serde_json::Value::Array(line).to_string();
+    writeln!(forks.lock().expect("nobody panics with it").1, "{line}").expect("it listens");
+    listener.set_nonblocking(true).expect("a socket");
+    let begun = Instant::now();
+    loop {
+        match listener.accept() {
+            Ok((peer, _)) => {
+                peer.set_nonblocking(false).expect("a socket");
+                return peer;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{name}: {error}"),
+        }
+        assert!(begun.elapsed() < PATIENCE, "{name} begins");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// An S3 server, which ends with the tests: its standard input ends.
@@ -58,11 +96,10 @@ impl Bucket {
 
     /// Asks the server by way of a client of another make.
     pub(crate) fn ask(&self, what: &str) -> String {
-        let mut python = python();
-        python.arg(script("bucket.py")).args([&self.endpoint, &self.name, what]);
-        let answer = python.output().expect("python3");
-        assert!(answer.status.success(), "{what}: {}", String::from_utf8_lossy(&answer.stderr));
-        String::from_utf8(answer.stdout).expect("text")
+        let mut answer = String::new();
+        let mut told = begin("bucket.py", &[&self.endpoint, &self.name, what]);
+        told.read_to_string(&mut answer).expect("text");
+        answer.strip_suffix("done\n").unwrap_or_else(|| panic!("{what}: {answer}")).to_owned()
     }
 
     pub(crate) fn options(&self) -> Vec<(String, String)> {

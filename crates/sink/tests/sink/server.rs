@@ -57,13 +57,7 @@ impl Server {
     fn on(port: u16, settings: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         own(dir.path(), 0o755);
-        let made = command("initdb")
-            .args(["--no-sync", "--auth=trust", "--username=unbroken", "--encoding=UTF8"])
-            .args(["--locale=C.UTF-8", "-D"])
-            .arg(dir.path().join("data"))
-            .output()
-            .expect("it is installed");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        copy(&empty(), &dir.path().join("data"));
         let port_setting = format!("port={port}");
         let all = settings.iter().copied().chain([port_setting.as_str()]);
         let settings: Vec<String> = all.map(str::to_owned).collect();
@@ -149,6 +143,46 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A directory of a server that nobody has started, made once on a machine for each release.
+fn empty() -> PathBuf {
+    let program = installed("initdb");
+    let release = program.ancestors().nth(2).and_then(Path::file_name).expect("a folder's name");
+    let folder = cache().join("postgres");
+    let made = folder.join(release);
+    if !made.exists() {
+        let dir = tempfile::tempdir().expect("a directory");
+        own(dir.path(), 0o755);
+        let data = dir.path().join("data");
+        let told = command("initdb")
+            .args(["--no-sync", "--auth=trust", "--username=unbroken", "--encoding=UTF8"])
+            .args(["--locale=C.UTF-8", "--wal-segsize=1", "-D"])
+            .arg(&data)
+            .output()
+            .expect("it is installed");
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        fs::create_dir_all(&folder).expect("room");
+        let copied = tempfile::tempdir_in(&folder).expect("a directory");
+        copy(&data, &copied.path().join("data"));
+        // Another test may have been faster.
+        let renamed = fs::rename(copied.path().join("data"), &made);
+        assert!(renamed.is_ok() || made.exists(), "{renamed:?}");
+    }
+    made
+}
+
+/// With whose it is.
+fn copy(from: &Path, to: &Path) {
+    let told = Command::new("cp").arg("-a").args([from, to]).output();
+    let told = told.expect("a part of every system");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+}
+
+/// Where `make` puts what the tests need.
+pub(crate) fn cache() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache/unbroken");
+    std::env::var_os("UNBROKEN_CACHE").map_or_else(home, PathBuf::from)
 }
 
 fn free_port() -> u16 {

@@ -3,42 +3,34 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 
 use tempfile::TempDir;
 
-use crate::object_store::{Bucket, python, script};
+use crate::object_store::{Bucket, begin};
 use crate::server::Server;
 
-/// It ends with the test: its standard input does.
+/// It ends with the test: its input does.
 pub(crate) struct StandIn {
     pub(crate) server: Server,
     pub(crate) bucket: Bucket,
     dir: TempDir,
     port: u16,
-    control: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-    process: Child,
+    control: Mutex<BufReader<TcpStream>>,
 }
 
 impl StandIn {
     pub(crate) fn start() -> Self {
         let (server, bucket) = (Server::start(), Bucket::new());
         let dir = tempfile::tempdir().expect("a directory");
-        let mut process = python()
-            .arg(script("redshift.py"))
-            .arg(server.host().join(".s.PGSQL.5432"))
-            .arg(&bucket.endpoint)
-            .arg(dir.path().join("statements"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3");
-        let control = process.stdin.take().expect("it listens");
-        let mut told = BufReader::new(process.stdout.take().expect("it tells"));
-        let port = line(&mut told).parse().expect("where it is");
-        Self { server, bucket, dir, port, control: Mutex::new((control, told)), process }
+        let [socket, statements] =
+            [server.host().join(".s.PGSQL.5432"), dir.path().join("statements")];
+        let [socket, statements] = [&socket, &statements].map(|path| path.to_str().expect("text"));
+        let told = begin("redshift.py", &[socket, &bucket.endpoint, statements]);
+        let mut control = BufReader::new(told);
+        let port = line(&mut control).parse().expect("where it is");
+        Self { server, bucket, dir, port, control: Mutex::new(control) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -62,8 +54,8 @@ impl StandIn {
 
     fn tell(&self, what: &str) {
         let mut control = self.control.lock().expect("nobody panics with it");
-        writeln!(control.0, "{what}").expect("it listens");
-        assert_eq!(line(&mut control.1), "ok");
+        writeln!(control.get_mut(), "{what}").expect("it listens");
+        assert_eq!(line(&mut control), "ok");
     }
 
     /// All that were asked, a line each.
@@ -72,15 +64,7 @@ impl StandIn {
     }
 }
 
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn line(told: &mut impl BufRead) -> String {
+fn line(told: &mut BufReader<TcpStream>) -> String {
     let mut line = String::new();
     told.read_line(&mut line).expect("it tells");
     line.trim().to_owned()
