@@ -66,6 +66,8 @@ SHELL := /bin/bash
 # One place for what is built, so that every clone on this machine shares it.
 export UNBROKEN_CACHE ?= $(HOME)/.cache/unbroken
 export CARGO_TARGET_DIR ?= $(UNBROKEN_CACHE)/target
+# A clone has nothing of its own to go on from, and need not write down how to.
+export CARGO_INCREMENTAL ?= 0
 CARGO_DENY := $(UNBROKEN_CACHE)/tools/bin/cargo-deny
 CARGO_FUZZ := $(UNBROKEN_CACHE)/tools/bin/cargo-fuzz
 
@@ -118,7 +120,9 @@ help:
 demo: setup
 	cargo run --release --locked -p unbroken -- demo $(ARGS)
 
-test: setup format lint docs tests
+test: setup format
+	$(MAKE) --no-print-directory -j 2 --output-sync=target lint docs
+	$(MAKE) --no-print-directory tests
 
 # Most of the tests' time is waiting, so that some of these run beside each other, when all is built:
 # the longest first, and none so long that the others wait for it.
@@ -487,6 +491,8 @@ format:
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# Elsewhere than the other builds, so that it need not wait for one.
+docs: export CARGO_TARGET_DIR := $(CARGO_TARGET_DIR)/docs
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 
