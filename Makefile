@@ -59,7 +59,8 @@ SHELL := /bin/bash
   bench-setup clients-setup baselines-setup postgres-setup nats-setup parquet-setup scoreboard \
   dialect fanout crowd smoke setup format lint \
   docs deny tests tests-short tests-of-sinks tests-of-guards tests-of-vendors tests-of-pipelines \
-  tests-of-trouble tests-of-tools relay-clients clients-test clients-torture \
+  tests-of-trouble tests-of-tools tests-of-crashes tests-of-kafka \
+  relay-clients clients-test clients-torture \
   sink-kills sink-pending sink-rates sinks-beside guarantees api-fuzz screenshots test-kafka-external \
   kafka-setup
 
@@ -126,8 +127,7 @@ test: setup format
 
 # Most of the tests' time is waiting, so that some of these run beside each other, when all is built:
 # the longest first, and none so long that the others wait for it.
-LANES := tests-of-sinks tests-of-guards tests-of-vendors tests-of-pipelines tests-of-trouble \
-  tests-short tests-of-tools
+LANES := tests-of-sinks tests-of-vendors tests-of-pipelines tests-of-trouble tests-short tests-of-tools
 # Of the whole workspace also where a feature is asked for, so that only what it changes is built again.
 TEST := cargo test --workspace --locked
 GUARDS := $(TEST) --features unbroken-core/proof,unbroken-journal/proof
@@ -141,7 +141,9 @@ tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kaf
 	$(GUARDS) --test model --test mutants --test journal --no-run
 	$(KAFKA_ERRORS) --no-run
 	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
-	$(PROOF) --test crash_points --test release -- --nocapture
+	$(CRASHES) --no-run
+	$(MAKE) --no-print-directory -j 2 --output-sync=target tests-of-crashes tests-of-guards \
+	  tests-of-kafka
 
 # Every test that cargo finds in the workspace, but for those that want a feature.
 TESTS = $(sort $(shell cargo metadata --no-deps --locked --format-version 1 | python3 -c 'import json, sys; \
@@ -169,9 +171,16 @@ tests-short:
 	$(TEST) --lib --bins $(addprefix --test ,$(SHORT))
 	$(TEST) --doc
 
+# Its binary has the place of the one that the others run, so these are the last ones, beside
+# some that run none.
+tests-of-crashes:
+	$(CRASHES) -- --nocapture
+
 tests-of-guards:
 	$(GUARDS) --test model --test mutants -- --nocapture
 	$(GUARDS) --test journal mutants
+
+tests-of-kafka:
 	$(KAFKA_ERRORS)
 
 tests-of-tools:
@@ -203,6 +212,7 @@ kill: setup
 
 # The proof build, which no release contains.
 PROOF := $(TEST) --features unbroken/proof
+CRASHES := $(PROOF) --test crash_points --test release
 
 # As `kill`; the test reads from the environment how many points are struck.
 crash: setup
