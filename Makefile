@@ -125,8 +125,8 @@ test: setup format
 	$(MAKE) --no-print-directory -j 2 --output-sync=target lint docs
 	$(MAKE) --no-print-directory tests
 
-# Most of the tests' time is waiting, so that some of these run beside each other, when all is built:
-# the longest first, and none so long that the others wait for it.
+# Tests wait for servers and clocks a part of their time, so that some of these run beside each other,
+# when all is built: the longest first, and none so long that the others wait for it.
 LANES := tests-of-sinks tests-of-vendors tests-of-pipelines tests-of-trouble tests-short tests-of-tools
 # Of the whole workspace also where a feature is asked for, so that only what it changes is built again.
 TEST := cargo test --workspace --locked

@@ -145,22 +145,29 @@ impl Drop for Server {
     }
 }
 
-/// A directory of a server that nobody has started, made once on a machine for each release.
+/// How a server's directory is made. Small segments of its log, since each test copies them.
+const INITDB: [&str; 6] = [
+    "--no-sync",
+    "--auth=trust",
+    "--username=unbroken",
+    "--encoding=UTF8",
+    "--locale=C.UTF-8",
+    "--wal-segsize=1",
+];
+
+/// A directory of a server that nobody has started, made once on a machine for each release and way
+/// to make it.
 fn empty() -> PathBuf {
     let program = installed("initdb");
     let release = program.ancestors().nth(2).and_then(Path::file_name).expect("a folder's name");
     let folder = cache().join("postgres");
-    let made = folder.join(release);
+    let made = folder.join(format!("{}{}", release.display(), INITDB.concat()));
     if !made.exists() {
         let dir = tempfile::tempdir().expect("a directory");
         own(dir.path(), 0o755);
         let data = dir.path().join("data");
-        let told = command("initdb")
-            .args(["--no-sync", "--auth=trust", "--username=unbroken", "--encoding=UTF8"])
-            .args(["--locale=C.UTF-8", "--wal-segsize=1", "-D"])
-            .arg(&data)
-            .output()
-            .expect("it is installed");
+        let told =
+            command("initdb").args(INITDB).arg("-D").arg(&data).output().expect("it is installed");
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
         fs::create_dir_all(&folder).expect("room");
         let copied = tempfile::tempdir_in(&folder).expect("a directory");

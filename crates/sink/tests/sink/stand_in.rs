@@ -13,11 +13,12 @@ use crate::server::Server;
 
 /// It ends with the test: its input does.
 pub(crate) struct StandIn {
+    // Ends first, and then what it needs.
+    control: Mutex<BufReader<TcpStream>>,
     pub(crate) server: Server,
     pub(crate) bucket: Bucket,
     dir: TempDir,
     port: u16,
-    control: Mutex<BufReader<TcpStream>>,
 }
 
 impl StandIn {
