@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
+use rustix::net::Shutdown;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tracing::debug;
@@ -110,7 +111,7 @@ pub struct Proxy {
     /// Bound but not listening: while nobody listens the port stays ours, and is refused.
     _reserved: TcpSocket,
     path: Arc<Path>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: Option<Accepting>,
 }
 
 impl Proxy {
@@ -142,9 +143,7 @@ impl Proxy {
     /// Decides what becomes of new connections. Those that are open are not touched.
     pub async fn set_door(&mut self, door: Door) -> Result<(), SimError> {
         if let Some(accepting) = self.accepting.take() {
-            accepting.abort();
-            // The listener is closed when the task is gone.
-            let _ = accepting.await;
+            accepting.end().await;
         }
         match door {
             Door::Refusing => Ok(()),
@@ -203,7 +202,7 @@ impl Proxy {
     fn accept(&mut self, door: Door) -> Result<(), SimError> {
         let listener = socket(self.address).and_then(|socket| socket.listen(BACKLOG));
         let listener = listener.map_err(|source| not_opened(self.address, source))?;
-        self.accepting = Some(tokio::spawn(accept(listener, door, Arc::clone(&self.path))));
+        self.accepting = Some(Accepting::start(listener, door, Arc::clone(&self.path)));
         Ok(())
     }
 }
@@ -211,7 +210,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         if let Some(accepting) = &self.accepting {
-            accepting.abort();
+            accepting.stop();
         }
         lock(&self.path.lines).values().for_each(|line| line.drop_it());
     }
@@ -233,7 +232,37 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn accept(listener: TcpListener, door: Door, path: Arc<Path>) {
+/// A listener and the task that takes what comes in.
+#[derive(Debug)]
+struct Accepting {
+    listener: Arc<TcpListener>,
+    task: JoinHandle<()>,
+}
+
+impl Accepting {
+    fn start(listener: TcpListener, door: Door, path: Arc<Path>) -> Self {
+        let listener = Arc::new(listener);
+        let task = tokio::spawn(accept(Arc::clone(&listener), door, path));
+        Self { listener, task }
+    }
+
+    /// Closing is not enough: a child of this process has all its descriptors, until it is another
+    /// program. So long it would listen, so that connections are not refused, and the port is taken.
+    fn stop(&self) {
+        self.task.abort();
+        if let Err(error) = rustix::net::shutdown(&self.listener, Shutdown::Read) {
+            debug!(%error, "the listener did not stop");
+        }
+    }
+
+    async fn end(self) {
+        self.stop();
+        // So that nobody who came in before is met afterwards.
+        let _ = self.task.await;
+    }
+}
+
+async fn accept(listener: Arc<TcpListener>, door: Door, path: Arc<Path>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => {

@@ -1,6 +1,7 @@
 //! What becomes of new connections.
 
 use std::io::ErrorKind;
+use std::process::Command;
 
 use tokio::net::TcpStream;
 use unbroken_sim::proxy::{Door, Proxy, Route};
@@ -21,6 +22,26 @@ async fn a_door_that_refuses_leaves_those_inside_alone_and_opens_again_in_its_pl
     assert_eq!(proxy.address(), address);
     client(&proxy, "mark two").await;
     assert_eq!(proxy.counts().connections, 2);
+}
+
+/// A program that is being started holds all that this one has open until it is another one.
+#[tokio::test]
+async fn a_door_opens_and_shuts_while_programs_are_started() {
+    let (_echo, mut proxy) = path(1).await;
+    let starting = std::thread::spawn(|| {
+        for _ in 0..300 {
+            Command::new("true").status().unwrap();
+        }
+    });
+    while !starting.is_finished() {
+        proxy.set_door(Door::Refusing).await.unwrap();
+        let refused = TcpStream::connect(proxy.address()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        proxy.set_door(Door::Ignoring).await.unwrap();
+        proxy.set_door(Door::Open).await.unwrap();
+        TcpStream::connect(proxy.address()).await.unwrap();
+    }
+    starting.join().unwrap();
 }
 
 #[tokio::test]
