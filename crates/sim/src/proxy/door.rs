@@ -247,7 +247,7 @@ impl Accepting {
     }
 
     /// Closing is not enough: a child of this process has all its descriptors, until it is another
-    /// program. So long it would listen, so that connections are not refused, and the port is taken.
+    /// program. As long it would listen: connections are not refused, and the port is taken.
     fn stop(&self) {
         self.task.abort();
         if let Err(error) = rustix::net::shutdown(&self.listener, Shutdown::Read) {

@@ -2,7 +2,7 @@
 //! read. It is pinned by its hash, and runs as nobody in a network of its own, without a route.
 
 use std::fs::{self, File, Permissions};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +16,8 @@ use unbroken_sink::rdkafka::consumer::{BaseConsumer, Consumer as _};
 use unbroken_sink::rdkafka::error::KafkaError;
 use unbroken_sink::rdkafka::message::{BorrowedMessage, Headers as _};
 use unbroken_sink::rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::ports::free_port;
 
 /// How long it may take to start, or to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -195,9 +197,4 @@ fn spawn(dir: &Path, port: u16) -> Child {
         .stderr(log())
         .spawn()
         .expect("util-linux is installed")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }

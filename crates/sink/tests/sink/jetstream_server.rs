@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::server::cache;
 
 /// How long a server may take to start, or to answer.
@@ -178,28 +178,6 @@ fn greeting(port: u16) -> io::Result<String> {
 /// Tells it from another test's.
 fn name(port: u16) -> String {
     format!("test-{}-{port}", std::process::id())
-}
-
-/// One that this process gives once, and that the system gives to nobody who asks for any: it stays
-/// this server's while it is killed and started again.
-fn free_port() -> u16 {
-    const FIRST: u32 = 10_000;
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let end: Option<u32> = range.split_whitespace().next().and_then(|low| low.parse().ok());
-    // Where it cannot be read: as Linux has it unless it is told otherwise.
-    let count = end.unwrap_or(32_768).max(FIRST + 1_000) - FIRST;
-    // Processes that follow each other begin apart.
-    let begin = std::process::id().wrapping_mul(101) % count;
-    for _ in 0..count {
-        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
-        let port = FIRST + begin.wrapping_add(given) % count;
-        let port = u16::try_from(port).expect("a port");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free");
 }
 
 impl Drop for JetStream {

@@ -16,6 +16,7 @@ mod nats_roads;
 mod object_store;
 mod pending;
 mod poison;
+mod ports;
 mod postgres;
 mod rates;
 #[expect(dead_code, reason = "the trials of the whole need more of it")]

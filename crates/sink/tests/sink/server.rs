@@ -1,7 +1,6 @@
 //! A PostgreSQL server of a test's own.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::ports::free_port;
 
 /// How long a server may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -190,11 +191,6 @@ fn copy(from: &Path, to: &Path) {
 pub(crate) fn cache() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache/unbroken");
     std::env::var_os("UNBROKEN_CACHE").map_or_else(home, PathBuf::from)
-}
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    free.expect("a port").port()
 }
 
 fn spawn(dir: &Path, settings: &[String]) -> Child {

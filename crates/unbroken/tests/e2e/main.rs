@@ -25,6 +25,8 @@ mod metrics;
 mod object_store;
 mod parquet;
 mod person;
+#[path = "../../../sink/tests/sink/ports.rs"]
+mod ports;
 #[path = "../../../sink/tests/sink/receiver.rs"]
 #[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod receiver;

@@ -13,6 +13,8 @@ mod history;
 mod kill;
 mod outages;
 mod plan;
+#[path = "../../../sink/tests/sink/ports.rs"]
+mod ports;
 mod quiet;
 mod record;
 mod scene;
