@@ -170,7 +170,12 @@ impl StreamFold {
                 match turn.turn {
                     Turn::Closed if self.open_conn == Some(turn.conn) => self.open_conn = None,
                     Turn::Closed => {}
-                    Turn::Opened | Turn::Live | Turn::Doubted => self.open_conn = Some(turn.conn),
+                    // Beside it for a hand-over: until that is done, the first one is what a
+                    // process that is gone had, and the record is to say that it has ended.
+                    Turn::Opened => {
+                        self.open_conn.get_or_insert(turn.conn);
+                    }
+                    Turn::Live | Turn::Doubted => self.open_conn = Some(turn.conn),
                 }
             }
             Body::Forgotten { key } => {

@@ -7,7 +7,7 @@ use unbroken_core::connector::{
 };
 use unbroken_core::ids::ConnId;
 use unbroken_core::machine::{Budget, Input, Report};
-use unbroken_core::record::Effect;
+use unbroken_core::record::{Body, Effect, Turn};
 
 fn live(rules: world::Rules) -> World {
     let mut world = World::new(rules);
@@ -89,6 +89,38 @@ fn if_the_first_dies_before_the_join_the_second_must_prove_itself() {
     world.settle();
     assert_eq!(world.sequences(), [3, 4]);
     world.assert_state_is_the_vendors();
+}
+
+/// By the rule of those who read the log for who is Live: a connection beside it changes nothing.
+fn live_by_the_log(world: &World) -> Option<ConnId> {
+    let turns = world.records().into_iter().filter_map(|record| match &record.body {
+        Body::Connection(turn) => Some(turn),
+        _ => None,
+    });
+    turns.fold(None, |live, turn| match turn.turn {
+        Turn::Live => Some(turn.conn),
+        Turn::Opened => live,
+        Turn::Doubted | Turn::Closed => live.filter(|conn| *conn != turn.conn),
+    })
+}
+
+#[test]
+fn a_kill_in_or_after_a_hand_over_ends_the_one_that_was_live() {
+    for is_given_up in [false, true] {
+        let mut world = live(contiguous());
+        let old = announce_close(&mut world);
+        let new = world.sole_conn();
+        world.accept(new);
+        if is_given_up {
+            world.break_sock(new);
+        }
+        world.commit();
+        assert_eq!(live_by_the_log(&world), Some(old));
+        world.crash(0);
+        assert_eq!(live_by_the_log(&world), None, "given up: {is_given_up}");
+        world.run_to_live();
+        assert!(live_by_the_log(&world).is_some_and(|conn| conn > new));
+    }
 }
 
 #[test]
