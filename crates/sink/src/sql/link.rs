@@ -75,7 +75,7 @@ fn unusable(error: &PostgresError) -> Option<SinkError> {
         ),
         ("error performing TLS handshake", _) => (
             format!("server is not who it should be: {}", certificate(cause)?),
-            "let `url` name the server as its certificate does, and `tls` the authority behind it",
+            "let `url` name the server as its certificate does, and `ca_file` its authority",
         ),
         _ => return None,
     };

@@ -17,6 +17,9 @@ pub enum InvalidUrl {
     /// It names no host.
     #[error("`url` names no host")]
     NoHost,
+    /// Whoever is on the way could turn off its TLS.
+    #[error("`url` says `sslmode=prefer` of a server on another machine")]
+    Prefer,
 }
 
 impl InvalidUrl {
@@ -25,6 +28,10 @@ impl InvalidUrl {
         match self {
             Self::Unreadable | Self::NoHost => {
                 "write `postgresql://user@host:5432/database`, or `?host=/path` for a Unix socket"
+            }
+            Self::Prefer => {
+                "leave `sslmode` out: TLS is asked for then; or write `disable`, if whoever is on \
+                 the way may read the record and the password"
             }
             Self::Password => "say where it is: `password = { file = \"…\" }`",
         }
@@ -48,11 +55,13 @@ pub fn postgres_server(url: &str) -> Result<Config, InvalidUrl> {
     if config.get_hosts().is_empty() {
         return Err(InvalidUrl::NoHost);
     }
+    let is_near = config.get_hosts().iter().all(is_this_machine)
+        && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     let settings = url.split_once('?').map_or("", |(_, settings)| settings);
     if !settings.split('&').any(|setting| setting.starts_with("sslmode=")) {
-        let is_near = config.get_hosts().iter().all(is_this_machine)
-            && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
         config.ssl_mode(if is_near { SslMode::Disable } else { SslMode::Require });
+    } else if !is_near && config.get_ssl_mode() == SslMode::Prefer {
+        return Err(InvalidUrl::Prefer);
     }
     Ok(config)
 }
@@ -79,6 +88,7 @@ mod tests {
             ("postgresql://u@db.example/wfm?sslmode=disable", SslMode::Disable),
             ("postgresql://u@127.0.0.1/wfm", SslMode::Disable),
             ("postgresql://u@127.0.0.1/wfm?sslmode=require", SslMode::Require),
+            ("postgresql://u@127.0.0.1/wfm?sslmode=prefer", SslMode::Prefer),
             ("postgresql://u@localhost/wfm?hostaddr=10.0.0.5", SslMode::Require),
             ("postgresql://u@localhost/wfm?application_name=sslmode=x", SslMode::Disable),
             ("postgresql://u@localhost,db.example/wfm", SslMode::Require),
@@ -95,6 +105,7 @@ mod tests {
             ("host=localhost user=u dbname=wfm sslmode=require", InvalidUrl::Unreadable),
             ("postgresql://u:secret@db.example/wfm", InvalidUrl::Password),
             ("postgresql:///wfm", InvalidUrl::NoHost),
+            ("postgresql://u@db.example/wfm?sslmode=prefer", InvalidUrl::Prefer),
         ] {
             assert_eq!(postgres_server(url).expect_err(url), why);
         }

@@ -92,6 +92,13 @@ impl KafkaSection {
         self.tls.unwrap_or_else(|| self.servers.split(',').any(is_elsewhere))
     }
 
+    /// Whether both have the same topics, as far as it can be told: one cluster has many names.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let theirs: Vec<&str> = other.servers.split(',').map(str::trim).collect();
+        let mut ours = self.servers.split(',').map(str::trim);
+        self.prefix == other.prefix && ours.any(|server| theirs.contains(&server))
+    }
+
     pub(super) fn fault(&self, name: &str) -> Option<(String, &'static str)> {
         let told = |what: String, hint| Some((format!("sink `{name}`: {what}"), hint));
         if !self.servers.split(',').all(|server| is_server(server.trim())) {
@@ -147,6 +154,18 @@ mod tests {
             ("servers = \"localhost:9092\"\ntls = true", true),
         ] {
             assert_eq!(section(text).is_tls(), is_tls, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_that_would_have_the_same_topics_are_found() {
+        let ours = section("servers = \"a.example:9092, b.example:9092\"");
+        for (theirs, overlaps) in [
+            ("servers = \"b.example:9092\"", true),
+            ("servers = \"b.example:9092\"\nprefix = \"other\"", false),
+            ("servers = \"c.example:9092\"", false),
+        ] {
+            assert_eq!(ours.overlaps(&section(theirs)), overlaps, "{theirs}");
         }
     }
 

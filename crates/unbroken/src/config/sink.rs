@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use unbroken_connect::secret::SecretSource;
 use unbroken_render::RECORD_KINDS;
 use unbroken_sink::{Cut, Fields, NdjsonConfig, StartAt, Where};
 
@@ -90,6 +91,25 @@ impl SinkSection {
         faults.into_iter().next()
     }
 
+    /// Whether a secret of its target stands in the configuration itself.
+    pub(crate) fn has_literal(&self) -> bool {
+        let Self { kafka, nats, parquet, postgres, redshift, webhook, .. } = self;
+        let of_nats = nats.iter().flat_map(|it| [&it.password, &it.token, &it.credentials]);
+        let of_files = parquet.iter().map(|it| &it.secrets);
+        let of_stores = of_files.chain(redshift.iter().map(|it| &it.secrets));
+        let single = [
+            kafka.as_ref().and_then(|it| it.password.as_ref()),
+            postgres.as_ref().and_then(|it| it.password.as_ref()),
+            redshift.as_ref().and_then(|it| it.password.as_ref()),
+            webhook.as_ref().and_then(|it| it.secret.as_ref()),
+        ];
+        let mut all = (single.into_iter().flatten())
+            .chain(of_nats.flatten())
+            .chain(of_stores.flat_map(|secrets| secrets.values()))
+            .chain(webhook.iter().flat_map(|it| &it.secrets));
+        all.any(SecretSource::is_literal)
+    }
+
     /// What was left out when this program was built, and how it is built with it, if anything is
     /// missing.
     pub(super) fn unbuilt(sinks: &[Self]) -> Option<(String, &'static str)> {
@@ -121,6 +141,15 @@ impl SinkSection {
 
     /// Whether one would take for its own what the other has below its prefix.
     fn overlap(&self, other: &Self) -> Option<(String, &'static str)> {
+        if let Some((ours, theirs)) = self.kafka.as_ref().zip(other.kafka.as_ref())
+            && ours.overlaps(theirs)
+        {
+            let what = format!(
+                "sinks `{}` and `{}` share the topics `{}.…`",
+                other.name, self.name, ours.prefix
+            );
+            return Some((what, "give each a `prefix` of its own"));
+        }
         let (ours, theirs) = self.nats.as_ref().zip(other.nats.as_ref())?;
         ours.overlaps(theirs).then(|| {
             let what = format!(
@@ -196,5 +225,32 @@ impl SinkSection {
             let what = format!("sink `{name}`: `{key}` is 0");
             (what, "a batch holds one record at least")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SinkSection;
+
+    #[test]
+    fn a_secret_in_the_configuration_itself_is_noticed_of_every_target() {
+        for target in [
+            "postgres = { url = \"postgresql://u@127.0.0.1/wfm\", password = SECRET }",
+            "redshift = { url = \"postgresql://u@h/wfm\", stage = \"s3://b\", password = SECRET }",
+            "redshift = { url = \"postgresql://u@h/d\", stage = \"s3://b\", secrets.a = SECRET }",
+            "parquet = { url = \"s3://b\", secrets = { aws_secret_access_key = SECRET } }",
+            "webhook = { url = \"https://hooks.example\", secret = SECRET }",
+            "webhook = { url = \"https://hooks.example\", secrets = [SECRET] }",
+            "nats = { url = \"nats://u@127.0.0.1\", password = SECRET }",
+            "nats = { url = \"nats://127.0.0.1\", token = SECRET }",
+            "nats = { url = \"nats://127.0.0.1\", credentials = SECRET }",
+            "kafka = { servers = \"127.0.0.1:9092\", user = \"u\", password = SECRET }",
+        ] {
+            for (secret, is_noticed) in [("\"hunter2\"", true), ("{ env = \"S\" }", false)] {
+                let text = format!("name = \"s\"\n{}", target.replace("SECRET", secret));
+                let section: SinkSection = toml::from_str(&text).expect(&text);
+                assert_eq!(section.has_literal(), is_noticed, "{text}");
+            }
+        }
     }
 }

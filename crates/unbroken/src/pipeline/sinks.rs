@@ -108,6 +108,10 @@ fn start_one(
     ground: &Ground<'_>,
 ) -> Result<(&'static str, SinkThread), PipelineError> {
     let cut = section.cut();
+    if section.has_literal() {
+        let sink = section.name.as_str();
+        warn!(sink, "a secret stands in the configuration; use {{ env = … }} or a file");
+    }
     let config = PumpConfig {
         name: section.name.clone(),
         start: section.start,

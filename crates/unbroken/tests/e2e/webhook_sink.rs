@@ -30,11 +30,13 @@ fn configure(world: &World, url: &str, more: &str) {
     world.configure(&format!("{sink}webhook = {{ url = \"{url}\", {secret}{more} }}\n"));
 }
 
-fn stop(service: Service) {
+/// Returns what it has logged.
+fn stop(service: Service) -> String {
     service.signal("TERM");
     let (code, log, _) = service.wait();
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("h00k"), "a URL's query may be a secret: {log}");
+    log
 }
 
 /// One of ten requests is not answered as it should be; while it is down, none is.
@@ -57,7 +59,8 @@ fn an_endpoint_is_given_what_the_log_holds_through_kills_and_failures() {
     let world = World::of(number("SINK_RATE", 200) as f64);
     let is_down = Arc::new(AtomicBool::new(false));
     let receiver = Receiver::with(at_random(seed, &is_down));
-    configure(&world, &receiver.url(), ", bytes_max = 20000");
+    let more = ", bytes_max = 20000, secrets = [\"whsec_bGl0ZXJhbA==\"]";
+    configure(&world, &receiver.url(), more);
     let mut rng = fastrand::Rng::with_seed(seed);
     let (mut service, mut killed) = (world.run(&[]), 0);
     for _ in 0..kills {
@@ -77,7 +80,9 @@ fn an_endpoint_is_given_what_the_log_holds_through_kills_and_failures() {
     receiver.answer_by(|_| Reply::Taken);
     service.wait_live();
     has_caught_up(&service);
-    stop(service);
+    let log = stop(service);
+    assert!(log.contains("a secret stands in the configuration"), "{log}");
+    assert!(!log.contains("bGl0ZXJhbA"), "{log}");
     let logged = exported(&world);
     let asked: Vec<Asked> = receiver.asked().into_iter().filter(Asked::is_taken).collect();
     let taken = receiver.taken();
