@@ -9,8 +9,8 @@ use unbroken_journal::{Cursor, JournalId};
 use crate::clock::wall;
 use crate::record::{kind, record_fields};
 
-/// One JSON object. `source` and `id` together name the record for ever: the stream, and
-/// `journal_id:offset`. `cursor` (an extension) is that of a reader who has read it.
+/// The same as [`super::write_cloudevent`] writes, as a tree for programs within, with what
+/// [`record_fields`] says of numbers.
 pub fn cloudevent_json(journal: JournalId, offset: u64, record: &Record) -> Value {
     let cursor = |offset| Cursor { journal, offset }.to_string();
     let data = record_fields(&record.body);

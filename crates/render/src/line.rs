@@ -1,28 +1,22 @@
-//! The same CloudEvent as [`super::cloudevent_json`] makes, written at once. What every client of a
-//! busy service is sent goes this way: the vendor's JSON is checked and taken over as it is, and
-//! no tree of it is built.
+//! Records as they are written, each on one line. What every client of a busy service is sent goes
+//! this way.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
-use unbroken_core::record::{Body, Change, Record};
+use unbroken_core::ids::Key;
+use unbroken_core::record::{Body, Record};
 use unbroken_journal::{Cursor, JournalId};
 
 use crate::clock::wall;
-use crate::cloudevent::{cloudevent_json, reference};
-use crate::record::payload_json;
-use crate::words;
-
-/// Brackets and braces in a payload that is taken over: deeper ones go the long way, which has a
-/// bound.
-const OPENINGS_MAX: usize = 100;
+use crate::cloudevent::reference;
+use crate::fields::{Fields, occurred_at};
+use crate::record::kind;
 
 #[derive(Serialize)]
 struct Event<'a> {
     cursor: String,
-    data: Data<'a>,
+    data: Fields<'a>,
     datacontenttype: &'static str,
     id: String,
     source: String,
@@ -31,124 +25,90 @@ struct Event<'a> {
     subject: &'a str,
     time: &'a str,
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: Cow<'static, str>,
 }
 
 #[derive(Serialize)]
-struct Data<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bookmark: Option<Cow<'a, str>>,
-    deleted: bool,
-    effect: &'static str,
-    event_id: Option<&'a str>,
-    key: &'a str,
-    kind: Option<&'a str>,
-    occurred_at: Option<&'a str>,
-    ordinal: u16,
-    origin: &'static str,
-    payload: Payload<'a>,
-    position: Option<Place>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot: Option<u64>,
+struct Line<'a> {
+    cursor: String,
+    offset: u64,
+    received_at: String,
+    record: &'static str,
+    stream: &'a str,
+    #[serde(flatten)]
+    fields: Fields<'a>,
 }
 
-#[derive(Serialize)]
-struct Place {
-    epoch: u32,
-    sequence: u64,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Payload<'a> {
-    AsItIs(&'a RawValue),
-    OfItsOwn(Box<RawValue>),
-    Told(Value),
-}
-
-/// Writes a record as a CloudEvent, without a line's end in it.
+/// Writes a record as a CloudEvent, on one line: version 1.0, in JSON
+/// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>). `source`
+/// and `id` together name the record for ever: the stream, and `journal_id:offset`. `cursor` (an
+/// extension) is that of a reader who has read it.
 pub fn write_cloudevent(journal: JournalId, offset: u64, record: &Record, out: &mut Vec<u8>) {
-    let (change, snapshot, kind) = match &record.body {
-        Body::Change(change) => (change, None, "unbroken.change"),
-        Body::SnapshotItem { snapshot, change } => {
-            (change, Some(snapshot.0), "unbroken.snapshot_item")
-        }
-        _ => {
-            // Writing JSON into a buffer cannot fail.
-            let _ = serde_json::to_writer(out, &cloudevent_json(journal, offset, record));
-            return;
-        }
-    };
     let cursor = |offset| Cursor { journal, offset }.to_string();
-    let occurred_at = change.occurred_at.map(wall);
+    let occurred_at = occurred_at(&record.body);
     let received_at = if occurred_at.is_none() { wall(record.received_at) } else { String::new() };
     let event = Event {
         cursor: cursor(offset + 1),
-        data: data(change, snapshot, occurred_at.as_deref()),
+        data: Fields::of(&record.body, occurred_at.as_deref()),
         datacontenttype: "application/json",
         id: cursor(offset),
         source: reference(record.stream.as_str()),
         specversion: "1.0",
-        subject: change.key.as_str(),
+        subject: record.body.key().map_or("", Key::as_str),
         time: occurred_at.as_deref().unwrap_or(&received_at),
-        kind,
+        kind: event_type(&record.body),
     };
+    // Writing JSON into a buffer cannot fail.
     let _ = serde_json::to_writer(out, &event);
 }
 
-fn data<'a>(change: &'a Change, snapshot: Option<u64>, occurred_at: Option<&'a str>) -> Data<'a> {
-    let bookmark = change.bookmark.as_ref();
-    Data {
-        bookmark: bookmark.map(|bookmark| String::from_utf8_lossy(bookmark.as_bytes())),
-        deleted: change.deleted,
-        effect: words::effect(change.effect),
-        event_id: change.event_id.as_ref().map(|id| id.as_str()),
-        key: change.key.as_str(),
-        kind: change.kind.as_ref().map(|kind| kind.as_str()),
-        occurred_at,
-        ordinal: change.ordinal,
-        origin: words::origin(change.origin),
-        payload: payload(&change.payload),
-        position: change.position.map(|p| Place { epoch: p.epoch.0, sequence: p.sequence }),
-        snapshot,
-    }
+/// The same as a text.
+pub fn cloudevent(journal: JournalId, offset: u64, record: &Record) -> String {
+    let mut event = Vec::with_capacity(record.body.payload_len() + 512);
+    write_cloudevent(journal, offset, record, &mut event);
+    // What was written is JSON, and so is text.
+    String::from_utf8(event).unwrap_or_default()
 }
 
-/// As it is, if it is plain JSON: escapes, line ends and depth go the long way.
-fn payload(bytes: &[u8]) -> Payload<'_> {
-    let mut openings = 0;
-    let is_plain = bytes.iter().all(|byte| {
-        openings += usize::from(matches!(byte, b'{' | b'['));
-        !matches!(byte, b'\n' | b'\r' | b'\\')
-    });
-    let raw = (is_plain && openings <= OPENINGS_MAX).then(|| serde_json::from_slice(bytes).ok());
-    raw.flatten().map_or_else(|| the_long_way(bytes), Payload::AsItIs)
+/// One JSON object: `cursor`, `offset`, `stream`, `record` (its kind), `received_at` and the fields
+/// of its kind. The cursor is that of a reader who has read this record: to be given to `--after`.
+/// The vendor's payload is JSON if it is JSON, else text, else base 16.
+pub fn record_line(journal: JournalId, offset: u64, record: &Record) -> String {
+    let occurred_at = occurred_at(&record.body);
+    let line = Line {
+        cursor: Cursor { journal, offset: offset + 1 }.to_string(),
+        offset,
+        received_at: wall(record.received_at),
+        record: kind(&record.body),
+        stream: record.stream.as_str(),
+        fields: Fields::of(&record.body, occurred_at.as_deref()),
+    };
+    // Writing JSON into a buffer cannot fail.
+    serde_json::to_string(&line).unwrap_or_default()
 }
 
-/// What is JSON is taken over all the same, with its numbers as they are. Half a character
-/// (`\ud800`) and what is too deep are none for most readers.
-fn the_long_way(bytes: &[u8]) -> Payload<'_> {
-    let told = payload_json(bytes);
-    if matches!(told, Value::String(_)) {
-        return Payload::Told(told);
+fn event_type(body: &Body) -> Cow<'static, str> {
+    match body {
+        Body::Change(_) => Cow::Borrowed("unbroken.change"),
+        Body::SnapshotItem { .. } => Cow::Borrowed("unbroken.snapshot_item"),
+        _ => Cow::Owned(format!("unbroken.{}", kind(body))),
     }
-    // Between values alone: within a text a line's end is no JSON.
-    let line: Vec<u8> =
-        bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
-    serde_json::from_slice(&line).map_or(Payload::Told(told), Payload::OfItsOwn)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
     use unbroken_core::bookmark::Bookmark;
-    use unbroken_core::ids::SnapshotId;
+    use unbroken_core::ids::{ConnId, SnapshotId};
     use unbroken_core::position::{Epoch, Position};
-    use unbroken_core::record::{Body, Change, Effect, Origin, Record};
+    use unbroken_core::record::{
+        Body, Change, Closer, ConnectionTurn, Effect, Origin, Quarantined, Record, Turn,
+    };
     use unbroken_core::time::UnixMicros;
 
-    use super::write_cloudevent;
-    use crate::cloudevent_json;
+    use super::{cloudevent, record_line};
+    use crate::fields::fields_text;
+    use crate::{cloudevent_json, record_fields};
 
     const ID: &str = "0190000000007000800000000000abcd";
 
@@ -169,6 +129,20 @@ mod tests {
         }
     }
 
+    fn quarantined(bytes: &[u8]) -> Body {
+        Body::Quarantined(Quarantined {
+            conn: Some(ConnId(4)),
+            reason: "no key".into(),
+            length: bytes.len() as u64,
+            digest: 7,
+            bytes: bytes.to_vec().into(),
+        })
+    }
+
+    fn read(line: &str) -> Value {
+        serde_json::from_str(line).expect("JSON")
+    }
+
     #[test]
     fn numbers_are_as_the_vendor_wrote_them() {
         let number = "98765432109876543210.10";
@@ -178,12 +152,15 @@ mod tests {
             format!("{{\r\n  \"n\" : {number}\n}}"),
             "[".repeat(101) + number + &"]".repeat(101),
         ] {
-            let body = Body::Change(change(payload.as_bytes(), "anna", true));
-            let record = Record { stream: "a".into(), received_at: UnixMicros(5), body };
-            let mut line = Vec::new();
-            write_cloudevent(ID.parse().expect("an id"), 7, &record, &mut line);
-            let line = String::from_utf8(line).expect("text");
-            assert!(line.contains(number) && !line.contains(['\r', '\n']), "{line}");
+            let change = change(payload.as_bytes(), "anna", true);
+            for body in [quarantined(payload.as_bytes()), Body::Change(change)] {
+                let record = Record { stream: "a".into(), received_at: UnixMicros(5), body };
+                let id = ID.parse().expect("an id");
+                let lines = [cloudevent(id, 7, &record), record_line(id, 7, &record)];
+                for line in lines.into_iter().chain([fields_text(&record.body)]) {
+                    assert!(line.contains(number) && !line.contains(['\r', '\n']), "{line}");
+                }
+            }
         }
     }
 
@@ -209,16 +186,39 @@ mod tests {
             for (key, full) in [("anna", true), ("", false), ("ü \" \n", true)] {
                 let change = change(payload, key, full);
                 let item = Body::SnapshotItem { snapshot: SnapshotId(7), change: change.clone() };
-                for body in [Body::Change(change), item, Body::Forgotten { key: key.into() }] {
+                let forgotten = Body::Forgotten { key: key.into() };
+                for body in [Body::Change(change), item, quarantined(payload), forgotten] {
                     let stream = "a b/ü".into();
                     let record = Record { stream, received_at: UnixMicros(5), body };
-                    let mut line = Vec::new();
-                    write_cloudevent(ID.parse().expect("an id"), 7, &record, &mut line);
-                    assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
-                    let told: Value = serde_json::from_slice(&line).expect("JSON");
-                    assert_eq!(told, cloudevent_json(ID.parse().expect("an id"), 7, &record));
+                    let id = ID.parse().expect("an id");
+                    let line = cloudevent(id, 7, &record);
+                    assert!(!line.contains(['\n', '\r']));
+                    assert_eq!(read(&line), cloudevent_json(id, 7, &record));
+                    let fields = record_fields(&record.body);
+                    assert_eq!(read(&fields_text(&record.body)), fields);
+                    let line = read(&record_line(id, 7, &record));
+                    let fields = fields.as_object().expect("an object");
+                    assert!(fields.iter().all(|(name, value)| line[name] == *value), "{line}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_record_names_its_cursor_and_kind() {
+        let turn = ConnectionTurn {
+            conn: ConnId(3),
+            turn: Turn::Live,
+            by: Closer::Us,
+            why: "proved".into(),
+        };
+        let body = Body::Connection(turn);
+        let record = Record { stream: "a/s".into(), received_at: UnixMicros(0), body };
+        let expected = json!({
+            "cursor": format!("{ID}:8"), "offset": 7, "stream": "a/s", "record": "connection",
+            "received_at": "1970-01-01T00:00:00.000Z",
+            "conn": 3, "turn": "live", "by": "us", "why": "proved",
+        });
+        assert_eq!(read(&record_line(ID.parse().expect("an id"), 7, &record)), expected);
     }
 }

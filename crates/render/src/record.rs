@@ -1,33 +1,16 @@
-//! A record as a JSON object or as a row.
+//! A record as a tree or as a row.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use unbroken_core::bookmark::Bookmark;
 use unbroken_core::directive::{Act, Directive};
 use unbroken_core::position::Position;
 use unbroken_core::record::{
     Body, Change, GapClosed, Quarantined, Record, SnapshotBegin, SnapshotEnd,
 };
-use unbroken_journal::{Cursor, JournalId};
 
 use crate::clock::wall;
+use crate::payload::payload_json;
 use crate::words;
-
-/// One JSON object: `cursor`, `offset`, `stream`, `record` (its kind), `received_at` and the fields
-/// of its kind. The cursor is that of a reader who has read this record: to be given to `--after`.
-/// The vendor's payload is JSON if it is JSON, else text, else base 16.
-pub fn record_json(journal: JournalId, offset: u64, record: &Record) -> Value {
-    let mut object = Map::new();
-    let cursor = Cursor { journal, offset: offset + 1 };
-    object.insert("cursor".to_owned(), json!(cursor.to_string()));
-    object.insert("offset".to_owned(), json!(offset));
-    object.insert("stream".to_owned(), json!(record.stream.as_str()));
-    object.insert("record".to_owned(), json!(kind(&record.body)));
-    object.insert("received_at".to_owned(), json!(wall(record.received_at)));
-    if let Value::Object(fields) = record_fields(&record.body) {
-        object.extend(fields);
-    }
-    Value::Object(object)
-}
 
 /// The kind of a record, in one word.
 pub fn kind(body: &Body) -> &'static str {
@@ -86,7 +69,9 @@ pub fn record_row(offset: u64, record: &Record) -> [String; 6] {
     ]
 }
 
-/// The fields of a record's kind, as one JSON object.
+/// The fields of a record's kind, as a tree for programs within. Numbers of a payload are what
+/// `serde_json` makes of them, which may be less than the vendor wrote: what leaves the program is
+/// written by [`super::fields_text`] and its like.
 pub fn record_fields(body: &Body) -> Value {
     match body {
         Body::Change(change) => change_json(change),
@@ -208,17 +193,6 @@ fn place(position: Option<Position>) -> Value {
     position.map_or(Value::Null, |p| json!({ "epoch": p.epoch.0, "sequence": p.sequence }))
 }
 
-/// The vendor's bytes as JSON, if that is what they are; else as text; else in base 16.
-pub fn payload_json(bytes: &[u8]) -> Value {
-    if bytes.is_empty() {
-        return Value::Null;
-    }
-    serde_json::from_slice(bytes).unwrap_or_else(|_| match std::str::from_utf8(bytes) {
-        Ok(text) => Value::String(text.to_owned()),
-        Err(_) => Value::String(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
-    })
-}
-
 fn summary(body: &Body) -> (Option<Position>, String) {
     match body {
         Body::Change(change) | Body::SnapshotItem { change, .. } => {
@@ -270,42 +244,4 @@ fn directive_summary(directive: &Directive) -> (Option<Position>, String) {
     let (act, by, why) = (words::act(&directive.act), &directive.by, &directive.why);
     let why = if why.as_str().is_empty() { String::new() } else { format!(": {why}") };
     (position, format!("{act} by {by}{why}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use unbroken_core::ids::ConnId;
-    use unbroken_core::record::{Body, Closer, ConnectionTurn, Record, Turn};
-    use unbroken_core::time::UnixMicros;
-
-    use super::{payload_json, record_json};
-
-    const ID: &str = "0190000000007000800000000000abcd";
-
-    #[test]
-    fn a_payload_is_json_if_it_can_be_and_text_if_it_cannot() {
-        assert_eq!(payload_json(br#"{"a":1}"#), json!({"a": 1}));
-        assert_eq!(payload_json(b"plain"), json!("plain"));
-        assert_eq!(payload_json(&[0xff, 0x01]), json!("ff01"));
-        assert_eq!(payload_json(b""), json!(null));
-    }
-
-    #[test]
-    fn a_record_names_its_cursor_and_kind() {
-        let turn = ConnectionTurn {
-            conn: ConnId(3),
-            turn: Turn::Live,
-            by: Closer::Us,
-            why: "proved".into(),
-        };
-        let body = Body::Connection(turn);
-        let record = Record { stream: "a/s".into(), received_at: UnixMicros(0), body };
-        let expected = json!({
-            "cursor": format!("{ID}:8"), "offset": 7, "stream": "a/s", "record": "connection",
-            "received_at": "1970-01-01T00:00:00.000Z",
-            "conn": 3, "turn": "live", "by": "us", "why": "proved",
-        });
-        assert_eq!(record_json(ID.parse().expect("an id"), 7, &record), expected);
-    }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::{BufMut as _, Bytes, BytesMut};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 use super::ending;
 use super::opening::{Opening, open};
-use super::reply::typed;
+use super::reply::{json, typed};
 use super::wish::Wish;
 use crate::app::App;
 use crate::feed::{FeedError, Run};
@@ -21,6 +23,14 @@ const LIMIT: u64 = 1_000;
 
 /// An answer ends when it has come to this, in bytes: it is in memory until it is sent.
 const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The answer to who wants state first.
+#[derive(Serialize)]
+struct Begun<'a> {
+    cursor: &'a str,
+    events: [(); 0],
+    state: &'a [Box<RawValue>],
+}
 
 pub(crate) fn answer(app: Arc<App>, call: Call) -> Answering {
     Box::pin(page(app, call))
@@ -34,8 +44,8 @@ async fn page(app: Arc<App>, call: Call) -> Answer {
     let mut page = Page::default();
     if let Some(rows) = rows {
         let cursor = app.feed.cursor(tail.position()).to_string();
-        let value = serde_json::json!({ "state": rows, "cursor": cursor, "events": [] });
-        return Ok(typed(StatusCode::OK, "application/json", value.to_string()));
+        let begun = Begun { cursor: &cursor, events: [], state: &rows };
+        return Ok(json(StatusCode::OK, &begun));
     }
     let failed = |error: FeedError| ending::of_feed(&error);
     let end = app.feed.end_offset().map_err(|error| failed(FeedError::Journal(error)))?;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::ending;
 use super::stored::{self, StateWish};
@@ -15,7 +15,7 @@ use crate::http::Problem;
 /// A reading that has begun.
 pub(super) struct Opening {
     /// State first, if that was wanted.
-    pub(super) rows: Option<Vec<Value>>,
+    pub(super) rows: Option<Vec<Box<RawValue>>>,
     pub(super) tail: Tail,
 }
 

@@ -2,11 +2,16 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use serde_json::Value;
+use serde::Serialize;
 
 /// JSON with a status.
-pub(super) fn json(status: StatusCode, value: &Value) -> Response<Body> {
-    typed(status, "application/json", value.to_string())
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    typed(status, "application/json", text(value))
+}
+
+/// As JSON. Writing it into memory cannot fail: no name in it is anything but a text.
+pub(super) fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Any text of a media type.

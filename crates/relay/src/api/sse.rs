@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::ending;
@@ -51,7 +53,7 @@ async fn open_stream(app: Arc<App>, call: Call) -> Answer {
     if let Some(rows) = rows {
         ready.extend(state(&rows));
         let cursor = app.feed.cursor(tail.position()).to_string();
-        ready.push_back(message("unbroken.synced", Some(&cursor), &json!({ "cursor": cursor })));
+        ready.push_back(message("unbroken.synced", Some(&cursor), json!({ "cursor": cursor })));
     }
     let streams = app.figures.streams.enter();
     let heartbeat = Duration::from_millis(app.settings.heartbeat_ms);
@@ -100,7 +102,7 @@ impl Source {
             Ok(Err(failure)) => self.end(&ending::of_tail(&self.app, &self.tail, &failure)),
             Err(_) => {
                 let cursor = self.app.feed.cursor(self.tail.position()).to_string();
-                message("unbroken.heartbeat", Some(&cursor), &json!({ "cursor": cursor }))
+                message("unbroken.heartbeat", Some(&cursor), json!({ "cursor": cursor }))
             }
         })
     }
@@ -116,7 +118,7 @@ impl Source {
     fn end(&mut self, problem: &Problem) -> Bytes {
         self.ended = true;
         self.app.figures.problems.note(problem);
-        message("unbroken.end", None, &problem.to_json())
+        message("unbroken.end", None, problem.to_json())
     }
 }
 
@@ -143,12 +145,12 @@ fn put_event(lines: &mut BytesMut, feed: &Feed, entry: &Entry) {
     lines.put_slice(b"\n\n");
 }
 
-fn message(kind: &str, id: Option<&str>, data: &Value) -> Bytes {
+fn message(kind: &str, id: Option<&str>, data: impl Display) -> Bytes {
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     Bytes::from(format!("{id}event: {kind}\ndata: {data}\n\n"))
 }
 
-fn state(rows: &[Value]) -> VecDeque<Bytes> {
+fn state(rows: &[Box<RawValue>]) -> VecDeque<Bytes> {
     let mut pieces = VecDeque::new();
     let mut piece = BytesMut::new();
     for row in rows {

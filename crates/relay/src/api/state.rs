@@ -4,13 +4,20 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::reply::{empty, json};
 use super::stored::{self, StateWish};
 use crate::access::Digest;
 use crate::app::App;
 use crate::http::{Answer, Answering, Call, Query};
+
+#[derive(Serialize)]
+struct Told<'a> {
+    cursor: &'a str,
+    rows: &'a [Box<RawValue>],
+}
 
 pub(crate) fn answer(app: Arc<App>, call: Call) -> Answering {
     Box::pin(state(app, call))
@@ -35,7 +42,7 @@ async fn state(app: Arc<App>, call: Call) -> Answer {
     let wish = StateWish { filter: call.query.filter(), live, tombstones, doubted_since };
     let state = stored::state(&app, wish).await?;
     let cursor = app.feed.cursor(state.offset).to_string();
-    let answer = json(StatusCode::OK, &json!({ "cursor": cursor, "rows": state.rows }));
+    let answer = json(StatusCode::OK, &Told { cursor: &cursor, rows: &state.rows });
     if doubted_since.is_some() {
         // The cursor alone would not say when the doubt has ended.
         return Ok(answer);

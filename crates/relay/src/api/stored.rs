@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::sleep;
 use tracing::warn;
 use unbroken_core::ids::{Key, StreamId};
@@ -23,7 +24,7 @@ pub(super) struct StateRead {
     pub(super) exact_at: u64,
     /// Where to read on: there, or where an open bracket begins.
     pub(super) offset: u64,
-    pub(super) rows: Vec<Value>,
+    pub(super) rows: Vec<Box<RawValue>>,
     /// Whether items wait for the end of a bracket.
     is_waiting: bool,
 }

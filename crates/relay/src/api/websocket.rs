@@ -11,11 +11,14 @@ use axum::http::header;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::ending;
 use super::opening::{Opening, open};
+use super::reply::text;
 use super::wish::Said;
 use crate::access::{Caller, Permit};
 use crate::app::{App, Entered};
@@ -35,6 +38,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// RFC 6455: the service restarts (1012), a failure of ours (1011).
 const RESTART: u16 = 1012;
 const FAILURE: u16 = 1011;
+
+#[derive(Serialize)]
+struct State<'a> {
+    rows: &'a [Box<RawValue>],
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
 
 pub(crate) fn answer(app: Arc<App>, call: Call) -> Answering {
     Box::pin(upgrade(app, call))
@@ -157,7 +167,7 @@ impl Session {
         self.send(&json!({ "type": "subscribed", "cursor": cursor })).await?;
         if let Some(rows) = rows {
             for rows in rows.chunks(ROWS) {
-                self.send(&json!({ "type": "state", "rows": rows })).await?;
+                self.send(&State { kind: "state", rows }).await?;
             }
             self.send(&json!({ "type": "synced", "cursor": cursor })).await?;
         }
@@ -176,9 +186,8 @@ impl Session {
         self.sink.send(Message::Text(text)).await.map_err(|_| End::Gone)
     }
 
-    async fn send(&mut self, value: &Value) -> Result<(), End> {
-        let text = Message::Text(value.to_string().into());
-        self.sink.send(text).await.map_err(|_| End::Gone)
+    async fn send(&mut self, value: &impl Serialize) -> Result<(), End> {
+        self.sink.send(Message::Text(text(value).into())).await.map_err(|_| End::Gone)
     }
 
     async fn close(&mut self, problem: &Problem) {

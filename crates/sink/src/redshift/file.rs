@@ -18,7 +18,7 @@ use parquet::file::writer::{
 use parquet::schema::parser::parse_message_type;
 use unbroken_core::record::digest;
 use unbroken_journal::JournalId;
-use unbroken_render::{cloudevent_json, words};
+use unbroken_render::{cloudevent, words};
 
 use super::limits::TEXT_MAX;
 use super::literal::instant;
@@ -94,7 +94,7 @@ pub(super) fn incoming(
         let Some(mark) = marks.get(&offset) else { continue };
         let row = Row::of(journal, offset, record);
         let kept_at = is_large(&row).then(|| {
-            let event = cloudevent_json(journal, offset, record).to_string();
+            let event = cloudevent(journal, offset, record);
             let (name, event) = kept_as(journal, offset, event);
             let url = url_of(&name);
             kept.push((name, event));

@@ -5,7 +5,7 @@ use unbroken_core::ids::{Key, StreamId};
 use unbroken_core::record::{Body, Change, GapOpened, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::JournalId;
-use unbroken_render::{kind, record_fields};
+use unbroken_render::{fields_text, kind};
 
 use crate::Lapse;
 
@@ -49,7 +49,7 @@ impl<'a> Row<'a> {
             received_at: record.received_at,
             change,
             snapshot,
-            data: change.is_none().then(|| record_fields(&record.body).to_string()),
+            data: change.is_none().then(|| fields_text(&record.body)),
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> Row<'a> {
     ) -> Self {
         let body = Body::GapOpened(gap.clone());
         Self {
-            data: Some(record_fields(&body).to_string()),
+            data: Some(fields_text(&body)),
             ..Self::noted(log, offset, kind(&body), stream.as_str(), gap.wall_from)
         }
     }

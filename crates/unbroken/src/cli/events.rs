@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use unbroken::place;
-use unbroken::render::{RECORD_HEADINGS, Table, record_json, record_row};
+use unbroken::render::{RECORD_HEADINGS, Table, record_line, record_row};
 use unbroken_journal::{Batches, Cursor, JournalError, Reader};
 
 use super::answer::Answer;
@@ -135,7 +135,7 @@ impl<'a> Printer<'a> {
         }
         match self.format {
             FormatArg::Ndjson => {
-                self.out.json(&record_json(self.reader.journal(), offset, record))?;
+                self.out.line(&record_line(self.reader.journal(), offset, record))?;
             }
             FormatArg::Table => {
                 self.table.row(record_row(offset, record));

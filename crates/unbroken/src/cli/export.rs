@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use unbroken::place;
-use unbroken::render::{cloudevent_json, counted, kind, record_json};
+use unbroken::render::{cloudevent, counted, kind, record_line};
 use unbroken_core::record::Record;
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{Cursor, JournalId, Reader};
@@ -70,11 +70,10 @@ impl<'a> Choice<'a> {
     }
 
     fn line(&self, journal: JournalId, offset: u64, record: &Record) -> String {
-        let object = match self.args.format {
-            EnvelopeArg::Cloudevents => cloudevent_json(journal, offset, record),
-            _ => record_json(journal, offset, record),
-        };
-        object.to_string()
+        match self.args.format {
+            EnvelopeArg::Cloudevents => cloudevent(journal, offset, record),
+            _ => record_line(journal, offset, record),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &StateArgs) -> Result<Answer, CliError> {
     match args.format {
         FormatArg::Ndjson => {
             for row in &state.rows {
-                out.json(&state_json(row))?;
+                out.line(state_json(row).get())?;
             }
         }
         FormatArg::Table => out.text(&table(&state.rows).render())?,

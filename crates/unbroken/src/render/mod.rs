@@ -10,6 +10,6 @@ pub use paint::Paint;
 pub use quantity::{count, counted, duration_ms, millis};
 pub use table::Table;
 pub use unbroken_render::{
-    RECORD_HEADINGS, RECORD_KINDS, cloudevent_json, gap_json, kind, payload_json, record_fields,
-    record_json, record_row, state_json, wall, wall_now, write_cloudevent,
+    RECORD_HEADINGS, RECORD_KINDS, cloudevent, gap_json, kind, record_fields, record_line,
+    record_row, state_json, wall, wall_now, write_cloudevent,
 };

@@ -15,7 +15,8 @@ pub(crate) enum SinksCommand {
     /// List what targets refuse, or have it given to them again
     ///
     /// Of sinks whose target keeps no dead letters itself: webhooks. PostgreSQL and Redshift have
-    /// them in a table `dead_letters`, NATS and Kafka below a subject or in a topic of that name.
+    /// them in a table `dead_letters`, NATS at the subject PREFIX.dead_letters, Kafka in the topic
+    /// PREFIX.dead-letters.
     /// It works beside a running service, and without one.
     ///
     /// Exit code 0: there are none, or they are to be given again; 1: there are some.

@@ -1,6 +1,7 @@
 //! Dead letters, shown or marked to be given again.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use unbroken::place;
 use unbroken::render::{Table, wall};
 use unbroken_sink::{DeadLetter, DeadLetters};
@@ -50,6 +51,19 @@ fn redrive(letters: &DeadLetters, sink: Option<&str>) -> Result<Answer, CliError
     Ok(Answer::Yes)
 }
 
+#[derive(Serialize)]
+struct Told<'a> {
+    /// As it lies there: its numbers may be of any size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a RawValue>,
+    id: String,
+    offset: u64,
+    parked_at: String,
+    redrive: bool,
+    sink: &'a str,
+    why: &'a str,
+}
+
 fn objects(
     letters: &DeadLetters,
     sink: Option<&str>,
@@ -58,15 +72,18 @@ fn objects(
     let (mut out, mut answer) = (Output::new(), Answer::Yes);
     letters.each(sink, |letter| {
         answer = Answer::No;
-        let mut object = json!({
-            "sink": letter.sink, "id": id(&letter), "offset": letter.offset, "why": letter.why,
-            "parked_at": wall(letter.parked_at), "redrive": letter.is_asked_for,
-        });
-        if with_events {
-            let event: Value = serde_json::from_str(&letter.event).map_err(CliError::Json)?;
-            object["event"] = event;
-        }
-        out.json(&object)
+        let event =
+            with_events.then(|| serde_json::from_str(&letter.event).map_err(CliError::Json));
+        let object = Told {
+            event: event.transpose()?,
+            id: id(&letter),
+            offset: letter.offset,
+            parked_at: wall(letter.parked_at),
+            redrive: letter.is_asked_for,
+            sink: &letter.sink,
+            why: &letter.why,
+        };
+        out.line(&serde_json::to_string(&object).map_err(CliError::Json)?)
     })?;
     out.flush()?;
     Ok(answer)
