@@ -16,7 +16,7 @@ use unbroken_render::{wall_now, write_cloudevent};
 use self::fault::{failed, gone, replaced};
 pub use self::letters::{DeadLetter, DeadLetters};
 pub(crate) use self::letters::{Letter, LetterFate};
-use crate::{Batch, Checkpoint, Claim, Fence, Opened, SinkError};
+use crate::{Batch, Checkpoint, Claim, Fence, Opened, Phase, SinkError};
 
 /// One connection, of one sink.
 pub(crate) struct SinksDb {
@@ -34,6 +34,16 @@ struct Row {
     fence: u64,
     checkpoint: Option<Checkpoint>,
     cuts: Vec<u64>,
+}
+
+impl Row {
+    /// Where the last request behind the checkpoint has ended. A batch that ended before it would
+    /// cut that request anew, and its events would come again under another key.
+    fn sent_until(&self, log_end: u64) -> Option<Checkpoint> {
+        let checkpoint = self.checkpoint.filter(|it| it.phase == Phase::Log)?;
+        let sent = self.cuts.iter().copied().filter(|cut| *cut <= log_end).max()?;
+        (sent > checkpoint.next_offset).then_some(Checkpoint { next_offset: sent, ..checkpoint })
+    }
 }
 
 impl SinksDb {
@@ -59,12 +69,13 @@ impl SinksDb {
         }
         let checkpoint = held.as_ref().and_then(|row| row.checkpoint);
         claim.accept(checkpoint.as_ref())?;
-        let fence = held.map_or(0, |row| row.fence) + 1;
+        let fence = held.as_ref().map_or(0, |row| row.fence) + 1;
         let raise = "INSERT INTO sinks (name, fence) VALUES (?1, ?2) \
             ON CONFLICT (name) DO UPDATE SET fence = excluded.fence";
         tx.execute(raise, params![sink, fence as i64]).map_err(failed(&path, doing))?;
         tx.commit().map_err(failed(&path, doing))?;
-        Ok(Opened { fence: Fence(fence), checkpoint, until: None })
+        let until = held.and_then(|row| row.sent_until(claim.end_offset));
+        Ok(Opened { fence: Fence(fence), checkpoint, until })
     }
 
     /// Where requests that were sent from this checkpoint on have ended.

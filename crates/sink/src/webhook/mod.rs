@@ -146,7 +146,8 @@ impl Webhook {
         while let Some(request) = events.next_request(self.bytes_max, &cuts) {
             let end = request.end();
             self.in_db(move |db| db.sends_until(fence, base, next, end)).await?;
-            let key = request.key(batch.journal(), base.unwrap_or(next).phase);
+            let phase = base.unwrap_or(next).phase;
+            let key = request.key(&self.config.name, batch.journal(), phase);
             match self.post(&key, request.body()).await? {
                 Verdict::Taken => {
                     self.taken = request.last().map(|through| Taken { base, through });
@@ -194,7 +195,7 @@ impl Webhook {
         let request = Request::of_one(Event { place: Place::Entry(letter.offset), json });
         // Asked for again, it is another request: an endpoint may answer the old one from memory.
         let Letter { journal, offset, redrives, .. } = letter;
-        let key = format!("{journal}:{offset}:redrive:{redrives}");
+        let key = format!("{}:{journal}:{offset}:redrive:{redrives}", self.config.name);
         match self.post(&key, request.body()).await? {
             Verdict::Taken => Ok(LetterFate::Taken),
             Verdict::TooLarge => Ok(LetterFate::Refused { why: said(413) }),

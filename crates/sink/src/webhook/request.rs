@@ -162,9 +162,10 @@ impl Request {
         }
     }
 
-    /// Names it for ever: the same events of the same log, sent again, have the same name. It holds
-    /// no full stop, as Standard Webhooks asks.
-    pub(super) fn key(&self, journal: JournalId, phase: Phase) -> String {
+    /// Names it for ever: the same events of the same log, sent again by the same sink, have the
+    /// same name. Another sink's request from and to the same offsets may hold other events. It
+    /// holds no full stop, as Standard Webhooks asks.
+    pub(super) fn key(&self, sink: &str, journal: JournalId, phase: Phase) -> String {
         let name = |event: Option<&Event>| match event.map(|event| event.place) {
             Some(Place::Lapse(from, to)) => format!("lapse-{from}-{to}"),
             Some(Place::Entry(offset)) => offset.to_string(),
@@ -173,8 +174,8 @@ impl Request {
         };
         let (first, last) = (name(self.events.first()), name(self.events.last()));
         match phase {
-            Phase::Image { until } => format!("{journal}:image:{until}:{first}:{last}"),
-            Phase::Log => format!("{journal}:{first}:{last}"),
+            Phase::Image { until } => format!("{sink}:{journal}:image:{until}:{first}:{last}"),
+            Phase::Log => format!("{sink}:{journal}:{first}:{last}"),
         }
     }
 }
@@ -231,9 +232,11 @@ mod tests {
         let counts: Vec<usize> = requests.iter().map(Request::count).collect();
         assert_eq!(counts, [1, 2, 2]);
         let id: JournalId = "0190000000007000800000000000abcd".parse().expect("an id");
-        let keys: Vec<String> = requests.iter().map(|it| it.key(id, Phase::Log)).collect();
+        let keys: Vec<String> = requests.iter().map(|it| it.key("s", id, Phase::Log)).collect();
         let names = ["lapse-3-9:lapse-3-9", "5:6", "gap-0:gap-1"];
-        assert_eq!(keys, names.map(|name| format!("{id}:{name}")));
-        assert!(requests[1].key(id, Phase::Image { until: 9 }).contains(":image:9:5:6"));
+        assert_eq!(keys, names.map(|name| format!("s:{id}:{name}")));
+        let key = |sink, phase| requests[1].key(sink, id, phase);
+        assert_eq!(key("s", Phase::Image { until: 9 }), format!("s:{id}:image:9:5:6"));
+        assert_ne!(key("s", Phase::Log), key("t", Phase::Log), "they may have other events");
     }
 }

@@ -171,7 +171,7 @@ async fn events_are_posted_in_cloudevents_batch_format_with_names_of_their_own()
         assert_eq!(request.header("content-type"), kind);
         assert_eq!(request.header("webhook-signature"), "", "there is no secret");
         let last = next + request.events().len() - 1;
-        let key = format!("{}:{next}:{last}", house.journal());
+        let key = format!("test:{}:{next}:{last}", house.journal());
         assert_eq!(request.header("webhook-id"), key);
         assert_eq!(request.header("idempotency-key"), format!("\"{key}\""));
         next = last + 1;
@@ -304,6 +304,28 @@ async fn an_endpoint_that_wants_another_secret_is_given_it_when_it_is_there() {
     assert!(asked.last().expect("one").header("webhook-signature").starts_with("v1,"));
 }
 
+/// Where it was begun, it is ended: also in batches that are smaller than the one that it was of.
+#[tokio::test]
+async fn a_request_comes_again_under_its_key_though_batches_are_smaller() {
+    let mut endpoint = Endpoint::answering(|_| Reply::TakenWithoutAWord);
+    endpoint.bytes_max = 10_000;
+    let mut house = House::new();
+    house.events(300);
+    let running = house.pump(endpoint.sink(), large());
+    running.until("it failed", |it| it.counts().failures >= 1).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let first = endpoint.keys()[0].0.clone();
+    endpoint.receiver.answer_by(|_| Reply::Taken);
+    let mut config = large();
+    config.cut.records_max = 7;
+    house.drain(endpoint.sink(), config).await.stop().await;
+    let keys = endpoint.keys();
+    assert!(keys.iter().filter(|(key, _)| *key == first).count() > 1, "{keys:?}");
+    let again = keys.iter().position(|(_, reply)| matches!(reply, Reply::Taken));
+    assert_eq!(keys[again.expect("one is taken")].0, first);
+    assert_eq!(endpoint.ids(), house.ids_from(0));
+}
+
 /// The answer is lost: the same request comes again, with the same key, also from a process that
 /// was started anew, and when more of the log is there by then.
 #[tokio::test]
@@ -328,7 +350,7 @@ async fn a_request_whose_answer_is_lost_comes_again_as_it_was() {
         assert_eq!(*known, asked.body);
     }
     // Who knows keys alone has every event once.
-    let expected = ["0:9", "10:39"].map(|range| format!("\"{}:{range}\"", house.journal()));
+    let expected = ["0:9", "10:39"].map(|range| format!("\"test:{}:{range}\"", house.journal()));
     assert!(bodies.keys().eq(&expected), "{:?}", bodies.keys());
 }
 
@@ -408,7 +430,7 @@ async fn a_lapse_is_insisted_on_and_state_follows_it() {
     assert_eq!(endpoint.all_ids(), expected);
     let keys = endpoint.keys();
     let last = &keys.last().expect("one").0;
-    assert_eq!(*last, format!("{journal}:image:900:20:29"));
+    assert_eq!(*last, format!("test:{journal}:image:900:20:29"));
 }
 
 /// Also if some of what it was about to be given had been taken. Its names say how far it goes:
@@ -448,5 +470,5 @@ async fn a_lapse_is_told_behind_requests_of_a_batch_that_was_given_up() {
     let journal = house.journal();
     assert_eq!(endpoint.all_ids()[taken..], [format!("{journal}:0:lapse:900")]);
     let (key, _) = endpoint.keys().pop().expect("one");
-    assert_eq!(key, format!("{journal}:lapse-0-900:lapse-0-900"));
+    assert_eq!(key, format!("test:{journal}:lapse-0-900:lapse-0-900"));
 }

@@ -144,7 +144,7 @@ async fn what_was_taken_before_a_refusal_is_a_batch_of_its_own() {
     let keys = endpoint.keys();
     let (last, reply) = keys.last().expect("it was asked");
     assert_eq!(*reply, Reply::Status(422));
-    assert!(last.starts_with(&format!("{}:{from}:", house.journal())), "{last} {from}");
+    assert!(last.starts_with(&format!("test:{}:{from}:", house.journal())), "{last} {from}");
     sink.commit(fence, &of(0, from)).await.expect("it was taken");
     assert_eq!(endpoint.keys().len(), keys.len(), "nothing is sent for that");
 
