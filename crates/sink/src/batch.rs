@@ -25,6 +25,9 @@ pub struct Batch {
     /// With them: keys of these streams that were last written before an offset may be stale, since
     /// a time.
     pub stale: Vec<(StreamId, (u64, UnixMicros))>,
+    /// What the log holds before the end of this batch was all that was known at this time: that of
+    /// the last record, or of looking where nothing more was there; `None`: it is so now.
+    pub as_of: Option<UnixMicros>,
     /// What the target does not take, in order. Not among the entries; it is put aside with its
     /// reason in the same commit.
     pub parked: Vec<Parked>,
@@ -99,6 +102,7 @@ impl Batch {
             lapse: None,
             open_gaps: Vec::new(),
             stale: Vec::new(),
+            as_of: None,
             parked: Vec::new(),
             content,
             from_offset,
@@ -135,9 +139,14 @@ impl Batch {
         self
     }
 
-    /// With parts of the payloads alone.
+    /// With parts of the payloads alone, and without the names of keys that are not wanted.
     pub(crate) fn of(mut self, fields: &Fields) -> Self {
-        let rows = self.all().map(|(offset, record)| (offset, fields.of(record))).collect();
+        let cut = |record: &Record| {
+            let mut record = fields.of(record);
+            self.selection.cut(&mut record);
+            record
+        };
+        let rows = self.all().map(|(offset, record)| (offset, cut(record))).collect();
         self.content = Content::Rows(rows);
         self
     }
@@ -174,6 +183,8 @@ impl Batch {
         second.from_offset = middle;
         second.lapse = None;
         second.parked.retain(|parked| parked.offset >= middle);
+        let next_at = second.all().next().map(|(_, record)| record.received_at);
+        first.as_of = next_at.or(self.as_of);
         Some([first, second])
     }
 

@@ -10,6 +10,7 @@ use unbroken_core::ids::StreamId;
 use unbroken_core::record::{GapOpened, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{Batches, JournalError, Reader, SharedBatch};
+use unbroken_render::wall_now;
 
 use crate::blocking::blocking;
 use crate::image::Image;
@@ -130,7 +131,8 @@ impl Feed {
         };
         Ok(match fed {
             Fed::Batch(batch) => {
-                let batch = if wish.fields.is_all() { *batch } else { batch.of(wish.fields) };
+                let is_cut = !wish.fields.is_all() || wish.selection.is_of_some_keys();
+                let batch = if is_cut { batch.of(wish.fields) } else { *batch };
                 Fed::Batch(Box::new(batch.sharing(wish.share)))
             }
             fed => fed,
@@ -157,18 +159,22 @@ impl ImageFeed {
             None => self.room_for(&wish.cut),
         };
         let rows: Vec<_> = self.rows.drain(..count).collect();
+        let as_of = rows.last().map(|(_, record)| record.received_at);
         let selection = Arc::clone(wish.selection);
         // What has been written since the image was made is not among the rows any more.
         let begun = wish.until.filter(|until| until.phase == base.phase);
         let first = self.rows.front().map(|(offset, _)| *offset);
         if let Some(next_offset) = begun.map(|until| until.next_offset).or(first) {
             let next = Checkpoint { next_offset, ..base };
-            return Batch::of_rows(Some(base), next, rows, selection);
+            let mut batch = Batch::of_rows(Some(base), next, rows, selection);
+            batch.as_of = as_of;
+            return batch;
         }
         let next = Checkpoint::in_log(base.journal, self.until);
         let mut batch = Batch::of_rows(Some(base), next, rows, selection);
         batch.open_gaps = std::mem::take(&mut self.open_gaps);
         batch.stale = std::mem::take(&mut self.stale);
+        batch.as_of = as_of;
         batch
     }
 }
@@ -177,7 +183,7 @@ impl LogFeed {
     async fn next(&mut self, base: Checkpoint, wish: &Wish<'_>) -> Result<Fed, JournalError> {
         let mut gathered = Gathered { next: base.next_offset, ..Gathered::default() };
         let begun = Instant::now();
-        let mut waiting_since = None;
+        let (mut waiting_since, mut ended_at) = (None, None);
         while !gathered.is_full(wish) {
             // A long backlog of which little is wanted is committed piece by piece.
             let is_piece = gathered.next > base.next_offset && wish.until.is_none();
@@ -195,8 +201,10 @@ impl LogFeed {
                 if let Some(rest) = wish.share.rest_after(spell) {
                     tokio::time::sleep(rest).await;
                 }
+                ended_at = None;
                 continue;
             }
+            ended_at = Some(wall_now());
             let is_empty = gathered.next == base.next_offset;
             let open_for = match gathered.passed {
                 0 => wish.cut.nothing_every(),
@@ -225,7 +233,8 @@ impl LogFeed {
             return Ok(Fed::Over);
         }
         let selection = Arc::clone(wish.selection);
-        let batch = Batch::of_log(Some(base), next, gathered.batches, selection);
+        let mut batch = Batch::of_log(Some(base), next, gathered.batches, selection);
+        batch.as_of = ended_at.or(gathered.last_at);
         Ok(Fed::Batch(Box::new(batch)))
     }
 
@@ -253,6 +262,8 @@ struct Gathered {
     bytes: usize,
     /// Of all records of the batches that are held.
     held_bytes: usize,
+    /// When the last of them came.
+    last_at: Option<UnixMicros>,
 }
 
 impl Gathered {
@@ -274,6 +285,7 @@ impl Gathered {
                 break;
             }
             self.next = offset + 1;
+            self.last_at = Some(record.received_at);
             looked_at += record.body.payload_len() + RECORD_BYTES;
             if wish.selection.accepts(record) {
                 self.passed += 1;

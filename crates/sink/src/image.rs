@@ -61,7 +61,10 @@ impl Image {
             let open = stream.open_gaps.into_values().map(|gap| (id.clone(), gap.opened));
             image.open_gaps.extend(open);
         }
+        image.stale.retain(|(stream, _)| selection.accepts_stream(stream));
         ledger.set_back(&mut image.open_gaps);
+        // Given again from a newer image, each has the place that it had.
+        image.open_gaps.sort_by(|(a, left), (b, right)| (a, left.gap).cmp(&(b, right.gap)));
         image.open_gaps.retain(|(stream, gap)| selection.accepts(&opening(stream, gap)));
         image.rows.retain(|(at, _)| written.contains(at));
         image.rows.sort_unstable_by_key(|(at, _)| *at);

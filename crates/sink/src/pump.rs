@@ -87,6 +87,9 @@ pub struct Pump<S> {
     /// than what its target holds was put back from a backup: that it has grown to that length
     /// meanwhile, with other records, makes it no other.
     ended_at: Option<u64>,
+    /// A lapse that the target was told, and the checkpoint that it then has: the answer may not
+    /// have come.
+    lapsing: Option<(Checkpoint, Lapse)>,
 }
 
 /// How a pump ended.
@@ -111,8 +114,8 @@ impl<S: Sink> Pump<S> {
         // What cannot be read is read again when the sink is opened, and told there.
         let ended_at = reader.end_offset().ok();
         let share = Arc::new(Share::new(config.sinks, stop.clone()));
-        let (refused, failed_at) = (0, None);
-        Self { sink, reader, config, progress, share, stop, refused, failed_at, ended_at }
+        let (refused, failed_at, lapsing) = (0, None, None);
+        Self { sink, reader, config, progress, share, stop, refused, failed_at, ended_at, lapsing }
     }
 
     /// Runs until it is told to stop and has given what the log held then, or until another
@@ -175,6 +178,7 @@ impl<S: Sink> Pump<S> {
         let claim = self.claim()?;
         let opened = self.sink.open(&claim).await?;
         let fence = opened.fence;
+        self.tell_lapse(opened.checkpoint);
         let mut checkpoint = self.begin(fence, &claim, opened.checkpoint).await?;
         self.ended_at = None;
         let mut until = opened.until.filter(|_| Some(checkpoint) == opened.checkpoint);
@@ -267,6 +271,9 @@ impl<S: Sink> Pump<S> {
             return Ok(held);
         }
         let first = self.first_checkpoint(claim.end_offset)?;
+        // The log may have grown since this pump was made. If the answer is lost, what is found
+        // there is no checkpoint of a longer log.
+        self.ended_at = self.ended_at.map(|end| end.max(first.needed_from()));
         let batch = Batch::of_nothing(held, first);
         self.sink.commit(fence, &batch).await?;
         Ok(first)
@@ -303,12 +310,21 @@ impl<S: Sink> Pump<S> {
         let next = Checkpoint::in_image(base.journal, oldest);
         let from_offset = base.needed_from();
         let mut batch = Batch::of_nothing(Some(base), next);
-        batch.lapse = Some(Lapse { from_offset, to_offset: oldest });
+        let lapse = Lapse { from_offset, to_offset: oldest };
+        (batch.lapse, self.lapsing) = (Some(lapse), Some((next, lapse)));
         self.sink.commit(fence, &batch).await?;
-        let records = oldest - from_offset;
-        error!(sink = self.config.name, from_offset, records, "sink lapsed: it begins from state");
-        self.progress.lapsed(records);
+        self.tell_lapse(Some(next));
         Ok(next)
+    }
+
+    /// Once the target is known to have it: also where the answer to its commit was lost.
+    fn tell_lapse(&mut self, held: Option<Checkpoint>) {
+        let Some((next, Lapse { from_offset, to_offset })) = self.lapsing.take() else { return };
+        if held == Some(next) {
+            let (sink, records) = (self.config.name.as_str(), to_offset - from_offset);
+            error!(sink, from_offset, records, "sink lapsed: it begins from state");
+            self.progress.lapsed(records);
+        }
     }
 
     /// Commits a batch, and puts aside what the target does not take.

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use unbroken_core::record::Record;
+use unbroken_core::ids::StreamId;
+use unbroken_core::record::{Body, Record};
 use unbroken_render::Filter;
 
 /// `where`, as it is written. A record must pass all parts that are set; what is about no key (a
 /// row of the ledger, the end of a snapshot) needs to pass the parts about keys no more than any.
+/// Where there are such parts, what is in quarantine does not pass: it may be about anybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Where {
@@ -54,15 +56,38 @@ impl From<&Where> for Selection {
 impl Selection {
     /// Whether a record passes.
     pub fn accepts(&self, record: &Record) -> bool {
-        let filters = if record.body.key().is_some() { &self.of_keys } else { &self.of_no_key };
+        let is_of_keys = record.body.key().is_some() || matches!(record.body, Body::Quarantined(_));
+        let filters = if is_of_keys { &self.of_keys } else { &self.of_no_key };
         filters.is_empty() || filters.iter().any(|filter| filter.accepts(record))
+    }
+
+    pub(crate) fn accepts_stream(&self, stream: &StreamId) -> bool {
+        let filters = &self.of_no_key;
+        filters.is_empty() || filters.iter().any(|filter| filter.accepts_stream(stream.as_str()))
+    }
+
+    /// Whether records name keys that do not pass.
+    pub(crate) fn is_of_some_keys(&self) -> bool {
+        let all = |filter: &Filter| filter.keys.is_empty() && filter.key_prefix.is_none();
+        !self.of_keys.iter().all(all)
+    }
+
+    /// Without the names of keys that do not pass.
+    pub(crate) fn cut(&self, record: &mut Record) {
+        if let Body::SnapshotBegin(begin) = &mut record.body
+            && let Some(keys) = &mut begin.keys
+            && self.is_of_some_keys()
+        {
+            let passes = |filter: &Filter, key: &str| filter.accepts_key(key);
+            keys.retain(|key| self.of_keys.iter().any(|it| passes(it, key.as_str())));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use unbroken_core::ids::SnapshotId;
-    use unbroken_core::record::{Body, Record};
+    use unbroken_core::record::{Body, Quarantined, Record, SnapshotBegin};
     use unbroken_core::time::UnixMicros;
 
     use super::{Selection, Where};
@@ -91,7 +116,30 @@ mod tests {
             assert_eq!(selection.accepts(&record), passes, "{record:?}");
             assert!(Selection::default().accepts(&record));
         }
+        let bytes = "about somebody".into();
+        let poison = Quarantined { conn: None, reason: "x".into(), length: 1, digest: 1, bytes };
+        let poison = record("a/s", Body::Quarantined(poison));
+        assert!(!selection.accepts(&poison), "it may be about anybody");
+        let sources = Where { source: vec!["a".into()], ..Where::default() };
+        assert!(Selection::from(&sources).accepts(&poison));
         let kinds = Where { kind: vec!["change".into()], ..Where::default() };
         assert!(!Selection::from(&kinds).accepts(&record("a/s", aborted())));
+    }
+
+    #[test]
+    fn the_beginning_of_a_snapshot_names_no_key_that_does_not_pass() {
+        let keys = |names: &[&str]| Some(names.iter().map(|name| (*name).into()).collect());
+        let begin = |names: &[&str]| {
+            let snapshot = SnapshotId(1);
+            let keys = keys(names);
+            let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys };
+            record("a/s", Body::SnapshotBegin(begin))
+        };
+        let wanted = Where { key_prefix: Some("x".into()), ..Where::default() };
+        for (wanted, left) in [(wanted, &["x1"] as &[_]), (Where::default(), &["x1", "y"])] {
+            let mut record = begin(&["x1", "y"]);
+            Selection::from(&wanted).cut(&mut record);
+            assert_eq!(record, begin(left));
+        }
     }
 }

@@ -45,10 +45,10 @@ impl SinkThread {
         let pump = Pump::new(sink, reader, config, Arc::clone(&progress), stopping.clone());
         let thread = thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
             give_way(priority);
-            let _tells = TellsOfPanic(telling);
+            let tells = TellsOfPanic(telling);
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
-                Err(error) => return error!(%error, "sink has no runtime"),
+                Err(error) => return tells.has_no_runtime(&error),
             };
             runtime.block_on(async {
                 tokio::select! {
@@ -88,6 +88,15 @@ impl SinkThread {
 
 /// Nobody is to read that a sink runs whose thread has failed.
 struct TellsOfPanic(Arc<Progress>);
+
+impl TellsOfPanic {
+    fn has_no_runtime(&self, error: &io::Error) {
+        let why = format!("system gives what a sink runs on to nobody: {error}");
+        error!(why, "sink does not go on");
+        let todo = "raise the limit on open files, and restart the service";
+        self.0.fails(Doing::Blocked, wall_now(), why, todo.to_owned());
+    }
+}
 
 impl Drop for TellsOfPanic {
     fn drop(&mut self) {

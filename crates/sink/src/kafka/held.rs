@@ -12,7 +12,8 @@ use super::client::{Access, Ear};
 use super::fault::fault;
 use crate::{Blocked, Checkpoint, SinkError};
 
-/// How long reading may take. The topic is short: it is compacted.
+/// How long it may take until the next message comes. How many there are depends on how often the
+/// broker compacts the topic.
 const READ_MAX: Duration = Duration::from_secs(40);
 
 /// How long one question may take.
@@ -76,9 +77,11 @@ pub(super) fn read(access: &Access, until: Until) -> Result<Found, SinkError> {
     wanted.add_partition_offset(&topic, 0, Offset::Beginning).map_err(failed)?;
     reader.assign(&wanted).map_err(failed)?;
     let mut found = Found { end, ..Found::default() };
-    while begun.elapsed() < READ_MAX {
+    let mut heard_at = Instant::now();
+    while heard_at.elapsed() < READ_MAX {
         match reader.poll(LOOK_EVERY) {
             Some(Ok(message)) => {
+                heard_at = Instant::now();
                 found.end = found.end.max(message.offset() + 1);
                 found.take(message.payload())?;
             }

@@ -31,6 +31,10 @@ pub(super) struct Terms {
     pub(super) bytes_max: usize,
 }
 
+/// Of the topic of checkpoints. What is compacted is never the segment that is written to, which
+/// with a broker's own gibibyte would be all of it for a week; and whoever opens the sink reads it.
+const SEGMENT_BYTES: &str = "16777216";
+
 /// Makes them ready.
 pub(super) fn ready(access: &Access, runtime: &Handle) -> Result<Terms, SinkError> {
     let config = &access.config;
@@ -53,7 +57,9 @@ pub(super) fn ready(access: &Access, runtime: &Handle) -> Result<Terms, SinkErro
             let replicas = TopicReplication::Fixed(config.replicas);
             let new = NewTopic::new(topic, *partitions, replicas);
             missing.push(match cleanup {
-                Some(policy) => new.set("cleanup.policy", policy),
+                Some(policy) => {
+                    new.set("cleanup.policy", policy).set("segment.bytes", SEGMENT_BYTES)
+                }
                 None => new,
             });
         }

@@ -19,12 +19,12 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, IsolationLevel, Transaction};
 use unbroken_core::ids::Key;
-use unbroken_render::cloudevent_json;
+use unbroken_render::cloudevent;
 
 use self::fault::{BATCH, fault};
 use self::rows::Time;
 use self::write::Tables;
-use crate::sql::{AskPassword, Link, Plan, Streams, begins_anew, signed};
+use crate::sql::{AskPassword, Link, Plan, Streams, begins_anew, is_state, signed};
 use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Phase, Sink, SinkError};
 
 /// How long opening may take in all: somebody may accept a connection and say nothing.
@@ -199,9 +199,13 @@ async fn move_checkpoint(
 ) -> Result<(), SinkError> {
     let failed = || fault("moving its checkpoint");
     let (base, next) = (batch.base.map(|base| base.to_string()), batch.next.to_string());
-    let params: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&signed(fence.0), Type::INT8), (&base, Type::TEXT), (&next, Type::TEXT)];
-    let update = "UPDATE checkpoint SET checkpoint = $3, committed_at = now() \
+    let params: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&signed(fence.0), Type::INT8),
+        (&base, Type::TEXT),
+        (&next, Type::TEXT),
+        (&batch.as_of.map(Time), Type::TIMESTAMPTZ),
+    ];
+    let update = "UPDATE checkpoint SET checkpoint = $3, as_of = COALESCE($4, now()) \
         WHERE fence = $1 AND checkpoint IS NOT DISTINCT FROM $2";
     if tx.execute_typed(update, &params).await.map_err(failed())? == 1 {
         return Ok(());
@@ -222,7 +226,7 @@ async fn put_aside(
     batch: &Batch,
 ) -> Result<(), tokio_postgres::Error> {
     for (parked, record) in batch.parked_entries() {
-        let event = cloudevent_json(batch.journal(), parked.offset, record).to_string();
+        let event = cloudevent(batch.journal(), parked.offset, record);
         let params: [(&(dyn ToSql + Sync), Type); 4] = [
             (&log, Type::INT2),
             (&signed(parked.offset), Type::INT8),
@@ -232,16 +236,19 @@ async fn put_aside(
         let insert = "INSERT INTO dead_letters (log, log_offset, why, event) \
             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
         tx.execute_typed(insert, &params).await?;
-        // Its value is not the last one any more. A name that is no text here has none.
+        // A value that was written before is not the last one any more. A name that is no text here
+        // has none.
         let key = record.body.key().map(Key::as_str).filter(|key| !key.contains('\0'));
-        let Some(key) = key else { continue };
-        let params: [(&(dyn ToSql + Sync), Type); 3] = [
+        let Some(key) = key.filter(|_| is_state(record)) else { continue };
+        let params: [(&(dyn ToSql + Sync), Type); 5] = [
             (&record.stream.as_str(), Type::TEXT),
             (&key, Type::TEXT),
             (&Time(record.received_at), Type::TIMESTAMPTZ),
+            (&log, Type::INT2),
+            (&signed(parked.offset), Type::INT8),
         ];
         let doubt = "UPDATE state SET doubted_since = LEAST(doubted_since, $3) \
-            WHERE stream = $1 AND key = $2";
+            WHERE stream = $1 AND key = $2 AND (log, log_offset) < ($4, $5)";
         tx.execute_typed(doubt, &params).await?;
     }
     Ok(())

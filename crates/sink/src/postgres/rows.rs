@@ -9,6 +9,16 @@ use unbroken_core::time::UnixMicros;
 /// PostgreSQL counts from 2000-01-01T00:00:00Z, in microseconds: so much later.
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
+/// What PostgreSQL's calendar has: from 4714-11-24 BC to the end of 294276, so counted.
+const CALENDAR: [i64; 2] = [-211_813_488_000_000_000, 9_223_371_331_199_999_999];
+
+/// A time of the ledger or of a stream: what lies outside of PostgreSQL's calendar is the nearest
+/// one that does not. A vendor's one event must not stop what is told of others.
+pub(super) fn nearest(at: UnixMicros) -> Time {
+    let [first, last] = CALENDAR.map(|edge| edge.saturating_add(EPOCH_MICROS));
+    Time(UnixMicros(at.0.clamp(first, last)))
+}
+
 /// A time. What lies outside of PostgreSQL's calendar is refused by the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Time(pub(super) UnixMicros);

@@ -14,7 +14,8 @@ CREATE TABLE checkpoint (
     fence          bigint      NOT NULL DEFAULT 0,
     checkpoint     text,
     log            smallint,
-    committed_at   timestamptz
+    -- The state of this schema is what was known then.
+    as_of          timestamptz
 );
 
 -- The logs that this schema was fed from; one that was adopted begins a new row.
@@ -129,8 +130,8 @@ CREATE TABLE dead_letters (
     PRIMARY KEY (log, log_offset)
 );
 
--- The present value of every key that is there, as of the last commit, and since when it may be out
--- of date: the earliest of all doubts.
+-- The value of every key that was there at the time as_of, and since when it may have been out of
+-- date then: the earliest of all doubts.
 CREATE VIEW current_state AS
 SELECT state.stream, state.key, state.payload, state.payload_bytes, state.epoch, state.position,
        state.occurred_at, state.received_at, state.log, state.log_offset,
@@ -141,7 +142,7 @@ SELECT state.stream, state.key, state.payload, state.payload_bytes, state.epoch,
            doubts.since,
            state.doubted_since
        ) AS stale_since,
-       checkpoint.committed_at AS as_of
+       checkpoint.as_of
 FROM state
 CROSS JOIN checkpoint
 LEFT JOIN streams USING (stream)

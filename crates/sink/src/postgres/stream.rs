@@ -5,7 +5,7 @@ use tokio_postgres::{Error, Row, Transaction};
 use unbroken_core::ids::StreamId;
 use unbroken_core::time::UnixMicros;
 
-use super::rows::Time;
+use super::rows::nearest;
 use crate::sql::{Stream, Streams, signed};
 
 pub(super) async fn load(tx: &Transaction<'_>) -> Result<Streams, Error> {
@@ -17,11 +17,11 @@ pub(super) async fn load(tx: &Transaction<'_>) -> Result<Streams, Error> {
 pub(super) async fn save(streams: &mut Streams, tx: &Transaction<'_>) -> Result<(), Error> {
     for (name, stream) in streams.0.iter_mut().filter(|(_, stream)| stream.has_changed) {
         let before = stream.stale_before.map(|(offset, _)| signed(offset));
-        let since = stream.stale_before.map(|(_, since)| Time(since));
+        let since = stream.stale_before.map(|(_, since)| nearest(since));
         let params = [
             (&name.as_str() as &(dyn ToSql + Sync), Type::TEXT),
             (&stream.live_conn.map(signed), Type::INT8),
-            (&stream.live_changed_at.map(Time), Type::TIMESTAMPTZ),
+            (&stream.live_changed_at.map(nearest), Type::TIMESTAMPTZ),
             (&before, Type::INT8),
             (&since, Type::TIMESTAMPTZ),
         ];

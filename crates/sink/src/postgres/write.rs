@@ -7,10 +7,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Transaction};
 use unbroken_core::ids::{Label, StreamId};
 use unbroken_core::record::{GapOpened, Record};
-use unbroken_render::{kind, record_fields, words};
+use unbroken_render::{fields_text, kind, words};
 
 use super::days;
-use super::rows::{Json, Time};
+use super::rows::{Json, Time, nearest};
 use crate::payload::payload;
 use crate::sql::{Fate, GapLine, Plan, Row, Step, signed, split};
 
@@ -223,7 +223,7 @@ impl Tables<'_> {
         let kinds: Vec<&str> = entries.iter().map(|(_, record)| kind(&record.body)).collect();
         let received: Vec<_> = entries.iter().map(|(_, record)| Time(record.received_at)).collect();
         let data: Vec<String> =
-            entries.iter().map(|(_, record)| record_fields(&record.body).to_string()).collect();
+            entries.iter().map(|(_, record)| fields_text(&record.body)).collect();
         let params: [Param<'_>; 6] = [
             (&self.log, Type::INT2),
             (&offsets, Type::INT8_ARRAY),
@@ -256,8 +256,8 @@ impl Tables<'_> {
             (&after, Type::INT8),
             (&through_epoch, Type::INT8),
             (&through, Type::INT8),
-            (&Time(gap.wall_from), Type::TIMESTAMPTZ),
-            (&Time(gap.wall_to), Type::TIMESTAMPTZ),
+            (&nearest(gap.wall_from), Type::TIMESTAMPTZ),
+            (&nearest(gap.wall_to), Type::TIMESTAMPTZ),
             (&gap.reconciled, Type::BOOL),
         ];
         let close = "INSERT INTO gaps (log, stream, gap, cause, outcome, after_epoch, \
@@ -279,7 +279,7 @@ impl Tables<'_> {
             (&words::cause(gap.cause), Type::TEXT),
             (&after_epoch, Type::INT8),
             (&after, Type::INT8),
-            (&Time(gap.wall_from), Type::TIMESTAMPTZ),
+            (&nearest(gap.wall_from), Type::TIMESTAMPTZ),
         ];
         let open = "INSERT INTO gaps (log, stream, gap, cause, after_epoch, after_position, \
             wall_from) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";

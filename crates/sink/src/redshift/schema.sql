@@ -22,7 +22,8 @@ CREATE TABLE checkpoint (
     fence          bigint       NOT NULL,
     checkpoint     varchar(256),
     log            smallint,
-    committed_at   timestamptz
+    -- The state of this schema is what was known then.
+    as_of          timestamptz
 ) DISTSTYLE ALL;
 
 -- The logs that this schema was fed from; one that was adopted begins a new row.
@@ -161,9 +162,9 @@ CREATE TABLE dead_letters (
     PRIMARY KEY (log, log_offset)
 ) DISTSTYLE ALL;
 
--- The present value of every key that is there, as of the last commit, and since when it may be out
--- of date: the earliest of all doubts. LEAST is given no nulls: what it makes of them differs from
--- one database to the next.
+-- The value of every key that was there at the time as_of, and since when it may have been out of
+-- date then: the earliest of all doubts. LEAST is given no nulls: what it makes of them differs
+-- from one database to the next.
 CREATE VIEW current_state AS
 SELECT state.stream, state.key, state.payload, state.payload_bytes, state.kept_at, state.epoch,
        state.position, state.occurred_at, state.received_at, state.log, state.log_offset,
@@ -176,7 +177,7 @@ SELECT state.stream, state.key, state.payload, state.payload_bytes, state.kept_a
            COALESCE(doubts.since, never.comes),
            COALESCE(state.doubted_since, never.comes)
        ), never.comes) AS stale_since,
-       checkpoint.committed_at AS as_of
+       checkpoint.as_of
 FROM state
 CROSS JOIN checkpoint
 CROSS JOIN (SELECT CAST('9999-12-31 23:59:59.999999+00' AS timestamptz) AS comes) AS never

@@ -1,7 +1,7 @@
 //! A sink that is open.
 
 use unbroken_core::ids::Key;
-use unbroken_render::{cloudevent_json, wall_now};
+use unbroken_render::{cloudevent, wall_now};
 
 use super::access::Access;
 use super::fault::BATCH;
@@ -15,7 +15,7 @@ use super::stage::Stage;
 use super::stream;
 use super::write::Tables;
 use super::{RedshiftConfig, parsed};
-use crate::sql::{GapLine, Plan, Streams, begins_anew, signed};
+use crate::sql::{GapLine, Plan, Streams, begins_anew, is_state, signed};
 use crate::{Batch, Claim, Fence, Opened, Phase, SinkError};
 
 /// A connection, the objects, and what was read of the schema.
@@ -117,7 +117,7 @@ impl Session {
     async fn keep_letters(&self, batch: &Batch) -> Result<Vec<(u64, String, String)>, SinkError> {
         let mut letters = Vec::new();
         for (parked, record) in batch.parked_entries() {
-            let event = cloudevent_json(batch.journal(), parked.offset, record).to_string();
+            let event = cloudevent(batch.journal(), parked.offset, record);
             let (name, event) = kept_as(batch.journal(), parked.offset, event);
             self.stage.keep(&name, event).await?;
             letters.push((parked.offset, parked.why.clone(), self.stage.kept_url(&name)));
@@ -163,11 +163,11 @@ impl Session {
         to.run(BATCH, stream::saved(&mut streams)).await?;
         let letters = letters.iter().map(|(at, why, url)| (*at, why.as_str(), url.clone()));
         to.run(BATCH, tables.letters(letters, wall_now())).await?;
-        to.run(BATCH, doubts(batch)).await?;
+        to.run(BATCH, doubts(tables, batch)).await?;
         let moved = format!(
-            "UPDATE checkpoint SET checkpoint = {}, log = {log}, committed_at = {}",
+            "UPDATE checkpoint SET checkpoint = {}, log = {log}, as_of = {}",
             text(&batch.next.to_string()),
-            time(wall_now())
+            time(batch.as_of.unwrap_or_else(wall_now))
         );
         to.run(BATCH, [moved.as_str(), "COMMIT"]).await?;
         (self.streams, self.log, self.rows_end) = (streams, log, rows_end);
@@ -216,11 +216,11 @@ fn check(held: &Held, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
 }
 
 /// A key of which the last write is among the dead letters. A name that is no text here has no row.
-fn doubts(batch: &Batch) -> Vec<String> {
-    let keys = batch.parked_entries().filter_map(|(_, record)| {
-        let key: &Key = record.body.key()?;
+fn doubts(tables: Tables, batch: &Batch) -> Vec<String> {
+    let keys = batch.parked_entries().filter_map(|(parked, record)| {
+        let key: &Key = record.body.key().filter(|_| is_state(record))?;
         let is_text = !key.as_str().contains('\0') && !record.stream.as_str().contains('\0');
-        is_text.then(|| Tables::doubt(&record.stream, key, record.received_at))
+        is_text.then(|| tables.doubt(record, key, parked.offset))
     });
     keys.collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use unbroken_core::ids::{Key, SnapshotId, StreamId};
-use unbroken_core::record::{GapClosed, GapOpened};
+use unbroken_core::record::{GapClosed, GapOpened, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_render::words;
 
@@ -102,27 +102,28 @@ impl Tables {
         if !step.forgotten.is_empty() {
             all.push(format!(
                 "DELETE FROM state USING incoming WHERE {of_step} \
-                 AND incoming.record = 'forgotten' AND state.stream = incoming.stream \
-                 AND state.key = incoming.key"
+                 AND incoming.record = 'forgotten' AND {}",
+                same_key("state", "incoming")
             ));
         }
         if !step.writes.is_empty() {
             let of_step = format!("{of_step} AND incoming.record <> 'forgotten'");
             let log = self.log;
             all.push(format!(
-                "DELETE FROM state USING incoming WHERE {of_step} \
-                 AND state.stream = incoming.stream AND state.key = incoming.key \
+                "DELETE FROM state USING incoming WHERE {of_step} AND {} \
                  AND (state.log < {log} \
-                     OR (state.log = {log} AND state.log_offset < incoming.log_offset))"
+                     OR (state.log = {log} AND state.log_offset < incoming.log_offset))",
+                same_key("state", "incoming")
             ));
             all.push(format!(
                 "INSERT INTO state ({STATE}) SELECT incoming.stream, incoming.key, {log}, \
                  incoming.log_offset, incoming.epoch, incoming.position, NOT incoming.deleted, \
                  CAST(incoming.occurred_at AS timestamptz), \
                  CAST(incoming.received_at AS timestamptz), {} \
-                 FROM incoming LEFT JOIN state AS there ON there.stream = incoming.stream \
-                 AND there.key = incoming.key WHERE {of_step} AND there.key IS NULL",
-                value("incoming")
+                 FROM incoming LEFT JOIN state AS there ON {} \
+                 WHERE {of_step} AND there.key IS NULL",
+                value("incoming"),
+                same_key("there", "incoming")
             ));
         }
     }
@@ -141,20 +142,22 @@ impl Tables {
             self.join("events", "staged")
         ));
         all.push(format!(
-            "DELETE FROM state USING staged WHERE {of_bracket} AND state.stream = staged.stream \
-             AND state.key = staged.key AND (state.log < staged.log \
-                 OR (state.log = staged.log AND state.log_offset < staged.log_offset))"
+            "DELETE FROM state USING staged WHERE {of_bracket} AND {} \
+             AND (state.log < staged.log \
+                 OR (state.log = staged.log AND state.log_offset < staged.log_offset))",
+            same_key("state", "staged")
         ));
         all.push(format!(
             "INSERT INTO state ({STATE}) SELECT latest.stream, latest.key, latest.log, \
              latest.log_offset, latest.epoch, latest.position, NOT latest.deleted, \
              latest.occurred_at, latest.received_at, {} \
-             FROM (SELECT {}, ROW_NUMBER() OVER (PARTITION BY staged.key \
+             FROM (SELECT {}, ROW_NUMBER() OVER (PARTITION BY staged.key, LENGTH(staged.key) \
                  ORDER BY staged.log_offset DESC) AS place FROM staged WHERE {of_bracket}) \
-             AS latest LEFT JOIN state AS there ON there.stream = latest.stream \
-             AND there.key = latest.key WHERE latest.place = 1 AND there.key IS NULL",
+             AS latest LEFT JOIN state AS there ON {} \
+             WHERE latest.place = 1 AND there.key IS NULL",
             value("latest"),
-            columns.join(", ")
+            columns.join(", "),
+            same_key("there", "latest")
         ));
     }
 
@@ -266,16 +269,26 @@ impl Tables {
         all
     }
 
-    /// The value of a key is not the last one any more.
-    pub(super) fn doubt(stream: &StreamId, key: &Key, since: UnixMicros) -> String {
-        let since = time(since);
+    /// The value of a key that was written before an offset is not the last one any more.
+    pub(super) fn doubt(self, record: &Record, key: &Key, offset: u64) -> String {
+        let (since, key, log) = (time(record.received_at), text(key.as_str()), self.log);
+        let offset = signed(offset);
         format!(
             "UPDATE state SET doubted_since = LEAST(COALESCE(doubted_since, {since}), {since}) \
-             WHERE stream = {} AND key = {}",
-            text(stream.as_str()),
-            text(key.as_str())
+             WHERE stream = {} AND key = {key} AND LENGTH(key) = LENGTH({key}) \
+             AND (log < {log} OR (log = {log} AND log_offset < {offset}))",
+            text(record.stream.as_str())
         )
     }
+}
+
+/// Blanks at the end of a text make no difference to Redshift where texts are compared, and do
+/// where they are counted.
+fn same_key(one: &str, other: &str) -> String {
+    format!(
+        "{one}.stream = {other}.stream AND {one}.key = {other}.key \
+         AND LENGTH({one}.key) = LENGTH({other}.key)"
+    )
 }
 
 const LINES: &str = "log smallint, stream varchar(256), gap bigint, cause varchar(64), \

@@ -8,6 +8,7 @@ mod tls;
 mod url;
 
 use unbroken_core::position::Position;
+use unbroken_core::record::{Body, Effect, Record};
 
 pub use self::link::AskPassword;
 pub(crate) use self::link::Link;
@@ -23,6 +24,14 @@ pub(crate) fn begins_anew(batch: &Batch) -> bool {
     batch.base.is_none_or(|base| {
         base.journal != batch.next.journal || batch.next.needed_from() < base.needed_from()
     })
+}
+
+/// Whether it says what the present value of its key is.
+pub(crate) fn is_state(record: &Record) -> bool {
+    match &record.body {
+        Body::Change(change) => change.effect == Effect::State,
+        _ => record.body.key().is_some(),
+    }
 }
 
 /// The vendor's numbers, without loss: above 2^63 - 1 they are negative.

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use unbroken_core::time::UnixMicros;
 use unbroken_journal::Cursor;
+use unbroken_render::wall_now;
 use unbroken_sink::{Batch, Checkpoint, Cut, Doing, Ended, Retry, Selection, Sink, StartAt, Where};
 
 use crate::house::{House, config};
-use crate::shelf::{Shelf, Target};
+use crate::shelf::{Faults, Faulty, Shelf, Target};
 
 #[tokio::test]
 async fn a_new_sink_begins_where_it_is_told_to_and_an_old_one_where_it_was() {
@@ -128,4 +130,40 @@ async fn a_sink_that_wants_little_commits_on_its_way() {
     let commits = shelf.held().commits;
     assert!(commits > 4, "{commits} for what was 286 records of 2,000");
     assert_eq!(shelf.offsets(), (0..2_000).filter(|n| n % 7 == 3).collect::<Vec<_>>());
+}
+
+/// The log has grown since the sink was started, and the answer to its first commit is lost.
+#[tokio::test]
+async fn a_first_checkpoint_whose_answer_is_lost_is_no_longer_than_the_log() {
+    for start in [StartAt::State, StartAt::Beginning] {
+        let (shelf, mut house) = (Shelf::default(), House::new());
+        house.events(10);
+        let sink = Faulty::new(shelf.clone(), Faults { is_down: true, ..Faults::default() });
+        let faults = Arc::clone(&sink.faults);
+        let mut config = config();
+        config.start = start;
+        let running = house.pump(sink, config);
+        running.until("it has tried", |it| it.counts().failures > 0).await;
+        house.events(3_000);
+        *faults.lock().expect("nobody panics with it") = Faults { lost: 1, ..Faults::default() };
+        running.until("it has everything", |it| it.counts().next_offset == 3_010).await;
+        assert_eq!(running.stop().await, Ended::Stopped);
+        assert_eq!(shelf.offsets().last(), Some(&3_009), "{start:?}");
+    }
+}
+
+/// As long as it is behind, what it has given was so when the last record of it came.
+#[tokio::test]
+async fn a_batch_says_at_what_time_it_was_all_that_was_known() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(50);
+    let mut config = config();
+    config.cut.records_max = 20;
+    let before = wall_now();
+    house.drain(shelf.clone(), config).await.stop().await;
+    let came = Some(UnixMicros(1_000_000));
+    let as_of = shelf.held().as_of.clone();
+    assert_eq!(as_of[..3], [None, came, came]);
+    assert!(as_of[3..].iter().all(|as_of| *as_of >= Some(before)), "{as_of:?}");
+    assert_eq!(shelf.offsets().len(), 50);
 }

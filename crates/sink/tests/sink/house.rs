@@ -1,5 +1,6 @@
 //! A log with something in it, and pumps from it.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// See the module.
 pub(crate) struct House {
     /// Holds the log until the test ends.
-    _dir: TempDir,
+    dir: TempDir,
     pub(crate) reader: Reader,
     writer: Writer,
     appends: u64,
@@ -33,13 +34,26 @@ impl House {
     }
 
     pub(crate) fn with(retention: Retention) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        Self::at(tempfile::tempdir().expect("a directory"), retention)
+    }
+
+    fn at(dir: TempDir, retention: Retention) -> Self {
         let mut options = Options::new(dir.path().join("journal"));
         options.retention = retention;
         options.segment_bytes = 64 * 1024;
         options.images_beside = false;
         let opened = unbroken_journal::open(options).expect("a log");
-        Self { _dir: dir, reader: opened.reader, writer: opened.writer, appends: 0, events: 0 }
+        Self { dir, reader: opened.reader, writer: opened.writer, appends: 0, events: 0 }
+    }
+
+    /// The same log, as it is now, in another directory.
+    pub(crate) fn copied(&self) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(self.dir.path().join("journal")).arg(dir.path());
+        let copied = copy.status().expect("cp");
+        assert!(copied.success());
+        Self { appends: self.appends, events: self.events, ..Self::at(dir, Retention::default()) }
     }
 
     pub(crate) fn journal(&self) -> JournalId {

@@ -9,7 +9,7 @@ use unbroken_journal::Retention;
 use unbroken_sink::{Batch, Checkpoint, Doing, Ended, Sink, StartAt};
 
 use crate::house::{House, config};
-use crate::shelf::Shelf;
+use crate::shelf::{Faults, Faulty, Shelf};
 
 /// The last write of each key, as a reader of the target would have it.
 fn state(entries: &[(u64, Record)]) -> BTreeMap<String, u64> {
@@ -88,6 +88,22 @@ async fn a_sink_that_retention_has_overtaken_says_so_and_goes_on_from_state() {
     let expected: BTreeMap<String, u64> =
         (8_044..8_051).map(|at| (format!("agent-{}", (at - 1) % 7), at)).collect();
     assert_eq!(state(&held.entries), expected);
+}
+
+/// The target is told once, and so is the person, though the answer is lost.
+#[tokio::test]
+async fn a_lapse_whose_answer_is_lost_is_counted_once() {
+    let (shelf, mut house) = (Shelf::default(), House::with(small()));
+    house.events(50);
+    house.drain(shelf.clone(), config()).await.stop().await;
+    house.events(8_000);
+    let oldest = house.reader.oldest_offset().expect("a log");
+    let sink = Faulty::new(shelf.clone(), Faults { lost: 1, ..Faults::default() });
+    let running = house.drain(sink, config()).await;
+    assert_eq!(running.progress.counts().failures, 1);
+    assert_eq!(running.progress.counts().lapsed, oldest - 50);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(shelf.held().lapses.len(), 1);
 }
 
 /// The ledger's rows that were open are given with state: those of its end, and no others.

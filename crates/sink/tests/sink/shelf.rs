@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use unbroken_core::ids::StreamId;
 use unbroken_core::record::{GapOpened, Record};
+use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
     Batch, Checkpoint, Claim, Fence, Guarantee, Lapse, Opened, Parked, Sink, SinkError,
 };
@@ -32,6 +33,7 @@ pub(crate) struct Held {
     pub(crate) parked: Vec<Parked>,
     pub(crate) lapses: Vec<Lapse>,
     pub(crate) open_gaps: Vec<(StreamId, GapOpened)>,
+    pub(crate) as_of: Vec<Option<UnixMicros>>,
     pub(crate) commits: u64,
 }
 
@@ -81,6 +83,7 @@ impl Sink for Shelf {
         held.parked.extend(batch.parked.iter().cloned());
         held.lapses.extend(batch.lapse);
         held.open_gaps.extend(batch.open_gaps.iter().cloned());
+        held.as_of.push(batch.as_of);
         held.commits += 1;
         Ok(())
     }
@@ -99,6 +102,8 @@ pub(crate) struct Faults {
     pub(crate) is_named: bool,
     /// While set, nothing can be reached.
     pub(crate) is_down: bool,
+    /// So many commits are done, and not answered.
+    pub(crate) lost: u32,
 }
 
 /// See the module.
@@ -144,6 +149,11 @@ impl<S: Sink> Sink for Faulty<S> {
         if let Some((offset, _)) = refused {
             let offset = faults.is_named.then_some(offset);
             return Err(SinkError::Refused { offset, why: "it is poison".to_owned() });
+        }
+        if faults.lost > 0 {
+            self.faults.lock().expect("nobody panics with it").lost -= 1;
+            self.sink.commit(fence, batch).await?;
+            return Err(cut());
         }
         match self.rng.u32(0..100) {
             roll if roll < faults.percent => Err(cut()),

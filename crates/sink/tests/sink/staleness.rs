@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{ConnId, GapId, Key};
 use unbroken_core::record::{
-    Body, Closer, ConnectionTurn, GapCause, GapClosed, GapOpened, GapOutcome, Origin, Record, Turn,
+    Body, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened, GapOutcome, Origin,
+    Record, Turn,
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
+use unbroken_sink::{Batch, Checkpoint, Sink};
 
 use crate::house::{House, change};
+use crate::object_store::{python, script};
 use crate::postgres::{Database, any, quick};
 use crate::redshift::Cluster;
 use crate::shelf::Target;
+use crate::tables::Files;
 
 /// A target that is asked in SQL.
 trait Tables: Target {
@@ -60,6 +64,13 @@ impl Scene {
             live: None,
             live_changed_at: None,
         }
+    }
+
+    /// What comes next is none of what comes next in this one.
+    fn anew(&self) -> Self {
+        let mut anew = Self::new(17, Retention::default());
+        (anew.offset, anew.gap, anew.bracket) = (self.offset, self.gap, self.bracket);
+        anew
     }
 
     fn records(&mut self, count: u64) {
@@ -132,6 +143,12 @@ impl Scene {
         })
     }
 
+    /// By key: where its present value was written.
+    fn offsets(&self) -> BTreeMap<String, String> {
+        let told = |said: String| said.split('|').next().map(str::to_owned).unwrap_or_default();
+        self.expected().into_iter().map(|(key, said)| (key, told(said))).collect()
+    }
+
     /// By key: what is written, and since when it may be out of date.
     fn expected(&self) -> BTreeMap<String, String> {
         let stream = self.fold.streams.values().next().expect("a stream");
@@ -145,6 +162,51 @@ impl Scene {
             (key.to_string(), format!("{}|{since}", value.offset))
         });
         said.collect()
+    }
+}
+
+/// What files add up to, by the guide's own query.
+fn told_by_files(files: &Files) -> BTreeMap<String, String> {
+    let guide = include_str!("../../../../docs/guides/sinks.md");
+    let (_, query) =
+        guide.split_once("-- DuckDB. The present value of every key.").expect("a query");
+    let (query, _) = query.split_once(';').expect("its end");
+    let query = query.replace("s3://wfm-lake/unbroken", &files.dir().display().to_string());
+    let told = python().arg(script("query.py")).arg(query).output().expect("python3");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout).expect("text");
+    let lines = told.lines().filter_map(|line| line.split_once('|'));
+    lines.map(|(key, offset)| (key.to_owned(), offset.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn files_add_up_to_state_by_the_guide_s_query() {
+    let files = Files::new();
+    let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
+    let mut scene = Scene::new(11, small);
+    for count in [700, 8_000, 300] {
+        let held = scene.offset;
+        scene.records(count);
+        let lapses = scene.house.reader.oldest_offset().expect("a log") > held;
+        assert_eq!(lapses, count == 8_000);
+        scene.house.drain(files.sink(), quick()).await.stop().await;
+        assert_eq!(told_by_files(&files), scene.offsets(), "at offset {}", scene.offset);
+    }
+    let mut adopting = quick();
+    adopting.adopt = true;
+    // Put back from a backup, the log is shorter, and nobody has said so to it.
+    let mut back = Scene { house: scene.house.copied(), fold: scene.fold.clone(), ..scene.anew() };
+    scene.records(400);
+    scene.house.drain(files.sink(), quick()).await.stop().await;
+    back.records(100);
+    back.house.drain(files.sink(), adopting.clone()).await.stop().await;
+    assert_eq!(told_by_files(&files), back.offsets(), "at offset {}", back.offset);
+    // Another log altogether.
+    let mut other = Scene::new(13, Retention::default());
+    for count in [60, 200] {
+        other.records(count);
+        other.house.drain(files.sink(), adopting.clone()).await.stop().await;
+        assert_eq!(told_by_files(&files), other.offsets(), "at offset {}", other.offset);
     }
 }
 
@@ -214,6 +276,51 @@ async fn a_value_before_a_dead_letter_is_in_doubt_until_the_next_one(tables: &im
     assert_eq!(tables.rows("SELECT count(*) FROM dead_letters"), ["1"]);
 }
 
+/// What was put aside says nothing of a value that was written later, nor does history of any.
+async fn a_dead_letter_leaves_later_values_alone(tables: &impl Tables) {
+    let mut scene = Scene::new(9, Retention::default());
+    scene.push(Body::Connection(turn(1, Turn::Live)));
+    let of = |kind: &str, effect: Effect, number: u64| {
+        let mut change = change(number, Origin::Live);
+        (change.key, change.kind, change.effect) = (Key::new("agent"), Some(kind.into()), effect);
+        Body::Change(change)
+    };
+    for (kind, effect) in
+        [("sta\0te", Effect::State), ("state", Effect::State), ("sta\0te", Effect::History)]
+    {
+        let body = of(kind, effect, scene.offset);
+        scene.push(body);
+    }
+    scene.house.drain(tables.sink(), quick()).await.stop().await;
+    assert_eq!(tables.rows("SELECT count(*) FROM dead_letters"), ["2"]);
+    assert_eq!(told(tables)["agent"], "2|0");
+}
+
+/// While a sink catches up, its tables do not say that they are of now.
+async fn state_is_of_the_time_that_the_log_has_come_to(tables: &impl Tables) {
+    let mut scene = Scene::new(15, Retention::default());
+    scene.push(Body::Connection(turn(1, Turn::Live)));
+    scene.records(40);
+    let mut sink = tables.sink();
+    let opened = sink.open(&scene.house.claim()).await.expect("it is there");
+    let at = |offset| Checkpoint::in_log(scene.house.journal(), offset);
+    let mut batches = scene.house.reader.batches(0).expect("a log");
+    let all: Vec<_> = std::iter::from_fn(|| batches.next_shared().expect("a log")).collect();
+    let nothing = Batch::of_nothing(None, at(0));
+    sink.commit(opened.fence, &nothing).await.expect("it is the first");
+    let came = UnixMicros(1_000_000);
+    let mut batch = Batch::of_log(Some(at(0)), at(scene.offset), all, std::sync::Arc::default());
+    batch.as_of = Some(came);
+    sink.commit(opened.fence, &batch).await.expect("it follows");
+    let as_of = "SELECT DISTINCT (extract(epoch FROM as_of) * 1000000)::int8 FROM current_state";
+    assert_eq!(tables.rows(as_of), [came.0.to_string()]);
+    // Where it has caught up, they are.
+    scene.push(Body::Connection(turn(1, Turn::Doubted)));
+    scene.house.drain(tables.sink(), quick()).await.stop().await;
+    let is_now = "SELECT DISTINCT as_of > now() - interval '5 minutes' FROM current_state";
+    assert_eq!(tables.rows(is_now), ["t"]);
+}
+
 macro_rules! trials {
     ($name:ident, $tables:expr) => {
         mod $name {
@@ -227,6 +334,16 @@ macro_rules! trials {
             #[tokio::test]
             async fn it_is_so_after_a_lapse() {
                 super::it_is_so_after_a_lapse(&$tables).await;
+            }
+
+            #[tokio::test]
+            async fn a_dead_letter_leaves_later_values_alone() {
+                super::a_dead_letter_leaves_later_values_alone(&$tables).await;
+            }
+
+            #[tokio::test]
+            async fn state_is_of_the_time_that_the_log_has_come_to() {
+                super::state_is_of_the_time_that_the_log_has_come_to(&$tables).await;
             }
 
             #[tokio::test]
