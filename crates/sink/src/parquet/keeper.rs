@@ -27,6 +27,7 @@ impl<P: Place> Keeper<P> {
         place: P,
         name: &str,
         claim: &Claim,
+        last_fence: u64,
     ) -> Result<(Self, Opened), SinkError> {
         let held = place.read().await?;
         let mut state = match &held {
@@ -48,6 +49,7 @@ impl<P: Place> Keeper<P> {
         }
         beyond(&place, &state, reached).await?;
         state.checkpoint = reached.map(|reached| reached.to_string());
+        state.fence = state.fence.max(last_fence);
         let version = raise(&place, &mut state, held.map(|held| held.version)).await?;
         let fence = Fence(state.fence);
         let until = until.filter(|until| reached.is_some_and(|at| follows(at, *until)));
@@ -135,7 +137,7 @@ fn taken(held: Option<Held>, fence: u64, batch: &Batch) -> SinkError {
         Some(Err(error)) => return error,
         None => return no_checkpoint(),
     };
-    if state.fence != fence {
+    if state.fence > fence {
         return SinkError::Fenced;
     }
     match state.checkpoint() {

@@ -69,6 +69,8 @@ pub struct Parquet {
     name: String,
     config: ParquetConfig,
     keeper: Option<Keeper<Any>>,
+    /// The fence that this instance had last. A checkpoint that was put back has one that is lower.
+    last_fence: u64,
 }
 
 /// Either of the two places.
@@ -81,7 +83,7 @@ enum Any {
 impl Parquet {
     /// Named, so that another sink's files are refused.
     pub fn new(name: impl Into<String>, config: ParquetConfig) -> Self {
-        Self { name: name.into(), config, keeper: None }
+        Self { name: name.into(), config, keeper: None, last_fence: 0 }
     }
 
     async fn place(&self) -> Result<Any, SinkError> {
@@ -103,10 +105,12 @@ impl Sink for Parquet {
 
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         self.keeper = None;
-        let opening = async { Keeper::open(self.place().await?, &self.name, claim).await };
+        let opening =
+            async { Keeper::open(self.place().await?, &self.name, claim, self.last_fence).await };
         let opened = tokio::time::timeout(OPEN_MAX, opening).await;
         let (keeper, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.keeper = Some(keeper);
+        self.last_fence = opened.fence.0;
         Ok(opened)
     }
 

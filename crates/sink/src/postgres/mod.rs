@@ -61,6 +61,9 @@ impl fmt::Debug for PostgresConfig {
 pub struct Postgres {
     config: PostgresConfig,
     session: Option<Session>,
+    /// The fence that this instance had last. A database that was put back from a backup has one
+    /// that is lower.
+    last_fence: u64,
 }
 
 /// A connection, and what it has read of the schema.
@@ -80,7 +83,7 @@ struct Session {
 impl Postgres {
     /// Connects when it is opened.
     pub fn new(config: PostgresConfig) -> Self {
-        Self { config, session: None }
+        Self { config, session: None, last_fence: 0 }
     }
 
     async fn connect(&self) -> Result<Client, SinkError> {
@@ -101,8 +104,10 @@ impl Postgres {
         claim.accept(checkpoint.as_ref())?;
         // Somebody may have written it in another form.
         let text = checkpoint.map(|checkpoint| checkpoint.to_string());
-        let params: [(&(dyn ToSql + Sync), Type); 1] = [(&text, Type::TEXT)];
-        let raise = "UPDATE checkpoint SET fence = fence + 1, checkpoint = $1 RETURNING fence";
+        let params: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&text, Type::TEXT), (&signed(self.last_fence), Type::INT8)];
+        let raise = "UPDATE checkpoint SET fence = GREATEST(fence, $2) + 1, checkpoint = $1 \
+            RETURNING fence";
         let row = tx.query_typed_one(raise, &params).await.map_err(failed())?;
         let fence: i64 = row.try_get(0).map_err(failed())?;
         let streams = stream::load(&tx).await.map_err(failed())?;
@@ -173,6 +178,7 @@ impl Sink for Postgres {
         let opened = tokio::time::timeout(OPEN_MAX, opening).await;
         let (session, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.session = Some(session);
+        self.last_fence = opened.fence.0;
         Ok(opened)
     }
 
@@ -213,7 +219,7 @@ async fn move_checkpoint(
     let read = "SELECT fence, checkpoint FROM checkpoint";
     let row = tx.query_typed_opt(read, &[]).await.map_err(failed())?.ok_or_else(no_checkpoint)?;
     let held: i64 = row.try_get(0).map_err(failed())?;
-    if held != signed(fence.0) {
+    if held > signed(fence.0) {
         return Err(SinkError::Fenced);
     }
     let text: Option<String> = row.try_get(1).map_err(failed())?;

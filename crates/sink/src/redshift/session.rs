@@ -39,6 +39,7 @@ impl Session {
         config: &RedshiftConfig,
         options: Vec<(String, String)>,
         claim: &Claim,
+        last_fence: u64,
     ) -> Result<(Self, Opened), SinkError> {
         let access = Access::of(config.role.as_deref(), &options)?;
         schema::enter(&to, &config.schema).await?;
@@ -54,7 +55,7 @@ impl Session {
         }
         let checkpoint = parsed(held.checkpoint.as_deref())?;
         claim.accept(checkpoint.as_ref())?;
-        let fence = Fence(held.fence + 1);
+        let fence = Fence(held.fence.max(last_fence) + 1);
         // Somebody may have written it in another form.
         let value = checkpoint.map_or_else(|| "NULL".to_owned(), |it| text(&it.to_string()));
         let raise = format!("UPDATE checkpoint SET fence = {}, checkpoint = {value}", fence.0);
@@ -205,11 +206,11 @@ struct Loading {
 
 /// Whether the sink is this instance's still, and where it was left.
 fn check(held: &Held, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
-    if held.fence != fence.0 {
+    if held.fence > fence.0 {
         return Err(SinkError::Fenced);
     }
     let found = parsed(held.checkpoint.as_deref())?;
-    match found == batch.base {
+    match held.fence == fence.0 && found == batch.base {
         true => Ok(()),
         false => Err(SinkError::Moved { found: found.unwrap_or(batch.next) }),
     }

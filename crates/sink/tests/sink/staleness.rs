@@ -10,7 +10,7 @@ use unbroken_core::record::{
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
-use unbroken_sink::{Batch, Checkpoint, Sink};
+use unbroken_sink::{Batch, Checkpoint, Ended, Sink};
 
 use crate::house::{House, change};
 use crate::object_store::{python, script};
@@ -296,6 +296,25 @@ async fn a_dead_letter_leaves_later_values_alone(tables: &impl Tables) {
     assert_eq!(told(tables)["agent"], "2|0");
 }
 
+/// Its fence is lower than that of the one who has it, which is nobody else.
+async fn a_database_that_was_put_back_is_gone_on_with(tables: &impl Tables) {
+    let mut house = House::new();
+    house.events(50);
+    let running = house.pump(tables.sink(), quick());
+    running.until("it has everything", |it| it.counts().next_offset == 50).await;
+    let fence = || -> u64 {
+        let rows = tables.rows("SELECT fence FROM checkpoint");
+        rows[0].parse().expect("a number")
+    };
+    let before = fence();
+    tables.rows("UPDATE checkpoint SET fence = fence - 1");
+    house.events(50);
+    running.until("it has everything", |it| it.counts().next_offset == 100).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(tables.ids(), house.ids_from(0));
+    assert!(fence() > before, "one that it had is never given again");
+}
+
 /// While a sink catches up, its tables do not say that they are of now.
 async fn state_is_of_the_time_that_the_log_has_come_to(tables: &impl Tables) {
     let mut scene = Scene::new(15, Retention::default());
@@ -339,6 +358,11 @@ macro_rules! trials {
             #[tokio::test]
             async fn a_dead_letter_leaves_later_values_alone() {
                 super::a_dead_letter_leaves_later_values_alone(&$tables).await;
+            }
+
+            #[tokio::test]
+            async fn a_database_that_was_put_back_is_gone_on_with() {
+                super::a_database_that_was_put_back_is_gone_on_with(&$tables).await;
             }
 
             #[tokio::test]

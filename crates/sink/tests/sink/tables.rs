@@ -10,7 +10,7 @@ use std::thread;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use tempfile::TempDir;
-use unbroken_sink::{AskOptions, Parquet, ParquetConfig, Sink, SinkError};
+use unbroken_sink::{AskOptions, Ended, Parquet, ParquetConfig, Sink, SinkError};
 
 use crate::house::{House, config};
 use crate::object_store::{Bucket, python, script};
@@ -112,6 +112,25 @@ async fn duckdb_and_pandas_read_what_the_log_holds() {
         let told = format!("{n} change cx/a agent-{} state live {n} 1000000 {payload}", n % 7);
         assert_eq!(*row, told);
     }
+}
+
+/// Somebody puts back what the place had before the sink was opened: nobody else has it.
+#[tokio::test]
+async fn a_checkpoint_that_was_put_back_is_gone_on_with() {
+    let (files, mut house) = (Files::new(), House::new());
+    house.events(50);
+    let running = house.pump(files.sink(), config());
+    running.until("it has everything", |it| it.counts().next_offset == 50).await;
+    let path = files.dir().join("checkpoint.json");
+    let held = fs::read_to_string(&path).expect("it is there");
+    let mut state: serde_json::Value = serde_json::from_str(&held).expect("JSON");
+    let before = state["fence"].as_u64().expect("a number");
+    state["fence"] = (before - 1).into();
+    fs::write(&path, state.to_string()).expect("room");
+    house.events(50);
+    running.until("it has everything", |it| it.counts().next_offset == 100).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(files.ids(), house.ids_from(0));
 }
 
 /// What a person must put right is said with how, and not tried again as if it could pass.
