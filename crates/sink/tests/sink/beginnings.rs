@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use unbroken_core::ids::SnapshotId;
+use unbroken_core::record::{Body, SnapshotBegin};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Cursor;
 use unbroken_render::wall_now;
@@ -112,9 +114,15 @@ async fn a_sink_is_given_what_it_asks_for_and_its_checkpoint_goes_on_all_the_sam
     let wanted = Where { key: vec!["agent-3".to_owned()], ..Where::default() };
     let mut config = config();
     config.selection = Arc::new(Selection::from(&wanted));
+    let keys = Some(["agent-2", "agent-3"].map(Into::into).into());
+    let begin = SnapshotBegin { snapshot: SnapshotId(1), tag: None, rows_are_state: true, keys };
+    house.append([Body::SnapshotBegin(begin.clone())]);
     let running = house.drain(shelf.clone(), config).await;
     assert_eq!(running.stop().await, Ended::Stopped);
-    assert_eq!(shelf.offsets(), (0..700).filter(|n| n % 7 == 3).collect::<Vec<_>>());
+    assert_eq!(shelf.offsets()[..100], (0..700).filter(|n| n % 7 == 3).collect::<Vec<_>>());
+    let (_, last) = shelf.held().entries.pop().expect("the beginning of a snapshot");
+    let keys = Some(["agent-3".into()].into());
+    assert_eq!(last.body, Body::SnapshotBegin(SnapshotBegin { keys, ..begin }));
 }
 
 /// Of a long log of which little is wanted, not all is held until its end.
