@@ -294,6 +294,12 @@ async fn a_dead_letter_leaves_later_values_alone(tables: &impl Tables) {
     scene.house.drain(tables.sink(), quick()).await.stop().await;
     assert_eq!(tables.rows("SELECT count(*) FROM dead_letters"), ["2"]);
     assert_eq!(told(tables)["agent"], "2|0");
+    // Where somebody has set the checkpoint back, it is put aside behind what was written later.
+    let back = Checkpoint::in_log(scene.house.journal(), 1);
+    tables.rows(&format!("UPDATE checkpoint SET checkpoint = '{back}'"));
+    scene.house.drain(tables.sink(), quick()).await.stop().await;
+    assert_eq!(tables.rows("SELECT count(*) FROM dead_letters"), ["2"]);
+    assert_eq!(told(tables)["agent"], "2|0");
 }
 
 /// Its fence is lower than that of the one who has it, which is nobody else.
