@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{ConnId, GapId, Key};
 use unbroken_core::record::{
-    Body, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened, GapOutcome, Origin,
-    Record, Turn,
+    Body, Change, Closer, ConnectionTurn, Effect, GapCause, GapClosed, GapOpened, GapOutcome,
+    Origin, Record, Turn,
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
@@ -184,8 +184,13 @@ async fn files_add_up_to_state_by_the_guide_s_query() {
     let files = Files::new();
     let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
     let mut scene = Scene::new(11, small);
+    scene.push(Body::Change(Change { key: "forgotten".into(), ..change(0, Origin::Live) }));
     for count in [700, 8_000, 300] {
         let held = scene.offset;
+        if count == 8_000 {
+            // Nothing of what is left says so.
+            scene.push(Body::Forgotten { key: "forgotten".into() });
+        }
         scene.records(count);
         let lapses = scene.house.reader.oldest_offset().expect("a log") > held;
         assert_eq!(lapses, count == 8_000);
