@@ -56,3 +56,20 @@ impl ToSql for Json<'_> {
 
     to_sql_checked!();
 }
+
+#[cfg(test)]
+mod tests {
+    use unbroken_core::time::UnixMicros;
+
+    use super::{CALENDAR, EPOCH_MICROS, nearest};
+
+    #[test]
+    fn what_lies_outside_of_the_calendar_is_its_nearest_end() {
+        let counted = |micros| nearest(UnixMicros(micros)).0.0.saturating_sub(EPOCH_MICROS);
+        assert_eq!(counted(i64::MIN), CALENDAR[0]);
+        // The end of the calendar is beyond what is counted from 1970.
+        assert_eq!(nearest(UnixMicros(i64::MAX)).0.0, i64::MAX);
+        assert!(counted(i64::MAX) <= CALENDAR[1]);
+        assert_eq!(nearest(UnixMicros(7)).0.0, 7);
+    }
+}
