@@ -64,7 +64,7 @@ pub(crate) struct Scene {
     pub(crate) kills: Kills,
     pub(crate) restarts: usize,
     pub(crate) compactions: Vec<Compaction>,
-    /// Since the network is down: the last revision before, and what was durable then.
+    /// Since the network is down: etcd's revision just after, and what was durable before.
     down: Option<(u64, u64)>,
     /// What etcd itself says has happened, as far as it was asked.
     pub(crate) history: Vec<Change>,
@@ -154,7 +154,8 @@ impl Scene {
             Act::Down => {
                 let durable = self.service.durable().await;
                 self.proxy.take_down().await.unwrap();
-                self.down = Some((self.crowd.revision(), durable));
+                // A change may have come that its own writer does not know of yet.
+                self.down = Some((self.etcd.revision(), durable));
             }
             Act::Compact => self.compact().await,
             Act::Up => self.up().await,

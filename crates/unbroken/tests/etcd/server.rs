@@ -88,15 +88,23 @@ impl Etcd {
         }
     }
 
+    /// The revision that it has come to, whether or not a writer has been answered yet.
+    pub(crate) fn revision(&self) -> u64 {
+        self.get(&["get", "any", "--limit", "1"]).header.revision
+    }
+
     /// What `etcdctl get --prefix` shows: each key's value and the revision that wrote it.
     pub(crate) fn state(&self, prefix: &str) -> BTreeMap<String, (Vec<u8>, u64)> {
-        let shown = self.etcdctl(&["get", "--prefix", prefix, "--write-out", "json"]).unwrap();
-        let shown: Shown = serde_json::from_slice(&shown).unwrap();
-        let pairs = shown.kvs.into_iter().map(|pair| {
+        let pairs = self.get(&["get", "--prefix", prefix]).kvs.into_iter().map(|pair| {
             let key = String::from_utf8(STANDARD.decode(pair.key).unwrap()).unwrap();
             (key, (STANDARD.decode(pair.value).unwrap(), pair.mod_revision))
         });
         pairs.collect()
+    }
+
+    fn get(&self, args: &[&str]) -> Shown {
+        let shown = self.etcdctl(&[args, &["--write-out", "json"]].concat()).unwrap();
+        serde_json::from_slice(&shown).unwrap()
     }
 }
 
@@ -123,8 +131,14 @@ fn spawn(dir: &Path, port: u16, peer_port: u16) -> Child {
 
 #[derive(Deserialize)]
 struct Shown {
+    header: Header,
     #[serde(default)]
     kvs: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    revision: u64,
 }
 
 #[derive(Deserialize)]
