@@ -81,12 +81,20 @@ impl Broker {
         self.process.wait().expect("it was ours");
     }
 
-    /// With everything that it has acknowledged on its disk.
+    /// With everything that it has acknowledged on its disk. On SIGTERM it saves and goes on to
+    /// acknowledge until it ends, which any producer loses; told by its own command it hears nobody
+    /// any more when it saves. It takes commands a moment after it has opened its port.
     pub(crate) fn end(&mut self) {
-        let pid = self.process.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(told.is_ok_and(|told| told.success()), "it runs");
-        self.process.wait().expect("it was ours");
+        let begun = Instant::now();
+        let stop = ["stop", "kafka", "--data-dir", "."];
+        loop {
+            let told = as_nobody(self.dir.path()).args(stop).output().expect("util-linux");
+            if told.status.success() {
+                return self.kill();
+            }
+            assert!(begun.elapsed() < PATIENCE, "it takes commands: {told:?}");
+            sleep(Duration::from_millis(10));
+        }
     }
 
     pub(crate) fn start_again(&mut self) {
@@ -180,19 +188,25 @@ fn is_alone() -> bool {
     !devices.is_empty() && !names.into_iter().any(has_others) && routes.lines().count() <= 1
 }
 
-fn spawn(dir: &Path, port: u16) -> Child {
-    let log = || File::options().create(true).append(true).open(dir.join("log")).expect("a file");
+/// Its program, in its directory of data.
+fn as_nobody(dir: &Path) -> Command {
     let data = dir.join("data");
-    Command::new("setpriv")
+    let mut command = Command::new("setpriv");
+    command
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"])
         .args(["--inh-caps=-all", "--bounding-set=-all"])
         .arg(dir.join("noida-db"))
-        .args(["start", "--only", "kafka", "--kafka-port", &port.to_string(), "--data-dir"])
-        .arg(&data)
         .env_clear()
         .env("HOME", &data)
         .current_dir(&data)
-        .stdin(Stdio::null())
+        .stdin(Stdio::null());
+    command
+}
+
+fn spawn(dir: &Path, port: u16) -> Child {
+    let log = || File::options().create(true).append(true).open(dir.join("log")).expect("a file");
+    as_nobody(dir)
+        .args(["start", "--only", "kafka", "--kafka-port", &port.to_string(), "--data-dir", "."])
         .stdout(log())
         .stderr(log())
         .spawn()

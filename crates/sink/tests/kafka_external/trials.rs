@@ -265,7 +265,7 @@ async fn a_sink_begins_with_state_and_says_what_it_never_had() {
     assert!(running.progress.counts().lapsed > 0);
     running.stop().await;
     let events = topics.events();
-    let lapse = events.iter().map(id).position(|id| id.ends_with(":lapse"));
+    let lapse = events.iter().map(id).position(|id| id.contains(":lapse:"));
     assert_eq!(lapse, Some(50), "behind what it had");
     let lapse: Value = serde_json::from_slice(&events[50].body).expect("JSON");
     assert_eq!(lapse["data"]["from_offset"], 50);
