@@ -197,7 +197,8 @@ impl<S: Sink> Pump<S> {
                     if oldest > checkpoint.needed_from() =>
                 {
                     // Some of a batch that was begun may be there: not again with what follows.
-                    let begun = until.take().map_or(0, |until| until.needed_from());
+                    let begun = until.take().filter(|_| opened.keeps_parts);
+                    let begun = begun.map_or(0, |until| until.needed_from());
                     checkpoint = self.lapse(fence, checkpoint, oldest.max(begun)).await?;
                     continue 'feed;
                 }

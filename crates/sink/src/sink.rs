@@ -52,6 +52,9 @@ pub struct Opened {
     /// A batch was begun behind the checkpoint, and parts of it may be there: the next one is to
     /// end where that one ends. Only of targets that cannot write a batch in one step.
     pub until: Option<Checkpoint>,
+    /// Such parts are never given again, also where the log does not have the batch's beginning any
+    /// more: they would be there twice.
+    pub keeps_parts: bool,
 }
 
 /// What a sink promises of each record that it takes.

@@ -159,7 +159,7 @@ impl Sink for Kafka {
         let fence = session.fence();
         self.fence = fence;
         self.session = Some(session);
-        Ok(Opened { fence: Fence(fence), checkpoint, until: None })
+        Ok(Opened { fence: Fence(fence), checkpoint, until: None, keeps_parts: false })
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {

@@ -121,7 +121,8 @@ impl Nats {
         };
         let (mut terms, held, checkpoint) = link.unless_lost("opening it", taking).await?;
         terms.chains &= !self.is_broken;
-        let opened = Opened { fence: Fence(held.fence), checkpoint, until: None };
+        let opened =
+            Opened { fence: Fence(held.fence), checkpoint, until: None, keeps_parts: false };
         Ok((Session::new(link, terms, held, checkpoint), opened))
     }
 }

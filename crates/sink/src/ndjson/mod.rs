@@ -74,7 +74,7 @@ impl Ndjson {
         state.fence += 1;
         let fence = Fence(state.fence);
         state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))?;
-        Ok(Opened { fence, checkpoint, until: None })
+        Ok(Opened { fence, checkpoint, until: None, keeps_parts: false })
     }
 
     /// Of a directory that no sink has had. Files without their checkpoint are somebody's record:

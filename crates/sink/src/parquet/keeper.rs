@@ -54,7 +54,7 @@ impl<P: Place> Keeper<P> {
         let fence = Fence(state.fence);
         let until = until.filter(|until| reached.is_some_and(|at| follows(at, *until)));
         let keeper = Self { place, state, version, reached };
-        Ok((keeper, Opened { fence, checkpoint: reached, until }))
+        Ok((keeper, Opened { fence, checkpoint: reached, until, keeps_parts: true }))
     }
 
     pub(super) async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {

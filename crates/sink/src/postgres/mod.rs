@@ -123,7 +123,7 @@ impl Postgres {
         tx.commit().await.map_err(failed())?;
         let session = Session { client, streams, log, rows_end, is_by_day };
         let fence = Fence(fence as u64);
-        Ok((session, Opened { fence, checkpoint, until: None }))
+        Ok((session, Opened { fence, checkpoint, until: None, keeps_parts: false }))
     }
 }
 

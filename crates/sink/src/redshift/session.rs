@@ -73,7 +73,7 @@ impl Session {
         to.run(OPENING, ["COMMIT"]).await?;
         stage.inherit(found, fence);
         let session = Self { to, stage, access, streams, log, rows_end, batches: 0 };
-        Ok((session, Opened { fence, checkpoint, until: None }))
+        Ok((session, Opened { fence, checkpoint, until: None, keeps_parts: false }))
     }
 
     /// Puts the batch where COPY finds it, and then everything into the tables, in one transaction.

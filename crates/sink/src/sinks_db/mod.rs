@@ -75,7 +75,7 @@ impl SinksDb {
         tx.execute(raise, params![sink, fence as i64]).map_err(failed(&path, doing))?;
         tx.commit().map_err(failed(&path, doing))?;
         let until = held.and_then(|row| row.sent_until(claim.end_offset));
-        Ok(Opened { fence: Fence(fence), checkpoint, until })
+        Ok(Opened { fence: Fence(fence), checkpoint, until, keeps_parts: false })
     }
 
     /// Where requests that were sent from this checkpoint on have ended.

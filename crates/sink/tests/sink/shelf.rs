@@ -66,7 +66,8 @@ impl Sink for Shelf {
         let mut held = self.held();
         claim.accept(held.checkpoint.as_ref())?;
         held.fence += 1;
-        Ok(Opened { fence: Fence(held.fence), checkpoint: held.checkpoint, until: None })
+        let (fence, checkpoint) = (Fence(held.fence), held.checkpoint);
+        Ok(Opened { fence, checkpoint, until: None, keeps_parts: false })
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {
