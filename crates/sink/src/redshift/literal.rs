@@ -36,9 +36,14 @@ pub(super) fn instant(at: UnixMicros) -> Option<String> {
 
 /// The same as a literal. For what has no place there stands the nearest that has one.
 pub(super) fn time(at: UnixMicros) -> String {
-    let nearest = if at.0 < 0 { "0001-01-01 00:00:00" } else { "9999-12-31 23:59:59" };
-    let at = instant(at).unwrap_or_else(|| format!("{nearest}.000000+00"));
-    format!("CAST('{at}' AS timestamptz)")
+    format!("CAST('{}' AS timestamptz)", nearest(at))
+}
+
+/// What is written here is read again: the calendar that reads it ends two hours before a year
+/// 9999 does.
+fn nearest(at: UnixMicros) -> String {
+    let nearest = if at.0 < 0 { "0001-01-01 00:00:00" } else { "9999-12-30 22:00:00" };
+    instant(at).unwrap_or_else(|| format!("{nearest}.000000+00"))
 }
 
 /// As the server writes it where its time zone is UTC.
@@ -52,7 +57,7 @@ pub(super) fn parsed_time(text: &str) -> Option<UnixMicros> {
 mod tests {
     use unbroken_core::time::UnixMicros;
 
-    use super::{instant, parsed_time, text};
+    use super::{instant, nearest, parsed_time, text};
 
     #[test]
     fn a_text_is_the_same_whatever_a_backslash_means() {
@@ -78,6 +83,9 @@ mod tests {
         );
         for outside in [i64::MIN, i64::MAX, -62_200_000_000_000_000] {
             assert_eq!(instant(UnixMicros(outside)), None);
+            let read = parsed_time(&nearest(UnixMicros(outside))).expect("it can be read again");
+            assert_eq!(read.0 < 0, outside < 0);
+            assert_eq!(parsed_time(&nearest(read)), Some(read));
         }
     }
 }
