@@ -33,7 +33,8 @@ pub(super) struct Terms {
 
 /// Of the topic of checkpoints. What is compacted is never the segment that is written to, which
 /// with a broker's own gibibyte would be all of it for a week; and whoever opens the sink reads it.
-const SEGMENT_BYTES: &str = "16777216";
+/// Hosted brokers take no less than this.
+const SEGMENT_BYTES: &str = "52428800";
 
 /// Makes them ready.
 pub(super) fn ready(access: &Access, runtime: &Handle) -> Result<Terms, SinkError> {
