@@ -35,6 +35,15 @@ pub(super) fn options_fault(
         let what = format!("sink `{name}`: the store would be spoken to in clear");
         return Some((what, "use https; http is for a store on this machine"));
     }
+    let is_proxy = |key: &str| key.ends_with("proxy_url");
+    let mut proxies = options.iter().filter(|(key, _)| is_proxy(key));
+    let is_elsewhere = |url: &str| !Url::parse(url).is_ok_and(|url| is_loopback(&url));
+    let is_sent =
+        proxies.any(|(_, url)| is_elsewhere(url)) || secrets.keys().any(|key| is_proxy(key));
+    if is_sent && addresses().any(|url| is_clear(&url)) {
+        let what = format!("sink `{name}`: a proxy would be given in clear what is for the store");
+        return Some((what, "use https, or leave `proxy_url` out for a store on this machine"));
+    }
     let named = |part: &str| options.keys().find(|key| key.contains(part));
     if let Some(key) = named("allow_http").filter(|_| !addresses().any(|url| is_clear(&url))) {
         let what = format!("sink `{name}`: `{key}` without an address on this machine");
@@ -57,8 +66,8 @@ pub(super) fn options_fault(
     })
 }
 
-/// Whether it is the address of a proxy, which is given a tunnel and not what goes through it, or
-/// of the service by which a cloud tells its own machines who they are.
+/// Whether it is the address of a proxy, which is asked for a tunnel wherever the store speaks TLS,
+/// or of the service by which a cloud tells its own machines who they are.
 fn is_on_the_way(key: &str) -> bool {
     key.ends_with("proxy_url") || key.ends_with("metadata_endpoint")
 }
@@ -126,6 +135,16 @@ mod tests {
         assert_eq!(fault("aws_endpoint", "http://127.0.0.1:9000"), None);
         assert_eq!(fault("proxy_url", "http://proxy.example:3128"), None);
         assert_eq!(fault("aws_metadata_endpoint", "http://169.254.170.2"), None);
+        let through = |store: &str, proxy: &str| {
+            let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+            let options = [option("aws_endpoint", store), option("proxy_url", proxy)].into();
+            options_fault("lake", &options, &BTreeMap::new()).map(|(what, _)| what)
+        };
+        let proxy = "http://proxy.example:3128";
+        let told = through("http://127.0.0.1:9000", proxy).expect("it is refused");
+        assert!(told.contains("a proxy would be given in clear"), "{told}");
+        assert_eq!(through("https://store.example", proxy), None);
+        assert_eq!(through("http://127.0.0.1:9000", "http://127.0.0.1:3128"), None);
         let told = fault("proxy_url", "http://user:hunter2@proxy.example").expect("it is refused");
         assert!(told.ends_with("`proxy_url` is a secret"), "{told}");
     }
