@@ -48,12 +48,14 @@ fn file_offsets() -> u64 {
 pub struct Ndjson {
     name: String,
     config: NdjsonConfig,
+    /// The one that this instance had last.
+    last_fence: u64,
 }
 
 impl Ndjson {
     /// Named, so that another sink's directory is refused.
     pub fn new(name: impl Into<String>, config: NdjsonConfig) -> Self {
-        Self { name: name.into(), config }
+        Self { name: name.into(), config, last_fence: 0 }
     }
 
     fn take_over(&self, claim: &Claim) -> Result<Opened, SinkError> {
@@ -71,7 +73,8 @@ impl Ndjson {
         let checkpoint = state.checkpoint()?;
         claim.accept(checkpoint.as_ref())?;
         cut(dir, state.tail.as_ref())?;
-        state.fence += 1;
+        // What was put back had it once, and another instance may have it still.
+        state.fence = state.fence.max(self.last_fence) + 1;
         let fence = Fence(state.fence);
         state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))?;
         Ok(Opened { fence, checkpoint, until: None, keeps_parts: false })
@@ -91,11 +94,12 @@ impl Ndjson {
         let dir = &self.config.dir;
         let _lock = lock(&self.config.dir)?;
         let mut state = State::read(dir)?.ok_or_else(|| no_checkpoint(dir))?;
-        if state.fence != fence.0 {
+        if state.fence > fence.0 {
             return Err(SinkError::Fenced);
         }
         let held = state.checkpoint()?;
-        if held != batch.base {
+        // A lower fence is that of a directory which was put back, and of nobody else.
+        if held != batch.base || state.fence < fence.0 {
             let found = held.unwrap_or(batch.next);
             return Err(SinkError::Moved { found });
         }
@@ -113,7 +117,9 @@ impl Sink for Ndjson {
 
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         let (this, claim) = (self.clone(), claim.clone());
-        blocking(move || this.take_over(&claim)).await
+        let opened = blocking(move || this.take_over(&claim)).await?;
+        self.last_fence = opened.fence.0;
+        Ok(opened)
     }
 
     async fn commit(&mut self, fence: Fence, batch: &Batch) -> Result<(), SinkError> {

@@ -4,6 +4,7 @@
 //! two batches. So a person at a terminal needs no secret of the target's, and at no moment two
 //! processes send to it.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -211,5 +212,9 @@ impl SinksDb {
 /// This instance has the sink.
 fn owned(tx: &Transaction<'_>, path: &Path, sink: &str, fence: Fence) -> Result<(), SinkError> {
     let owner = super::read(tx, path, sink)?.ok_or_else(|| super::gone(path))?;
-    if owner.fence == fence.0 { Ok(()) } else { Err(SinkError::Fenced) }
+    match owner.fence.cmp(&fence.0) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(SinkError::Fenced),
+        Ordering::Less => Err(super::replaced(path)),
+    }
 }

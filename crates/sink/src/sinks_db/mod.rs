@@ -24,8 +24,8 @@ pub(crate) struct SinksDb {
     sink: String,
     /// The file that was opened.
     identity: Option<(u64, u64)>,
-    /// The sink was opened before, so its row must be there.
-    is_known: bool,
+    /// The one that this instance had last; not 0: its row must be there.
+    last_fence: u64,
     connection: Connection,
 }
 
@@ -47,29 +47,30 @@ impl Row {
 }
 
 impl SinksDb {
-    /// Makes the file if it is not there, unless this process had the sink open before.
-    pub(crate) fn open(path: &Path, sink: &str, is_known: bool) -> Result<Self, SinkError> {
+    /// Makes the file if it is not there, unless this process had the sink open before, with
+    /// `last_fence`.
+    pub(crate) fn open(path: &Path, sink: &str, last_fence: u64) -> Result<Self, SinkError> {
         let before = file::identity(path);
-        let connection = if is_known { file::open_again(path) } else { file::open(path) }?;
+        let connection = if last_fence > 0 { file::open_again(path) } else { file::open(path) }?;
         // Of before it was opened: replaced meanwhile, it is opened once more. One that was made
         // just now had none.
         let identity = before.or_else(|| file::identity(path));
         let (path, sink) = (path.to_owned(), sink.to_owned());
-        Ok(Self { path, sink, identity, is_known, connection })
+        Ok(Self { path, sink, identity, last_fence, connection })
     }
 
     /// Raises the fence, if this log may have the sink.
     pub(crate) fn take_over(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         let doing = "opening it";
-        let (path, sink, is_known) = (self.path.clone(), self.sink.clone(), self.is_known);
+        let (path, sink, last_fence) = (self.path.clone(), self.sink.clone(), self.last_fence);
         let tx = self.begin(doing)?;
         let held = read(&tx, &path, &sink)?;
-        if is_known && held.is_none() {
+        if last_fence > 0 && held.is_none() {
             return Err(gone(&path));
         }
         let checkpoint = held.as_ref().and_then(|row| row.checkpoint);
         claim.accept(checkpoint.as_ref())?;
-        let fence = held.as_ref().map_or(0, |row| row.fence) + 1;
+        let fence = held.as_ref().map_or(0, |row| row.fence).max(last_fence) + 1;
         let raise = "INSERT INTO sinks (name, fence) VALUES (?1, ?2) \
             ON CONFLICT (name) DO UPDATE SET fence = excluded.fence";
         tx.execute(raise, params![sink, fence as i64]).map_err(failed(&path, doing))?;
@@ -186,10 +187,11 @@ fn checked(
     next: Checkpoint,
 ) -> Result<Row, SinkError> {
     let row = read(tx, path, sink)?.ok_or_else(|| gone(path))?;
-    if row.fence != fence.0 {
+    if row.fence > fence.0 {
         return Err(SinkError::Fenced);
     }
-    if row.checkpoint != base {
+    // A lower fence is that of a file which was put back, and of nobody else.
+    if row.checkpoint != base || row.fence < fence.0 {
         return Err(SinkError::Moved { found: row.checkpoint.unwrap_or(next) });
     }
     Ok(row)

@@ -84,8 +84,8 @@ pub struct Webhook {
     /// `bytes_max`, or less: what the endpoint was seen to take.
     bytes_max: usize,
     session: Option<Session>,
-    /// It was opened once: what is in `sinks.db` since then must be there.
-    was_opened: bool,
+    /// The one that this instance had last; not 0: what is in `sinks.db` since then must be there.
+    last_fence: u64,
     taken: Option<Taken>,
     /// The endpoint failed at a letter, and has answered nothing since.
     is_failing: bool,
@@ -114,7 +114,7 @@ impl Webhook {
     pub fn new(config: WebhookConfig) -> Self {
         let bytes_max = config.bytes_max;
         let (session, taken) = (None, None);
-        Self { config, bytes_max, session, was_opened: false, taken, is_failing: false }
+        Self { config, bytes_max, session, last_fence: 0, taken, is_failing: false }
     }
 
     /// Something about `sinks.db`, on a thread where it holds up nobody.
@@ -245,15 +245,15 @@ impl Sink for Webhook {
         let secrets = secrets.map_err(SinkError::unreachable("reading its secrets"))?;
         let keys = Keys::of(&secrets)?;
         let (path, name, claim) = (self.config.db.clone(), self.config.name.clone(), claim.clone());
-        let was_opened = self.was_opened;
+        let last_fence = self.last_fence;
         let (db, opened) = blocking(move || {
-            let mut db = SinksDb::open(&path, &name, was_opened)?;
+            let mut db = SinksDb::open(&path, &name, last_fence)?;
             let opened = db.take_over(&claim)?;
             Ok::<_, SinkError>((db, opened))
         })
         .await?;
         self.session = Some(Session { db, keys });
-        self.was_opened = true;
+        self.last_fence = opened.fence.0;
         Ok(opened)
     }
 
