@@ -50,7 +50,7 @@ pub struct DeadLetters {
 /// One that is to be given again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Letter {
-    id: i64,
+    pub(crate) id: i64,
     pub(crate) journal: String,
     pub(crate) offset: u64,
     pub(crate) event: String,

@@ -194,8 +194,9 @@ impl Webhook {
         let json = letter.event.clone().into_bytes();
         let request = Request::of_one(Event { place: Place::Entry(letter.offset), json });
         // Asked for again, it is another request: an endpoint may answer the old one from memory.
-        let Letter { journal, offset, redrives, .. } = letter;
-        let key = format!("{}:{journal}:{offset}:redrive:{redrives}", self.config.name);
+        // Two letters of one offset are of a log that was put back.
+        let Letter { id, journal, offset, redrives, .. } = letter;
+        let key = format!("{}:{journal}:{offset}:{id}:redrive:{redrives}", self.config.name);
         match self.post(&key, request.body()).await? {
             Verdict::Taken => Ok(LetterFate::Taken),
             Verdict::TooLarge => Ok(LetterFate::Refused { why: said(413) }),
