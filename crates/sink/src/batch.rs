@@ -26,7 +26,8 @@ pub struct Batch {
     /// a time.
     pub stale: Vec<(StreamId, (u64, UnixMicros))>,
     /// What the log holds before the end of this batch was all that was known at this time: that of
-    /// the last record, or of looking where nothing more was there; `None`: it is so now.
+    /// the last record, or of looking where nothing more was there; `None`: it tells nothing of
+    /// that, and what was said before stands.
     pub as_of: Option<UnixMicros>,
     /// What the target does not take, in order. Not among the entries; it is put aside with its
     /// reason in the same commit.

@@ -211,7 +211,7 @@ async fn move_checkpoint(
         (&next, Type::TEXT),
         (&batch.as_of.map(Time), Type::TIMESTAMPTZ),
     ];
-    let update = "UPDATE checkpoint SET checkpoint = $3, as_of = COALESCE($4, now()) \
+    let update = "UPDATE checkpoint SET checkpoint = $3, as_of = COALESCE($4, as_of, now()) \
         WHERE fence = $1 AND checkpoint IS NOT DISTINCT FROM $2";
     if tx.execute_typed(update, &params).await.map_err(failed())? == 1 {
         return Ok(());

@@ -165,10 +165,11 @@ impl Session {
         let letters = letters.iter().map(|(at, why, url)| (*at, why.as_str(), url.clone()));
         to.run(BATCH, tables.letters(letters, wall_now())).await?;
         to.run(BATCH, doubts(tables, batch)).await?;
+        let before = || format!("COALESCE(as_of, {})", time(wall_now()));
         let moved = format!(
             "UPDATE checkpoint SET checkpoint = {}, log = {log}, as_of = {}",
             text(&batch.next.to_string()),
-            time(batch.as_of.unwrap_or_else(wall_now))
+            batch.as_of.map_or_else(before, time)
         );
         to.run(BATCH, [moved.as_str(), "COMMIT"]).await?;
         (self.streams, self.log, self.rows_end) = (streams, log, rows_end);
