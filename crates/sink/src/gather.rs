@@ -193,6 +193,8 @@ impl LogFeed {
             // A long backlog never waits for anything: a stop that is overdue is heard here.
             tokio::task::yield_now().await;
             let spell = Spell::begin();
+            // What is written between this and the look is not of this time.
+            let looked_at = wall_now();
             if let Some(batch) = self.read()? {
                 let next = gathered.take(&batch, wish);
                 if next < batch.end_offset() {
@@ -204,7 +206,7 @@ impl LogFeed {
                 ended_at = None;
                 continue;
             }
-            ended_at = Some(wall_now());
+            ended_at = Some(looked_at);
             let is_empty = gathered.next == base.next_offset;
             let open_for = match gathered.passed {
                 0 => wish.cut.nothing_every(),
