@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use unbroken_journal::Retention;
 use unbroken_sink::{Doing, Ended, Ndjson, NdjsonConfig, Sink, SinkError};
 
 use crate::house::{House, config};
@@ -161,6 +162,73 @@ async fn a_checkpoint_that_is_removed_under_a_sink_is_missed() {
     let trouble = running.progress.trouble().expect("it has some");
     assert!(trouble.why.contains("no checkpoint"), "{trouble:?}");
     assert_eq!(running.stop().await, Ended::Stopped);
+}
+
+/// What is behind an older checkpoint is cut or put aside, and given again.
+#[tokio::test]
+async fn a_checkpoint_that_was_put_back_is_gone_on_from() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    house.events(300);
+    let running = house.drain(folder.sink(), config()).await;
+    let path = folder.0.path().join("out/checkpoint.json");
+    let before = fs::read(&path).expect("it is there");
+    house.events(400);
+    running.until("it goes on", |it| it.counts().next_offset == 700).await;
+    fs::write(&path, &before).expect("room");
+    house.events(50);
+    running.until("it has seen it", |it| it.counts().failures > 0).await;
+    running.until("it has everything", |it| it.counts().next_offset == 750).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(folder.ids(), house.ids_from(0));
+    fs::write(&path, before).expect("room");
+    house.drain(folder.sink(), config()).await.stop().await;
+    assert_eq!(folder.ids(), house.ids_from(0));
+}
+
+/// Its fence is lower than that of the one who has it, which is nobody else.
+#[tokio::test]
+async fn a_directory_that_was_put_back_is_gone_on_with() {
+    let (folder, mut house) = (Folder::new(), House::new());
+    house.events(50);
+    house.drain(folder.sink(), config()).await.stop().await;
+    let path = folder.0.path().join("out/checkpoint.json");
+    let before = fs::read(&path).expect("it is there");
+    let running = house.pump(folder.sink(), config());
+    running.until("it has it", |it| it.doing() == Doing::Running).await;
+    let fence = |path: &PathBuf| -> u64 {
+        let state: Value =
+            serde_json::from_slice(&fs::read(path).expect("it is there")).expect("JSON");
+        state["fence"].as_u64().expect("a number")
+    };
+    let taken = fence(&path);
+    fs::write(&path, before).expect("room");
+    assert!(fence(&path) < taken);
+    house.events(50);
+    running.until("it has everything", |it| it.counts().next_offset == 100).await;
+    assert!(fence(&path) > taken, "no fence is given twice");
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(folder.ids(), house.ids_from(0));
+}
+
+/// What retention has taken is said before what follows it.
+#[tokio::test]
+async fn a_lapse_is_a_line_behind_what_was_there() {
+    let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
+    let (folder, mut house) = (Folder::new(), House::with(small));
+    house.events(50);
+    house.drain(folder.sink(), config()).await.stop().await;
+    house.events(8_000);
+    let oldest = house.reader.oldest_offset().expect("a log");
+    house.drain(folder.sink(), config()).await.stop().await;
+    let mut ids = folder.ids();
+    let begun: Vec<String> = ids.drain(..51).collect();
+    let journal = house.journal();
+    assert_eq!(begun[50], format!("{journal}:50:lapse:{oldest}"));
+    assert_eq!(begun[..50], (0..50).map(|n| format!("{journal}:{n}")).collect::<Vec<_>>());
+    // Seven keys, as an image has them, and then the log from its oldest record on.
+    let log = ids.split_off(ids.len() - house.ids_from(oldest).len());
+    assert_eq!(log, house.ids_from(oldest));
+    assert!(ids.len() <= 7, "{ids:?}");
 }
 
 /// A range that is changed in the configuration holds for the files that are begun from then on.

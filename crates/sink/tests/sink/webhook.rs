@@ -9,12 +9,14 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use unbroken_core::record::{Body, Origin, Record};
 use unbroken_core::time::UnixMicros;
+use unbroken_journal::Retention;
 use unbroken_sink::{
     Batch, Checkpoint, DeadLetter, DeadLetters, Doing, Ended, Lapse, PostAnswer, Posting,
     PumpConfig, Sink, SinkError, Webhook, WebhookConfig,
@@ -431,6 +433,56 @@ async fn a_lapse_is_insisted_on_and_state_follows_it() {
     let keys = endpoint.keys();
     let last = &keys.last().expect("one").0;
     assert_eq!(*last, format!("test:{journal}:image:900:20:29"));
+}
+
+/// What is left of a request that was sent and not answered is given, in other requests.
+#[tokio::test]
+async fn what_is_left_of_a_request_behind_a_lapse_is_given() {
+    let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
+    let (endpoint, mut house) = (Endpoint::answering(|_| Reply::Status(503)), House::with(small));
+    house.events(3_000);
+    let mut config = large();
+    config.cut.records_max = 3_000;
+    let running = house.pump(endpoint.sink(), config.clone());
+    running.until("it has sent it", |it| it.counts().failures > 0).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    house.events(2_000);
+    let oldest = house.reader.oldest_offset().expect("a log");
+    assert!(oldest > 0 && oldest < 3_000, "{oldest}");
+    endpoint.receiver.answer_by(|_| Reply::Taken);
+    let running = house.drain(endpoint.sink(), config).await;
+    assert_eq!(running.progress.counts().lapsed, oldest);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let ids = endpoint.ids();
+    let left = house.ids_from(oldest);
+    assert_eq!(ids[ids.len() - left.len()..], left);
+}
+
+/// A file that is put back under it has a lower fence than the one who has it.
+#[tokio::test]
+async fn a_checkpoint_that_was_put_back_is_gone_on_from() {
+    let (endpoint, mut house) = (Endpoint::new(), House::new());
+    house.events(300);
+    let running = house.drain(endpoint.sink(), quick()).await;
+    let held = Connection::open(endpoint.db()).expect("a file");
+    let row = |query: &str| -> (i64, String) {
+        held.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("a row")
+    };
+    let (fence, _) = row("SELECT fence, checkpoint FROM sinks");
+    for (lower, to) in [(0, 120), (1, 250)] {
+        let to = format!("{}:{to}", house.journal());
+        held.execute("UPDATE sinks SET fence = ?1, checkpoint = ?2", (fence - lower, to))
+            .expect("it is ours");
+        let failures = running.progress.counts().failures;
+        house.events(50);
+        let end = house.reader.end_offset().expect("a log");
+        running.until("it has seen it", |it| it.counts().failures > failures).await;
+        running.until("it has everything", |it| it.counts().next_offset == end).await;
+    }
+    assert!(row("SELECT fence, checkpoint FROM sinks").0 > fence, "no fence is given twice");
+    assert_eq!(running.stop().await, Ended::Stopped);
+    assert_eq!(endpoint.ids(), house.ids_from(0), "the same events under the same ids");
+    assert!(endpoint.all_ids().len() >= 400 + 180 + 50);
 }
 
 /// Also if some of what it was about to be given had been taken. Its names say how far it goes:

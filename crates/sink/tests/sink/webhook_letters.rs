@@ -1,9 +1,11 @@
 //! What a webhook sink keeps beside the log: its file, and dead letters in it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use unbroken_core::record::{Body, Origin, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_sink::{Batch, Checkpoint, DeadLetters, Doing, Ended, Parked, Sink, SinkError};
@@ -56,6 +58,29 @@ async fn a_refused_event_is_a_dead_letter_until_a_person_gives_it_again() {
     house.events(50);
     running.until("it goes on", |it| it.counts().next_offset == 250).await;
     assert_eq!(running.progress.counts().failures, 0);
+    assert_eq!(running.stop().await, Ended::Stopped);
+}
+
+/// A log that is put back gives an offset to another event, which may be refused as well.
+#[tokio::test]
+async fn two_letters_of_one_offset_are_given_under_two_keys() {
+    let (endpoint, mut house) = (Endpoint::answering(refuses("\"n\":7,")), House::new());
+    house.events(20);
+    let running = house.drain(endpoint.sink(), large()).await;
+    let copied = Connection::open(endpoint.db()).expect("a file").execute(
+        "INSERT INTO dead_letters (sink, journal, log_offset, why, parked_at, event) \
+         SELECT sink, journal, log_offset, why, parked_at, replace(event, 'agent', 'other') \
+         FROM dead_letters",
+        (),
+    );
+    assert_eq!(copied.expect("it is ours"), 1);
+    endpoint.receiver.answer_by(|_| Reply::Taken);
+    assert_eq!(endpoint.redrive(), 2);
+    until("they were taken", || endpoint.letters().is_empty()).await;
+    let keys = endpoint.keys();
+    let again: BTreeSet<&String> =
+        keys.iter().map(|(key, _)| key).filter(|key| key.contains(":redrive:")).collect();
+    assert_eq!(again.len(), 2, "{again:?}");
     assert_eq!(running.stop().await, Ended::Stopped);
 }
 
