@@ -57,7 +57,7 @@ FORMS = [
 # What PostgreSQL has and Redshift has not, or has as something else.
 ABSENT = [
     r"ON CONFLICT", r"RETURNING", r"FOR (UPDATE|SHARE|NO KEY)", r"CREATE (UNIQUE )?INDEX", r"TRUNCATE",
-    r"jsonb?", r"bytea", r"text", r"uuid", r"serial", r"bigserial", r"regclass", r"to_regclass",
+    r"jsonb?(?!_extract_path_text)", r"bytea", r"text", r"uuid", r"serial", r"bigserial", r"regclass", r"to_regclass",
     r"pg_advisory\w*", r"hashtext", r"DISTINCT ON", r"DISTINCT FROM", r"now ?\(", r"CHECK ?\(",
     r"GENERATED", r"LATERAL", r"UNLOGGED", r"ON COMMIT", r"FILTER ?\(", r"WITH NO DATA", r"unnest",
     r"ARRAY", r"INHERITS", r"LIKE \w+ INCLUDING", r"IF NOT EXISTS", r"CONCURRENTLY", r"generate_series",

@@ -13,14 +13,13 @@ use unbroken_journal::Retention;
 use unbroken_sink::{Batch, Checkpoint, Ended, Sink};
 
 use crate::house::{House, change};
-use crate::object_store::{python, script};
 use crate::postgres::{Database, any, quick};
 use crate::redshift::Cluster;
 use crate::shelf::Target;
-use crate::tables::Files;
+use crate::tables::{Files, duckdb};
 
 /// A target that is asked in SQL.
-trait Tables: Target {
+pub(crate) trait Tables: Target {
     fn rows(&self, query: &str) -> Vec<String>;
 }
 
@@ -172,10 +171,8 @@ fn told_by_files(files: &Files) -> BTreeMap<String, String> {
         guide.split_once("-- DuckDB. The present value of every key.").expect("a query");
     let (query, _) = query.split_once(';').expect("its end");
     let query = query.replace("s3://wfm-lake/unbroken", &files.dir().display().to_string());
-    let told = python().arg(script("query.py")).arg(query).output().expect("python3");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    let told = String::from_utf8(told.stdout).expect("text");
-    let lines = told.lines().filter_map(|line| line.split_once('|'));
+    let told = duckdb(&format!("SELECT key, log_offset FROM ({query})"));
+    let lines = told.iter().filter_map(|line| line.split_once('|'));
     lines.map(|(key, offset)| (key.to_owned(), offset.to_owned())).collect()
 }
 
@@ -326,6 +323,22 @@ async fn a_database_that_was_put_back_is_gone_on_with(tables: &impl Tables) {
     assert!(fence() > before, "one that it had is never given again");
 }
 
+/// What ends an image without a row of its own says nothing of the time.
+async fn what_tells_nothing_leaves_the_time_alone(tables: &impl Tables) {
+    let mut house = House::new();
+    house.events(100);
+    house.drain(tables.sink(), quick()).await.stop().await;
+    tables.rows("UPDATE checkpoint SET as_of = '2026-01-01 00:00:00+00'; SELECT 1");
+    let mut sink = tables.sink();
+    let opened = sink.open(&house.claim()).await.expect("it is there");
+    let held = opened.checkpoint.expect("it was written");
+    let next = Checkpoint { next_offset: held.next_offset + 1, ..held };
+    let batch = Batch::of_nothing(Some(held), next);
+    sink.commit(opened.fence, &batch).await.expect("it follows");
+    let told = "SELECT to_char(as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM checkpoint";
+    assert_eq!(tables.rows(told), ["2026-01-01"]);
+}
+
 /// While a sink catches up, its tables do not say that they are of now.
 async fn state_is_of_the_time_that_the_log_has_come_to(tables: &impl Tables) {
     let mut scene = Scene::new(15, Retention::default());
@@ -379,6 +392,11 @@ macro_rules! trials {
             #[tokio::test]
             async fn state_is_of_the_time_that_the_log_has_come_to() {
                 super::state_is_of_the_time_that_the_log_has_come_to(&$tables).await;
+            }
+
+            #[tokio::test]
+            async fn what_tells_nothing_leaves_the_time_alone() {
+                super::what_tells_nothing_leaves_the_time_alone(&$tables).await;
             }
 
             #[tokio::test]

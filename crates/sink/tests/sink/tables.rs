@@ -64,6 +64,13 @@ fn ids_of(file: impl ChunkReader + 'static) -> Vec<String> {
     rows.map(|row| id(row.expect("a row"))).collect()
 }
 
+/// The rows of a query, as DuckDB has them, their columns with `|` between them.
+pub(crate) fn duckdb(query: &str) -> Vec<String> {
+    let told = python().arg(script("query.py")).arg(query).output().expect("python3");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8(told.stdout).expect("text").lines().map(str::to_owned).collect()
+}
+
 impl Bucket {
     /// A sink that goes to the server by another way.
     pub(crate) fn by(&self, endpoint: &str) -> Parquet {
