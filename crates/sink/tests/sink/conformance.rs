@@ -1,8 +1,13 @@
 //! The trials that every sink goes through.
 
-use unbroken_sink::{Batch, Checkpoint, Claim, Ended, Sink, SinkError};
+use std::time::{Duration, Instant};
 
-use crate::house::{House, config};
+use bytes::Bytes;
+use unbroken_core::record::{Body, Change, Origin, Quarantined, digest};
+use unbroken_core::time::UnixMicros;
+use unbroken_sink::{Batch, Checkpoint, Claim, Doing, Ended, Progress, Sink, SinkError};
+
+use crate::house::{House, PATIENCE, Running, change, config};
 use crate::shelf::{Faults, Faulty, Target};
 
 /// A failure before a commit, and one after it of which nothing was heard.
@@ -76,6 +81,67 @@ pub(crate) async fn another_log_is_refused_and_the_first_goes_on(target: &impl T
     assert_eq!(target.ids(), [house.ids_from(0), other.ids_from(0)].concat());
 }
 
+/// Both make what is not there yet. One has it in the end, and the other one is told so.
+pub(crate) async fn two_that_begin_it_at_once_have_it_one_after_the_other(target: &impl Target) {
+    let mut house = House::new();
+    house.events(300);
+    let pair = [house.pump(target.sink(), config()), house.pump(target.sink(), config())];
+    for running in &pair {
+        let is_open = |it: &Progress| [Doing::Running, Doing::Fenced].contains(&it.doing());
+        running.until("it is open", is_open).await;
+    }
+    let begun = Instant::now();
+    while !pair.iter().any(Running::has_ended) {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", pair.each_ref().map(|it| it.progress.counts()));
+        house.events(10);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let [one, other] = pair;
+    let (loser, winner) = if one.has_ended() { (one, other) } else { (other, one) };
+    assert_eq!(loser.ended().await, Ended::Fenced);
+    let end = house.reader.end_offset().expect("a log");
+    winner.until("it goes on", |it| it.counts().next_offset == end).await;
+    assert_eq!(winner.stop().await, Ended::Stopped);
+    assert_eq!(target.ids(), house.ids_from(0));
+}
+
+/// What hardly any target has a place for is there, or put aside alone.
+pub(crate) async fn odd_rows_are_there_or_put_aside(target: &impl Target) {
+    let mut house = House::new();
+    house.events(100);
+    // Nothing that would be smaller if it was compressed.
+    let mut rng = fastrand::Rng::with_seed(3);
+    let long: String = (0..20_000).map(|_| rng.alphanumeric()).collect();
+    let mut odd: Vec<Change> = (0..6).map(|n| change(200 + n, Origin::Live)).collect();
+    odd[0].key = "agent\0zero".into();
+    odd[1].key = long.as_str().into();
+    odd[2].occurred_at = Some(UnixMicros(i64::MAX));
+    odd[3].occurred_at = Some(UnixMicros(i64::MIN));
+    odd[4].event_id = Some("a\0b".into());
+    odd[5].payload = vec![0, 0xff, b'\n'].into();
+    odd[5].digest = digest(&odd[5].payload);
+    let bytes = Bytes::from_static(b"{\"half\": \0\xff");
+    let quarantined = Quarantined {
+        conn: None,
+        reason: "malformed".into(),
+        length: bytes.len() as u64,
+        digest: digest(&bytes),
+        bytes,
+    };
+    house.append(odd.into_iter().map(Body::Change).chain([Body::Quarantined(quarantined)]));
+    house.events(50);
+    let running = house.drain(target.sink(), config()).await;
+    let parked = running.progress.counts().parked as usize;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let (ids, all) = (target.ids(), house.ids_from(0));
+    let missing: Vec<&String> = all.iter().filter(|id| !ids.contains(id)).collect();
+    assert_eq!(missing.len(), parked, "{missing:?}");
+    let is_odd = |id: &&String| (100..107).any(|offset| **id == all[offset]);
+    assert!(missing.iter().all(is_odd), "{missing:?}");
+    let there: Vec<String> = all.iter().filter(|id| !missing.contains(id)).cloned().collect();
+    assert_eq!(ids, there);
+}
+
 macro_rules! trials {
     ($name:ident, $target:expr) => {
         mod $name {
@@ -89,6 +155,19 @@ macro_rules! trials {
             #[tokio::test]
             async fn an_older_instance_is_fenced_out() {
                 $crate::conformance::an_older_instance_is_fenced_out(&$target).await;
+            }
+
+            #[tokio::test]
+            async fn two_that_begin_it_at_once_have_it_one_after_the_other() {
+                $crate::conformance::two_that_begin_it_at_once_have_it_one_after_the_other(
+                    &$target,
+                )
+                .await;
+            }
+
+            #[tokio::test]
+            async fn odd_rows_are_there_or_put_aside() {
+                $crate::conformance::odd_rows_are_there_or_put_aside(&$target).await;
             }
 
             #[tokio::test]

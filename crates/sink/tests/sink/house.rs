@@ -145,6 +145,10 @@ impl Running {
         }
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
     pub(crate) async fn stop(self) -> Ended {
         self.stop.send_replace(true);
         self.ended().await

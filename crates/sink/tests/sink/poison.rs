@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use unbroken_core::ids::GapId;
+use unbroken_core::record::{Body, GapCause, GapOpened, Quarantined, digest};
+use unbroken_core::time::UnixMicros;
 use unbroken_sink::{Doing, Ended};
 
 use crate::house::{House, config};
@@ -42,6 +46,37 @@ async fn bad_rows_among_good_ones_are_no_row_of_them() {
         let odd: Vec<u64> = (0..400).filter(|offset| offset % 2 == 1).collect();
         assert_eq!(shelf.offsets(), odd);
     }
+}
+
+/// What says which events are missing is insisted on. What nobody could read is not.
+#[tokio::test]
+async fn a_record_about_no_key_is_not_put_aside_unless_it_is_in_quarantine() {
+    let (shelf, mut house) = (Shelf::default(), House::new());
+    house.events(100);
+    let quarantined = Quarantined {
+        conn: None,
+        reason: "malformed".into(),
+        length: 1,
+        digest: digest(b"{"),
+        bytes: Bytes::from_static(b"{"),
+    };
+    let gap =
+        GapOpened { gap: GapId(1), after: None, wall_from: UnixMicros(1), cause: GapCause::Mute };
+    house.append([Body::Quarantined(quarantined), Body::GapOpened(gap)]);
+    for is_named in [true, false] {
+        let shelf = Shelf::default();
+        let faults = Faults { refused: [100, 101].into(), is_named, ..Faults::default() };
+        let running = house.pump(Faulty::new(shelf.clone(), faults), config());
+        running.until("it is blocked", |it| it.doing() == Doing::Blocked).await;
+        let trouble = running.progress.trouble().expect("it has some");
+        assert!(trouble.why.contains("it is poison"), "{trouble:?}");
+        assert_eq!(running.progress.counts().next_offset, 101);
+        assert_eq!(running.stop().await, Ended::Stopped);
+        let aside: Vec<u64> = shelf.held().parked.iter().map(|parked| parked.offset).collect();
+        assert_eq!(aside, [100]);
+    }
+    house.drain(shelf.clone(), config()).await.stop().await;
+    assert_eq!(shelf.offsets().len(), 102);
 }
 
 /// A row of bad rows ends, if only after a while.
