@@ -19,9 +19,14 @@ use crate::webhook::Endpoint;
 
 const HEAD: &str = "| target | guarantee | trials played on |\n| --- | --- | --- |\n";
 
-/// Without versions: what is installed differs from one machine to another.
+/// Which are whatever the machine has. Of the others the version is pinned here.
+const OF_THE_MACHINE: [&str; 3] = ["Linux", "PostgreSQL", "pgbouncer"];
+
+/// Without the versions that differ from one machine to another.
 fn without_version(row: &str) -> String {
-    row.split(' ').filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect()
+    let words: Vec<&str> = row.split(' ').collect();
+    let is_kept = |at: &usize| *at == 0 || !OF_THE_MACHINE.contains(&words[at - 1]);
+    (0..words.len()).filter(is_kept).map(|at| words[at]).collect::<Vec<_>>().join(" ")
 }
 
 fn version_of(program: &str, arguments: &[&str]) -> String {

@@ -17,6 +17,9 @@ const TARGET: &str = "ndjson = { dir = \"/d\" }\n";
 /// A URL of which nothing else is said.
 const URL: &str = "url = \"https://h.example\"\n";
 
+/// A database of PostgreSQL of which nothing else is said.
+const DATABASE: &str = "url = \"postgresql://u@h/d\"\n";
+
 /// A schema of Redshift of which nothing else is said.
 const REDSHIFT: &str = "[sink.redshift]\nurl = \"postgresql://u@h/d\"\nstage = \"s3://b/p\"\n\
                         iam_role = \"default\"\n";
@@ -28,7 +31,7 @@ const RELAY: &str = "data_dir = \"d\"\n[relay]\n";
 
 /// Each heading whose first table lists keys, and a configuration that ends where such a key may
 /// stand.
-fn sections() -> [(&'static str, String); 21] {
+fn sections() -> [(&'static str, String); 22] {
     let source = |more: &str| format!("{SOURCE}{more}");
     [
         ("The file", "data_dir = \"d\"\n".to_owned()),
@@ -46,6 +49,7 @@ fn sections() -> [(&'static str, String); 21] {
         ("`[sink.where]`", source(&format!("{SINK}{TARGET}[sink.where]\n"))),
         ("`[sink.ndjson]`", source(&format!("{SINK}[sink.ndjson]\ndir = \"/d\"\n"))),
         ("`[sink.parquet]`", source(&format!("{SINK}[sink.parquet]\ndir = \"/d\"\n"))),
+        ("`[sink.postgres]`", source(&format!("{SINK}[sink.postgres]\n{DATABASE}"))),
         ("`[sink.redshift]`", source(&format!("{SINK}{REDSHIFT}"))),
         ("`[sink.webhook]`", source(&format!("{SINK}[sink.webhook]\n{URL}"))),
         ("`[sink.nats]`", source(&format!("{SINK}[sink.nats]\nurl = \"nats://h\"\n"))),
