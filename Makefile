@@ -60,6 +60,7 @@ SHELL := /bin/bash
   dialect fanout crowd smoke setup format lint \
   docs deny tests tests-short tests-of-sinks tests-of-guards tests-of-vendors tests-of-pipelines \
   tests-of-trouble tests-of-tools tests-of-crashes tests-of-kafka \
+  tests-of-kafka-program \
   relay-clients clients-test clients-torture \
   sink-kills sink-pending sink-rates sinks-beside guarantees api-fuzz screenshots test-kafka-external \
   kafka-setup
@@ -131,7 +132,7 @@ LANES := tests-of-sinks tests-of-vendors tests-of-pipelines tests-of-trouble tes
 # Of the whole workspace also where a feature is asked for, so that only what it changes is built again.
 TEST := cargo test --workspace --locked
 GUARDS := $(TEST) --features unbroken-core/proof,unbroken-journal/proof
-KAFKA_ERRORS := $(TEST) --features unbroken-sink/kafka --test kafka
+KAFKA := $(TEST) --features unbroken/kafka-external
 
 check: format lint docs deny
 
@@ -139,11 +140,12 @@ tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kaf
   relay-clients
 	cargo build --workspace --all-targets --locked
 	$(GUARDS) --test model --test mutants --test journal --no-run
-	$(KAFKA_ERRORS) --no-run
+	$(KAFKA) --test kafka --no-run
 	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
 	$(CRASHES) --no-run
 	$(MAKE) --no-print-directory -j 2 --output-sync=target tests-of-crashes tests-of-guards \
 	  tests-of-kafka
+	$(MAKE) --no-print-directory tests-of-kafka-program
 
 # Every test that cargo finds in the workspace, but for those that want a feature.
 TESTS = $(sort $(shell cargo metadata --no-deps --locked --format-version 1 | python3 -c 'import json, sys; \
@@ -181,7 +183,11 @@ tests-of-guards:
 	$(GUARDS) --test journal mutants
 
 tests-of-kafka:
-	$(KAFKA_ERRORS)
+	$(KAFKA) --test kafka
+
+# Its binary has the place of the others', too.
+tests-of-kafka-program:
+	$(KAFKA) --test e2e every_example
 
 tests-of-tools:
 	$(MAKE) --no-print-directory smoke clients-test
@@ -408,7 +414,7 @@ test-kafka-external: kafka-setup
 	  SINK_KILLS=$(if $(filter file,$(origin N)),50,$(N)) unshare --net bash -euc \
 	  'ip link set lo up; $(KAFKA_EXTERNAL) -- --nocapture --test-threads 1 topics:: trials:: kafka::'
 
-KAFKA_EXTERNAL = $(TEST) --features unbroken/kafka-external --test kafka_external --test e2e
+KAFKA_EXTERNAL = $(KAFKA) --test kafka_external --test e2e
 
 guarantees: postgres-setup nats-setup parquet-setup
 	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees
@@ -498,8 +504,11 @@ fuzz: setup $(CARGO_FUZZ)
 format:
 	cargo fmt --all --check
 
-lint:
+# librdkafka is built for it.
+lint: kafka-setup
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked --features unbroken/kafka-external \
+	  -- -D warnings
 
 # Elsewhere than the other builds, so that it need not wait for one.
 docs: export CARGO_TARGET_DIR := $(CARGO_TARGET_DIR)/docs

@@ -75,6 +75,29 @@ async fn a_broker_that_is_killed_has_every_record_once_and_in_order() {
     assert_eq!(topics.ids(), house.ids_from(0));
 }
 
+/// Some thousand here, and as many as `PENDING_ROWS` says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_was_away_is_given_what_is_pending() {
+    let rows: u64 =
+        std::env::var("PENDING_ROWS").map_or(20_000, |it| it.parse().expect("a number"));
+    for (mut topics, transactional) in
+        [(Topics::new(), true), (Topics::without_transactions(), false)]
+    {
+        let mut house = House::new();
+        // What it has made is on its disk.
+        house.drain(topics.sink(), quick()).await.stop().await;
+        topics.broker.end();
+        let running = house.pump(topics.sink(), quick());
+        house.events(rows);
+        running.until("it has tried", |it| it.counts().failures > 0).await;
+        assert_eq!(running.progress.counts().records, 0, "it was down");
+        topics.broker.start_again();
+        running.until("it has everything", |it| it.counts().next_offset == rows).await;
+        assert_eq!(running.stop().await, Ended::Stopped);
+        assert_eq!(topics.ids(), house.ids_from(0), "transactional = {transactional}");
+    }
+}
+
 /// It is told to end, and forgets nothing: without transactions no other loss could be made good.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_transactions_a_broker_that_ends_has_every_record() {

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "kafka-external")]
+use unbroken_sink::rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
+
 use crate::jetstream_server::JetStream;
 use crate::receiver::Receiver;
 use crate::server::Server;
@@ -36,10 +39,18 @@ fn every_example_runs_and_its_sinks_are_given_the_record() {
     for example in examples {
         let world = World::new();
         let text = fs::read_to_string(&example).expect("text");
+        #[cfg(not(feature = "kafka-external"))]
         if text.contains(KAFKA) {
-            is_run_elsewhere(&world, &text);
+            is_refused(&world, &text);
             continue;
         }
+        #[cfg(feature = "kafka-external")]
+        let brokers = text.contains(KAFKA).then(brokers);
+        #[cfg(feature = "kafka-external")]
+        let text = match &brokers {
+            Some(brokers) => text.replace(KAFKA, &brokers.bootstrap_servers()),
+            None => text,
+        };
         let server = text.contains(POSTGRES).then(Server::start);
         let text = match &server {
             Some(server) => text.replace(POSTGRES, &server.url()),
@@ -91,14 +102,23 @@ fn at_stand_in(text: &str, cluster: &StandIn) -> String {
         .replace(BUCKET, &options)
 }
 
-/// With a broker, by `make test-kafka-external`; a program that was built without says so.
-fn is_run_elsewhere(world: &World, text: &str) {
-    if cfg!(feature = "kafka") {
-        return;
-    }
+/// A program that was built without says how to build one with it. `make tests-of-kafka-program`
+/// has one that was.
+#[cfg(not(feature = "kafka-external"))]
+fn is_refused(world: &World, text: &str) {
     world.configure_as(text);
     let (code, log, _) = world.run(&[]).wait();
     assert_ne!(code, Some(0), "{log}");
     assert!(log.contains("sink `topics`: this program was built without Kafka"), "{log}");
     assert!(log.contains("cargo build --release -p unbroken --features kafka"), "{log}");
+}
+
+/// The cluster in librdkafka, which knows transactions and makes no topics.
+#[cfg(feature = "kafka-external")]
+fn brokers() -> MockCluster<'static, DefaultProducerContext> {
+    let brokers = MockCluster::new(1).expect("a cluster");
+    for topic in ["events", "dead-letters", "checkpoints"] {
+        brokers.create_topic(&format!("unbroken.{topic}"), 1, 1).expect("a topic");
+    }
+    brokers
 }
