@@ -12,7 +12,8 @@ use unbroken_core::record::{
 };
 use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
-    Doing, Ended, Postgres, PostgresConfig, PumpConfig, Retry, Sink, SinkError, postgres_server,
+    AskPassword, Doing, Ended, Postgres, PostgresConfig, PumpConfig, Retry, Sink, SinkError,
+    postgres_server,
 };
 
 use crate::house::{House, change, config};
@@ -43,14 +44,23 @@ impl Database {
 
     /// A sink that goes to the server by another way.
     pub(crate) fn by(&self, name: &str, url: &str) -> Postgres {
-        Postgres::new(PostgresConfig {
+        Postgres::new(self.config(name, url, None))
+    }
+
+    /// One that has a password to give.
+    pub(crate) fn asking(&self, url: &str, password: Option<AskPassword>) -> Postgres {
+        Postgres::new(self.config("test", url, password))
+    }
+
+    fn config(&self, name: &str, url: &str, password: Option<AskPassword>) -> PostgresConfig {
+        PostgresConfig {
             name: name.to_owned(),
             server: postgres_server(url).expect("a URL"),
             schema: "Un \"broken\"".to_owned(),
             by_day: self.1,
             tls: trust(&[]),
-            password: None,
-        })
+            password,
+        }
     }
 
     /// As `psql` does it, from the client's side.

@@ -9,7 +9,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use unbroken_sink::{Ended, Postgres, PostgresConfig, Sink, SinkError, postgres_server};
+use unbroken_sink::{
+    AskPassword, Ended, Postgres, PostgresConfig, Sink, SinkError, postgres_server,
+};
 
 use crate::house::House;
 use crate::postgres::{Database, quick};
@@ -73,6 +75,41 @@ async fn a_server_is_spoken_to_in_tls_and_only_if_it_is_who_it_says() {
     let refused = other.open(&claim).await.expect_err("it has another name");
     assert!(told(&refused).contains("not valid for name"), "{}", told(&refused));
     assert_eq!(server.query("SELECT to_regnamespace('two') IS NULL"), ["t"]);
+}
+
+/// Of a user who may do no more than the guide says.
+#[tokio::test]
+async fn a_user_with_a_password_needs_no_more_rights_than_the_guide_says() {
+    let (database, mut house) = (Database::new(), House::new());
+    database.0.query(
+        "CREATE ROLE guest LOGIN PASSWORD 'hunter2'; GRANT CREATE ON DATABASE postgres TO guest; \
+         REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    );
+    let rules = database.0.host().join("data/pg_hba.conf");
+    let before = fs::read_to_string(&rules).expect("it is there");
+    fs::write(&rules, format!("local all guest scram-sha-256\n{before}")).expect("room");
+    database.0.query("SELECT pg_reload_conf()");
+    let url = database.0.url().replace("user=unbroken", "user=guest");
+    let guest = |password: Option<&'static str>| {
+        let ask = |password: &'static str| -> AskPassword {
+            Arc::new(move || Box::pin(async move { Ok(password.to_owned()) }))
+        };
+        database.asking(&url, password.map(ask))
+    };
+    for (password, what) in
+        [(None, "asks for a password, and none is configured"), (Some("hunter3"), "password")]
+    {
+        let refused = guest(password).open(&house.claim()).await.expect_err(what);
+        assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+        let told = told(&refused);
+        assert!(told.contains(what) && !told.contains("hunter3"), "{told}");
+        assert!(!refused.todo().is_empty());
+    }
+    house.events(300);
+    house.drain(guest(Some("hunter2")), quick()).await.stop().await;
+    assert_eq!(database.ids(), house.ids_from(0));
+    let owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname LIKE 'Un%'";
+    assert_eq!(database.0.query(owner), ["guest"]);
 }
 
 #[tokio::test]
