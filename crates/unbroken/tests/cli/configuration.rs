@@ -155,6 +155,7 @@ fn every_default_is_the_one_that_is_taken() {
     let (without, with_relay) = (taken(SOURCE), taken(&format!("{RELAY}{sources}")));
     let with_sink = taken(&format!("{SOURCE}{SINK}{TARGET}"));
     let with_webhook = taken(&format!("{SOURCE}{SINK}[sink.webhook]\n{URL}"));
+    let with_postgres = taken(&format!("{SOURCE}{SINK}[sink.postgres]\n{DATABASE}"));
     let with_redshift = taken(&format!("{SOURCE}{SINK}{REDSHIFT}"));
     let with_nats = taken(&format!("{SOURCE}{SINK}[sink.nats]\nurl = \"nats://h\"\n"));
     let with_kafka = taken(&format!("{SOURCE}{SINK}[sink.kafka]\n{BROKER}"));
@@ -174,6 +175,7 @@ fn every_default_is_the_one_that_is_taken() {
             let expected = match heading {
                 "`[relay]`" => &with_relay,
                 "`[sink.webhook]`" => &with_webhook,
+                "`[sink.postgres]`" => &with_postgres,
                 "`[sink.redshift]`" => &with_redshift,
                 "`[sink.nats]`" => &with_nats,
                 "`[sink.kafka]`" => &with_kafka,
