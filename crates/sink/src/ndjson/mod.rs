@@ -98,7 +98,7 @@ impl Ndjson {
             return Err(SinkError::Fenced);
         }
         let held = state.checkpoint()?;
-        // A lower fence is that of a directory which was put back, and of nobody else.
+        // A lower fence is taken for that of a directory which was put back (see ARCHITECTURE.md).
         if held != batch.base || state.fence < fence.0 {
             let found = held.unwrap_or(batch.next);
             return Err(SinkError::Moved { found });

@@ -39,8 +39,7 @@ pub(super) fn time(at: UnixMicros) -> String {
     format!("CAST('{}' AS timestamptz)", nearest(at))
 }
 
-/// What is written here is read again: the calendar that reads it ends two hours before a year
-/// 9999 does.
+/// What is written here is read again, in a calendar that ends 26 hours before the year 9999 does.
 fn nearest(at: UnixMicros) -> String {
     let nearest = if at.0 < 0 { "0001-01-01 00:00:00" } else { "9999-12-30 22:00:00" };
     instant(at).unwrap_or_else(|| format!("{nearest}.000000+00"))

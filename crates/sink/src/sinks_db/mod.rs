@@ -190,7 +190,7 @@ fn checked(
     if row.fence > fence.0 {
         return Err(SinkError::Fenced);
     }
-    // A lower fence is that of a file which was put back, and of nobody else.
+    // A lower fence is taken for that of a file which was put back (see ARCHITECTURE.md).
     if row.checkpoint != base || row.fence < fence.0 {
         return Err(SinkError::Moved { found: row.checkpoint.unwrap_or(next) });
     }

@@ -1,4 +1,4 @@
-//! The guide's questions in SQL, asked as they stand there.
+//! The guide's questions in SQL, asked as they stand there, but for the place and the day.
 
 use unbroken_core::ids::GapId;
 use unbroken_core::record::{
@@ -96,8 +96,8 @@ async fn tables_say_who_is_in_which_state_and_what_is_lost() {
     let questions = questions("postgres");
     let [state, lost] = &questions[..] else { panic!("{questions:?}") };
     let ask = |question: &str| {
-        database.query("SET timezone TO 'UTC'; SELECT 1");
-        database.query(&question.replace("unbroken.", "\"Un \"\"broken\"\"\"."))
+        let question = question.replace("unbroken.", "\"Un \"\"broken\"\"\".");
+        database.query(&format!("SET timezone TO 'UTC'; {question}")).split_off(1)
     };
     let told = ask(state);
     assert_eq!(told.len(), 1, "{told:?}");
