@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use unbroken_journal::Retention;
 use unbroken_sink::{Doing, Ended, Ndjson, NdjsonConfig, Sink, SinkError};
 
 use crate::house::{House, config};
+use crate::retention::a_lapse_is_behind_what_was_there;
 use crate::shelf::Target;
 
 /// A directory of small files.
@@ -210,25 +210,9 @@ async fn a_directory_that_was_put_back_is_gone_on_with() {
     assert_eq!(folder.ids(), house.ids_from(0));
 }
 
-/// What retention has taken is said before what follows it.
 #[tokio::test]
 async fn a_lapse_is_a_line_behind_what_was_there() {
-    let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
-    let (folder, mut house) = (Folder::new(), House::with(small));
-    house.events(50);
-    house.drain(folder.sink(), config()).await.stop().await;
-    house.events(8_000);
-    let oldest = house.reader.oldest_offset().expect("a log");
-    house.drain(folder.sink(), config()).await.stop().await;
-    let mut ids = folder.ids();
-    let begun: Vec<String> = ids.drain(..51).collect();
-    let journal = house.journal();
-    assert_eq!(begun[50], format!("{journal}:50:lapse:{oldest}"));
-    assert_eq!(begun[..50], (0..50).map(|n| format!("{journal}:{n}")).collect::<Vec<_>>());
-    // Seven keys, as an image has them, and then the log from its oldest record on.
-    let log = ids.split_off(ids.len() - house.ids_from(oldest).len());
-    assert_eq!(log, house.ids_from(oldest));
-    assert!(ids.len() <= 7, "{ids:?}");
+    a_lapse_is_behind_what_was_there(&Folder::new()).await;
 }
 
 /// A range that is changed in the configuration holds for the files that are begun from then on.

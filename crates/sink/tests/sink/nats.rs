@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use unbroken_core::record::{Body, Origin, digest};
-use unbroken_journal::Retention;
 use unbroken_sink::{
     Batch, Checkpoint, Cut, Doing, Ended, Nats, NatsConfig, Parked, Sink, SinkError, nats_servers,
 };
@@ -16,6 +15,7 @@ use unbroken_sink::{
 use crate::house::{House, change};
 use crate::jetstream_server::{JetStream, Told};
 use crate::postgres::quick;
+use crate::retention::a_lapse_is_behind_what_was_there;
 use crate::roads::trust;
 use crate::shelf::Target;
 
@@ -251,26 +251,9 @@ async fn a_server_that_takes_more_at_once_is_given_more_and_another_says_so() {
     assert_eq!(running.stop().await, Ended::Stopped);
 }
 
-/// What retention has taken is said before what follows it.
 #[tokio::test]
 async fn a_lapse_is_a_message_behind_what_was_there() {
-    let small = Retention { age_ms: None, bytes_max: Some(300 * 1024) };
-    let (channel, mut house) = (Channel::new(), House::with(small));
-    house.events(50);
-    house.drain(channel.sink(), quick()).await.stop().await;
-    house.events(8_000);
-    let oldest = house.reader.oldest_offset().expect("a log");
-    let running = house.drain(channel.sink(), quick()).await;
-    assert_eq!(running.progress.counts().lapsed, oldest - 50);
-    running.stop().await;
-    let mut ids = channel.ids();
-    let begun: Vec<String> = ids.drain(..51).collect();
-    let journal = house.journal();
-    assert_eq!(begun[50], format!("{journal}:50:lapse:{oldest}"));
-    assert_eq!(begun[..50], (0..50).map(|n| format!("{journal}:{n}")).collect::<Vec<_>>());
-    let log = ids.split_off(ids.len() - house.ids_from(oldest).len());
-    assert_eq!(log, house.ids_from(oldest));
-    assert!(ids.len() <= 7, "{ids:?}");
+    a_lapse_is_behind_what_was_there(&Channel::new()).await;
 }
 
 /// What comes before it in the same batch is committed by then, in parts, and not again.

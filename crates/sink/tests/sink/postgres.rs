@@ -201,7 +201,6 @@ async fn columns_and_indexes_of_others_are_no_hindrance_but_rules_that_ours_brea
     assert_eq!(database.ids(), house.ids_from(0));
 }
 
-/// Rows that are given again since somebody has set the checkpoint back are there once.
 /// What a trigger says may quote a row, under whichever SQLSTATE.
 #[tokio::test]
 async fn what_a_trigger_says_is_not_told() {
@@ -223,6 +222,7 @@ async fn what_a_trigger_says_is_not_told() {
     assert_eq!(running.stop().await, Ended::Stopped);
 }
 
+/// Rows that are given again since somebody has set the checkpoint back are there once.
 #[tokio::test]
 async fn a_checkpoint_that_was_moved_by_hand_is_gone_on_from() {
     let (database, mut house) = (Database::new(), House::new());

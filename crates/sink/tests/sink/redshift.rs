@@ -501,30 +501,6 @@ async fn state_is_that_of_the_log_whatever_brackets_do() {
     assert_eq!(distinct, [staged.to_string()]);
 }
 
-/// Times and names come as they were, whatever is in them.
-#[tokio::test]
-async fn rows_say_what_the_log_says() {
-    let (cluster, mut house) = (Cluster::new(), House::new());
-    let odd = Change {
-        key: Key::new("it's \\a \"b\"\tü\n"),
-        event_id: Some("\\N".into()),
-        occurred_at: Some(UnixMicros(1_795_478_399_000_071)),
-        ..change(1, Origin::Live)
-    };
-    house.append([Body::Change(odd)]);
-    house.drain(cluster.sink(), config()).await.stop().await;
-    let told = cluster.query(
-        "SELECT json_build_array(key, event_id, to_char(occurred_at AT TIME ZONE 'UTC', \
-             'YYYY-MM-DD HH24:MI:SS.US'), to_char(received_at AT TIME ZONE 'UTC', \
-             'YYYY-MM-DD HH24:MI:SS.US'), payload) FROM events",
-    );
-    let told: Value = serde_json::from_str(&told[0]).expect("JSON");
-    let payload = "{\"n\":1,\"text\":\"a line \\n and ü\"}";
-    let at = ["2026-11-23 23:59:59.000071", "1970-01-01 00:00:01.000000"];
-    let expected = serde_json::json!(["it's \\a \"b\"\tü\n", "\\N", at[0], at[1], payload]);
-    assert_eq!(told, expected);
-}
-
 /// The stand-in would tell: what Redshift does not have is refused.
 #[tokio::test]
 async fn the_stand_in_refuses_what_redshift_does_not_have() {

@@ -9,7 +9,7 @@ use unbroken_journal::Retention;
 use unbroken_sink::{Batch, Checkpoint, Doing, Ended, Sink, StartAt};
 
 use crate::house::{House, config};
-use crate::shelf::{Faults, Faulty, Shelf};
+use crate::shelf::{Faults, Faulty, Shelf, Target};
 
 /// The last write of each key, as a reader of the target would have it.
 fn state(entries: &[(u64, Record)]) -> BTreeMap<String, u64> {
@@ -64,6 +64,26 @@ async fn a_sink_that_begins_with_state_has_every_key_and_then_what_comes() {
     assert_eq!(of_image, (image - 7..image).collect::<Vec<_>>(), "in the order of their offsets");
     assert_eq!(of_log, (image..3_000).collect::<Vec<_>>());
     assert_eq!(state(&shelf.held().entries).into_values().max(), Some(2_999));
+}
+
+/// What it never had stands in a target that only grows between what it had and what follows.
+pub(crate) async fn a_lapse_is_behind_what_was_there(target: &impl Target) {
+    let mut house = House::with(small());
+    house.events(50);
+    house.drain(target.sink(), config()).await.stop().await;
+    house.events(8_000);
+    let oldest = house.reader.oldest_offset().expect("a log");
+    let running = house.drain(target.sink(), config()).await;
+    assert_eq!(running.progress.counts().lapsed, oldest - 50);
+    running.stop().await;
+    let (journal, mut ids) = (house.journal(), target.ids());
+    let begun: Vec<String> = ids.drain(..51).collect();
+    assert_eq!(begun[..50], (0..50).map(|n| format!("{journal}:{n}")).collect::<Vec<_>>());
+    assert_eq!(begun[50], format!("{journal}:50:lapse:{oldest}"));
+    // Of seven keys what an image has of them, and then the log from its oldest record on.
+    let log = ids.split_off(ids.len() - house.ids_from(oldest).len());
+    assert_eq!(log, house.ids_from(oldest));
+    assert!(ids.len() <= 7, "{ids:?}");
 }
 
 /// It is told what it never had, has the state from before, and every record that is left.
