@@ -40,7 +40,7 @@
 #   make test-kafka-external N=50  the Kafka sink's trials on noida-db, a broker of its protocol and
 #                       not Apache Kafka, as nobody and without a network; then service and broker are
 #                       killed N times at random, under load (SEED=1). Needs root or sudo
-#   make guarantees     writes docs/reference/guarantees.md anew
+#   make guarantees     writes docs/reference/guarantees.md and the sinks' crash points anew
 #   make sink-rates     rows into PostgreSQL beside psql's COPY of the same rows, into Parquet beside
 #                       pyarrow writing the same rows, and messages into NATS beside a loop that
 #                       publishes the same, in pairs
@@ -417,7 +417,7 @@ test-kafka-external: kafka-setup
 KAFKA_EXTERNAL = $(KAFKA) --test kafka_external --test e2e
 
 guarantees: postgres-setup nats-setup parquet-setup
-	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked guarantees
+	UPDATE_TABLE=1 cargo test -p unbroken-sink --test sink --locked -- guarantees at_points
 
 sink-rates: postgres-setup nats-setup parquet-setup
 	RATE_ROWS=1000000 RATE_ROUNDS=3 cargo test --release -p unbroken-sink --test sink --locked \

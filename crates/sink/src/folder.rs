@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::SinkError;
+use crate::crash::pass;
 
 /// How long the lock is waited for: who has it writes a batch.
 const LOCK_MAX: Duration = Duration::from_secs(5);
@@ -37,9 +38,14 @@ pub(crate) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()
     let path = dir.join(format!("{name}.new"));
     let mut file = File::create(&path)?;
     file.write_all(bytes)?;
+    pass("checkpoint-written", "a new checkpoint is beside the old one, not synced");
     file.sync_all()?;
+    pass("checkpoint-synced", "a new checkpoint is beside the old one, synced");
     fs::rename(path, dir.join(name))?;
-    sync_dir(dir)
+    pass("checkpoint-renamed", "the new checkpoint has its name, not durably");
+    sync_dir(dir)?;
+    pass("checkpoint-installed", "the new checkpoint has its name, durably");
+    Ok(())
 }
 
 /// The names in it, on disk.

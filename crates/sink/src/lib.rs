@@ -12,6 +12,7 @@ mod batch;
 mod blocking;
 mod checkpoint;
 mod claim;
+pub mod crash;
 mod error;
 mod fields;
 mod folder;

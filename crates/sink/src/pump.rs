@@ -11,6 +11,7 @@ use unbroken_core::record::Body;
 use unbroken_journal::{JournalError, Reader};
 use unbroken_render::wall_now;
 
+use crate::crash::pass;
 use crate::gather::{Cut, Fed, Feed, Wish};
 use crate::progress::Doing;
 use crate::share::Share;
@@ -276,6 +277,7 @@ impl<S: Sink> Pump<S> {
         // there is no checkpoint of a longer log.
         self.ended_at = self.ended_at.map(|end| end.max(first.needed_from()));
         let batch = Batch::of_nothing(held, first);
+        pass("first-given", "the target holds nothing of this log");
         self.sink.commit(fence, &batch).await?;
         Ok(first)
     }
@@ -313,6 +315,7 @@ impl<S: Sink> Pump<S> {
         let mut batch = Batch::of_nothing(Some(base), next);
         let lapse = Lapse { from_offset, to_offset: oldest };
         (batch.lapse, self.lapsing) = (Some(lapse), Some((next, lapse)));
+        pass("lapse-given", "the target does not know what it never had");
         self.sink.commit(fence, &batch).await?;
         self.tell_lapse(Some(next));
         Ok(next)
@@ -333,6 +336,7 @@ impl<S: Sink> Pump<S> {
         // The next one last.
         let mut waiting = vec![batch];
         while let Some(batch) = waiting.pop() {
+            pass("batch-given", "nothing of the next batch is in the target");
             let (offset, why) = match self.sink.commit(fence, &batch).await {
                 Ok(()) => {
                     let records = batch.entries().count() as u64;

@@ -10,6 +10,7 @@ use super::fault::{code_of, fault, fault_of, is_fenced};
 use super::held::{ASK_MAX, Body, Found, Until, read};
 use super::messages::{Message, Topic, messages};
 use super::topics::Terms;
+use crate::crash::pass;
 use crate::{Batch, Checkpoint, Fence, SinkError};
 
 pub(super) const COMMIT: &str = "committing a batch";
@@ -82,7 +83,9 @@ impl Session {
     /// was there before.
     pub(super) fn begin(&self, known: u64) -> Result<(), SinkError> {
         let ended = self.producer.init_transactions(FENCE_MAX);
-        ended.map_err(|error| self.why(RAISE, known, error.into(), &[]))
+        ended.map_err(|error| self.why(RAISE, known, error.into(), &[]))?;
+        pass("fenced-out", "the brokers take nothing of older instances any more");
+        Ok(())
     }
 
     /// Writes a higher fence behind what was found. `false`: somebody has written there meanwhile,
@@ -100,6 +103,7 @@ impl Session {
             // Another one that raises its own gives it the same number.
             Err(failure) => return Err(self.why(RAISE, found.fence, failure, &[])),
         }
+        pass("fence-raised", "the fence is behind the last checkpoint");
         let written = self.ear().checkpoint_at();
         self.end = written.map_or(found.end, |at| at + 1);
         Ok(self.access.config.is_transactional || written == Some(found.end))
@@ -124,6 +128,7 @@ impl Session {
         if let Err(failure) = self.write(&messages, &body) {
             return Err(self.why(COMMIT, self.fence, failure, &messages));
         }
+        pass("committed", "the batch is there with its checkpoint, and nobody was told");
         self.checkpoint = Some(batch.next);
         self.end = self.ear().checkpoint_at().map_or(self.end, |at| at + 1);
         Ok(())
@@ -183,6 +188,7 @@ impl Session {
         if !self.access.config.is_transactional {
             self.ear().begins();
             self.send_all(messages, until)?;
+            pass("events-taken", "the brokers have the events, and no checkpoint behind them");
             // While it was waited for, brokers may have lost what they had acknowledged before.
             if self.end_of_checkpoints()? != self.end {
                 return Err(Failure::SetBack);
@@ -214,9 +220,12 @@ impl Session {
     fn transact(&self, messages: &[Message], body: &Body, until: Instant) -> Result<(), Failure> {
         self.ear().begins();
         self.producer.begin_transaction()?;
+        pass("transaction-begun", "a transaction is open and empty");
         self.send_all(messages, until)?;
         self.send_checkpoint(body, until)?;
+        pass("batch-sent", "events and checkpoint are on their way");
         self.wait(until)?;
+        pass("batch-taken", "the brokers have all of it, in a transaction that is open");
         // Brokers that have lost what they had acknowledged: with this batch there would be a hole.
         if self.ear().checkpoint_at().is_some_and(|at| at < self.end) {
             return Err(Failure::SetBack);

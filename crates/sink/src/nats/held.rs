@@ -11,6 +11,7 @@ use super::link::Link;
 use super::messages::{BATCH_ID, BatchId};
 use super::stream::Terms;
 use super::{NatsConfig, checkpoint_subject};
+use crate::crash::pass;
 use crate::{Blocked, Checkpoint, Claim, SinkError};
 
 /// What the message says.
@@ -95,6 +96,7 @@ pub(super) async fn take(
             Err(denied) if denied.is_overtaken() => continue,
             Err(denied) => return Err(denied.fault(RAISE)),
         };
+        pass("fence-raised", "older instances are fenced out");
         let held = Held { fence, sequence };
         let Some(further) = settle(link, config, whole_until, sequence).await? else {
             return Ok((held, checkpoint));
@@ -120,7 +122,10 @@ async fn moved(
     let headers = headers(config, terms, held.sequence);
     let subject = checkpoint_subject(&config.prefix);
     match link.ask(RAISE, subject, headers, body.to_bytes().into()).await? {
-        Ok(told) => Ok(Some(Held { sequence: number_of(&told, RAISE)?, ..held })),
+        Ok(told) => {
+            pass("left-counted", "the checkpoint counts what was left of a chain");
+            Ok(Some(Held { sequence: number_of(&told, RAISE)?, ..held }))
+        }
         Err(denied) if denied.is_overtaken() => Ok(None),
         Err(denied) => Err(denied.fault(RAISE)),
     }

@@ -9,6 +9,7 @@ use super::link::Link;
 use super::messages::{BatchId, are_small, fits, messages, of_record};
 use super::stream::Terms;
 use super::{BATCH, NatsConfig, PART_MAX, checkpoint_subject};
+use crate::crash::pass;
 use crate::{Batch, Checkpoint, Fence, SinkError};
 
 /// See the module.
@@ -119,7 +120,10 @@ impl Session {
         let publishing = async {
             let bytes_max = self.terms.body_bytes_max();
             let told = match chain.publish(self.held, bytes_max, messages).await? {
-                Ok(()) => self.end_chain(config, &chain, batch.next).await?,
+                Ok(()) => {
+                    pass("chain-published", "messages of a chain are there, or on their way");
+                    self.end_chain(config, &chain, batch.next).await?
+                }
                 Err(denied) => Err(denied),
             };
             match told {
@@ -134,6 +138,7 @@ impl Session {
         };
         let told = self.link.unless_lost(BATCH, publishing).await;
         // Where it is neither taken nor somebody else's by now, something is in its way.
+        pass("chain-ended", "a chain and its checkpoint are there, and nobody was told");
         self.is_broken =
             chain.is_broken() || matches!(&told, Ok(Err(SinkError::Unreachable { .. })));
         self.held.sequence = told.flatten()?;
@@ -196,6 +201,7 @@ impl Session {
             );
             published.await.map_err(SinkError::unreachable(BATCH))?;
         }
+        pass("batch-staged", "messages of a batch are on their way, and nobody may see them");
         Ok((Some(Staged { id, count, next }), rest))
     }
 
@@ -212,7 +218,10 @@ impl Session {
         headers.insert("Nats-Batch-Commit", "1");
         let subject = checkpoint_subject(&config.prefix);
         match self.link.ask(BATCH, subject, headers, body.to_bytes().into()).await? {
-            Ok(told) => Ok(Some((number_of(&told, BATCH)?, next))),
+            Ok(told) => {
+                pass("committed", "the batch is there with its checkpoint, and nobody was told");
+                Ok(Some((number_of(&told, BATCH)?, next)))
+            }
             Err(denied) if denied.is_overtaken() => Err(self.overtaken(config, next).await?),
             Err(denied) => Err(denied.fault(BATCH)),
         }

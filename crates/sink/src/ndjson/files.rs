@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::state::{Tail, first_offset};
 use crate::SinkError;
+use crate::crash::pass;
 use crate::folder::sync_dir;
 
 /// Bytes that are written at once.
@@ -51,7 +52,11 @@ impl<'a> Files<'a> {
     fn end_file(&mut self) -> io::Result<()> {
         self.write()?;
         match self.open.take() {
-            Some(file) => file.sync_data(),
+            Some(file) => {
+                file.sync_data()?;
+                pass("lines-synced", "lines lie behind what is committed, synced");
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -65,6 +70,7 @@ impl<'a> Files<'a> {
             None => open(self.dir, tail)?,
         };
         file.write_all(&self.lines)?;
+        pass("lines-written", "lines lie behind what is committed, not synced");
         tail.bytes += self.lines.len() as u64;
         self.lines.clear();
         self.open = Some(file);
@@ -80,6 +86,7 @@ fn open(dir: &Path, tail: &Tail) -> io::Result<File> {
     file.seek(SeekFrom::Start(tail.bytes))?;
     if tail.bytes == 0 {
         sync_dir(dir)?;
+        pass("file-made", "the next file is there, and empty");
     }
     Ok(file)
 }
@@ -139,6 +146,7 @@ fn set_aside(dir: &Path, tail: Option<&Tail>) -> io::Result<()> {
         let Some(first_offset) = first_offset(name) else { continue };
         if tail.is_none_or(|tail| first_offset > tail.last_offset) {
             fs::rename(&path, free_aside(&path)?)?;
+            pass("file-set-aside", "a file that no commit had ended is set aside, not durably");
         }
     }
     sync_dir(dir)

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::place::{CHECKPOINT, Held, Place, Put, Swapped, Version};
 use crate::SinkError;
 use crate::blocking::blocking;
+use crate::crash::pass;
 use crate::folder::{lock, sync_dir, write_whole};
 
 /// See the module.
@@ -56,6 +57,7 @@ impl Disk {
         if !day.exists() {
             fs::create_dir_all(day)?;
             sync_dir(&self.dir)?;
+            pass("day-made", "the directory of a day is there");
         }
         if path.try_exists()? {
             return Ok(Put::IsThere);
@@ -64,8 +66,11 @@ impl Disk {
         let new = self.dir.join("file.new");
         let mut writing = File::create(&new)?;
         writing.write_all(file)?;
+        pass("file-written", "a file is written under its unfinished name, not synced");
         writing.sync_all()?;
+        pass("file-synced", "a file is synced under its unfinished name");
         fs::rename(new, &path)?;
+        pass("file-renamed", "a file has its name, not durably");
         sync_dir(day)?;
         Ok(Put::Done)
     }

@@ -9,6 +9,7 @@ use super::names::{day, file, range_of, stem};
 use super::place::{Held, Place, Put, Swapped, Version};
 use super::state::{Begun, State};
 use crate::blocking::blocking;
+use crate::crash::pass;
 use crate::table::{ParquetRows, Row};
 use crate::{Batch, Checkpoint, Claim, Fence, Opened, Phase, SinkError};
 
@@ -85,8 +86,13 @@ impl<P: Place> Keeper<P> {
             state.begun = Some(begun);
         }
         self.swap(state, batch).await?;
+        pass(
+            "checkpoint-replaced",
+            "the checkpoint names the next batch's files, and none is there",
+        );
         for (name, bytes) in files {
             self.put(&name, bytes, is_redone).await?;
+            pass("file-put", "one more of a batch's files is there, durably");
         }
         (self.reached, self.state.begun) = (Some(batch.next), None);
         Ok(())
@@ -183,7 +189,10 @@ async fn replace(
 ) -> Result<Version, SinkError> {
     state.fence += 1;
     match place.swap(held, state.text()?).await? {
-        Swapped::Done(raised) => Ok(raised),
+        Swapped::Done(raised) => {
+            pass("fence-raised", "older instances are fenced out");
+            Ok(raised)
+        }
         Swapped::Lost => {
             let why = "another instance opens it at the same time";
             Err(SinkError::unreachable("opening it")(why))

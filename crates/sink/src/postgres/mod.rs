@@ -24,6 +24,7 @@ use unbroken_render::cloudevent;
 use self::fault::{BATCH, fault};
 use self::rows::Time;
 use self::write::Tables;
+use crate::crash::pass;
 use crate::sql::{AskPassword, Link, Plan, Streams, begins_anew, is_state, signed};
 use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Phase, Sink, SinkError};
 
@@ -100,6 +101,7 @@ impl Postgres {
         let failed = || fault("opening it");
         let tx = begin(&mut client).await.map_err(failed())?;
         let held = schema::ready(&tx, &self.config).await?;
+        pass("schema-ready", "the schema is there, or made and not committed");
         let checkpoint = parsed(held.checkpoint.as_deref())?;
         claim.accept(checkpoint.as_ref())?;
         // Somebody may have written it in another form.
@@ -110,6 +112,7 @@ impl Postgres {
             RETURNING fence";
         let row = tx.query_typed_one(raise, &params).await.map_err(failed())?;
         let fence: i64 = row.try_get(0).map_err(failed())?;
+        pass("fence-raised", "the fence is raised, not committed");
         let streams = stream::load(&tx).await.map_err(failed())?;
         let log = held.log.unwrap_or_default();
         let is_by_day = days::are_there(&tx).await.map_err(failed())?;
@@ -121,6 +124,7 @@ impl Postgres {
             schema::unstage(&tx, log, held.next_offset).await.map_err(failed())?;
         }
         tx.commit().await.map_err(failed())?;
+        pass("taken-over", "older instances are fenced out");
         let session = Session { client, streams, log, rows_end, is_by_day };
         let fence = Fence(fence as u64);
         Ok((session, Opened { fence, checkpoint, until: None, keeps_parts: false }))
@@ -137,7 +141,9 @@ impl Session {
         let failed = || fault(BATCH);
         let tx = begin(&mut self.client).await.map_err(failed())?;
         schema::enter(&tx, &config.schema).await.map_err(failed())?;
+        pass("transaction-begun", "a transaction is open and empty");
         move_checkpoint(&tx, fence, batch).await?;
+        pass("checkpoint-moved", "the checkpoint is moved, not committed");
         let mut streams = self.streams.clone();
         let (mut log, mut rows_end) = (self.log, self.rows_end);
         if begins_anew(batch) {
@@ -154,6 +160,7 @@ impl Session {
             batch.base.is_some_and(|base| base.phase != Phase::Log || base.next_offset < rows_end);
         let tables = Tables { tx: &tx, log, may_be_there, is_by_day: self.is_by_day };
         tables.write(&Plan::of(batch.entries())).await.map_err(failed())?;
+        pass("rows-written", "checkpoint and rows are written, not committed");
         for (stream, gap) in &batch.open_gaps {
             tables.open_gap(stream, gap).await.map_err(failed())?;
         }
@@ -161,7 +168,9 @@ impl Session {
         batch.entries().for_each(|(offset, record)| streams.take(offset, record));
         stream::save(&mut streams, &tx).await.map_err(failed())?;
         put_aside(&tx, log, batch).await.map_err(failed())?;
+        pass("batch-written", "everything is written, not committed");
         tx.commit().await.map_err(failed())?;
+        pass("committed", "the batch is committed, and nobody was told");
         (self.streams, self.log, self.rows_end) = (streams, log, rows_end);
         Ok(())
     }

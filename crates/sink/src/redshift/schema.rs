@@ -10,6 +10,7 @@ use super::link::Connection;
 use super::literal::{text, time};
 use super::{RedshiftConfig, no_checkpoint, random_name};
 use crate::SinkError;
+use crate::crash::pass;
 
 /// Of `schema.sql`. A change of it comes with a migration from each older one.
 const VERSION: i32 = 1;
@@ -99,10 +100,12 @@ async fn make(to: &Connection, config: &RedshiftConfig, has_schema: bool) -> Res
          VALUES ({VERSION}, {}, '{folder}', 0)",
         text(&config.name)
     ));
-    all.push("COMMIT".to_owned());
     for statement in all {
         to.asked(&statement).await.map_err(Failed::Asking)?;
     }
+    pass("tables-made", "the schema and its tables are made, not committed");
+    to.asked("COMMIT").await.map_err(Failed::Asking)?;
+    pass("schema-made", "the schema is there, and nobody has it");
     Ok(())
 }
 

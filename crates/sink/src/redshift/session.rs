@@ -15,6 +15,7 @@ use super::stage::Stage;
 use super::stream;
 use super::write::Tables;
 use super::{RedshiftConfig, parsed};
+use crate::crash::pass;
 use crate::sql::{GapLine, Plan, Streams, begins_anew, is_state, signed};
 use crate::{Batch, Claim, Fence, Opened, Phase, SinkError};
 
@@ -60,6 +61,7 @@ impl Session {
         let value = checkpoint.map_or_else(|| "NULL".to_owned(), |it| text(&it.to_string()));
         let raise = format!("UPDATE checkpoint SET fence = {}, checkpoint = {value}", fence.0);
         to.run(OPENING, [raise]).await?;
+        pass("fence-raised", "the fence is raised, not committed");
         let rows = to.rows(OPENING, stream::LOAD).await?;
         let streams = stream::loaded(&rows).ok_or_else(no_streams)?;
         let log = held.log.unwrap_or_default();
@@ -71,6 +73,7 @@ impl Session {
             to.run(OPENING, [unstage]).await?;
         }
         to.run(OPENING, ["COMMIT"]).await?;
+        pass("taken-over", "older instances are fenced out");
         stage.inherit(found, fence);
         let session = Self { to, stage, access, streams, log, rows_end, batches: 0 };
         Ok((session, Opened { fence, checkpoint, until: None, keeps_parts: false }))
@@ -135,6 +138,7 @@ impl Session {
         letters: Vec<(u64, String, String)>,
     ) -> Result<(), SinkError> {
         check(&schema::lock(&self.to, BATCH).await?, fence, batch)?;
+        pass("lock-taken", "a transaction is open, has the lock, and is empty");
         let to = &self.to;
         let mut streams = self.streams.clone();
         let (mut log, mut rows_end) = (self.log, self.rows_end);
@@ -153,7 +157,9 @@ impl Session {
         let tables = Tables { log, may_be_there };
         if let Some(loading) = loading {
             self.load(&loading).await?;
+            pass("rows-loaded", "the file is loaded beside the tables, not committed");
             to.run(BATCH, tables.rows(plan)).await?;
+            pass("rows-merged", "its rows are in the tables, not committed");
             to.run(BATCH, ["DROP TABLE incoming"]).await?;
         }
         let told = plan.gaps.iter().map(|(stream, line)| (*stream, *line));
@@ -171,7 +177,10 @@ impl Session {
             text(&batch.next.to_string()),
             batch.as_of.map_or_else(before, time)
         );
-        to.run(BATCH, [moved.as_str(), "COMMIT"]).await?;
+        to.run(BATCH, [moved]).await?;
+        pass("checkpoint-moved", "the checkpoint is moved, too, not committed");
+        to.run(BATCH, ["COMMIT"]).await?;
+        pass("committed", "the batch is committed, and nobody was told");
         (self.streams, self.log, self.rows_end) = (streams, log, rows_end);
         Ok(())
     }

@@ -9,6 +9,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
 use super::names::{BATCHES, KEPT, fence_of};
+use crate::crash::pass;
 use crate::store::{failed, open};
 use crate::{Fence, SinkError};
 
@@ -46,13 +47,17 @@ impl Stage {
         let entry = json!({ "url": self.url(&data), "mandatory": true, "meta": meta });
         let text = json!({ "entries": [entry] }).to_string();
         self.write(&data, file).await?;
+        pass("file-put", "a batch's file is in the bucket, and in no manifest");
         self.write(&manifest, text.into()).await?;
+        pass("manifest-put", "a batch's file and its manifest are in the bucket");
         Ok(self.url(&manifest))
     }
 
     /// Writes an event for good. One of its name is the same.
     pub(super) async fn keep(&self, name: &str, event: Bytes) -> Result<(), SinkError> {
-        self.write(&self.kept(name), event).await
+        self.write(&self.kept(name), event).await?;
+        pass("event-kept", "an event that no column has room for is in the bucket");
+        Ok(())
     }
 
     pub(super) fn kept_url(&self, name: &str) -> String {

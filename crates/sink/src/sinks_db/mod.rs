@@ -16,6 +16,7 @@ use unbroken_render::{wall_now, write_cloudevent};
 use self::fault::{failed, gone, replaced};
 pub use self::letters::{DeadLetter, DeadLetters};
 pub(crate) use self::letters::{Letter, LetterFate};
+use crate::crash::pass;
 use crate::{Batch, Checkpoint, Claim, Fence, Opened, Phase, SinkError};
 
 /// One connection, of one sink.
@@ -74,7 +75,9 @@ impl SinksDb {
         let raise = "INSERT INTO sinks (name, fence) VALUES (?1, ?2) \
             ON CONFLICT (name) DO UPDATE SET fence = excluded.fence";
         tx.execute(raise, params![sink, fence as i64]).map_err(failed(&path, doing))?;
+        pass("fence-raised", "the fence is raised in `sinks.db`, not committed");
         tx.commit().map_err(failed(&path, doing))?;
+        pass("taken-over", "older instances are fenced out");
         let until = held.and_then(|row| row.sent_until(claim.end_offset));
         Ok(Opened { fence: Fence(fence), checkpoint, until, keeps_parts: false })
     }
@@ -108,7 +111,9 @@ impl SinksDb {
         cuts.push(end);
         let update = "UPDATE sinks SET cuts = ?2 WHERE name = ?1";
         tx.execute(update, params![sink, written(&cuts)]).map_err(failed(&path, doing))?;
-        tx.commit().map_err(failed(&path, doing))
+        tx.commit().map_err(failed(&path, doing))?;
+        pass("end-noted", "`sinks.db` says where the next request ends, which is not sent");
+        Ok(())
     }
 
     /// Moves the checkpoint, and puts aside what the target has refused.
@@ -142,7 +147,10 @@ impl SinksDb {
                 params![sink, journal, parked.offset as i64, parked.why, wall_now().0, event];
             tx.execute(insert, letter).map_err(failed(&path, doing))?;
         }
-        tx.commit().map_err(failed(&path, doing))
+        pass("checkpoint-moved", "the checkpoint is moved in `sinks.db`, not committed");
+        tx.commit().map_err(failed(&path, doing))?;
+        pass("committed", "`sinks.db` has the checkpoint, and nobody was told");
+        Ok(())
     }
 
     /// Locks the file for a moment. One that was taken away or replaced under it is missed: what

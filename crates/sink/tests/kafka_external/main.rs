@@ -8,6 +8,8 @@ mod conformance;
 #[path = "../sink/house.rs"]
 #[expect(dead_code, reason = "the trials of the others need more of it")]
 mod house;
+#[path = "../sink/points.rs"]
+mod points;
 #[path = "../sink/ports.rs"]
 mod ports;
 #[path = "../sink/shelf.rs"]

@@ -7,6 +7,7 @@ use unbroken_sink::{Kafka, KafkaConfig, KafkaEvents, Sink};
 
 use crate::broker::{Broker, Told};
 use crate::conformance::trials;
+use crate::points::{SMALL, points};
 use crate::shelf::Target;
 
 /// A sink's topics.
@@ -70,3 +71,10 @@ impl Target for Topics {
 
 trials!(transactions, Topics::new());
 trials!(no_transactions, Topics::without_transactions());
+
+mod at_points {
+    use super::*;
+
+    points!(transactions, "kafka", SMALL, Topics::new());
+    points!(no_transactions, "kafka, without transactions", SMALL, Topics::without_transactions());
+}

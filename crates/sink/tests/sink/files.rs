@@ -12,15 +12,20 @@ use crate::retention::a_lapse_is_behind_what_was_there;
 use crate::shelf::Target;
 
 /// A directory of small files.
-pub(crate) struct Folder(TempDir);
+pub(crate) struct Folder(TempDir, u64);
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a directory"))
+        Self::of_offsets(250)
+    }
+
+    /// With files of so many offsets.
+    pub(crate) fn of_offsets(file_offsets: u64) -> Self {
+        Self(tempfile::tempdir().expect("a directory"), file_offsets)
     }
 
     fn named(&self, name: &str) -> Ndjson {
-        self.of_files(name, 250)
+        self.of_files(name, self.1)
     }
 
     fn of_files(&self, name: &str, file_offsets: u64) -> Ndjson {

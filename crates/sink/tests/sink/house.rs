@@ -111,12 +111,26 @@ impl House {
         (offset..end).map(|offset| format!("{}:{offset}", self.journal())).collect()
     }
 
-    /// Starts a pump.
-    pub(crate) fn pump(&self, sink: impl Sink + 'static, config: PumpConfig) -> Running {
+    pub(crate) fn end_offset(&self) -> u64 {
+        self.reader.end_offset().expect("a log")
+    }
+
+    /// A pump, how it is doing, and by what it is told to stop.
+    pub(crate) fn pump_of<S: Sink + 'static>(
+        &self,
+        sink: S,
+        config: PumpConfig,
+    ) -> (Pump<S>, Arc<Progress>, watch::Sender<bool>) {
         let (stop, stopping) = watch::channel(false);
         let progress = Arc::new(Progress::default());
         let reader = self.reader.clone();
         let pump = Pump::new(sink, reader, config, Arc::clone(&progress), stopping);
+        (pump, progress, stop)
+    }
+
+    /// Starts a pump.
+    pub(crate) fn pump(&self, sink: impl Sink + 'static, config: PumpConfig) -> Running {
+        let (pump, progress, stop) = self.pump_of(sink, config);
         Running { stop, progress, task: tokio::spawn(pump.run()) }
     }
 

@@ -16,6 +16,7 @@ mod nats_rates;
 mod nats_roads;
 mod object_store;
 mod pending;
+mod points;
 mod poison;
 mod ports;
 mod postgres;

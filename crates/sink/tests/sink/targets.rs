@@ -4,6 +4,7 @@ use crate::conformance::trials;
 use crate::files::Folder;
 use crate::nats::Channel;
 use crate::object_store::Bucket;
+use crate::points::{SMALL, Size, points};
 use crate::postgres::Database;
 use crate::redshift::Cluster;
 use crate::shelf::Shelf;
@@ -19,3 +20,20 @@ trials!(postgres_by_day, Database::by_day());
 trials!(redshift, Cluster::new());
 trials!(webhook, Endpoint::new());
 trials!(nats, Channel::new());
+
+mod at_points {
+    use super::*;
+
+    /// More than NATS takes at once.
+    const LARGE: Size = Size { events: 1_200, records_max: 5_000 };
+
+    points!(any, "any", SMALL, Shelf::default());
+    points!(ndjson, "ndjson", SMALL, Folder::of_offsets(10));
+    points!(parquet, "parquet", SMALL, Files::new());
+    points!(parquet_s3, "parquet on S3", SMALL, Bucket::new());
+    points!(postgres, "postgres", SMALL, Database::new());
+    points!(redshift, "redshift", SMALL, Cluster::new());
+    points!(webhook, "webhook", SMALL, Endpoint::new());
+    points!(nats, "nats", SMALL, Channel::new());
+    points!(nats_chain, "nats, of a backlog", LARGE, Channel::new());
+}

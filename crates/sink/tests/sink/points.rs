@@ -1,0 +1,365 @@
+//! A sink that ends at each of its crash points, or stands still there while another instance takes
+//! it over.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use unbroken_core::ids::SnapshotId;
+use unbroken_core::record::{Body, Origin, SnapshotBegin, SnapshotEnd, Witness};
+use unbroken_sink::crash::Watcher;
+use unbroken_sink::{Ended, Progress, PumpConfig, Retry};
+
+use crate::house::{House, PATIENCE, change, config};
+use crate::shelf::Target;
+
+/// What befalls an instance at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Ends,
+    StandsStill,
+}
+
+/// When it befalls it: as it passes the point for the nth time.
+#[derive(Clone, Copy, Debug)]
+struct Strike {
+    name: &'static str,
+    nth: usize,
+}
+
+/// A name, and what is so then.
+type Point = (&'static str, &'static str);
+
+#[derive(Default)]
+struct Seen {
+    points: Vec<Point>,
+    is_held: bool,
+    goes_on: bool,
+}
+
+/// On a thread of its own, as in a service.
+struct Instance {
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+    progress: Arc<Progress>,
+    stop: tokio::sync::watch::Sender<bool>,
+    /// `None`: it was ended at a point.
+    thread: thread::JoinHandle<Option<Ended>>,
+}
+
+impl Instance {
+    fn start(target: &impl Target, course: &Course, strike: Option<(Strike, Fate)>) -> Self {
+        let (pump, progress, stop) = course.house.pump_of(target.sink(), course.config());
+        let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
+        let passed = Arc::clone(&seen);
+        let watcher = Watcher::new(move |name, edge| {
+            let (lock, condvar) = &*passed;
+            let mut seen = lock.lock().expect("nobody panics with it");
+            seen.points.push((name, edge));
+            let so_far = seen.points.iter().filter(|(known, _)| *known == name).count();
+            let is_struck =
+                |(strike, _): &(Strike, Fate)| (strike.name, strike.nth) == (name, so_far);
+            let Some((_, fate)) = strike.filter(is_struck) else { return };
+            if fate == Fate::Ends {
+                drop(seen);
+                resume_unwind(Box::new("it ends here"));
+            }
+            seen.is_held = true;
+            while !seen.goes_on {
+                seen = condvar.wait(seen).expect("nobody panics with it");
+            }
+        });
+        let thread = thread::spawn(move || {
+            watcher.watch();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime");
+            let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(pump.run())));
+            runtime.shutdown_background();
+            ended.ok()
+        });
+        Self { seen, progress, stop, thread }
+    }
+
+    fn is_held(&self) -> bool {
+        self.seen.0.lock().expect("nobody panics with it").is_held
+    }
+
+    fn go_on(&self) {
+        self.seen.0.lock().expect("nobody panics with it").goes_on = true;
+        self.seen.1.notify_all();
+    }
+
+    fn points(&self) -> Vec<Point> {
+        self.seen.0.lock().expect("nobody panics with it").points.clone()
+    }
+
+    async fn until(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            let points = self.points();
+            assert!(begun.elapsed() < PATIENCE, "{what}: {:?} {points:?}", self.progress);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn ended(self) -> (Vec<Point>, Option<Ended>) {
+        self.stop.send_replace(true);
+        self.until("it ends", |it| it.thread.is_finished()).await;
+        (self.points(), self.thread.join().expect("it is caught"))
+    }
+}
+
+/// Each point is struck as it is passed for the first time, and where it is passed again.
+fn strikes(points: &[Point]) -> Vec<Strike> {
+    let mut strikes: Vec<Strike> = Vec::new();
+    for (name, _) in points {
+        let nth = 1 + strikes.iter().filter(|strike| strike.name == *name).count();
+        if nth <= 2 {
+            strikes.push(Strike { name, nth });
+        }
+    }
+    strikes
+}
+
+/// A log that grows by a little of everything, and what of it may be put aside.
+struct Course {
+    house: House,
+    size: Size,
+    odd: Vec<u64>,
+    snapshots: u64,
+}
+
+/// How much is given at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Events between two strikes.
+    pub(crate) events: u64,
+    /// Records of a batch.
+    pub(crate) records_max: usize,
+}
+
+/// Little, in some batches.
+pub(crate) const SMALL: Size = Size { events: 6, records_max: 8 };
+
+impl Course {
+    fn new(size: Size) -> Self {
+        Self { house: House::new(), size, odd: Vec::new(), snapshots: 0 }
+    }
+
+    fn config(&self) -> PumpConfig {
+        let first = Duration::from_millis(5);
+        let mut config = config();
+        config.retry = Retry { first, longest: 8 * first, blocked: 8 * first };
+        config.cut.records_max = self.size.records_max;
+        config.cut.bytes = 8 << 20;
+        config
+    }
+
+    /// More than a batch, with an item of a snapshot, and an event for which not every target has
+    /// room.
+    fn grow(&mut self) {
+        self.house.events(self.size.events / 2);
+        self.snapshots += 1;
+        let snapshot = SnapshotId(self.snapshots);
+        let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys: None };
+        let item = self.house.item(self.snapshots);
+        let end = SnapshotEnd {
+            snapshot,
+            count: 1,
+            rows: 1,
+            digest: 0,
+            tag: None,
+            rows_are_state: true,
+            keyed: false,
+            converging_until: None,
+            witness: Witness::Contiguous,
+        };
+        self.house.append([Body::SnapshotBegin(begin), item]);
+        self.house.append([Body::SnapshotEnd(end)]);
+        self.odd.push(self.house.end_offset());
+        let mut odd = change(self.snapshots, Origin::Live);
+        odd.key = "agent\0zero".into();
+        self.house.append([Body::Change(odd)]);
+        self.house.events(self.size.events / 2);
+    }
+
+    /// The target has everything once, in order, but for what it has put aside.
+    fn is_there(&self, target: &impl Target) {
+        let (ids, mut all) = (target.ids(), self.house.ids_from(0));
+        if ids.len() < all.len() {
+            for offset in self.odd.iter().rev() {
+                all.remove(*offset as usize);
+            }
+        }
+        let differ = ids.iter().zip(&all).find(|(one, other)| one != other);
+        assert_eq!((differ, ids.len()), (None, all.len()));
+    }
+
+    /// An instance gives what there is, and is told to end with that. All that it passes.
+    async fn drain(&self, target: &impl Target, what: &str) -> Vec<Point> {
+        let instance = Instance::start(target, self, None);
+        let (points, ended) = instance.ended().await;
+        assert_eq!(ended, Some(Ended::Stopped), "{what}");
+        points
+    }
+
+    /// Has instances end at its point, and another one go on. All that it passes.
+    async fn end_at(&mut self, target: &impl Target, strikes: &[Strike]) -> Vec<Point> {
+        self.grow();
+        for strike in strikes {
+            let instance = Instance::start(target, self, Some((*strike, Fate::Ends)));
+            let (points, ended) = instance.ended().await;
+            assert_eq!(ended, None, "{strike:?} in {points:?}");
+        }
+        self.drain(target, &format!("behind {strikes:?}")).await
+    }
+}
+
+/// Points, each once, in the order in which they were passed first.
+#[derive(Default)]
+struct Known(Vec<Point>);
+
+impl Known {
+    /// Returns those that were not known.
+    fn add(&mut self, passed: &[Point]) -> Vec<Strike> {
+        let mut new = Vec::new();
+        for (name, edge) in passed {
+            if self.0.iter().all(|(known, _)| known != name) {
+                self.0.push((name, edge));
+                new.push(Strike { name, nth: 1 });
+            }
+        }
+        new
+    }
+}
+
+/// Whatever an instance was about when it ended, the next one goes on as if nothing had been.
+pub(crate) async fn ends_at_each_point<T: Target>(sink: &str, size: Size, fresh: impl Fn() -> T) {
+    let (target, mut course, mut known) = (fresh(), Course::new(size), Known::default());
+    course.grow();
+    let first = course.drain(&target, "the first").await;
+    // What is made is made by whoever comes first.
+    let made: Vec<Point> =
+        first.iter().take_while(|(name, _)| *name != "batch-given").copied().collect();
+    for strike in strikes(&made) {
+        let (target, mut course) = (fresh(), Course::new(size));
+        course.end_at(&target, &[strike]).await;
+        course.is_there(&target);
+    }
+    course.grow();
+    let passed = course.drain(&target, "the next").await;
+    known.add(&[first, passed.clone()].concat());
+    for strike in strikes(&passed) {
+        let recovered = course.end_at(&target, &[strike]).await;
+        // What only those pass that go on where another one ended.
+        for new in known.add(&recovered) {
+            course.end_at(&target, &[strike, new]).await;
+        }
+    }
+    course.is_there(&target);
+    page_says(sink, &known.0);
+}
+
+/// The rows of the reference about a sink are its points.
+fn page_says(sink: &str, points: &[Point]) {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/crash-points.md");
+    let begins = format!("| {sink} | ");
+    let rows: Vec<String> =
+        points.iter().map(|(name, edge)| format!("{begins}`{name}` | {edge} |")).collect();
+    let _one_at_a_time = WRITING.lock();
+    let page = fs::read_to_string(&path).expect("the reference");
+    let told = |page: &str| -> Vec<String> {
+        let lines = page.lines().filter(|line| line.starts_with(&begins));
+        lines.map(str::to_owned).collect()
+    };
+    if std::env::var_os("UPDATE_TABLE").is_some() {
+        let others = page.lines().filter(|line| !line.starts_with(&begins));
+        let all: Vec<String> = others.map(str::to_owned).chain(rows.iter().cloned()).collect();
+        fs::write(&path, all.join("\n") + "\n").expect("the reference");
+    }
+    let page = fs::read_to_string(&path).expect("the reference");
+    assert_eq!(told(&page), rows, "`make guarantees` writes it anew");
+}
+
+/// Whoever stands still in the middle of anything, while another instance takes the sink over, has
+/// lost it: what it goes on with then is nowhere.
+pub(crate) async fn stands_still_at_each_point(size: Size, target: &impl Target) {
+    let mut course = Course::new(size);
+    course.grow();
+    course.drain(target, "the first").await;
+    course.grow();
+    let begun = Instant::now();
+    let passed = course.drain(target, "the next").await;
+    // Where it has something that has to be waited for, the other one comes no further.
+    let given_up = 2 * begun.elapsed();
+    let mut overtaken = 0;
+    for strike in strikes(&passed).into_iter().filter(|strike| strike.nth == 1) {
+        course.grow();
+        overtaken += u32::from(stands_still_at(target, &mut course, strike, given_up).await);
+    }
+    course.is_there(target);
+    assert!(overtaken > 0, "{passed:?}");
+}
+
+/// Returns whether the newer instance had everything before the older one went on.
+async fn stands_still_at(
+    target: &impl Target,
+    course: &mut Course,
+    strike: Strike,
+    given_up: Duration,
+) -> bool {
+    let what = strike.name;
+    let older = Instance::start(target, course, Some((strike, Fate::StandsStill)));
+    older.until(what, Instance::is_held).await;
+    let newer = course.house.pump(target.sink(), course.config());
+    let (begun, end) = (Instant::now(), course.house.end_offset());
+    let has_all = || newer.progress.counts().next_offset == end;
+    // There it has nothing yet that anybody would wait for.
+    let given_up = if what == "batch-given" { PATIENCE } else { given_up };
+    while begun.elapsed() < given_up && !has_all() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let is_overtaken = has_all();
+    older.go_on();
+    // Both are open, or over, before the log grows beyond what they know of it.
+    let is_open = |it: &Progress| it.needed_from().is_some();
+    older.until(what, |it| it.thread.is_finished() || is_open(&it.progress)).await;
+    newer.until(what, |it| newer.has_ended() || is_open(it)).await;
+    let begun = Instant::now();
+    while !older.thread.is_finished() && !newer.has_ended() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: {:?}", older.progress);
+        course.house.events(10);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    if newer.has_ended() {
+        assert_eq!(newer.ended().await, Ended::Fenced, "{what}");
+        assert_eq!(older.ended().await.1, Some(Ended::Stopped), "{what}");
+    } else {
+        assert_eq!(older.ended().await.1, Some(Ended::Fenced), "{what}");
+        assert_eq!(newer.stop().await, Ended::Stopped, "{what}");
+    }
+    is_overtaken
+}
+
+macro_rules! points {
+    ($name:ident, $sink:literal, $size:expr, $target:expr) => {
+        mod $name {
+            use super::*;
+
+            #[tokio::test]
+            async fn whoever_ends_at_a_point_is_gone_on_from() {
+                $crate::points::ends_at_each_point($sink, $size, || $target).await;
+            }
+
+            #[tokio::test]
+            async fn whoever_stands_still_at_a_point_has_lost_it() {
+                $crate::points::stands_still_at_each_point($size, &$target).await;
+            }
+        }
+    };
+}
+
+pub(crate) use points;
