@@ -1,6 +1,7 @@
 //! The connection to a target is cut at any byte of what passes while a batch is committed: nothing
 //! says then how the commit ended, and it may have ended either way.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +17,7 @@ use crate::redshift::Cluster;
 use crate::road::{Road, Way};
 use crate::server::Server;
 use crate::shelf::Target;
+use crate::webhook::Endpoint;
 
 /// What a road leads to.
 pub(crate) trait Reached: Target {
@@ -86,6 +88,39 @@ impl Reached for Bucket {
     }
 }
 
+impl Reached for Endpoint {
+    fn address(&self) -> SocketAddr {
+        self.receiver.address()
+    }
+
+    fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static {
+        self.by(at)
+    }
+}
+
+/// The bucket of a cluster, from which that reads by its own way.
+struct Staged(Cluster);
+
+impl Target for Staged {
+    fn sink(&self) -> impl Sink + 'static {
+        self.0.sink()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.0.ids()
+    }
+}
+
+impl Reached for Staged {
+    fn address(&self) -> SocketAddr {
+        self.0.0.bucket.address()
+    }
+
+    fn sink_by(&self, at: SocketAddr) -> impl Sink + 'static {
+        self.0.by_way_of(&format!("http://{at}"))
+    }
+}
+
 /// So many are more than enough to see both ends.
 const CUTS_MAX: u32 = 400;
 
@@ -127,8 +162,11 @@ impl<S: Sink> Sink for Watched<S> {
     }
 }
 
-/// Both ends of a cut commit are seen, or this was no trial of them.
-async fn a_connection_is_cut_in_the_middle_of_commits(target: &impl Reached) {
+/// Cuts until enough was seen, or this was no trial.
+async fn a_connection_is_cut_in_the_middle_of_commits(
+    target: &impl Reached,
+    is_enough: impl Fn(Fates) -> bool,
+) {
     let (mut house, road) = (House::new(), Road::to(target.address()));
     let fates = Arc::new(Mutex::new(Fates::default()));
     let sink =
@@ -137,7 +175,7 @@ async fn a_connection_is_cut_in_the_middle_of_commits(target: &impl Reached) {
     let mut rng = fastrand::Rng::with_seed(1);
     let told = || *fates.lock().expect("nobody panics with it");
     let mut cuts = 0;
-    while told().done < 2 || told().undone < 2 {
+    while !is_enough(told()) {
         assert!(cuts < CUTS_MAX, "{:?} after {cuts} cuts", told());
         cuts += 1;
         let failures = running.progress.counts().failures;
@@ -156,17 +194,42 @@ async fn a_connection_is_cut_in_the_middle_of_commits(target: &impl Reached) {
     assert_eq!(target.ids(), house.ids_from(0));
 }
 
+/// Commits of which nothing was heard, and that were done, and others that were not.
+fn both_ends(fates: Fates) -> bool {
+    fates.done >= 2 && fates.undone >= 2
+}
+
 #[tokio::test]
 async fn postgres_knows_how_a_commit_ended_that_was_cut() {
-    a_connection_is_cut_in_the_middle_of_commits(&Listening::new()).await;
+    a_connection_is_cut_in_the_middle_of_commits(&Listening::new(), both_ends).await;
 }
 
 #[tokio::test]
 async fn nats_knows_how_a_commit_ended_that_was_cut() {
-    a_connection_is_cut_in_the_middle_of_commits(&Channel::new()).await;
+    a_connection_is_cut_in_the_middle_of_commits(&Channel::new(), both_ends).await;
 }
 
 #[tokio::test]
 async fn an_object_store_knows_how_a_commit_ended_that_was_cut() {
-    a_connection_is_cut_in_the_middle_of_commits(&Bucket::new()).await;
+    a_connection_is_cut_in_the_middle_of_commits(&Bucket::new(), both_ends).await;
+}
+
+/// The tables are told of nothing before all of it is in the bucket.
+#[tokio::test]
+async fn a_batch_that_is_cut_on_its_way_to_a_bucket_is_in_no_table() {
+    let cluster = Staged(Cluster::new());
+    a_connection_is_cut_in_the_middle_of_commits(&cluster, |fates| fates.undone >= 4).await;
+}
+
+/// The checkpoint is elsewhere: what was taken and not answered is given again, with its key.
+#[tokio::test]
+async fn what_an_endpoint_may_not_have_is_given_again() {
+    let endpoint = Endpoint::new();
+    let taken = || {
+        let keys: Vec<String> = endpoint.keys().into_iter().map(|(key, _)| key).collect();
+        let again = keys.len() - keys.iter().collect::<BTreeSet<_>>().len();
+        u32::try_from(again).expect("some")
+    };
+    let is_enough = |fates: Fates| taken() >= 2 && fates.undone >= taken() + 2;
+    a_connection_is_cut_in_the_middle_of_commits(&endpoint, is_enough).await;
 }

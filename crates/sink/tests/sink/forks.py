@@ -14,6 +14,7 @@ import sys
 import traceback
 
 import boto3
+import moto.server  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 import sqlglot  # noqa: F401
 

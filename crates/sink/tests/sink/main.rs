@@ -10,6 +10,7 @@ mod guarantees;
 mod guide;
 mod house;
 mod jetstream_server;
+mod mortal;
 mod nats;
 mod nats_chains;
 mod nats_rates;
@@ -24,6 +25,7 @@ mod rates;
 #[expect(dead_code, reason = "the trials of the whole need more of it")]
 mod receiver;
 mod redshift;
+mod restarts;
 mod retention;
 mod road;
 mod roads;

@@ -87,9 +87,14 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new() -> Self {
+        Self::of(s3().endpoint.clone())
+    }
+
+    /// Of a server.
+    pub(crate) fn of(endpoint: String) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let bucket = Self { name: format!("bucket-{number}"), endpoint: s3().endpoint.clone() };
+        let bucket = Self { name: format!("bucket-{number}"), endpoint };
         bucket.ask("make");
         bucket
     }

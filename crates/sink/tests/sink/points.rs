@@ -200,12 +200,14 @@ impl Course {
     /// An instance gives what there is, and is told to end with that. All that it passes.
     async fn drain(&self, target: &impl Target, what: &str) -> Vec<Point> {
         let instance = Instance::start(target, self, None);
+        let progress = Arc::clone(&instance.progress);
         let (points, ended) = instance.ended().await;
         assert_eq!(ended, Some(Ended::Stopped), "{what}");
+        assert_eq!(progress.counts().next_offset, self.house.end_offset(), "{what}: {progress:?}");
         points
     }
 
-    /// Has instances end at its point, and another one go on. All that it passes.
+    /// Has instances end, each at its point, and another one go on. All that it passes.
     async fn end_at(&mut self, target: &impl Target, strikes: &[Strike]) -> Vec<Point> {
         self.grow();
         for strike in strikes {

@@ -34,6 +34,11 @@ impl Cluster {
         Self(StandIn::start())
     }
 
+    /// A sink that goes to the bucket by another way.
+    pub(crate) fn by_way_of(&self, endpoint: &str) -> Redshift {
+        self.with("test", Some(ROLE), Bucket::options_by(endpoint))
+    }
+
     fn with(&self, name: &str, role: Option<&str>, options: Vec<(String, String)>) -> Redshift {
         Redshift::new(self.config(name, role, options))
     }

@@ -23,7 +23,12 @@ pub(crate) struct StandIn {
 
 impl StandIn {
     pub(crate) fn start() -> Self {
-        let (server, bucket) = (Server::start(), Bucket::new());
+        Self::with(Bucket::new())
+    }
+
+    /// With a bucket of another server.
+    pub(crate) fn with(bucket: Bucket) -> Self {
+        let server = Server::start();
         let dir = tempfile::tempdir().expect("a directory");
         let [socket, statements] =
             [server.host().join(".s.PGSQL.5432"), dir.path().join("statements")];

@@ -84,9 +84,9 @@ impl Endpoint {
     }
 }
 
-impl Target for Endpoint {
-    fn sink(&self) -> impl Sink + 'static {
-        let address = self.receiver.address();
+impl Endpoint {
+    /// A sink that goes there by another way.
+    pub(crate) fn by(&self, address: SocketAddr) -> Webhook {
         let secrets = Arc::clone(&self.secrets);
         Webhook::new(WebhookConfig {
             name: "test".to_owned(),
@@ -104,23 +104,33 @@ impl Target for Endpoint {
             }),
         })
     }
+}
 
-    /// Each once, in the order in which they came first; a reader can do the same by the id. What
-    /// came again must be the same.
-    fn ids(&self) -> Vec<String> {
-        let (mut first, mut ids) = (BTreeMap::new(), Vec::new());
-        for event in self.receiver.taken() {
-            let id = event["id"].as_str().expect("an id").to_owned();
-            match first.get(&id) {
-                None => {
-                    ids.push(id.clone());
-                    first.insert(id, event);
-                }
-                Some(known) => assert_eq!(*known, event, "another event of the same id"),
-            }
-        }
-        ids
+impl Target for Endpoint {
+    fn sink(&self) -> impl Sink + 'static {
+        self.by(self.receiver.address())
     }
+
+    fn ids(&self) -> Vec<String> {
+        once(self.receiver.taken())
+    }
+}
+
+/// Each once, in the order in which they came first; a reader can do the same by the id. What came
+/// again must be the same.
+pub(crate) fn once(taken: impl IntoIterator<Item = Value>) -> Vec<String> {
+    let (mut first, mut ids) = (BTreeMap::new(), Vec::new());
+    for event in taken {
+        let id = event["id"].as_str().expect("an id").to_owned();
+        match first.get(&id) {
+            None => {
+                ids.push(id.clone());
+                first.insert(id, event);
+            }
+            Some(known) => assert_eq!(*known, event, "another event of the same id"),
+        }
+    }
+    ids
 }
 
 /// A request of HTTP/1.1 on a connection of its own.

@@ -21,6 +21,8 @@ mod jetstream_server;
 mod kafka;
 mod kills;
 mod metrics;
+#[path = "../../../sink/tests/sink/mortal.rs"]
+mod mortal;
 #[path = "../../../sink/tests/sink/object_store.rs"]
 mod object_store;
 mod parquet;

@@ -1,5 +1,6 @@
-//! The record behind a stand-in for Amazon Redshift, while the service and the server behind the
-//! stand-in are killed at random, and connections are cut at random statements.
+//! The record behind a stand-in for Amazon Redshift, while the service, the server behind the
+//! stand-in and the object store are killed at random, and connections are cut at random
+//! statements.
 //!
 //! A few kills; `make sink-kills SINK=redshift N=50` plays more of them, under load. Both sides are
 //! compared row for row, and a hash of each is printed.
@@ -9,6 +10,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::kills::{Kills, are_the_same};
+use crate::mortal::Mortal;
+use crate::object_store::Bucket;
 use crate::service::World;
 use crate::stand_in::StandIn;
 use crate::tables::{canonical, exported};
@@ -32,13 +35,14 @@ pub(crate) fn target(stand_in: &StandIn) -> String {
 
 #[test]
 fn tables_behind_a_stand_in_hold_what_the_log_holds_through_kills_and_cuts() {
-    let (world, mut stand_in) = (World::of(Kills::rate()), StandIn::start());
+    let (world, mut store) = (World::of(Kills::rate()), Mortal::start("s3.py"));
+    let mut stand_in = StandIn::with(Bucket::of(format!("http://{}", store.address())));
     fs::write(world.path("agents"), "").expect("a file");
     fs::write(world.path("copy-secret"), SECRET).expect("a file");
     let sink = "[[sink]]\nname = \"tables\"\nlinger_ms = 5\nbatch_records_max = 500\n";
     world.configure(&format!("{sink}redshift = {}\n", target(&stand_in)));
     let mut kills = Kills::asked_for();
-    let told = kills.play(&world, world.run(&[]), |rng| match rng.u32(0..3) {
+    let told = kills.play(&world, world.run(&[]), |rng| match rng.u32(0..4) {
         0 => {
             stand_in.server.kill();
             sleep(Duration::from_millis(rng.u64(0..300)));
@@ -48,6 +52,12 @@ fn tables_behind_a_stand_in_hold_what_the_log_holds_through_kills_and_cuts() {
         1 => {
             let when = if rng.bool() { "before" } else { "after" };
             stand_in.cut(rng.u32(0..30), when);
+            true
+        }
+        2 => {
+            store.kill();
+            sleep(Duration::from_millis(rng.u64(0..300)));
+            store.start_again();
             true
         }
         _ => false,

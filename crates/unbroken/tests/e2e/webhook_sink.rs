@@ -18,7 +18,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use unbroken_core::record::digest;
 
-use crate::kills::{has_caught_up, number};
+use crate::kills::{Kills, are_the_same, has_caught_up, number};
+use crate::mortal::Mortal;
 use crate::receiver::{Asked, Receiver, Reply, Stream};
 use crate::service::{Service, World};
 
@@ -105,6 +106,37 @@ fn an_endpoint_is_given_what_the_log_holds_through_kills_and_failures() {
     assert_eq!(differ, None);
     assert_eq!(logged.len(), first.len());
     assert_eq!(by_key.len(), first.len(), "an endpoint that knows the key has every event once");
+}
+
+/// The endpoint is another process, which keeps what it has answered.
+#[test]
+fn an_endpoint_is_given_what_the_log_holds_through_kills_of_both_sides() {
+    let (world, mut endpoint) = (World::of(Kills::rate()), Mortal::start("endpoint.py"));
+    configure(&world, &format!("http://{}/in", endpoint.address()), "");
+    let mut kills = Kills::asked_for();
+    kills.play(&world, world.run(&[]), |rng| {
+        let is_endpoint = rng.bool();
+        if is_endpoint {
+            endpoint.kill();
+            sleep(Duration::from_millis(rng.u64(0..300)));
+            endpoint.start_again();
+        }
+        is_endpoint
+    });
+    let kept = fs::read_to_string(endpoint.file()).expect("text");
+    let requests: Vec<[String; 2]> =
+        kept.lines().map(|line| serde_json::from_str(line).expect("a key and a body")).collect();
+    let events = |body: &str| serde_json::from_str::<Vec<Value>>(body).expect("an array of events");
+    let taken: Vec<Value> = requests.iter().flat_map(|[_, body]| events(body)).collect();
+    let mut known = BTreeSet::new();
+    let new = requests.iter().filter(|[key, _]| known.insert(key));
+    let by_key: Vec<Value> = new.flat_map(|[_, body]| events(body)).collect();
+    let first = once(taken.iter().cloned());
+    println!("{} events came again", taken.len() - first.len());
+    assert!(by_key == first, "an endpoint that knows the key has every event once");
+    let texts = |events: Vec<Value>| events.iter().map(Value::to_string).collect();
+    let sides = [("log", texts(exported(&world))), ("endpoint", texts(first))];
+    println!("{}", are_the_same(sides, kills.count));
 }
 
 /// As who knows ids: what came again is the same, and is left out.
