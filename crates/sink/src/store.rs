@@ -103,6 +103,11 @@ pub(crate) fn failed(doing: &'static str, error: Error) -> SinkError {
             "use one that knows If-Match and If-None-Match",
             &error,
         ),
+        _ if certificate(&error).is_some() => blocked(
+            "object store shows a certificate that nobody vouches for",
+            "let the URL name the server as its certificate does, and `ca_file` its authority",
+            &error,
+        ),
         _ if told(&error) == REDIRECTED => blocked(
             "object store has the bucket in another region",
             "set `aws_region` to the region of the bucket",
@@ -141,9 +146,10 @@ fn told(error: &Error) -> String {
     }
     let code = code(&text);
     let status = between(&text, "non-2xx status code: ", " ");
-    let mut sources = iter::successors(error.source(), |error| (*error).source());
-    let system = sources.find_map(|error| error.downcast_ref::<io::Error>());
-    match (status, code, system) {
+    if let Some(certificate) = certificate(error) {
+        return certificate.to_string();
+    }
+    match (status, code, system(error)) {
         (Some(status), Some(code), _) => format!("it answered {status}, {code}"),
         (Some(status), None, _) => format!("it answered {status}"),
         (None, Some(code), _) => format!("it answered {code}"),
@@ -151,6 +157,20 @@ fn told(error: &Error) -> String {
         (None, None, None) if text.contains("timed out") => "it did not answer in time".to_owned(),
         (None, None, None) => "it cannot be spoken to, or answers in another way".to_owned(),
     }
+}
+
+/// What the operating system says, or TLS by its means.
+fn system(error: &Error) -> Option<&io::Error> {
+    let mut sources = iter::successors(error.source(), |error| (*error).source());
+    let outer = sources.find_map(|error| error.downcast_ref::<io::Error>());
+    // Each layer of the way wraps it once more.
+    iter::successors(outer, |error| error.get_ref()?.downcast_ref()).last()
+}
+
+/// What is wrong with a certificate, if that is what is wrong.
+fn certificate(error: &Error) -> Option<&rustls::Error> {
+    let told = system(error)?.get_ref()?.downcast_ref::<rustls::Error>()?;
+    matches!(told, rustls::Error::InvalidCertificate(_)).then_some(told)
 }
 
 fn code(text: &str) -> Option<&str> {

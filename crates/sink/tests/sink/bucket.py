@@ -1,6 +1,7 @@
 """Makes a bucket, or tells of all rows in its files: endpoint, bucket, and make, ids or rows.
 
-Of any bucket: names, of all objects; put:NAME, which makes one; s3://BUCKET/NAME, what is in it.
+Of any bucket: names, of all objects; put:NAME, which makes one; copy:FROM:TO; s3://BUCKET/NAME, what is
+in it.
 """
 
 import io
@@ -26,6 +27,9 @@ elif what == "names":
         print(name)
 elif what.startswith("put:"):
     s3.put_object(Bucket=bucket, Key=what.removeprefix("put:"), Body=b"any")
+elif what.startswith("copy:"):
+    _, source, target = what.split(":")
+    s3.copy_object(Bucket=bucket, CopySource={"Bucket": bucket, "Key": source}, Key=target)
 elif what.startswith("s3://"):
     of, name = what.removeprefix("s3://").split("/", 1)
     print(s3.get_object(Bucket=of, Key=name)["Body"].read().decode())

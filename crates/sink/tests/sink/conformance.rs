@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use unbroken_core::record::{Body, Change, Origin, Quarantined, digest};
 use unbroken_core::time::UnixMicros;
-use unbroken_sink::{Batch, Checkpoint, Claim, Doing, Ended, Progress, Sink, SinkError};
+use unbroken_sink::{Batch, Checkpoint, Claim, Doing, Ended, Progress, Sink, SinkError, StartAt};
 
 use crate::house::{House, PATIENCE, Running, change, config};
 use crate::shelf::{Faults, Faulty, Target};
@@ -79,6 +79,24 @@ pub(crate) async fn another_log_is_refused_and_the_first_goes_on(target: &impl T
     adopting.adopt = true;
     other.drain(target.sink(), adopting).await.stop().await;
     assert_eq!(target.ids(), [house.ids_from(0), other.ids_from(0)].concat());
+}
+
+/// Every key once, as it was where the log goes on, and then what follows.
+pub(crate) async fn a_sink_may_begin_with_state(target: &impl Target) {
+    let mut house = House::new();
+    // Several segments, so that there is an image.
+    house.events(2_000);
+    let (image, _) = house.reader.newest_image().expect("a log").expect("an image");
+    let mut config = config();
+    config.start = StartAt::State;
+    config.cut.records_max = 700;
+    house.drain(target.sink(), config.clone()).await.stop().await;
+    house.events(100);
+    // It has begun by now: what it is told of that is of no matter any more.
+    config.start = StartAt::Now;
+    house.drain(target.sink(), config).await.stop().await;
+    // Each of seven keys was written last among the last seven events.
+    assert_eq!(target.ids(), house.ids_from(image - 7));
 }
 
 /// Both make what is not there yet. One has it in the end, and the other one is told so.
@@ -163,6 +181,11 @@ macro_rules! trials {
                     &$target,
                 )
                 .await;
+            }
+
+            #[tokio::test]
+            async fn a_sink_may_begin_with_state() {
+                $crate::conformance::a_sink_may_begin_with_state(&$target).await;
             }
 
             #[tokio::test]

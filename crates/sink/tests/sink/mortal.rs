@@ -1,5 +1,6 @@
 //! A server in Python that keeps what it has answered in a file, and can be killed.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -18,13 +19,15 @@ pub(crate) struct Mortal {
     /// It ends with that, too.
     told: Option<BufReader<TcpStream>>,
     pid: String,
+    /// A certificate and its key, in PEM.
+    tls: Option<String>,
 }
 
 impl Mortal {
     /// A script is told a file and a port, and tells its pid.
     pub(crate) fn start(script: &'static str) -> Self {
         let (dir, port) = (tempfile::tempdir().expect("a directory"), free_port());
-        let mut server = Self { script, dir, port, told: None, pid: String::new() };
+        let mut server = Self { script, dir, port, told: None, pid: String::new(), tls: None };
         server.start_again();
         server
     }
@@ -47,9 +50,20 @@ impl Mortal {
         let _ = self.told.take().expect("it runs").read_to_string(&mut rest);
     }
 
+    /// Has it speak TLS when it is started again, or not any more.
+    pub(crate) fn speak_tls(&mut self, pem: Option<&str>) {
+        self.tls = pem.map(|pem| {
+            let path = self.dir.path().join("pem");
+            fs::write(&path, pem).expect("room");
+            path.to_str().expect("text").to_owned()
+        });
+    }
+
     pub(crate) fn start_again(&mut self) {
         let (file, port) = (self.file(), self.port.to_string());
-        let told = begin(self.script, &[file.to_str().expect("text"), &port]);
+        let arguments =
+            [file.to_str().expect("text"), &port].into_iter().chain(self.tls.as_deref());
+        let told = begin(self.script, &arguments.collect::<Vec<_>>());
         let (mut told, mut pid) = (BufReader::new(told), String::new());
         told.read_line(&mut pid).expect("it tells");
         assert!(pid.trim().parse::<u32>().is_ok(), "{} does not start: {pid}", self.script);

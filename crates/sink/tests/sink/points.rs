@@ -306,6 +306,17 @@ pub(crate) async fn stands_still_at_each_point(size: Size, target: &impl Target)
     assert!(overtaken > 0, "{passed:?}");
 }
 
+/// What one has locked that stands still for long, the server gives to the next one.
+pub(crate) async fn is_given_up_by_the_server(target: &impl Target, name: &'static str) {
+    let mut course = Course::new(SMALL);
+    course.grow();
+    course.drain(target, "the first").await;
+    course.grow();
+    let strike = Strike { name, nth: 1 };
+    assert!(stands_still_at(target, &mut course, strike, PATIENCE).await);
+    course.is_there(target);
+}
+
 /// Returns whether the newer instance had everything before the older one went on.
 async fn stands_still_at(
     target: &impl Target,

@@ -17,6 +17,7 @@ use unbroken_sink::{
 };
 
 use crate::house::{House, change, config};
+use crate::points::is_given_up_by_the_server;
 use crate::roads::trust;
 use crate::server::Server;
 use crate::shelf::Target;
@@ -111,6 +112,12 @@ async fn a_server_that_is_killed_has_every_record_once() {
     assert!(running.progress.counts().failures >= 6, "{:?}", running.progress);
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(database.ids(), house.ids_from(0));
+}
+
+/// It waits for the lock of one that stands still in the middle of a transaction, for some seconds.
+#[tokio::test]
+async fn whoever_stands_still_with_a_lock_loses_it() {
+    is_given_up_by_the_server(&Database::new(), "rows-written").await;
 }
 
 #[tokio::test]

@@ -173,6 +173,8 @@ def fetch(url):
         return s3.get_object(Bucket=bucket, Key=name)["Body"].read()
     except botocore.exceptions.ClientError as error:
         raise Refused(f"S3ServiceException: {error.response['Error']['Code']}: {url}", "XX000") from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise Refused(f"S3ServiceException: {type(error).__name__}: {url}", "XX000") from error
 
 
 def file_of(statement, columns):

@@ -1,4 +1,5 @@
-"""An S3 server in memory, until standard input ends; or, told a file and a port, one that is killed.
+"""An S3 server in memory, until standard input ends; or, told a file and a port, one that is killed;
+with a file of a certificate and its key it speaks TLS.
 
 That one answers what changes something once it is in the file, synced, and begins with what the file
 holds: so what it has answered is there when it is started again, as with a store on disks.
@@ -56,7 +57,8 @@ class Durable:
 app, port = DomainDispatcherApplication(create_backend_app), 0
 if sys.argv[1:]:
     app, port = Durable(app, sys.argv[1]), int(sys.argv[2])
-server = make_server("127.0.0.1", port, app, True, request_handler=MotoRequestHandler)
+tls = tuple(2 * sys.argv[3:4]) or None
+server = make_server("127.0.0.1", port, app, True, request_handler=MotoRequestHandler, ssl_context=tls)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(os.getpid() if sys.argv[1:] else f"http://127.0.0.1:{server.server_port}", flush=True)
 sys.stdin.read()

@@ -9,10 +9,12 @@ use std::thread;
 
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
+use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
-use unbroken_sink::{AskOptions, Ended, Parquet, ParquetConfig, Sink, SinkError};
+use unbroken_sink::{AskOptions, Doing, Ended, Parquet, ParquetConfig, Sink, SinkError};
 
 use crate::house::{House, config};
+use crate::mortal::Mortal;
 use crate::object_store::{Bucket, python, script};
 use crate::shelf::Target;
 
@@ -138,6 +140,58 @@ async fn a_checkpoint_that_was_put_back_is_gone_on_with() {
     running.until("it has everything", |it| it.counts().next_offset == 100).await;
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(files.ids(), house.ids_from(0));
+}
+
+/// The server was made in clear: only what it holds is needed of that.
+#[tokio::test]
+async fn an_object_store_in_tls_is_trusted_where_its_certificate_is_named() {
+    let (mut server, mut house) = (Mortal::start("s3.py"), House::new());
+    let bucket = Bucket::of(format!("http://{}", server.address()));
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    server.kill();
+    server.speak_tls(Some(&(certificate.pem() + &key.serialize_pem())));
+    server.start_again();
+    house.events(100);
+    let (url, port) = (format!("s3://{}/out", bucket.name), server.address().port());
+    let options: AskOptions = Arc::new(move || {
+        let options = Bucket::options_by(&format!("https://localhost:{port}"));
+        Box::pin(async move { Ok(options) })
+    });
+    let trusting = |ca: Option<String>| {
+        let (url, options, ca) = (url.clone(), Arc::clone(&options), ca.map(String::into_bytes));
+        Parquet::new("test", ParquetConfig::Store { url, options, ca })
+    };
+    let refused = trusting(None).open(&house.claim()).await.expect_err("nobody vouches for it");
+    assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+    assert!(refused.to_string().contains("certificate"), "{refused}");
+    assert!(refused.todo().contains("ca_file"), "{}", refused.todo());
+    let running = house.drain(trusting(Some(certificate.pem())), config()).await;
+    assert_eq!(running.stop().await, Ended::Stopped);
+    server.kill();
+    server.speak_tls(None);
+    server.start_again();
+    assert_eq!(bucket.ids(), house.ids_from(0));
+}
+
+/// Whoever goes on from there would have records in two files.
+#[tokio::test]
+async fn a_checkpoint_that_was_set_back_in_a_bucket_is_refused() {
+    let (bucket, mut house) = (Bucket::new(), House::new());
+    house.events(50);
+    house.drain(bucket.sink(), config()).await.stop().await;
+    bucket.ask("copy:out/checkpoint.json:aside");
+    house.events(50);
+    let running = house.drain(bucket.sink(), config()).await;
+    bucket.ask("copy:aside:out/checkpoint.json");
+    house.events(50);
+    running.until("it is blocked", |it| it.doing() == Doing::Blocked).await;
+    let trouble = running.progress.trouble().expect("it has some");
+    assert!(trouble.why.contains("beyond the checkpoint"), "{trouble:?}");
+    assert!(trouble.todo.contains("restore the checkpoint"), "{trouble:?}");
+    running.stop().await;
+    assert_eq!(bucket.ids(), house.ids_from(0)[..100]);
 }
 
 /// What a person must put right is said with how, and not tried again as if it could pass.

@@ -130,6 +130,11 @@ fn what_cannot_be_meant_is_refused() {
         format!("[[sink]]\nname = \"{name}\"\n{nats}\n")
     };
     let buses = format!("{}{}", bus("all", "record"), bus("eu", "record.eu"));
+    let tables = "[[sink]]\nname = \"tables\"\nwhere = { kind = [\"change\"] }\n\
+        postgres = { url = \"postgresql://u@127.0.0.1/d\" }\n";
+    check_config("config_sink_kinds", &format!("data_dir = \"d\"\n{SOURCE}{tables}"));
+    let files = tables.replace("change", "chnge").replace("postgres = { url =", "ndjson = { dir =");
+    check_config("config_sink_kind_unknown", &format!("data_dir = \"d\"\n{SOURCE}{files}"));
     check_config("config_sinks_overlap", &format!("data_dir = \"d\"\n{SOURCE}{buses}"));
     check_config("config_plaintext", &cxone.replace("https://api-na1", "http://api-na1"));
     check_config("config_empty_data_dir", &format!("data_dir = \"\"\n{SOURCE}"));

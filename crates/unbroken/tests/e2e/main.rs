@@ -22,6 +22,7 @@ mod kafka;
 mod kills;
 mod metrics;
 #[path = "../../../sink/tests/sink/mortal.rs"]
+#[expect(dead_code, reason = "the trials of the sink need more of it")]
 mod mortal;
 #[path = "../../../sink/tests/sink/object_store.rs"]
 mod object_store;

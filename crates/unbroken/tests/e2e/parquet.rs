@@ -40,15 +40,23 @@ fn files_hold_what_the_log_holds_through_kills_of_the_service() {
         "{ dir = \"tables\" }",
         |_| false,
         |world| {
-            let mut python = python();
-            let told = python.arg(script("rows.py")).arg(world.path("tables")).output();
-            let told = told.expect("python3");
-            assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-            let text = String::from_utf8(told.stdout).expect("text");
-            text.lines().map(canonical).collect()
+            // What `export` writes are the same rows in the same columns.
+            fs::create_dir_all(world.path("all/day=2026-01-01")).expect("a directory");
+            let export = ["export", "--format", "parquet", "-o", "all/day=2026-01-01/all.parquet"];
+            assert!(world.command(&export).status.success());
+            let [sink, export] = ["tables", "all"].map(|dir| rows(world, dir));
+            assert!(sink == export, "{} and {} rows", sink.len(), export.len());
+            sink
         },
     );
     println!("{told}");
+}
+
+fn rows(world: &World, dir: &str) -> Vec<String> {
+    let told = python().arg(script("rows.py")).arg(world.path(dir)).output().expect("python3");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let text = String::from_utf8(told.stdout).expect("text");
+    text.lines().map(canonical).collect()
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! The record in other systems, through kills of the service.
 
 use std::fs;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::receiver::{Receiver, Reply};
 use crate::service::{Service, World};
 
 const FILES: &str = "[[sink]]\nname = \"files\"\nndjson = { dir = \"out\", file_offsets = 100 }\n\
@@ -75,6 +79,61 @@ fn files_hold_what_the_log_holds_through_kills_of_the_service() {
     }
     assert_eq!(lines(&world, "little").len(), exported(&world, &["--kind", "change"]).len());
     assert!(fs::read_to_string(world.path("data/sinks.json")).expect("a file").contains("files"));
+}
+
+/// What is away, and what takes connections and never answers, holds up neither recording nor other
+/// sinks. Retention overtakes it, which is said, in the target too.
+#[test]
+fn a_target_that_is_away_holds_nobody_up_and_is_told_what_it_never_had() {
+    let world = World::of(1_500.0);
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = Arc::clone(&is_away);
+    let receiver = Receiver::with(move |_| match away.load(Ordering::Relaxed) {
+        true => Reply::Status(503),
+        false => Reply::Taken,
+    });
+    let deaf = TcpListener::bind("127.0.0.1:0").expect("a port");
+    fs::write(world.path("agents"), "").expect("a file");
+    world.configure(&format!(
+        "[journal]\nsegment_bytes = 100000\nretain_bytes_max = 400000\n\
+         [[sink]]\nname = \"files\"\nlinger_ms = 1\nndjson = {{ dir = \"out\" }}\n\
+         [[sink]]\nname = \"away\"\nlinger_ms = 1\nwebhook = {{ url = \"{}\" }}\n\
+         [[sink]]\nname = \"deaf\"\nlinger_ms = 1\nwebhook = {{ url = \"http://{}\" }}\n",
+        receiver.url(),
+        deaf.local_addr().expect("an address"),
+    ));
+    let service = world.run(&[]);
+    let status = service.wait_status("with a log of which the beginning is gone", |status| {
+        let first = world.path("data/journal/00000000000000000000.segment");
+        status["sinks"][0]["records"].as_u64() > Some(3_000) && !first.exists()
+    });
+    assert_eq!(status["sources"][0]["streams"][0]["phase"], "live", "{status}");
+    assert_eq!(sink(&status, "away")["phase"], "retrying", "{status}");
+    assert!(["away", "deaf"].iter().all(|name| sink(&status, name)["records"] == 0), "{status}");
+    is_away.store(false, Ordering::Relaxed);
+    let status = service.wait_status("with a sink that has lapsed", |status| {
+        let away = sink(status, "away");
+        away["phase"] == "running" && away["lapsed"].as_u64() > Some(0)
+    });
+    let told = String::from_utf8(world.command(&["status"]).stdout).expect("text");
+    for (name, guarantee) in [("files", "transactional"), ("away", "at least once")] {
+        let mut rows = told.lines().filter(|line| line.starts_with(name));
+        assert!(rows.any(|row| row.contains(guarantee)), "{told}");
+    }
+    service.signal("TERM");
+    let (_, log, _) = service.wait();
+    assert!(log.contains("sink lapsed"), "{log}");
+    let taken = receiver.taken();
+    let lapsed = sink(&status, "away")["lapsed"].as_u64().expect("a number");
+    assert_eq!(taken[0]["type"], "unbroken.lapse", "{}", taken[0]);
+    assert_eq!(taken[0]["data"]["from_offset"], 0);
+    assert!(taken[0]["data"]["to_offset"].as_u64().is_some_and(|to| to <= lapsed));
+    // The one that was not away has every record.
+    let offsets = lines(&world, "out").into_iter().map(|line| {
+        let id = line["id"].as_str().expect("an id").rsplit(':').next().map(str::parse::<u64>);
+        id.expect("an offset").expect("a number")
+    });
+    assert!(offsets.enumerate().all(|(n, offset)| n as u64 == offset));
 }
 
 /// A data directory that was made anew is another log: its offsets mean something else.
