@@ -9,9 +9,13 @@ mod conformance;
 #[expect(dead_code, reason = "the trials of the others need more of it")]
 mod house;
 #[path = "../sink/points.rs"]
+#[expect(dead_code, reason = "the trials of the others need more of it")]
 mod points;
 #[path = "../sink/ports.rs"]
 mod ports;
+#[path = "../sink/road.rs"]
+#[expect(dead_code, reason = "the trials of the others need more of it")]
+mod road;
 #[path = "../sink/shelf.rs"]
 #[expect(dead_code, reason = "the trials of the others need more of it")]
 mod shelf;

@@ -41,6 +41,11 @@ impl Topics {
         }
     }
 
+    /// A sink that goes there by another way.
+    pub(crate) fn by(&self, servers: String) -> Kafka {
+        Kafka::new(KafkaConfig { servers, ..self.config() })
+    }
+
     pub(crate) fn events(&self) -> Vec<Told> {
         self.broker.messages("record.events")
     }

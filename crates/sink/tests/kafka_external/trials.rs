@@ -1,6 +1,8 @@
 //! What only a broker shows: what was aborted, what is open, and who is fenced out.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use unbroken_core::record::{Body, Origin, digest};
@@ -10,11 +12,13 @@ use unbroken_sink::rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicRe
 use unbroken_sink::rdkafka::client::DefaultClientContext;
 use unbroken_sink::rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use unbroken_sink::{
-    Checkpoint, Doing, Ended, Kafka, KafkaConfig, KafkaEvents, PumpConfig, Retry, Sink, StartAt,
+    Checkpoint, Doing, Ended, Kafka, KafkaConfig, KafkaEvents, Progress, PumpConfig, Retry, Sink,
+    StartAt,
 };
 
-use crate::broker::Told;
+use crate::broker::{Broker, Told};
 use crate::house::{House, PATIENCE, change, config};
+use crate::road::{Road, Way};
 use crate::shelf::Target as _;
 use crate::topics::{Topics, id};
 
@@ -73,6 +77,44 @@ async fn a_broker_that_is_killed_has_every_record_once_and_in_order() {
     running.until("it has everything", |it| it.counts().next_offset == 18_000).await;
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(topics.ids(), house.ids_from(0));
+}
+
+/// It tells clients where it is, as a text and a number: on the way it is told to be at the road.
+fn road_to(broker: &Broker) -> Road {
+    let named = |at: SocketAddr| {
+        let port = i32::from(at.port()).to_be_bytes();
+        [at.ip().to_string().as_bytes(), &port].concat()
+    };
+    let server: SocketAddr = broker.servers().parse().expect("an address");
+    Road::renaming(server, |at| Some([named(server), named(at)]))
+}
+
+/// The client knows how to go on with what it has sent and was not answered about: its messages and
+/// transactions have numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_cut_at_any_byte_loses_and_doubles_nothing() {
+    for topics in [Topics::new(), Topics::without_transactions()] {
+        let (mut house, road) = (House::new(), road_to(&topics.broker));
+        let running = house.pump(topics.by(road.at().to_string()), quick());
+        running.until("it is open", |it| it.doing() == Doing::Running).await;
+        let (mut rng, mut cuts) = (fastrand::Rng::with_seed(1), 0);
+        while cuts < 20 {
+            match rng.bool() {
+                true => road.close_after(Way::Back, rng.i64(0..800)),
+                false => road.close_after(Way::Forth, rng.i64(0..60_000)),
+            }
+            house.events(140);
+            let end = house.end_offset();
+            let is_over = |it: &Progress| road.is_closed() || it.counts().next_offset == end;
+            running.until("it is cut, or through", is_over).await;
+            cuts += u32::from(road.is_closed());
+            tokio::time::sleep(Duration::from_millis(rng.u64(0..30))).await;
+            road.open();
+            running.until("it goes on", |it| it.counts().next_offset == end).await;
+        }
+        assert_eq!(running.stop().await, Ended::Stopped);
+        assert_eq!(topics.ids(), house.ids_from(0));
+    }
 }
 
 /// Some thousand here, and as many as `PENDING_ROWS` says.

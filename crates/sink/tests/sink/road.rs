@@ -23,6 +23,8 @@ pub(crate) enum Way {
 }
 
 struct State {
+    /// What the server says of where it is, and what is made of it on the way back.
+    renamed: Option<[Vec<u8>; 2]>,
     is_closed: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     /// Bytes each way until it is closed.
@@ -31,10 +33,20 @@ struct State {
 
 impl Road {
     pub(crate) fn to(server: SocketAddr) -> Self {
+        Self::renaming(server, |_| None)
+    }
+
+    /// Of a server that tells clients where it is, which then would go there: so many bytes are
+    /// replaced by as many, by where the road is.
+    pub(crate) fn renaming(
+        server: SocketAddr,
+        renamed: impl FnOnce(SocketAddr) -> Option<[Vec<u8>; 2]>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let at = listener.local_addr().expect("a port");
         let left = [AtomicI64::new(i64::MAX), AtomicI64::new(i64::MAX)];
-        let state = State { is_closed: AtomicBool::new(false), open: Mutex::default(), left };
+        let (is_closed, open, renamed) = (AtomicBool::new(false), Mutex::default(), renamed(at));
+        let state = State { renamed, is_closed, open, left };
         let road = Self { at, state: Arc::new(state) };
         let state = Arc::clone(&road.state);
         thread::spawn(move || {
@@ -66,6 +78,10 @@ impl Road {
         self.state.close();
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.is_closed.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn open(&self) {
         self.state.left.iter().for_each(|left| left.store(i64::MAX, Ordering::SeqCst));
         self.state.is_closed.store(false, Ordering::SeqCst);
@@ -92,6 +108,9 @@ impl State {
         while let Ok(length @ 1..) = from.read(&mut bytes) {
             let before = left.fetch_sub(length as i64, Ordering::SeqCst);
             let passing = length.min(usize::try_from(before).unwrap_or(0));
+            if let (Some(renamed), Way::Back) = (&self.renamed, way) {
+                rename(&mut bytes[..length], renamed);
+            }
             if to.write_all(&bytes[..passing]).is_err() {
                 break;
             }
@@ -100,5 +119,13 @@ impl State {
             }
         }
         let _: [io::Result<()>; 2] = [from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)];
+    }
+}
+
+fn rename(bytes: &mut [u8], [from, to]: &[Vec<u8>; 2]) {
+    for at in 0..bytes.len().saturating_sub(from.len() - 1) {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
     }
 }
