@@ -15,7 +15,7 @@ use crate::shelf::Target;
 use crate::stand_in::StandIn;
 use crate::webhook::{Endpoint, once};
 
-const EVENTS: u64 = 600;
+const EVENTS: u64 = 400;
 
 /// Some of what is under way each time is done, and some is not.
 async fn is_killed_again_and_again(

@@ -4,7 +4,7 @@ use crate::conformance::trials;
 use crate::files::Folder;
 use crate::nats::Channel;
 use crate::object_store::Bucket;
-use crate::points::{SMALL, Size, points};
+use crate::points::{ONCE, SMALL, Size, points};
 use crate::postgres::Database;
 use crate::redshift::Cluster;
 use crate::shelf::Shelf;
@@ -25,14 +25,14 @@ mod at_points {
     use super::*;
 
     /// More than NATS takes at once.
-    const LARGE: Size = Size { events: 1_200, records_max: 5_000 };
+    const LARGE: Size = Size { events: 1_200, records_max: 5_000, times: 2 };
 
     points!(any, "any", SMALL, Shelf::default());
     points!(ndjson, "ndjson", SMALL, Folder::of_offsets(10));
     points!(parquet, "parquet", SMALL, Files::new());
     points!(parquet_s3, "parquet on S3", SMALL, Bucket::new());
-    points!(postgres, "postgres", SMALL, Database::new());
-    points!(redshift, "redshift", SMALL, Cluster::new());
+    points!(postgres, "postgres", ONCE, Database::new());
+    points!(redshift, "redshift", ONCE, Cluster::new());
     points!(webhook, "webhook", SMALL, Endpoint::new());
     points!(nats, "nats", SMALL, Channel::new());
     points!(nats_chain, "nats, of a backlog", LARGE, Channel::new());
