@@ -277,7 +277,7 @@ impl<S: Sink> Pump<S> {
         // there is no checkpoint of a longer log.
         self.ended_at = self.ended_at.map(|end| end.max(first.needed_from()));
         let batch = Batch::of_nothing(held, first);
-        pass("first-given", "the target holds nothing of this log");
+        pass("first-given", "the target is about to be told where it begins");
         self.sink.commit(fence, &batch).await?;
         Ok(first)
     }
@@ -315,7 +315,6 @@ impl<S: Sink> Pump<S> {
         let mut batch = Batch::of_nothing(Some(base), next);
         let lapse = Lapse { from_offset, to_offset: oldest };
         (batch.lapse, self.lapsing) = (Some(lapse), Some((next, lapse)));
-        pass("lapse-given", "the target does not know what it never had");
         self.sink.commit(fence, &batch).await?;
         self.tell_lapse(Some(next));
         Ok(next)
@@ -336,7 +335,7 @@ impl<S: Sink> Pump<S> {
         // The next one last.
         let mut waiting = vec![batch];
         while let Some(batch) = waiting.pop() {
-            pass("batch-given", "nothing of the next batch is in the target");
+            pass("batch-given", "a batch is about to be given");
             let (offset, why) = match self.sink.commit(fence, &batch).await {
                 Ok(()) => {
                     let records = batch.entries().count() as u64;

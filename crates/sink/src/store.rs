@@ -104,8 +104,8 @@ pub(crate) fn failed(doing: &'static str, error: Error) -> SinkError {
             &error,
         ),
         _ if certificate(&error).is_some() => blocked(
-            "object store shows a certificate that nobody vouches for",
-            "let the URL name the server as its certificate does, and `ca_file` its authority",
+            "object store shows a certificate that is not accepted",
+            "let `aws_endpoint` name it as its certificate does, and `ca_file` its authority",
             &error,
         ),
         _ if told(&error) == REDIRECTED => blocked(

@@ -188,7 +188,7 @@ impl Session {
         if !self.access.config.is_transactional {
             self.ear().begins();
             self.send_all(messages, until)?;
-            pass("events-taken", "the brokers have the events, and no checkpoint behind them");
+            pass("events-taken", "the brokers have what goes before a checkpoint");
             // While it was waited for, brokers may have lost what they had acknowledged before.
             if self.end_of_checkpoints()? != self.end {
                 return Err(Failure::SetBack);

@@ -138,7 +138,9 @@ impl Session {
         };
         let told = self.link.unless_lost(BATCH, publishing).await;
         // Where it is neither taken nor somebody else's by now, something is in its way.
-        pass("chain-ended", "a chain and its checkpoint are there, and nobody was told");
+        if matches!(told, Ok(Ok(_))) {
+            pass("chain-ended", "a chain and its checkpoint are there, and nobody was told");
+        }
         self.is_broken =
             chain.is_broken() || matches!(&told, Ok(Err(SinkError::Unreachable { .. })));
         self.held.sequence = told.flatten()?;

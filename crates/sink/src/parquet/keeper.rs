@@ -86,10 +86,7 @@ impl<P: Place> Keeper<P> {
             state.begun = Some(begun);
         }
         self.swap(state, batch).await?;
-        pass(
-            "checkpoint-replaced",
-            "the checkpoint names the next batch's files, and none is there",
-        );
+        pass("checkpoint-replaced", "the checkpoint names the files that are to follow");
         for (name, bytes) in files {
             self.put(&name, bytes, is_redone).await?;
             pass("file-put", "one more of a batch's files is there, durably");

@@ -139,6 +139,8 @@ impl Session {
         batch: &Batch,
     ) -> Result<(), SinkError> {
         let failed = || fault(BATCH);
+        // It may rest on its way through the batch: not with a lock.
+        let plan = Plan::of(batch.entries());
         let tx = begin(&mut self.client).await.map_err(failed())?;
         schema::enter(&tx, &config.schema).await.map_err(failed())?;
         pass("transaction-begun", "a transaction is open and empty");
@@ -159,7 +161,7 @@ impl Session {
         let may_be_there =
             batch.base.is_some_and(|base| base.phase != Phase::Log || base.next_offset < rows_end);
         let tables = Tables { tx: &tx, log, may_be_there, is_by_day: self.is_by_day };
-        tables.write(&Plan::of(batch.entries())).await.map_err(failed())?;
+        tables.write(&plan).await.map_err(failed())?;
         pass("rows-written", "checkpoint and rows are written, not committed");
         for (stream, gap) in &batch.open_gaps {
             tables.open_gap(stream, gap).await.map_err(failed())?;

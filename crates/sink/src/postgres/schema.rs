@@ -64,7 +64,7 @@ pub(super) async fn enter(tx: &Transaction<'_>, schema: &str) -> Result<(), Erro
     let settings = format!(
         "DEALLOCATE ALL; SET LOCAL search_path TO {}, pg_temp; \
          SET LOCAL synchronous_commit TO on; SET LOCAL lock_timeout TO '30s'; \
-         SET LOCAL idle_in_transaction_session_timeout TO '10s'; \
+         SET LOCAL idle_in_transaction_session_timeout TO '30s'; \
          SET LOCAL tcp_keepalives_idle TO 30; SET LOCAL tcp_keepalives_interval TO 10; \
          SET LOCAL tcp_keepalives_count TO 3",
         quoted(schema)

@@ -41,6 +41,24 @@ async fn a_new_sink_begins_where_it_is_told_to_and_an_old_one_where_it_was() {
     }
 }
 
+/// Its offsets mean something else here, or nothing yet.
+#[tokio::test]
+async fn a_cursor_of_another_log_or_beyond_the_end_is_no_beginning() {
+    let (mut house, other) = (House::new(), House::new());
+    house.events(30);
+    for (journal, offset) in [(other.journal(), 10), (house.journal(), 31)] {
+        let mut config = config();
+        config.start = StartAt::Cursor(Cursor { journal, offset });
+        let shelf = Shelf::default();
+        let running = house.pump(shelf.clone(), config);
+        running.until("it is blocked", |it| it.doing() == Doing::Blocked).await;
+        let trouble = running.progress.trouble().expect("it has some");
+        assert!(trouble.why.contains("is not of this log"), "{trouble:?}");
+        running.stop().await;
+        assert!(shelf.held().checkpoint.is_none());
+    }
+}
+
 /// A checkpoint of another log is no checkpoint of this one: offsets mean something else in it.
 #[tokio::test]
 async fn the_checkpoint_of_another_log_is_refused_until_a_person_gives_it_up() {

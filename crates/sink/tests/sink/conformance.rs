@@ -8,7 +8,7 @@ use unbroken_core::time::UnixMicros;
 use unbroken_sink::{Batch, Checkpoint, Claim, Doing, Ended, Progress, Sink, SinkError, StartAt};
 
 use crate::house::{House, PATIENCE, Running, change, config};
-use crate::shelf::{Faults, Faulty, Target};
+use crate::shelf::{Faults, Faulty, Shelf, Target};
 
 /// A failure before a commit, and one after it of which nothing was heard.
 pub(crate) async fn every_record_is_there_once_whatever_fails(target: &impl Target) {
@@ -48,15 +48,26 @@ pub(crate) async fn a_batch_that_comes_again_changes_nothing(target: &impl Targe
     let new = newer.open(&house.claim()).await.expect("it is there");
     assert!(new.fence > old.fence);
     assert_eq!(new.checkpoint, old.checkpoint);
-    let held = new.checkpoint.expect("it was written");
-    let next = Checkpoint { next_offset: held.next_offset + 1, ..held };
-    let batch = Batch::of_nothing(Some(held), next);
+    let (batch, next) = following(&mut house).await;
+    assert_eq!(batch.base, new.checkpoint);
     let fenced = older.commit(old.fence, &batch).await.expect_err("it has been taken over");
     assert!(matches!(fenced, SinkError::Fenced), "{fenced:?}");
     newer.commit(new.fence, &batch).await.expect("it follows");
     let moved = newer.commit(new.fence, &batch).await.expect_err("it does not follow any more");
     assert!(matches!(moved, SinkError::Moved { found } if found == next), "{moved:?}");
     assert_eq!(target.ids(), house.ids_from(0));
+}
+
+/// A batch of ten records behind what the log holds, as a pump gives it, and where it ends.
+async fn following(house: &mut House) -> (Batch, Checkpoint) {
+    let shelf = Shelf::default();
+    house.drain(shelf.clone(), config()).await.stop().await;
+    house.events(10);
+    house.drain(shelf.clone(), config()).await.stop().await;
+    let batch = shelf.held().last.clone().expect("it was given one");
+    assert_eq!(batch.entries().count(), 10);
+    let next = batch.next;
+    (batch, next)
 }
 
 /// Whoever may not have the sink does not take it from who may.

@@ -89,6 +89,10 @@ impl Target for Database {
              ) AS every JOIN logs USING (log) ORDER BY log, log_offset",
         )
     }
+
+    fn aside(&self) -> Option<usize> {
+        self.query("SELECT count(*) FROM dead_letters")[0].parse().ok()
+    }
 }
 
 pub(crate) fn quick() -> PumpConfig {
@@ -112,6 +116,19 @@ async fn a_server_that_is_killed_has_every_record_once() {
     assert!(running.progress.counts().failures >= 6, "{:?}", running.progress);
     assert_eq!(running.stop().await, Ended::Stopped);
     assert_eq!(database.ids(), house.ids_from(0));
+}
+
+/// Of a release that knows more tables than this one, or other ones.
+#[tokio::test]
+async fn a_schema_of_another_version_is_left_alone() {
+    let (database, house) = (Database::new(), House::new());
+    house.drain(database.sink(), quick()).await.stop().await;
+    database.query("UPDATE checkpoint SET schema_version = 2");
+    let refused = database.sink().open(&house.claim()).await.expect_err("it is another version");
+    assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+    assert!(refused.to_string().contains("has version 2, and not 1"), "{refused}");
+    assert!(refused.todo().contains("the release"), "{}", refused.todo());
+    assert_eq!(database.query("SELECT fence FROM checkpoint"), ["1"]);
 }
 
 /// It waits for the lock of one that stands still in the middle of a transaction, for some seconds.

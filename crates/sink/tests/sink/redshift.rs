@@ -105,6 +105,10 @@ impl Target for Cluster {
              ) AS every JOIN logs USING (log) ORDER BY log, log_offset",
         )
     }
+
+    fn aside(&self) -> Option<usize> {
+        self.query("SELECT count(*) FROM dead_letters")[0].parse().ok()
+    }
 }
 
 /// The server is killed again and again, in the middle of whatever it does.
@@ -146,6 +150,18 @@ async fn a_connection_that_is_cut_anywhere_loses_and_doubles_nothing() {
     let asked = cluster.0.statements();
     let count = |what: &str| asked.lines().filter(|line| line.starts_with(what)).count();
     assert!(count("COPY") > 56 && count("COMMIT") < count("BEGIN"), "{}", count("COPY"));
+}
+
+/// Of a release that knows more tables than this one, or other ones.
+#[tokio::test]
+async fn a_schema_of_another_version_is_left_alone() {
+    let (cluster, house) = (Cluster::new(), House::new());
+    house.drain(cluster.sink(), quick()).await.stop().await;
+    cluster.query("UPDATE checkpoint SET schema_version = 2");
+    let refused = cluster.sink().open(&house.claim()).await.expect_err("it is another version");
+    assert!(matches!(&refused, SinkError::Blocked(_)), "{refused:?}");
+    assert!(refused.to_string().contains("has version 2, and not 1"), "{refused}");
+    assert_eq!(cluster.query("SELECT fence FROM checkpoint"), ["1"]);
 }
 
 #[tokio::test]

@@ -17,7 +17,6 @@ use crate::webhook::{Endpoint, once};
 
 const EVENTS: u64 = 400;
 
-/// Some of what is under way each time is done, and some is not.
 async fn is_killed_again_and_again(
     server: &mut Mortal,
     house: &mut House,

@@ -18,6 +18,11 @@ pub(crate) trait Target {
 
     /// The ids of what is committed, as they lie there.
     fn ids(&self) -> Vec<String>;
+
+    /// How many records lie aside; `None`: where that is, is not looked at.
+    fn aside(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// See the module.
@@ -35,6 +40,7 @@ pub(crate) struct Held {
     pub(crate) open_gaps: Vec<(StreamId, GapOpened)>,
     pub(crate) as_of: Vec<Option<UnixMicros>>,
     pub(crate) commits: u64,
+    pub(crate) last: Option<Batch>,
 }
 
 impl Shelf {
@@ -86,6 +92,7 @@ impl Sink for Shelf {
         held.open_gaps.extend(batch.open_gaps.iter().cloned());
         held.as_of.push(batch.as_of);
         held.commits += 1;
+        held.last = Some(batch.clone());
         Ok(())
     }
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use parquet::basic::Compression;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use rcgen::{CertificateParams, KeyPair};
@@ -102,6 +104,12 @@ async fn duckdb_and_pandas_read_what_the_log_holds() {
     house.events(500);
     house.drain(files.sink(), config()).await.stop().await;
     assert_eq!(files.files().len(), 8, "one of each batch of 70");
+    let file = File::open(&files.files()[0]).expect("a file");
+    let file = SerializedFileReader::new(file).expect("a whole file");
+    let columns = file.metadata().row_group(0).columns();
+    let is_zstd =
+        |column: &ColumnChunkMetaData| matches!(column.compression(), Compression::ZSTD(_));
+    assert!(columns.iter().all(is_zstd), "{columns:?}");
     let mut python = python();
     python.arg(script("readers.py")).arg(files.dir());
     let told = python.output().expect("python3");

@@ -33,7 +33,7 @@ mod at_points {
     points!(parquet_s3, "parquet on S3", SMALL, Bucket::new());
     points!(postgres, "postgres", ONCE, Database::new());
     points!(redshift, "redshift", ONCE, Cluster::new());
-    points!(webhook, "webhook", SMALL, Endpoint::new());
+    points!(webhook, "webhook", SMALL, Endpoint::refusing("agent\\u0000zero"));
     points!(nats, "nats", SMALL, Channel::new());
     points!(nats_chain, "nats, of a backlog", LARGE, Channel::new());
 }

@@ -51,6 +51,14 @@ impl Endpoint {
         Self::of(Receiver::with(rule))
     }
 
+    /// One that refuses what has this in it.
+    pub(crate) fn refusing(what: &'static str) -> Self {
+        Self::answering(move |body| match body.contains(what) {
+            true => Reply::Status(422),
+            false => Reply::Taken,
+        })
+    }
+
     pub(crate) fn db(&self) -> PathBuf {
         self.dir.path().join("sinks.db")
     }
@@ -113,6 +121,10 @@ impl Target for Endpoint {
 
     fn ids(&self) -> Vec<String> {
         once(self.receiver.taken())
+    }
+
+    fn aside(&self) -> Option<usize> {
+        Some(self.letters().len())
     }
 }
 
