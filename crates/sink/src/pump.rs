@@ -315,6 +315,7 @@ impl<S: Sink> Pump<S> {
         let mut batch = Batch::of_nothing(Some(base), next);
         let lapse = Lapse { from_offset, to_offset: oldest };
         (batch.lapse, self.lapsing) = (Some(lapse), Some((next, lapse)));
+        pass("lapse-given", "the target is about to be told what it never had");
         self.sink.commit(fence, &batch).await?;
         self.tell_lapse(Some(next));
         Ok(next)

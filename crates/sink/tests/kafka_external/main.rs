@@ -8,6 +8,11 @@ mod conformance;
 #[path = "../sink/house.rs"]
 #[expect(dead_code, reason = "the trials of the others need more of it")]
 mod house;
+#[path = "../sink/instance.rs"]
+mod instance;
+#[path = "../sink/overtaken.rs"]
+#[expect(dead_code, reason = "the trials of the others need more of it")]
+mod overtaken;
 #[path = "../sink/points.rs"]
 #[expect(dead_code, reason = "the trials of the others need more of it")]
 mod points;

@@ -7,6 +7,7 @@ use unbroken_sink::{Kafka, KafkaConfig, KafkaEvents, Sink};
 
 use crate::broker::{Broker, Told};
 use crate::conformance::trials;
+use crate::overtaken::lapses;
 use crate::points::{SMALL, points};
 use crate::shelf::Target;
 
@@ -81,5 +82,7 @@ mod at_points {
     use super::*;
 
     points!(transactions, "kafka", SMALL, Topics::new());
+    lapses!(in_a_lapse, Topics::new());
+    lapses!(in_a_lapse_without_transactions, Topics::without_transactions());
     points!(no_transactions, "kafka, without transactions", SMALL, Topics::without_transactions());
 }

@@ -9,10 +9,10 @@ use unbroken_sink::{
     Batch, Checkpoint, Claim, Ended, Fence, Guarantee, Nats, Opened, Sink, SinkCounts, SinkError,
 };
 
-use crate::house::House;
+use crate::house::{House, quick};
 use crate::nats::Channel;
 use crate::object_store::Bucket;
-use crate::postgres::{Database, quick};
+use crate::postgres::Database;
 use crate::redshift::Cluster;
 use crate::road::{Road, Way};
 use crate::server::Server;

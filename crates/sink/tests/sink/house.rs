@@ -8,7 +8,9 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use unbroken_core::ids::{AppendId, SnapshotId};
-use unbroken_core::record::{Append, Body, Change, Effect, Origin, Record, digest};
+use unbroken_core::record::{
+    Append, Body, Change, Effect, Origin, Record, SnapshotEnd, Witness, digest,
+};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::{JournalId, Options, Reader, Retention, Writer};
 use unbroken_sink::{
@@ -186,6 +188,27 @@ pub(crate) fn config() -> PumpConfig {
         cut: Cut { records_max: 70, bytes: 1 << 20, linger: Duration::from_millis(1) },
         sinks: 0,
     }
+}
+
+/// The same, of a target that fails often and is soon tried again.
+pub(crate) fn quick() -> PumpConfig {
+    let first = Duration::from_millis(5);
+    PumpConfig { retry: Retry { first, longest: 8 * first, blocked: 8 * first }, ..config() }
+}
+
+/// Of so many items that are state, each of them a row.
+pub(crate) fn snapshot_end(snapshot: SnapshotId, count: u64) -> Body {
+    Body::SnapshotEnd(SnapshotEnd {
+        snapshot,
+        count,
+        rows: count,
+        digest: 0,
+        tag: None,
+        rows_are_state: true,
+        keyed: false,
+        converging_until: None,
+        witness: Witness::Contiguous,
+    })
 }
 
 /// Of one of seven keys.

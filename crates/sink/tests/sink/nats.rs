@@ -12,9 +12,8 @@ use unbroken_sink::{
     Batch, Checkpoint, Cut, Doing, Ended, Nats, NatsConfig, Parked, Sink, SinkError, nats_servers,
 };
 
-use crate::house::{House, change};
+use crate::house::{House, change, quick};
 use crate::jetstream_server::{JetStream, Told};
-use crate::postgres::quick;
 use crate::retention::a_lapse_is_behind_what_was_there;
 use crate::roads::trust;
 use crate::shelf::Target;

@@ -8,9 +8,8 @@ use serde_json::json;
 use unbroken_core::record::{Body, Change, Origin, digest};
 use unbroken_sink::{Batch, Checkpoint, Doing, Ended, PumpConfig, Sink, SinkError};
 
-use crate::house::{House, PATIENCE, Running, change};
+use crate::house::{House, PATIENCE, Running, change, quick};
 use crate::nats::{Channel, PREFIX};
-use crate::postgres::quick;
 use crate::shelf::Target;
 
 /// More than the server takes at once.

@@ -8,10 +8,9 @@ use unbroken_sink::{Ended, Progress, Sink};
 
 use crate::cuts::{Listening, Reached};
 use crate::files::Folder;
-use crate::house::House;
+use crate::house::{House, quick};
 use crate::nats::Channel;
 use crate::object_store::Bucket;
-use crate::postgres::quick;
 use crate::rates::{event, number, wait};
 use crate::receiver::Reply;
 use crate::redshift::Cluster;

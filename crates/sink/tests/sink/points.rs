@@ -2,126 +2,17 @@
 //! it over.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use unbroken_core::ids::SnapshotId;
-use unbroken_core::record::{Body, Origin, SnapshotBegin, SnapshotEnd, Witness};
-use unbroken_sink::crash::Watcher;
-use unbroken_sink::{Ended, Progress, PumpConfig, Retry};
+use unbroken_core::record::{Body, Origin, SnapshotBegin};
+use unbroken_sink::{Ended, Progress, PumpConfig};
 
-use crate::house::{House, PATIENCE, change, config};
+use crate::house::{House, PATIENCE, change, quick, snapshot_end};
+use crate::instance::{Fate, Instance, Point, Strike, strikes};
 use crate::shelf::Target;
-
-/// What befalls an instance at a point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Ends,
-    StandsStill,
-}
-
-/// When it befalls it: as it passes the point for the nth time.
-#[derive(Clone, Copy, Debug)]
-struct Strike {
-    name: &'static str,
-    nth: usize,
-}
-
-/// A name, and what is so then.
-type Point = (&'static str, &'static str);
-
-#[derive(Default)]
-struct Seen {
-    points: Vec<Point>,
-    is_held: bool,
-    goes_on: bool,
-}
-
-/// On a thread of its own, as in a service.
-struct Instance {
-    seen: Arc<(Mutex<Seen>, Condvar)>,
-    progress: Arc<Progress>,
-    stop: tokio::sync::watch::Sender<bool>,
-    /// `None`: it was ended at a point.
-    thread: thread::JoinHandle<Option<Ended>>,
-}
-
-impl Instance {
-    fn start(target: &impl Target, course: &Course, strike: Option<(Strike, Fate)>) -> Self {
-        let (pump, progress, stop) = course.house.pump_of(target.sink(), course.config());
-        let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
-        let passed = Arc::clone(&seen);
-        let watcher = Watcher::new(move |name, edge| {
-            let (lock, condvar) = &*passed;
-            let mut seen = lock.lock().expect("nobody panics with it");
-            seen.points.push((name, edge));
-            let so_far = seen.points.iter().filter(|(known, _)| *known == name).count();
-            let is_struck =
-                |(strike, _): &(Strike, Fate)| (strike.name, strike.nth) == (name, so_far);
-            let Some((_, fate)) = strike.filter(is_struck) else { return };
-            if fate == Fate::Ends {
-                drop(seen);
-                resume_unwind(Box::new("it ends here"));
-            }
-            seen.is_held = true;
-            while !seen.goes_on {
-                seen = condvar.wait(seen).expect("nobody panics with it");
-            }
-        });
-        let thread = thread::spawn(move || {
-            watcher.watch();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.expect("a runtime");
-            let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(pump.run())));
-            runtime.shutdown_background();
-            ended.ok()
-        });
-        Self { seen, progress, stop, thread }
-    }
-
-    fn is_held(&self) -> bool {
-        self.seen.0.lock().expect("nobody panics with it").is_held
-    }
-
-    fn go_on(&self) {
-        self.seen.0.lock().expect("nobody panics with it").goes_on = true;
-        self.seen.1.notify_all();
-    }
-
-    fn points(&self) -> Vec<Point> {
-        self.seen.0.lock().expect("nobody panics with it").points.clone()
-    }
-
-    async fn until(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
-        let begun = Instant::now();
-        while !is_so(self) {
-            let points = self.points();
-            assert!(begun.elapsed() < PATIENCE, "{what}: {:?} {points:?}", self.progress);
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    }
-
-    async fn ended(self) -> (Vec<Point>, Option<Ended>) {
-        self.stop.send_replace(true);
-        self.until("it ends", |it| it.thread.is_finished()).await;
-        (self.points(), self.thread.join().expect("it is caught"))
-    }
-}
-
-/// Each point is struck as it is passed for the first time, and up to so many times more.
-fn strikes(points: &[Point], times: usize) -> Vec<Strike> {
-    let mut strikes: Vec<Strike> = Vec::new();
-    for (name, _) in points {
-        let nth = 1 + strikes.iter().filter(|strike| strike.name == *name).count();
-        if nth <= times {
-            strikes.push(Strike { name, nth });
-        }
-    }
-    strikes
-}
 
 /// A log that grows by a little of everything, and what of it may be put aside.
 struct Course {
@@ -155,9 +46,7 @@ impl Course {
     }
 
     fn config(&self) -> PumpConfig {
-        let first = Duration::from_millis(5);
-        let mut config = config();
-        config.retry = Retry { first, longest: 8 * first, blocked: 8 * first };
+        let mut config = quick();
         config.cut.records_max = self.size.records_max;
         config.cut.bytes = 8 << 20;
         config
@@ -171,19 +60,8 @@ impl Course {
         let snapshot = SnapshotId(self.snapshots);
         let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys: None };
         let item = self.house.item(self.snapshots);
-        let end = SnapshotEnd {
-            snapshot,
-            count: 1,
-            rows: 1,
-            digest: 0,
-            tag: None,
-            rows_are_state: true,
-            keyed: false,
-            converging_until: None,
-            witness: Witness::Contiguous,
-        };
         self.house.append([Body::SnapshotBegin(begin), item]);
-        self.house.append([Body::SnapshotEnd(end)]);
+        self.house.append([snapshot_end(snapshot, 1)]);
         self.odd.push(self.house.end_offset());
         let mut odd = change(self.snapshots, Origin::Live);
         odd.key = "agent\0zero".into();
@@ -207,7 +85,7 @@ impl Course {
 
     /// An instance gives what there is, and is told to end with that. All that it passes.
     async fn drain(&self, target: &impl Target, what: &str) -> Vec<Point> {
-        let instance = Instance::start(target, self, None);
+        let instance = Instance::start(target, &self.house, self.config(), None);
         let progress = Arc::clone(&instance.progress);
         let (points, ended) = instance.ended().await;
         assert_eq!(ended, Some(Ended::Stopped), "{what}");
@@ -219,7 +97,8 @@ impl Course {
     async fn end_at(&mut self, target: &impl Target, strikes: &[Strike]) -> Vec<Point> {
         self.grow();
         for (n, strike) in strikes.iter().enumerate() {
-            let instance = Instance::start(target, self, Some((*strike, Fate::Ends)));
+            let instance =
+                Instance::start(target, &self.house, self.config(), Some((*strike, Fate::Ends)));
             let (points, ended) = instance.ended().await;
             // Of a later one it depends on how quick the target was whether it comes there.
             assert!(ended.is_none() || n > 0, "{strike:?} in {points:?}");
@@ -341,7 +220,8 @@ async fn stands_still_at(
     given_up: Duration,
 ) -> bool {
     let what = strike.name;
-    let older = Instance::start(target, course, Some((strike, Fate::StandsStill)));
+    let older =
+        Instance::start(target, &course.house, course.config(), Some((strike, Fate::StandsStill)));
     older.until(what, Instance::is_held).await;
     let newer = course.house.pump(target.sink(), course.config());
     let (begun, end) = (Instant::now(), course.house.end_offset());

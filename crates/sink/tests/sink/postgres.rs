@@ -2,25 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 use unbroken_core::fold::Fold;
 use unbroken_core::ids::{Key, SnapshotId};
-use unbroken_core::record::{
-    Body, Change, Effect, Origin, SnapshotBegin, SnapshotEnd, Witness, digest,
-};
+use unbroken_core::record::{Body, Change, Effect, Origin, SnapshotBegin, digest};
 use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
-    AskPassword, Doing, Ended, Postgres, PostgresConfig, PumpConfig, Retry, Sink, SinkError,
-    postgres_server,
+    AskPassword, Doing, Ended, Postgres, PostgresConfig, Sink, SinkError, postgres_server,
 };
 
-use crate::house::{House, change, config};
+use crate::house::{House, change, quick, snapshot_end};
+use crate::overtaken::{NO_RECORDS, in_order, in_tables};
 use crate::points::is_given_up_by_the_server;
 use crate::roads::trust;
 use crate::server::Server;
-use crate::shelf::Target;
+use crate::shelf::{Held, Target};
 
 /// A schema of a server.
 pub(crate) struct Database(pub(crate) Server, bool);
@@ -93,11 +90,14 @@ impl Target for Database {
     fn aside(&self) -> Option<usize> {
         self.query("SELECT count(*) FROM dead_letters")[0].parse().ok()
     }
-}
 
-pub(crate) fn quick() -> PumpConfig {
-    let first = Duration::from_millis(5);
-    PumpConfig { retry: Retry { first, longest: 8 * first, blocked: 8 * first }, ..config() }
+    fn whole(&self) -> Vec<String> {
+        in_order(self.ids().into_iter().chain(self.query(NO_RECORDS)))
+    }
+
+    fn like(&self, held: &Held) -> Vec<String> {
+        in_tables(held)
+    }
 }
 
 /// The server is killed again and again, in the middle of whatever it does.
@@ -372,17 +372,7 @@ pub(crate) fn any(rng: &mut fastrand::Rng, number: u64, open: &mut Option<Snapsh
         }
         (2..4, Some(snapshot)) => {
             *open = None;
-            Body::SnapshotEnd(SnapshotEnd {
-                snapshot,
-                count: 0,
-                rows: 0,
-                digest: 0,
-                tag: None,
-                rows_are_state: true,
-                keyed: false,
-                converging_until: None,
-                witness: Witness::Contiguous,
-            })
+            snapshot_end(snapshot, 0)
         }
         (4..20, Some(snapshot)) => {
             change.effect = Effect::State;

@@ -16,11 +16,12 @@ use unbroken_sink::{
     redshift_server,
 };
 
-use crate::house::{House, change, config};
+use crate::house::{House, change, config, quick};
 use crate::object_store::Bucket;
-use crate::postgres::{any, quick};
+use crate::overtaken::{NO_RECORDS, in_order, in_tables};
+use crate::postgres::any;
 use crate::roads::{told, trust};
-use crate::shelf::Target;
+use crate::shelf::{Held, Target};
 use crate::stand_in::StandIn;
 
 /// By which the cluster reads.
@@ -108,6 +109,14 @@ impl Target for Cluster {
 
     fn aside(&self) -> Option<usize> {
         self.query("SELECT count(*) FROM dead_letters")[0].parse().ok()
+    }
+
+    fn whole(&self) -> Vec<String> {
+        in_order(self.ids().into_iter().chain(self.query(NO_RECORDS)))
+    }
+
+    fn like(&self, held: &Held) -> Vec<String> {
+        in_tables(held)
     }
 }
 

@@ -6,10 +6,9 @@ use std::fs;
 use serde_json::Value;
 use unbroken_sink::{Ended, Sink};
 
-use crate::house::House;
+use crate::house::{House, quick};
 use crate::mortal::Mortal;
 use crate::object_store::Bucket;
-use crate::postgres::quick;
 use crate::redshift::Cluster;
 use crate::shelf::Target;
 use crate::stand_in::StandIn;

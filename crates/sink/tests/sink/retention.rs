@@ -3,22 +3,16 @@
 use std::collections::BTreeMap;
 
 use unbroken_core::ids::GapId;
-use unbroken_core::record::{Body, GapCause, GapClosed, GapOpened, GapOutcome, Record};
+use unbroken_core::record::{Body, Change, Effect, GapCause, GapClosed, GapOpened, GapOutcome};
 use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
-use unbroken_sink::{Batch, Checkpoint, Doing, Ended, Sink, StartAt};
+use unbroken_sink::{Batch, Checkpoint, Cut, Doing, Ended, Sink, StartAt};
 
-use crate::house::{House, config};
-use crate::shelf::{Faults, Faulty, Shelf, Target};
-
-/// The last write of each key, as a reader of the target would have it.
-fn state(entries: &[(u64, Record)]) -> BTreeMap<String, u64> {
-    let written = entries.iter().filter_map(|(offset, record)| match &record.body {
-        Body::Change(change) => Some((change.key.to_string(), *offset)),
-        _ => None,
-    });
-    written.collect()
-}
+use crate::house::{House, config, quick};
+use crate::instance::{Fate, Instance, Strike};
+use crate::overtaken;
+use crate::shelf::{Faults, Faulty, Shelf, Target, state};
+use crate::tables::Files;
 
 fn opened(gap: u64) -> Body {
     let (gap, wall_from) = (GapId(gap), UnixMicros(gap as i64));
@@ -184,4 +178,43 @@ async fn a_bracket_that_is_open_in_the_image_is_given_with_its_items() {
     let (offset, first) = held.entries.first().expect("an entry");
     assert_eq!(*offset, 1);
     assert!(matches!(&first.body, Body::SnapshotItem { .. }), "{first:?}");
+}
+
+/// A batch of two files, of which one is there when retention deletes the beginning of it: what is
+/// left of it would be there twice. So all of it is told as lost.
+#[tokio::test]
+async fn what_was_begun_before_a_lapse_is_not_given_again() {
+    let (target, mut house) = (Files::new(), House::with(overtaken::small()));
+    house.events(10);
+    let mut config = quick();
+    config.cut = Cut { records_max: 1_000, bytes: 8 << 20, ..config.cut };
+    house.drain(target.sink(), config.clone()).await.stop().await;
+    let day = |n: u64| UnixMicros(86_400_000_000 * (n % 2) as i64);
+    // None of it is given as state.
+    let effect = Effect::History;
+    let append = |house: &mut House, n| {
+        let change = Change { effect, ..overtaken::change_of(n, 20_000) };
+        house.append_at(day(n), [Body::Change(change)]);
+    };
+    (0..6).for_each(|n| append(&mut house, n));
+    let strike = (Strike { name: "file-put", nth: 1 }, Fate::Ends);
+    let instance = Instance::start(&target, &house, config.clone(), Some(strike));
+    assert_eq!(instance.ended().await.1, None);
+    let until = house.end_offset();
+    let oldest = |house: &House| house.reader.oldest_offset().expect("a log");
+    for n in 6..100 {
+        if oldest(&house) > 10 {
+            break;
+        }
+        append(&mut house, n);
+    }
+    assert!((11..until).contains(&oldest(&house)), "{} and {until}", oldest(&house));
+    let running = house.drain(target.sink(), config).await;
+    assert_eq!(running.progress.counts().lapsed, until - 10);
+    assert_eq!(running.stop().await, Ended::Stopped);
+    let ids = target.ids();
+    let begun = ids.iter().filter(|id| house.ids_from(10)[..6].contains(id)).count();
+    // Those of one file, and the row that tells of the lapse, at the first of them.
+    assert_eq!(begun, 3 + 1, "{ids:?}");
+    assert_eq!(ids[ids.len() - house.ids_from(until).len()..], house.ids_from(until));
 }

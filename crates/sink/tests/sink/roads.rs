@@ -13,8 +13,8 @@ use unbroken_sink::{
     AskPassword, Ended, Postgres, PostgresConfig, Sink, SinkError, postgres_server,
 };
 
-use crate::house::House;
-use crate::postgres::{Database, quick};
+use crate::house::{House, quick};
+use crate::postgres::Database;
 use crate::server::{Server, as_server, own};
 use crate::shelf::Target;
 

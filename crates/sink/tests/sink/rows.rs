@@ -4,12 +4,11 @@ use serde_json::{Value, json};
 use unbroken_core::ids::{GapId, SnapshotId};
 use unbroken_core::position::{Epoch, Position};
 use unbroken_core::record::{
-    Body, Change, Effect, GapCause, GapClosed, GapOpened, GapOutcome, Origin, SnapshotBegin,
-    SnapshotEnd, Witness, digest,
+    Body, Change, Effect, GapCause, GapClosed, GapOpened, GapOutcome, Origin, SnapshotBegin, digest,
 };
 use unbroken_core::time::UnixMicros;
 
-use crate::house::{House, change, config};
+use crate::house::{House, change, config, snapshot_end};
 use crate::postgres::Database;
 use crate::redshift::Cluster;
 use crate::shelf::Target;
@@ -57,17 +56,6 @@ fn changes() -> Vec<Change> {
 fn write(house: &mut House) -> Vec<Value> {
     let snapshot = SnapshotId(u64::MAX);
     let begin = SnapshotBegin { snapshot, tag: None, rows_are_state: true, keys: None };
-    let end = SnapshotEnd {
-        snapshot,
-        count: 1,
-        rows: 1,
-        digest: 0,
-        tag: None,
-        rows_are_state: true,
-        keyed: false,
-        converging_until: None,
-        witness: Witness::Contiguous,
-    };
     let item = Change { position: Some(at(1, 2)), ..change(9, Origin::Snapshot) };
     let changes = changes();
     let expected = (0..).zip(&changes).map(|(offset, change)| row(offset, change, None));
@@ -77,7 +65,7 @@ fn write(house: &mut House) -> Vec<Value> {
     let bracket = [
         Body::SnapshotBegin(begin),
         Body::SnapshotItem { snapshot, change: item },
-        Body::SnapshotEnd(end),
+        snapshot_end(snapshot, 1),
     ];
     house.append_at(UnixMicros(RECEIVED), changes.chain(bracket));
     expected

@@ -1,11 +1,11 @@
 //! A target in memory, and a sink that fails in front of any target.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use unbroken_core::ids::StreamId;
-use unbroken_core::record::{GapOpened, Record};
+use unbroken_core::record::{Body, GapOpened, Record};
 use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
     Batch, Checkpoint, Claim, Fence, Guarantee, Lapse, Opened, Parked, Sink, SinkError,
@@ -23,6 +23,16 @@ pub(crate) trait Target {
     fn aside(&self) -> Option<usize> {
         None
     }
+
+    /// All that it holds, also what is no record: lapses, and rows of the ledger that were open.
+    fn whole(&self) -> Vec<String> {
+        self.ids()
+    }
+
+    /// How it holds all that a shelf does.
+    fn like(&self, held: &Held) -> Vec<String> {
+        held.told.clone()
+    }
 }
 
 /// See the module.
@@ -34,6 +44,9 @@ pub(crate) struct Held {
     pub(crate) fence: u64,
     pub(crate) checkpoint: Option<Checkpoint>,
     pub(crate) ids: Vec<String>,
+    /// With them, in the order in which they were given: lapses, and rows of the ledger that were
+    /// open.
+    pub(crate) told: Vec<String>,
     pub(crate) entries: Vec<(u64, Record)>,
     pub(crate) parked: Vec<Parked>,
     pub(crate) lapses: Vec<Lapse>,
@@ -61,6 +74,10 @@ impl Target for Shelf {
     fn ids(&self) -> Vec<String> {
         self.held().ids.clone()
     }
+
+    fn whole(&self) -> Vec<String> {
+        self.held().told.clone()
+    }
 }
 
 impl Sink for Shelf {
@@ -85,7 +102,14 @@ impl Sink for Shelf {
             return Err(SinkError::Moved { found: held.checkpoint.expect("one") });
         }
         held.checkpoint = Some(batch.next);
-        held.ids.extend(batch.entries().map(|(offset, _)| format!("{}:{offset}", batch.journal())));
+        let at = |offset: u64| format!("{}:{offset}", batch.journal());
+        let ids: Vec<String> = batch.entries().map(|(offset, _)| at(offset)).collect();
+        let lapse = batch.lapse.iter();
+        held.told.extend(lapse.map(|it| format!("{}:lapse:{}", at(it.from_offset), it.to_offset)));
+        held.told.extend(ids.iter().cloned());
+        let gap = |gap: &GapOpened| format!("{}:gap:{}", at(batch.next.next_offset), gap.gap);
+        held.told.extend(batch.open_gaps.iter().map(|(_, opened)| gap(opened)));
+        held.ids.extend(ids);
         held.entries.extend(batch.entries().map(|(offset, record)| (offset, record.clone())));
         held.parked.extend(batch.parked.iter().cloned());
         held.lapses.extend(batch.lapse);
@@ -95,6 +119,15 @@ impl Sink for Shelf {
         held.last = Some(batch.clone());
         Ok(())
     }
+}
+
+/// The last write of each key, as a reader of the target would have it.
+pub(crate) fn state(entries: &[(u64, Record)]) -> BTreeMap<String, u64> {
+    let written = entries.iter().filter_map(|(offset, record)| match &record.body {
+        Body::Change(change) => Some((change.key.to_string(), *offset)),
+        _ => None,
+    });
+    written.collect()
 }
 
 /// How a sink fails.

@@ -12,8 +12,8 @@ use unbroken_core::time::UnixMicros;
 use unbroken_journal::Retention;
 use unbroken_sink::{Batch, Checkpoint, Ended, Sink};
 
-use crate::house::{House, change};
-use crate::postgres::{Database, any, quick};
+use crate::house::{House, change, quick};
+use crate::postgres::{Database, any};
 use crate::redshift::Cluster;
 use crate::shelf::Target;
 use crate::tables::{Files, duckdb};

@@ -18,7 +18,8 @@ use unbroken_sink::{AskOptions, Doing, Ended, Parquet, ParquetConfig, Sink, Sink
 use crate::house::{House, config};
 use crate::mortal::Mortal;
 use crate::object_store::{Bucket, python, script};
-use crate::shelf::Target;
+use crate::overtaken::{in_files, in_order};
+use crate::shelf::{Held, Target};
 
 /// Files in a directory.
 pub(crate) struct Files(TempDir);
@@ -55,6 +56,14 @@ impl Target for Files {
     fn ids(&self) -> Vec<String> {
         let files = self.files().into_iter();
         files.flat_map(|path| ids_of(File::open(path).expect("a file"))).collect()
+    }
+
+    fn whole(&self) -> Vec<String> {
+        in_order(self.ids())
+    }
+
+    fn like(&self, held: &Held) -> Vec<String> {
+        in_files(held)
     }
 }
 
@@ -94,6 +103,14 @@ impl Target for Bucket {
 
     fn ids(&self) -> Vec<String> {
         self.ask("ids").lines().map(str::to_owned).collect()
+    }
+
+    fn whole(&self) -> Vec<String> {
+        in_order(self.ids())
+    }
+
+    fn like(&self, held: &Held) -> Vec<String> {
+        in_files(held)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::conformance::trials;
 use crate::files::Folder;
 use crate::nats::Channel;
 use crate::object_store::Bucket;
+use crate::overtaken::lapses;
 use crate::points::{ONCE, SMALL, Size, points};
 use crate::postgres::Database;
 use crate::redshift::Cluster;
@@ -36,4 +37,16 @@ mod at_points {
     points!(webhook, "webhook", SMALL, Endpoint::refusing("agent\\u0000zero"));
     points!(nats, "nats", SMALL, Channel::new());
     points!(nats_chain, "nats, of a backlog", LARGE, Channel::new());
+}
+
+mod in_lapses {
+    use super::*;
+
+    lapses!(ndjson, Folder::of_offsets(10));
+    lapses!(parquet, Files::new());
+    lapses!(parquet_s3, Bucket::new());
+    lapses!(postgres, Database::new());
+    lapses!(redshift, Cluster::new());
+    lapses!(webhook, Endpoint::new());
+    lapses!(nats, Channel::new());
 }

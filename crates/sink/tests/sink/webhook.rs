@@ -1,7 +1,7 @@
 //! Events posted to a real listener. The way there is a test's own; the service's is tried with
 //! the whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,10 +22,9 @@ use unbroken_sink::{
     PumpConfig, Sink, SinkError, Webhook, WebhookConfig,
 };
 
-use crate::house::{House, change};
-use crate::postgres::quick;
+use crate::house::{House, change, quick};
 use crate::receiver::{Receiver, Reply};
-use crate::shelf::Target;
+use crate::shelf::{Held, Target};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -125,6 +124,11 @@ impl Target for Endpoint {
 
     fn aside(&self) -> Option<usize> {
         Some(self.letters().len())
+    }
+
+    fn like(&self, held: &Held) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        held.told.iter().filter(|id| seen.insert(*id)).cloned().collect()
     }
 }
 
