@@ -20,6 +20,7 @@ mod gather;
 mod image;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod limit;
 mod nats;
 mod ndjson;
 mod parquet;
@@ -47,6 +48,8 @@ pub use fields::Fields;
 pub use gather::Cut;
 #[cfg(feature = "kafka")]
 pub use kafka::{Kafka, KafkaConfig, KafkaEvents, KafkaLogin};
+#[cfg(feature = "proof")]
+pub use limit::hurry;
 pub use nats::{InvalidNatsUrl, Nats, NatsConfig, NatsLogin, NatsServers, nats_servers};
 pub use ndjson::{Ndjson, NdjsonConfig};
 pub use parquet::{Parquet, ParquetConfig};

@@ -15,7 +15,7 @@ use object_store::{
 };
 use url::Url;
 
-use crate::{Blocked, SinkError};
+use crate::{Blocked, SinkError, limit};
 
 /// How long a store may say nothing to a request; a large file takes as long as it takes.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -38,7 +38,8 @@ pub(crate) fn open(
 ) -> Result<(Arc<dyn ObjectStore>, Path), SinkError> {
     let parsed = Url::parse(url).map_err(|_| unknown())?;
     let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|_| unknown())?;
-    let mut client = ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE_MAX);
+    let silence_max = limit::of(SILENCE_MAX);
+    let mut client = ClientOptions::new().with_timeout_disabled().with_read_timeout(silence_max);
     if let Some(pem) = ca {
         for certificate in Certificate::from_pem_bundle(pem).map_err(unusable)? {
             client = client.with_root_certificate(certificate);

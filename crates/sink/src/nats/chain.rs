@@ -14,6 +14,7 @@ use super::held::{FOLLOWS, Held};
 use super::link::Link;
 use super::messages::{BatchId, Message};
 use super::{BATCH, NatsConfig, PART_MAX, checkpoint_subject};
+use crate::limit::within;
 use crate::{Checkpoint, SinkError};
 
 /// Of so many messages the last one is answered. The server drops what is more than 10,000 behind
@@ -120,7 +121,7 @@ impl<'a> Chain<'a> {
 
 async fn answer(answers: &mut Subscriber) -> Result<Result<(), Denied>, SinkError> {
     let failed = |why: &'static str| SinkError::unreachable(BATCH)(why);
-    let message = tokio::time::timeout(PART_MAX, answers.next()).await;
+    let message = within(PART_MAX, answers.next()).await;
     let message = message.map_err(SinkError::unreachable(BATCH))?;
     let message = message.ok_or_else(|| failed("the connection was closed"))?;
     if message.payload.is_empty() {

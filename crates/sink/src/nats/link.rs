@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::fault::Denied;
 use super::{NatsConfig, NatsLogin};
-use crate::SinkError;
+use crate::{SinkError, limit};
 
 /// How long a connection may take.
 const NETWORK_MAX: Duration = Duration::from_secs(10);
@@ -175,7 +175,7 @@ async fn options(config: &NatsConfig) -> Result<ConnectOptions, SinkError> {
     };
     Ok(options
         .name("unbroken")
-        .connection_timeout(NETWORK_MAX)
+        .connection_timeout(limit::of(NETWORK_MAX))
         .request_timeout(None)
         .ping_interval(PING_EVERY)
         // Servers that others name may be of another network, and need not be whom we trust.

@@ -37,6 +37,7 @@ use std::time::Duration;
 use self::link::Link;
 use self::session::Session;
 pub use self::url::{InvalidNatsUrl, NatsServers, nats_servers};
+use crate::limit::within;
 use crate::{AskPassword, Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
 
 /// How long opening may take in all: somebody may accept a connection and say nothing.
@@ -134,7 +135,7 @@ impl Sink for Nats {
 
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         self.session = None;
-        let opened = tokio::time::timeout(OPEN_MAX, self.take_over(claim)).await;
+        let opened = within(OPEN_MAX, self.take_over(claim)).await;
         let (session, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.fence = opened.fence.0;
         self.session = Some(session);

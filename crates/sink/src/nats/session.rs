@@ -10,6 +10,7 @@ use super::messages::{BatchId, are_small, fits, messages, of_record};
 use super::stream::Terms;
 use super::{BATCH, NatsConfig, PART_MAX, checkpoint_subject};
 use crate::crash::pass;
+use crate::limit::within;
 use crate::{Batch, Checkpoint, Fence, SinkError};
 
 /// See the module.
@@ -72,7 +73,7 @@ impl Session {
             self.batches += 1;
             let both =
                 async { Ok(tokio::join!(self.end(config, staged), self.stage(config, rest))) };
-            let both = tokio::time::timeout(PART_MAX, self.link.unless_lost(BATCH, both)).await;
+            let both = within(PART_MAX, self.link.unless_lost(BATCH, both)).await;
             let (ended, begun) = both.map_err(SinkError::unreachable(BATCH)).flatten()?;
             if let Some((sequence, checkpoint)) = ended? {
                 self.held.sequence = sequence;
@@ -130,7 +131,7 @@ impl Session {
                 Ok(told) => number_of(&told, BATCH).map(Ok),
                 Err(denied) if denied.is_overtaken() => {
                     let overtaken = self.overtaken(config, batch.next);
-                    let fault = tokio::time::timeout(PART_MAX, overtaken).await;
+                    let fault = within(PART_MAX, overtaken).await;
                     fault.map_err(SinkError::unreachable(BATCH))?.map(Err)
                 }
                 Err(denied) => Err(denied.fault(BATCH)),
@@ -160,7 +161,7 @@ impl Session {
         let subject = checkpoint_subject(&config.prefix);
         let body = self.body(config, next).to_bytes();
         let asked = self.link.ask(BATCH, subject, headers, body.into());
-        tokio::time::timeout(PART_MAX, asked).await.map_err(SinkError::unreachable(BATCH))?
+        within(PART_MAX, asked).await.map_err(SinkError::unreachable(BATCH))?
     }
 
     fn body(&self, config: &NatsConfig, next: Checkpoint) -> Body {

@@ -29,6 +29,7 @@ use self::cloud::Cloud;
 use self::disk::Disk;
 use self::keeper::Keeper;
 use self::place::Place;
+use crate::limit::within;
 use crate::store::AskOptions;
 use crate::{Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
 
@@ -107,7 +108,7 @@ impl Sink for Parquet {
         self.keeper = None;
         let opening =
             async { Keeper::open(self.place().await?, &self.name, claim, self.last_fence).await };
-        let opened = tokio::time::timeout(OPEN_MAX, opening).await;
+        let opened = within(OPEN_MAX, opening).await;
         let (keeper, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.keeper = Some(keeper);
         self.last_fence = opened.fence.0;
@@ -119,7 +120,7 @@ impl Sink for Parquet {
         let Some(keeper) = self.keeper.as_mut() else {
             return Err(SinkError::unreachable(doing)("the sink is not open"));
         };
-        let committed = tokio::time::timeout(COMMIT_MAX, keeper.commit(fence, batch)).await;
+        let committed = within(COMMIT_MAX, keeper.commit(fence, batch)).await;
         committed.map_err(SinkError::unreachable(doing))?
     }
 }

@@ -25,7 +25,8 @@ use self::fault::{BATCH, fault};
 use self::rows::Time;
 use self::write::Tables;
 use crate::crash::pass;
-use crate::sql::{AskPassword, Link, Plan, Streams, begins_anew, is_state, signed};
+use crate::limit::within;
+use crate::sql::{AskPassword, Connected, Link, Plan, Streams, begins_anew, is_state, signed};
 use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Phase, Sink, SinkError};
 
 /// How long opening may take in all: somebody may accept a connection and say nothing.
@@ -70,7 +71,7 @@ pub struct Postgres {
 /// A connection, and what it has read of the schema.
 #[derive(Debug)]
 struct Session {
-    client: Client,
+    client: Connected,
     streams: Streams,
     /// The number of the log; 0: there is none yet.
     log: i16,
@@ -87,7 +88,7 @@ impl Postgres {
         Self { config, session: None, last_fence: 0 }
     }
 
-    async fn connect(&self) -> Result<Client, SinkError> {
+    async fn connect(&self) -> Result<Connected, SinkError> {
         let PostgresConfig { name, server, tls, password, .. } = &self.config;
         let link = Link { sink: name, server, tls, password: password.as_ref() };
         link.connect(fault("connecting")).await
@@ -95,7 +96,7 @@ impl Postgres {
 
     async fn open_on(
         &self,
-        mut client: Client,
+        mut client: Connected,
         claim: &Claim,
     ) -> Result<(Session, Opened), SinkError> {
         let failed = || fault("opening it");
@@ -186,7 +187,7 @@ impl Sink for Postgres {
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         self.session = None;
         let opening = async { self.open_on(self.connect().await?, claim).await };
-        let opened = tokio::time::timeout(OPEN_MAX, opening).await;
+        let opened = within(OPEN_MAX, opening).await;
         let (session, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.session = Some(session);
         self.last_fence = opened.fence.0;
@@ -198,7 +199,7 @@ impl Sink for Postgres {
             return Err(SinkError::unreachable(BATCH)("the sink is not open"));
         };
         let committing = session.commit(&self.config, fence, batch);
-        let committed = tokio::time::timeout(COMMIT_MAX, committing).await;
+        let committed = within(COMMIT_MAX, committing).await;
         committed.map_err(SinkError::unreachable(BATCH))?
     }
 }

@@ -1,19 +1,20 @@
 //! A connection: statements are asked as text, one at a time.
 
-use tokio_postgres::{Client, Error, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow};
 
 use super::fault::fault;
 use crate::SinkError;
+use crate::sql::Connected;
 
 /// See the module.
 pub(super) struct Connection {
-    client: Client,
+    client: Connected,
     /// What COPY is given, and nobody is told.
     secrets: Vec<String>,
 }
 
 impl Connection {
-    pub(super) fn new(client: Client, secrets: Vec<String>) -> Self {
+    pub(super) fn new(client: Connected, secrets: Vec<String>) -> Self {
         Self { client, secrets }
     }
 

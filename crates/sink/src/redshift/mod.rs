@@ -34,6 +34,7 @@ use self::fault::{BATCH, fault};
 use self::link::Connection;
 use self::schema::OPENING;
 use self::session::Session;
+use crate::limit::within;
 use crate::sql::{AskPassword, InvalidUrl, Link, postgres_server};
 use crate::store::AskOptions;
 use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Sink, SinkError};
@@ -126,7 +127,7 @@ impl Sink for Redshift {
 
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         self.session = None;
-        let opened = tokio::time::timeout(OPEN_MAX, self.opened(claim)).await;
+        let opened = within(OPEN_MAX, self.opened(claim)).await;
         let (session, opened) = opened.map_err(SinkError::unreachable(OPENING))??;
         self.session = Some(session);
         self.last_fence = opened.fence.0;
@@ -138,7 +139,7 @@ impl Sink for Redshift {
         let Some(mut session) = self.session.take() else {
             return Err(SinkError::unreachable(BATCH)("the sink is not open"));
         };
-        let committed = tokio::time::timeout(COMMIT_MAX, session.commit(fence, batch)).await;
+        let committed = within(COMMIT_MAX, session.commit(fence, batch)).await;
         let committed = committed.map_err(SinkError::unreachable(BATCH))?;
         if matches!(committed, Ok(()) | Err(SinkError::Refused { .. })) {
             self.session = Some(session);

@@ -1,18 +1,23 @@
 //! A connection to a server that speaks the protocol of PostgreSQL.
 
 use std::error::Error;
-use std::io;
-use std::pin::Pin;
+use std::ops::{Deref, DerefMut};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
+use tokio::sync::oneshot;
 use tokio_postgres::{Client, Config, Error as PostgresError};
 
 use super::tls::Tls;
-use crate::SinkError;
+use crate::{SinkError, limit};
 
 /// How long a connection may take, and how long the network may say nothing to what was sent.
 const NETWORK_MAX: Duration = Duration::from_secs(30);
+
+/// How long a server may take to let go of a client that has gone.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 /// Asks for a password, which may be another one each time.
 pub type AskPassword =
@@ -32,9 +37,9 @@ impl Link<'_> {
     pub(crate) async fn connect(
         self,
         failed: impl FnOnce(PostgresError) -> SinkError,
-    ) -> Result<Client, SinkError> {
+    ) -> Result<Connected, SinkError> {
         let mut server = self.server.clone();
-        server.connect_timeout(NETWORK_MAX).tcp_user_timeout(NETWORK_MAX);
+        server.connect_timeout(limit::of(NETWORK_MAX)).tcp_user_timeout(NETWORK_MAX);
         server.keepalives_idle(NETWORK_MAX).application_name("unbroken");
         if let Some(ask) = self.password {
             let password = ask().await.map_err(SinkError::unreachable("reading its password"))?;
@@ -46,13 +51,49 @@ impl Link<'_> {
             a_person.unwrap_or_else(|| failed(error))
         })?;
         let sink = self.sink.to_owned();
-        // It ends with the client; why it ended before is told to whoever asks something of it.
+        let (here, mut gone) = oneshot::channel::<()>();
+        // Why it ended before its client is told to whoever asks something of it.
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                _ = &mut gone => match tokio::time::timeout(GOODBYE_MAX, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return tracing::debug!(sink, "connection given up"),
+                },
+            };
+            if let Err(error) = ended {
                 tracing::debug!(sink, %error, "connection ended");
             }
         });
-        Ok(client)
+        Ok(Connected { client, _here: here })
+    }
+}
+
+/// A client whose connection ends with it. By itself that would wait for the answers to all that was
+/// asked: of a server that says nothing any more, one would be left with each try.
+pub(crate) struct Connected {
+    client: Client,
+    _here: oneshot::Sender<()>,
+}
+
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected").finish_non_exhaustive()
+    }
+}
+
+impl Deref for Connected {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl DerefMut for Connected {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
     }
 }
 

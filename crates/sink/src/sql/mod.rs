@@ -11,7 +11,7 @@ use unbroken_core::position::Position;
 use unbroken_core::record::{Body, Effect, Record};
 
 pub use self::link::AskPassword;
-pub(crate) use self::link::Link;
+pub(crate) use self::link::{Connected, Link};
 pub(crate) use self::plan::{Fate, GapLine, Plan, Row, Step};
 pub(crate) use self::stream::{Stream, Streams};
 pub use self::url::{InvalidUrl, postgres_server};

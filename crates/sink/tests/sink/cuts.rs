@@ -99,7 +99,7 @@ impl Reached for Endpoint {
 }
 
 /// The bucket of a cluster, from which that reads by its own way.
-struct Staged(Cluster);
+pub(crate) struct Staged(pub(crate) Cluster);
 
 impl Target for Staged {
     fn sink(&self) -> impl Sink + 'static {

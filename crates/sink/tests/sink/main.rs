@@ -35,6 +35,7 @@ mod roads;
 mod rows;
 mod server;
 mod shelf;
+mod silence;
 mod staleness;
 mod stand_in;
 mod tables;

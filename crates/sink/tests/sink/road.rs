@@ -29,6 +29,8 @@ struct State {
     open: Mutex<Vec<TcpStream>>,
     /// Bytes each way until it is closed.
     left: [AtomicI64; 2],
+    /// Then it stays open, and nothing more arrives.
+    is_to_fall_silent: AtomicBool,
 }
 
 impl Road {
@@ -46,7 +48,8 @@ impl Road {
         let at = listener.local_addr().expect("a port");
         let left = [AtomicI64::new(i64::MAX), AtomicI64::new(i64::MAX)];
         let (is_closed, open, renamed) = (AtomicBool::new(false), Mutex::default(), renamed(at));
-        let state = State { renamed, is_closed, open, left };
+        let is_to_fall_silent = AtomicBool::new(false);
+        let state = State { renamed, is_closed, open, left, is_to_fall_silent };
         let road = Self { at, state: Arc::new(state) };
         let state = Arc::clone(&road.state);
         thread::spawn(move || {
@@ -84,12 +87,19 @@ impl Road {
 
     pub(crate) fn open(&self) {
         self.state.left.iter().for_each(|left| left.store(i64::MAX, Ordering::SeqCst));
+        self.state.is_to_fall_silent.store(false, Ordering::SeqCst);
         self.state.is_closed.store(false, Ordering::SeqCst);
     }
 
     /// Closes it behind so many more bytes.
     pub(crate) fn close_after(&self, way: Way, bytes: i64) {
         self.state.left[way as usize].store(bytes, Ordering::SeqCst);
+    }
+
+    /// Behind so many more bytes nothing arrives, while all connections stay, and new ones are made.
+    pub(crate) fn silent_after(&self, way: Way, bytes: i64) {
+        self.state.is_to_fall_silent.store(true, Ordering::SeqCst);
+        self.close_after(way, bytes);
     }
 }
 
@@ -105,16 +115,22 @@ impl State {
     fn pass(&self, way: Way, mut from: TcpStream, mut to: TcpStream) {
         let left = &self.left[way as usize];
         let mut bytes = [0; 16 * 1024];
+        // Of what was left out nothing can be made good.
+        let mut is_silent = false;
         while let Ok(length @ 1..) = from.read(&mut bytes) {
             let before = left.fetch_sub(length as i64, Ordering::SeqCst);
-            let passing = length.min(usize::try_from(before).unwrap_or(0));
+            let mut passing = length.min(usize::try_from(before).unwrap_or(0));
+            if is_silent {
+                passing = 0;
+            }
             if let (Some(renamed), Way::Back) = (&self.renamed, way) {
                 rename(&mut bytes[..length], renamed);
             }
             if to.write_all(&bytes[..passing]).is_err() {
                 break;
             }
-            if passing < length {
+            is_silent |= passing < length && self.is_to_fall_silent.load(Ordering::SeqCst);
+            if passing < length && !is_silent {
                 self.close();
             }
         }

@@ -98,7 +98,8 @@ fn a_target_that_is_away_holds_nobody_up_and_is_told_what_it_never_had() {
         "[journal]\nsegment_bytes = 100000\nretain_bytes_max = 2000000\n\
          [[sink]]\nname = \"files\"\nlinger_ms = 1\nndjson = {{ dir = \"out\" }}\n\
          [[sink]]\nname = \"away\"\nlinger_ms = 1\nwebhook = {{ url = \"{}\" }}\n\
-         [[sink]]\nname = \"deaf\"\nlinger_ms = 1\nwebhook = {{ url = \"http://{}\" }}\n",
+         [[sink]]\nname = \"deaf\"\nlinger_ms = 1\nwebhook = {{ url = \"http://{}\", \
+         timeout_ms = 300 }}\n",
         receiver.url(),
         deaf.local_addr().expect("an address"),
     ));
@@ -109,6 +110,10 @@ fn a_target_that_is_away_holds_nobody_up_and_is_told_what_it_never_had() {
     });
     assert_eq!(status["sources"][0]["streams"][0]["phase"], "live", "{status}");
     assert_eq!(sink(&status, "away")["phase"], "retrying", "{status}");
+    // It was given up, more than once.
+    let of_deaf = sink(&status, "deaf");
+    assert_eq!(of_deaf["phase"], "retrying", "{status}");
+    assert!(of_deaf["failures"].as_u64() > Some(1), "{status}");
     assert!(["away", "deaf"].iter().all(|name| sink(&status, name)["records"] == 0), "{status}");
     is_away.store(false, Ordering::Relaxed);
     let status = service.wait_status("with a sink that has lapsed", |status| {
