@@ -33,6 +33,7 @@ mod retention;
 mod road;
 mod roads;
 mod rows;
+mod selected;
 mod server;
 mod shelf;
 mod silence;
