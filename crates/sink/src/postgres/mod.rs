@@ -26,7 +26,9 @@ use self::rows::Time;
 use self::write::Tables;
 use crate::crash::pass;
 use crate::limit::within;
-use crate::sql::{AskPassword, Connected, Link, Plan, Streams, begins_anew, is_state, signed};
+use crate::sql::{
+    AskPassword, Connected, Link, Plan, Streams, begins_anew, given_again, is_state, signed,
+};
 use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Phase, Sink, SinkError};
 
 /// How long opening may take in all: somebody may accept a connection and say nothing.
@@ -170,6 +172,9 @@ impl Session {
         batch.stale.iter().for_each(|(stream, stale)| streams.doubt(stream, *stale));
         batch.entries().for_each(|(offset, record)| streams.take(offset, record));
         stream::save(&mut streams, &tx).await.map_err(failed())?;
+        if let Some(again) = given_again(batch, rows_end) {
+            schema::forget_letters(&tx, log, again).await.map_err(failed())?;
+        }
         put_aside(&tx, log, batch).await.map_err(failed())?;
         pass("batch-written", "everything is written, not committed");
         tx.commit().await.map_err(failed())?;

@@ -1,5 +1,7 @@
 //! The schema: made, and entered.
 
+use std::ops::Range;
+
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Transaction};
 
@@ -114,9 +116,24 @@ pub(super) async fn rows_end(tx: &Transaction<'_>, log: i16) -> Result<u64, Erro
     let params: [(&(dyn ToSql + Sync), Type); 1] = [(&log, Type::INT2)];
     let last = "SELECT GREATEST((SELECT max(log_offset) FROM events WHERE log = $1), \
         (SELECT max(log_offset) FROM staged WHERE log = $1), \
-        (SELECT max(log_offset) FROM ledger WHERE log = $1))";
+        (SELECT max(log_offset) FROM ledger WHERE log = $1), \
+        (SELECT max(log_offset) FROM dead_letters WHERE log = $1))";
     let last: Option<i64> = tx.query_typed_one(last, &params).await?.try_get(0)?;
     Ok(last.map_or(0, |last| last as u64 + 1))
+}
+
+/// Those of records that are given again, as somebody has set the checkpoint back: what is refused
+/// again is put aside again.
+pub(super) async fn forget_letters(
+    tx: &Transaction<'_>,
+    log: i16,
+    again: Range<u64>,
+) -> Result<(), Error> {
+    let [from, to] = [again.start, again.end].map(signed);
+    let params: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&log, Type::INT2), (&from, Type::INT8), (&to, Type::INT8)];
+    let delete = "DELETE FROM dead_letters WHERE log = $1 AND log_offset >= $2 AND log_offset < $3";
+    tx.execute_typed(delete, &params).await.map(drop)
 }
 
 /// What was lost to this sink may have been about any key: all that are left are given anew.

@@ -175,7 +175,7 @@ pub(super) fn lapse(log: i16, [from, to]: [i64; 2]) -> [String; 6] {
 
 /// Behind the last row of a log.
 pub(super) async fn rows_end(to: &Connection, log: i16) -> Result<u64, SinkError> {
-    let last = ["events", "staged", "ledger"]
+    let last = ["events", "staged", "ledger", "dead_letters"]
         .map(|table| format!("SELECT MAX(log_offset) AS last FROM {table} WHERE log = {log}"));
     let last = last.join(" UNION ALL ");
     let asked = format!("SELECT MAX(last) AS last FROM ({last}) AS tables");

@@ -16,7 +16,7 @@ use super::stream;
 use super::write::Tables;
 use super::{RedshiftConfig, parsed};
 use crate::crash::pass;
-use crate::sql::{GapLine, Plan, Streams, begins_anew, is_state, signed};
+use crate::sql::{GapLine, Plan, Streams, begins_anew, given_again, is_state, signed};
 use crate::{Batch, Claim, Fence, Opened, Phase, SinkError};
 
 /// A connection, the objects, and what was read of the schema.
@@ -169,6 +169,9 @@ impl Session {
         batch.entries().for_each(|(offset, record)| streams.take(offset, record));
         to.run(BATCH, stream::saved(&mut streams)).await?;
         let letters = letters.iter().map(|(at, why, url)| (*at, why.as_str(), url.clone()));
+        if let Some(again) = given_again(batch, rows_end) {
+            to.run(BATCH, [tables.forget_letters(again)]).await?;
+        }
         to.run(BATCH, tables.letters(letters, wall_now())).await?;
         to.run(BATCH, doubts(tables, batch)).await?;
         let before = || format!("COALESCE(as_of, {})", time(wall_now()));

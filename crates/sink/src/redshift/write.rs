@@ -1,6 +1,7 @@
 //! A plan into its tables, as statements: those of the rows that were loaded, and those of values.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use unbroken_core::ids::{Key, SnapshotId, StreamId};
 use unbroken_core::record::{GapClosed, GapOpened, Record};
@@ -244,6 +245,17 @@ impl Tables {
             time(gap.wall_from),
             time(gap.wall_to),
             gap.reconciled
+        )
+    }
+
+    /// Those of records that are given again, as somebody has set the checkpoint back: what is
+    /// refused again is put aside again.
+    pub(super) fn forget_letters(self, again: Range<u64>) -> String {
+        let [from, to] = [again.start, again.end].map(signed);
+        format!(
+            "DELETE FROM dead_letters \
+             WHERE log = {} AND log_offset >= {from} AND log_offset < {to}",
+            self.log
         )
     }
 

@@ -7,6 +7,8 @@ mod stream;
 mod tls;
 mod url;
 
+use std::ops::Range;
+
 use unbroken_core::position::Position;
 use unbroken_core::record::{Body, Effect, Record};
 
@@ -16,7 +18,7 @@ pub(crate) use self::plan::{Fate, GapLine, Plan, Row, Step};
 pub(crate) use self::stream::{Stream, Streams};
 pub use self::url::{InvalidUrl, postgres_server};
 
-use crate::Batch;
+use crate::{Batch, Checkpoint, Phase};
 
 /// Another log, or this one from an earlier place: what is named by offset from here on is not what
 /// was named so before.
@@ -24,6 +26,14 @@ pub(crate) fn begins_anew(batch: &Batch) -> bool {
     batch.base.is_none_or(|base| {
         base.journal != batch.next.journal || batch.next.needed_from() < base.needed_from()
     })
+}
+
+/// Which of the log is given again, as somebody has set the checkpoint back to before the end of what
+/// is there.
+pub(crate) fn given_again(batch: &Batch, rows_end: u64) -> Option<Range<u64>> {
+    let in_log = |it: &Checkpoint| it.phase == Phase::Log;
+    let base = batch.base.filter(|base| in_log(base) && base.next_offset < rows_end)?;
+    in_log(&batch.next).then_some(base.next_offset..batch.next.next_offset)
 }
 
 /// Whether it says what the present value of its key is.

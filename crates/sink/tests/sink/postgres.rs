@@ -197,6 +197,7 @@ async fn a_dead_letter_is_given_again_from_a_checkpoint_that_is_set_back() {
     assert_eq!(database.ids(), house.ids_from(0));
     assert_eq!(database.query(doubted), Vec::<String>::new());
     assert_eq!(database.query("SELECT payload ->> 'n' FROM state WHERE key = 'agent-2'"), ["many"]);
+    assert_eq!(database.aside(), Some(0), "it is none any more");
 }
 
 /// What a person does to a schema that is theirs, too.
