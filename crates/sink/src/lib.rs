@@ -17,6 +17,7 @@ mod error;
 mod fields;
 mod folder;
 mod gather;
+mod holder;
 mod image;
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -34,6 +34,7 @@ use self::opening::Opening;
 use self::pace::Pace;
 use self::session::Session;
 use crate::blocking::blocking;
+use crate::holder::Holder;
 use crate::{AskPassword, Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
 
 /// How an event is written: the two ways in which CloudEvents binds one to Kafka, in its
@@ -114,8 +115,7 @@ impl KafkaConfig {
 pub struct Kafka {
     config: KafkaConfig,
     session: Option<Session>,
-    /// The last one that this instance had; 0: none yet.
-    fence: u64,
+    holder: Holder,
     pace: Pace,
 }
 
@@ -128,7 +128,7 @@ impl fmt::Debug for Kafka {
 impl Kafka {
     /// Connects when it is opened.
     pub fn new(config: KafkaConfig) -> Self {
-        Self { config, session: None, fence: 0, pace: Pace::default() }
+        Self { config, session: None, holder: Holder::new(), pace: Pace::default() }
     }
 }
 
@@ -149,7 +149,7 @@ impl Sink for Kafka {
             }
             None => None,
         };
-        let opening = Opening::new(self.config.clone(), password, claim.clone(), self.fence);
+        let opening = Opening::new(self.config.clone(), password, claim.clone(), self.holder);
         let opened = blocking(move || {
             // Its end may take a while as well.
             drop(before);
@@ -157,7 +157,7 @@ impl Sink for Kafka {
         });
         let (session, checkpoint) = opened.await?;
         let fence = session.fence();
-        self.fence = fence;
+        self.holder.has(Fence(fence));
         self.session = Some(session);
         Ok(Opened { fence: Fence(fence), checkpoint, until: None, keeps_parts: false })
     }

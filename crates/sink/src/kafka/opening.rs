@@ -7,14 +7,14 @@ use super::client::Access;
 use super::held::{Body, Found, Until, read};
 use super::session::Session;
 use super::topics::{hold_nothing, ready};
-use crate::{Checkpoint, Claim, SinkError};
+use crate::holder::Holder;
+use crate::{Checkpoint, Claim, Fence, SinkError};
 
 /// What is known when a sink is to be opened.
 pub(super) struct Opening {
     access: Access,
     claim: Claim,
-    /// The last fence that this instance had.
-    last_fence: u64,
+    holder: Holder,
     /// For what the library tells by and by.
     runtime: Handle,
 }
@@ -24,16 +24,18 @@ impl Opening {
         config: KafkaConfig,
         password: Option<String>,
         claim: Claim,
-        last_fence: u64,
+        holder: Holder,
     ) -> Self {
         let access = Access::new(config, password);
-        Self { access, claim, last_fence, runtime: Handle::current() }
+        Self { access, claim, holder, runtime: Handle::current() }
     }
 
     pub(super) fn take_over(self) -> Result<(Session, Option<Checkpoint>), SinkError> {
         let terms = ready(&self.access, &self.runtime)?;
         let before = read(&self.access, Until::Open)?;
         self.accept(&before)?;
+        // Before the brokers take nothing more of whoever has it.
+        self.holder.above(before.fence)?;
         let producer = self.access.producer(terms.bytes_max)?;
         let mut session = Session::new(self.access.clone(), producer, terms);
         if self.access.config.is_transactional {
@@ -45,8 +47,7 @@ impl Opening {
             if found.body.is_none() {
                 hold_nothing(&self.access)?;
             }
-            // Who produces an older text by hand must not make an old fence a new one.
-            let fence = found.fence.max(self.last_fence).saturating_add(1);
+            let Fence(fence) = self.holder.above(found.fence)?;
             let raised = Body {
                 sink: self.access.config.name.clone(),
                 fence,

@@ -12,7 +12,8 @@ use super::messages::{BATCH_ID, BatchId};
 use super::stream::Terms;
 use super::{NatsConfig, checkpoint_subject};
 use crate::crash::pass;
-use crate::{Blocked, Checkpoint, Claim, SinkError};
+use crate::holder::Holder;
+use crate::{Blocked, Checkpoint, Claim, Fence, SinkError};
 
 /// What the message says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ pub(super) async fn take(
     config: &NatsConfig,
     terms: &Terms,
     claim: &Claim,
-    last_fence: u64,
+    holder: Holder,
 ) -> Result<(Held, Option<Checkpoint>), SinkError> {
     let subject = checkpoint_subject(&config.prefix);
     loop {
@@ -84,8 +85,7 @@ pub(super) async fn take(
         if let Some(held) = last(link, config, whole_until).await? {
             claim.accept(Some(&held))?;
         }
-        // Who publishes an older text by hand must not make an old fence a new one.
-        let fence = body.fence.max(last_fence).saturating_add(1);
+        let Fence(fence) = holder.above(body.fence)?;
         let raised = Body { fence, whole_until: Some(whole_until), ..body };
         let mut headers = headers(config, terms, sequence);
         // Whatever chain somebody else is in the middle of, it ends here.

@@ -37,6 +37,7 @@ use std::time::Duration;
 use self::link::Link;
 use self::session::Session;
 pub use self::url::{InvalidNatsUrl, NatsServers, nats_servers};
+use crate::holder::Holder;
 use crate::limit::within;
 use crate::{AskPassword, Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
 
@@ -100,8 +101,7 @@ impl fmt::Debug for NatsConfig {
 pub struct Nats {
     config: NatsConfig,
     session: Option<Session>,
-    /// The last one that this instance had; 0: none yet.
-    fence: u64,
+    holder: Holder,
     /// A chain was broken: from then on everything is committed in batches, which tell why.
     is_broken: bool,
 }
@@ -109,14 +109,14 @@ pub struct Nats {
 impl Nats {
     /// Connects when it is opened.
     pub fn new(config: NatsConfig) -> Self {
-        Self { config, session: None, fence: 0, is_broken: false }
+        Self { config, session: None, holder: Holder::new(), is_broken: false }
     }
 
     async fn take_over(&self, claim: &Claim) -> Result<(Session, Opened), SinkError> {
         let link = Link::connect(&self.config).await?;
         let taking = async {
             let terms = stream::ready(&link, &self.config).await?;
-            let taken = held::take(&link, &self.config, &terms, claim, self.fence);
+            let taken = held::take(&link, &self.config, &terms, claim, self.holder);
             let (held, checkpoint) = taken.await?;
             Ok((terms, held, checkpoint))
         };
@@ -137,7 +137,7 @@ impl Sink for Nats {
         self.session = None;
         let opened = within(OPEN_MAX, self.take_over(claim)).await;
         let (session, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
-        self.fence = opened.fence.0;
+        self.holder.has(opened.fence);
         self.session = Some(session);
         Ok(opened)
     }

@@ -25,6 +25,7 @@ use self::files::{Files, cut, holds_files};
 use self::state::{State, Tail};
 use crate::blocking::blocking;
 use crate::folder::lock;
+use crate::holder::Holder;
 use crate::{Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
 
 /// What a file sink is told.
@@ -48,14 +49,13 @@ fn file_offsets() -> u64 {
 pub struct Ndjson {
     name: String,
     config: NdjsonConfig,
-    /// The one that this instance had last.
-    last_fence: u64,
+    holder: Holder,
 }
 
 impl Ndjson {
     /// Named, so that another sink's directory is refused.
     pub fn new(name: impl Into<String>, config: NdjsonConfig) -> Self {
-        Self { name: name.into(), config, last_fence: 0 }
+        Self { name: name.into(), config, holder: Holder::new() }
     }
 
     fn take_over(&self, claim: &Claim) -> Result<Opened, SinkError> {
@@ -72,10 +72,9 @@ impl Ndjson {
         }
         let checkpoint = state.checkpoint()?;
         claim.accept(checkpoint.as_ref())?;
+        let fence = self.holder.above(state.fence)?;
         cut(dir, state.tail.as_ref())?;
-        // What was put back had it once, and another instance may have it still.
-        state.fence = state.fence.max(self.last_fence) + 1;
-        let fence = Fence(state.fence);
+        state.fence = fence.0;
         state.write(dir).map_err(SinkError::unreachable("writing its checkpoint"))?;
         Ok(Opened { fence, checkpoint, until: None, keeps_parts: false })
     }
@@ -118,7 +117,7 @@ impl Sink for Ndjson {
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         let (this, claim) = (self.clone(), claim.clone());
         let opened = blocking(move || this.take_over(&claim)).await?;
-        self.last_fence = opened.fence.0;
+        self.holder.has(opened.fence);
         Ok(opened)
     }
 

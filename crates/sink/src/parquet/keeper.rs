@@ -10,6 +10,7 @@ use super::place::{Held, Place, Put, Swapped, Version};
 use super::state::{Begun, State};
 use crate::blocking::blocking;
 use crate::crash::pass;
+use crate::holder::Holder;
 use crate::table::{ParquetRows, Row};
 use crate::{Batch, Checkpoint, Claim, Fence, Opened, Phase, SinkError};
 
@@ -28,7 +29,7 @@ impl<P: Place> Keeper<P> {
         place: P,
         name: &str,
         claim: &Claim,
-        last_fence: u64,
+        holder: Holder,
     ) -> Result<(Self, Opened), SinkError> {
         let held = place.read().await?;
         let mut state = match &held {
@@ -50,8 +51,7 @@ impl<P: Place> Keeper<P> {
         }
         beyond(&place, &state, reached).await?;
         state.checkpoint = reached.map(|reached| reached.to_string());
-        state.fence = state.fence.max(last_fence);
-        let version = raise(&place, &mut state, held.map(|held| held.version)).await?;
+        let version = raise(&place, holder, &mut state, held.map(|held| held.version)).await?;
         let fence = Fence(state.fence);
         let until = until.filter(|until| reached.is_some_and(|at| follows(at, *until)));
         let keeper = Self { place, state, version, reached };
@@ -163,14 +163,15 @@ fn no_checkpoint() -> SinkError {
 /// and not every store that takes conditions keeps to them.
 async fn raise(
     place: &impl Place,
+    holder: Holder,
     state: &mut State,
     held: Option<Version>,
 ) -> Result<Version, SinkError> {
     let Some(held) = held else {
-        let first = replace(place, state, None).await?;
-        return Box::pin(raise(place, state, Some(first))).await;
+        let first = replace(place, holder, state, None).await?;
+        return Box::pin(raise(place, holder, state, Some(first))).await;
     };
-    let raised = replace(place, state, Some(&held)).await?;
+    let raised = replace(place, holder, state, Some(&held)).await?;
     for stale in [None, Some(&held)] {
         if let Swapped::Done(_) = place.swap(stale, state.text()?).await? {
             return Err(keeps_no_conditions());
@@ -181,10 +182,11 @@ async fn raise(
 
 async fn replace(
     place: &impl Place,
+    holder: Holder,
     state: &mut State,
     held: Option<&Version>,
 ) -> Result<Version, SinkError> {
-    state.fence += 1;
+    state.fence = holder.above(state.fence)?.0;
     match place.swap(held, state.text()?).await? {
         Swapped::Done(raised) => {
             pass("fence-raised", "older instances are fenced out");

@@ -29,6 +29,7 @@ use self::cloud::Cloud;
 use self::disk::Disk;
 use self::keeper::Keeper;
 use self::place::Place;
+use crate::holder::Holder;
 use crate::limit::within;
 use crate::store::AskOptions;
 use crate::{Batch, Claim, Fence, Guarantee, Opened, Sink, SinkError};
@@ -70,8 +71,7 @@ pub struct Parquet {
     name: String,
     config: ParquetConfig,
     keeper: Option<Keeper<Any>>,
-    /// The fence that this instance had last. A checkpoint that was put back has one that is lower.
-    last_fence: u64,
+    holder: Holder,
 }
 
 /// Either of the two places.
@@ -84,7 +84,7 @@ enum Any {
 impl Parquet {
     /// Named, so that another sink's files are refused.
     pub fn new(name: impl Into<String>, config: ParquetConfig) -> Self {
-        Self { name: name.into(), config, keeper: None, last_fence: 0 }
+        Self { name: name.into(), config, keeper: None, holder: Holder::new() }
     }
 
     async fn place(&self) -> Result<Any, SinkError> {
@@ -107,11 +107,11 @@ impl Sink for Parquet {
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         self.keeper = None;
         let opening =
-            async { Keeper::open(self.place().await?, &self.name, claim, self.last_fence).await };
+            async { Keeper::open(self.place().await?, &self.name, claim, self.holder).await };
         let opened = within(OPEN_MAX, opening).await;
         let (keeper, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.keeper = Some(keeper);
-        self.last_fence = opened.fence.0;
+        self.holder.has(opened.fence);
         Ok(opened)
     }
 

@@ -17,6 +17,7 @@ use unbroken_journal::JournalId;
 use super::disk::Disk;
 use super::keeper::Keeper;
 use super::place::{Held, Place, Put, Swapped, Version};
+use crate::holder::Holder;
 use crate::{Batch, Checkpoint, Claim, Fence, Opened, Selection, SinkError};
 
 const ID: &str = "0190000000007000800000000000abcd";
@@ -106,7 +107,7 @@ fn batch(base: Checkpoint, end: u64) -> Batch {
 }
 
 async fn open(place: &Failing) -> Result<(Keeper<Failing>, Opened), SinkError> {
-    Keeper::open(place.clone(), "test", &claim(), 0).await
+    Keeper::open(place.clone(), "test", &claim(), Holder::new()).await
 }
 
 /// As the pump goes on: from the checkpoint, in batches of a size.
@@ -319,7 +320,7 @@ async fn a_store_without_conditions_is_refused() {
     for of_one_that_is_there in [false, true] {
         let dir = tempfile::tempdir().expect("a directory");
         let odd = Odd { ignores: Some(of_one_that_is_there), ..Odd::new(dir.path()).await };
-        let refused = Keeper::open(odd, "test", &claim(), 0).await.map(|_| ());
+        let refused = Keeper::open(odd, "test", &claim(), Holder::new()).await.map(|_| ());
         let refused = refused.expect_err("a record could be there twice");
         assert!(refused.to_string().contains("If-None-Match"), "{refused}");
     }
@@ -330,7 +331,8 @@ async fn a_store_without_conditions_is_refused() {
 async fn a_checkpoint_of_our_own_is_taken_for_ours() {
     let dir = tempfile::tempdir().expect("a directory");
     let odd = Odd { loses_answers: true, ..Odd::new(dir.path()).await };
-    let (mut keeper, opened) = Keeper::open(odd, "test", &claim(), 0).await.expect("it is free");
+    let (mut keeper, opened) =
+        Keeper::open(odd, "test", &claim(), Holder::new()).await.expect("it is free");
     let first = Checkpoint::in_log(journal(), 0);
     keeper.commit(opened.fence, &Batch::of_nothing(None, first)).await.expect("it was done");
     keeper.commit(opened.fence, &batch(first, 10)).await.expect("it was done");
@@ -343,7 +345,7 @@ async fn a_file_that_is_only_said_to_be_there_is_not_counted_upon() {
     let dir = tempfile::tempdir().expect("a directory");
     let odd = Odd::new(dir.path()).await;
     let (mut keeper, opened) =
-        Keeper::open(odd.clone(), "test", &claim(), 0).await.expect("it is free");
+        Keeper::open(odd.clone(), "test", &claim(), Holder::new()).await.expect("it is free");
     let first = Checkpoint::in_log(journal(), 0);
     keeper.commit(opened.fence, &Batch::of_nothing(None, first)).await.expect("room");
     odd.is_busy.store(true, Relaxed);
@@ -373,12 +375,12 @@ async fn a_batch_that_was_begun_is_given_up_with_the_log_that_it_is_of() {
     assert!(rest.len() > 10 && rest.len() < 20, "{rest:?}");
     let place = Failing::new(dir.path(), None).await;
     let short = Claim { end_offset: 15, ..claim() };
-    let refused = Keeper::open(place.clone(), "test", &short, 0).await.map(|_| ());
+    let refused = Keeper::open(place.clone(), "test", &short, Holder::new()).await.map(|_| ());
     let refused = refused.expect_err("its end is missing");
     assert!(refused.to_string().contains("beyond the end"), "{refused}");
     let adopting = Claim { adopt: true, ..short };
     let (mut keeper, opened) =
-        Keeper::open(place, "test", &adopting, 0).await.expect("it is told to");
+        Keeper::open(place, "test", &adopting, Holder::new()).await.expect("it is told to");
     assert_eq!(opened.checkpoint, Some(Checkpoint::in_log(journal(), 20)));
     assert_eq!(opened.until, None);
     let first = Checkpoint::in_log(journal(), 0);

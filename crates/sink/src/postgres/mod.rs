@@ -25,6 +25,7 @@ use self::fault::{BATCH, fault};
 use self::rows::Time;
 use self::write::Tables;
 use crate::crash::pass;
+use crate::holder::Holder;
 use crate::limit::within;
 use crate::sql::{
     AskPassword, Connected, Link, Plan, Streams, begins_anew, given_again, is_state, signed,
@@ -65,9 +66,7 @@ impl fmt::Debug for PostgresConfig {
 pub struct Postgres {
     config: PostgresConfig,
     session: Option<Session>,
-    /// The fence that this instance had last. A database that was put back from a backup has one
-    /// that is lower.
-    last_fence: u64,
+    holder: Holder,
 }
 
 /// A connection, and what it has read of the schema.
@@ -87,7 +86,7 @@ struct Session {
 impl Postgres {
     /// Connects when it is opened.
     pub fn new(config: PostgresConfig) -> Self {
-        Self { config, session: None, last_fence: 0 }
+        Self { config, session: None, holder: Holder::new() }
     }
 
     async fn connect(&self) -> Result<Connected, SinkError> {
@@ -107,14 +106,13 @@ impl Postgres {
         pass("schema-ready", "the schema is there, or made and not committed");
         let checkpoint = parsed(held.checkpoint.as_deref())?;
         claim.accept(checkpoint.as_ref())?;
+        let fence = self.holder.above(held.fence)?;
         // Somebody may have written it in another form.
         let text = checkpoint.map(|checkpoint| checkpoint.to_string());
         let params: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&text, Type::TEXT), (&signed(self.last_fence), Type::INT8)];
-        let raise = "UPDATE checkpoint SET fence = GREATEST(fence, $2) + 1, checkpoint = $1 \
-            RETURNING fence";
-        let row = tx.query_typed_one(raise, &params).await.map_err(failed())?;
-        let fence: i64 = row.try_get(0).map_err(failed())?;
+            [(&text, Type::TEXT), (&signed(fence.0), Type::INT8)];
+        let raise = "UPDATE checkpoint SET fence = $2, checkpoint = $1";
+        tx.execute_typed(raise, &params).await.map_err(failed())?;
         pass("fence-raised", "the fence is raised, not committed");
         let streams = stream::load(&tx).await.map_err(failed())?;
         let log = held.log.unwrap_or_default();
@@ -129,7 +127,6 @@ impl Postgres {
         tx.commit().await.map_err(failed())?;
         pass("taken-over", "older instances are fenced out");
         let session = Session { client, streams, log, rows_end, is_by_day };
-        let fence = Fence(fence as u64);
         Ok((session, Opened { fence, checkpoint, until: None, keeps_parts: false }))
     }
 }
@@ -195,7 +192,7 @@ impl Sink for Postgres {
         let opened = within(OPEN_MAX, opening).await;
         let (session, opened) = opened.map_err(SinkError::unreachable("opening it"))??;
         self.session = Some(session);
-        self.last_fence = opened.fence.0;
+        self.holder.has(opened.fence);
         Ok(opened)
     }
 

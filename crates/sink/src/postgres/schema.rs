@@ -20,6 +20,7 @@ const TABLES_BY_DAY: &str = include_str!("by_day.sql");
 /// The row of the table `checkpoint`, which is locked.
 #[derive(Debug)]
 pub(super) struct Held {
+    pub(super) fence: u64,
     pub(super) checkpoint: Option<String>,
     pub(super) log: Option<i16>,
 }
@@ -40,7 +41,7 @@ pub(super) async fn ready(
     if !row.try_get::<_, bool>(0).map_err(failed())? {
         make(tx, config).await.map_err(failed())?;
     }
-    let read = "SELECT sink, schema_version, checkpoint, log FROM checkpoint FOR UPDATE";
+    let read = "SELECT sink, schema_version, fence, checkpoint, log FROM checkpoint FOR UPDATE";
     let row = tx.query_typed_opt(read, &[]).await.map_err(failed())?;
     let row = row.ok_or_else(super::no_checkpoint)?;
     let sink: String = row.try_get(0).map_err(failed())?;
@@ -53,8 +54,9 @@ pub(super) async fn ready(
         let what = format!("schema `{}` has version {version}, and not {VERSION}", config.schema);
         return Err(SinkError::blocked(what, "run the release of Unbroken that wrote it last"));
     }
-    let checkpoint = row.try_get(2).map_err(failed())?;
-    Ok(Held { checkpoint, log: row.try_get(3).map_err(failed())? })
+    let fence: i64 = row.try_get(2).map_err(failed())?;
+    let checkpoint = row.try_get(3).map_err(failed())?;
+    Ok(Held { fence: fence as u64, checkpoint, log: row.try_get(4).map_err(failed())? })
 }
 
 /// Everything for this transaction alone, so that a pooler may give the next one to another

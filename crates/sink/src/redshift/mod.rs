@@ -34,6 +34,7 @@ use self::fault::{BATCH, fault};
 use self::link::Connection;
 use self::schema::OPENING;
 use self::session::Session;
+use crate::holder::Holder;
 use crate::limit::within;
 use crate::sql::{AskPassword, InvalidUrl, Link, postgres_server};
 use crate::store::AskOptions;
@@ -93,9 +94,7 @@ pub fn redshift_server(url: &str) -> Result<Config, InvalidUrl> {
 pub struct Redshift {
     config: RedshiftConfig,
     session: Option<Session>,
-    /// The fence that this instance had last. A database that was put back from a backup has one
-    /// that is lower.
-    last_fence: u64,
+    holder: Holder,
 }
 
 impl fmt::Debug for Redshift {
@@ -107,7 +106,7 @@ impl fmt::Debug for Redshift {
 impl Redshift {
     /// Connects when it is opened.
     pub fn new(config: RedshiftConfig) -> Self {
-        Self { config, session: None, last_fence: 0 }
+        Self { config, session: None, holder: Holder::new() }
     }
 
     async fn opened(&self, claim: &Claim) -> Result<(Session, Opened), SinkError> {
@@ -116,7 +115,7 @@ impl Redshift {
         let link = Link { sink: name, server, tls, password: password.as_ref() };
         let client = link.connect(|error| fault("connecting", &[], error)).await?;
         let to = Connection::new(client, Access::secrets(&options));
-        Session::open(to, &self.config, options, claim, self.last_fence).await
+        Session::open(to, &self.config, options, claim, self.holder).await
     }
 }
 
@@ -130,7 +129,7 @@ impl Sink for Redshift {
         let opened = within(OPEN_MAX, self.opened(claim)).await;
         let (session, opened) = opened.map_err(SinkError::unreachable(OPENING))??;
         self.session = Some(session);
-        self.last_fence = opened.fence.0;
+        self.holder.has(opened.fence);
         Ok(opened)
     }
 

@@ -16,6 +16,7 @@ use super::stream;
 use super::write::Tables;
 use super::{RedshiftConfig, parsed};
 use crate::crash::pass;
+use crate::holder::Holder;
 use crate::sql::{GapLine, Plan, Streams, begins_anew, given_again, is_state, signed};
 use crate::{Batch, Claim, Fence, Opened, Phase, SinkError};
 
@@ -40,7 +41,7 @@ impl Session {
         config: &RedshiftConfig,
         options: Vec<(String, String)>,
         claim: &Claim,
-        last_fence: u64,
+        holder: Holder,
     ) -> Result<(Self, Opened), SinkError> {
         let access = Access::of(config.role.as_deref(), &options)?;
         schema::enter(&to, &config.schema).await?;
@@ -56,7 +57,7 @@ impl Session {
         }
         let checkpoint = parsed(held.checkpoint.as_deref())?;
         claim.accept(checkpoint.as_ref())?;
-        let fence = Fence(held.fence.max(last_fence) + 1);
+        let fence = holder.above(held.fence)?;
         // Somebody may have written it in another form.
         let value = checkpoint.map_or_else(|| "NULL".to_owned(), |it| text(&it.to_string()));
         let raise = format!("UPDATE checkpoint SET fence = {}, checkpoint = {value}", fence.0);

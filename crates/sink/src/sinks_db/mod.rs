@@ -17,6 +17,7 @@ use self::fault::{failed, gone, replaced};
 pub use self::letters::{DeadLetter, DeadLetters};
 pub(crate) use self::letters::{Letter, LetterFate};
 use crate::crash::pass;
+use crate::holder::Holder;
 use crate::{Batch, Checkpoint, Claim, Fence, Opened, Phase, SinkError};
 
 /// One connection, of one sink.
@@ -25,8 +26,8 @@ pub(crate) struct SinksDb {
     sink: String,
     /// The file that was opened.
     identity: Option<(u64, u64)>,
-    /// The one that this instance had last; not 0: its row must be there.
-    last_fence: u64,
+    /// Where it has had the sink, its row must be there.
+    holder: Holder,
     connection: Connection,
 }
 
@@ -48,38 +49,38 @@ impl Row {
 }
 
 impl SinksDb {
-    /// Makes the file if it is not there, unless this process had the sink open before, with
-    /// `last_fence`.
-    pub(crate) fn open(path: &Path, sink: &str, last_fence: u64) -> Result<Self, SinkError> {
+    /// Makes the file if it is not there, unless this process had the sink open before.
+    pub(crate) fn open(path: &Path, sink: &str, holder: Holder) -> Result<Self, SinkError> {
         let before = file::identity(path);
-        let connection = if last_fence > 0 { file::open_again(path) } else { file::open(path) }?;
+        let connection =
+            if holder.has_had_it() { file::open_again(path) } else { file::open(path) }?;
         // Of before it was opened: replaced meanwhile, it is opened once more. One that was made
         // just now had none.
         let identity = before.or_else(|| file::identity(path));
         let (path, sink) = (path.to_owned(), sink.to_owned());
-        Ok(Self { path, sink, identity, last_fence, connection })
+        Ok(Self { path, sink, identity, holder, connection })
     }
 
     /// Raises the fence, if this log may have the sink.
     pub(crate) fn take_over(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         let doing = "opening it";
-        let (path, sink, last_fence) = (self.path.clone(), self.sink.clone(), self.last_fence);
+        let (path, sink, holder) = (self.path.clone(), self.sink.clone(), self.holder);
         let tx = self.begin(doing)?;
         let held = read(&tx, &path, &sink)?;
-        if last_fence > 0 && held.is_none() {
+        if holder.has_had_it() && held.is_none() {
             return Err(gone(&path));
         }
         let checkpoint = held.as_ref().and_then(|row| row.checkpoint);
         claim.accept(checkpoint.as_ref())?;
-        let fence = held.as_ref().map_or(0, |row| row.fence).max(last_fence) + 1;
+        let fence = holder.above(held.as_ref().map_or(0, |row| row.fence))?;
         let raise = "INSERT INTO sinks (name, fence) VALUES (?1, ?2) \
             ON CONFLICT (name) DO UPDATE SET fence = excluded.fence";
-        tx.execute(raise, params![sink, fence as i64]).map_err(failed(&path, doing))?;
+        tx.execute(raise, params![sink, fence.0 as i64]).map_err(failed(&path, doing))?;
         pass("fence-raised", "the fence is raised in `sinks.db`, not committed");
         tx.commit().map_err(failed(&path, doing))?;
         pass("taken-over", "older instances are fenced out");
         let until = held.and_then(|row| row.sent_until(claim.end_offset));
-        Ok(Opened { fence: Fence(fence), checkpoint, until, keeps_parts: false })
+        Ok(Opened { fence, checkpoint, until, keeps_parts: false })
     }
 
     /// Where requests that were sent from this checkpoint on have ended.

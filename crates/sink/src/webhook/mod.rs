@@ -32,6 +32,7 @@ use self::request::{Event, Events, Place, Request, events};
 use self::sign::Keys;
 use crate::blocking::blocking;
 use crate::crash::pass;
+use crate::holder::Holder;
 use crate::sinks_db::{Letter, LetterFate, SinksDb};
 use crate::{Batch, Checkpoint, Claim, Fence, Guarantee, Opened, Sink, SinkError};
 
@@ -85,8 +86,8 @@ pub struct Webhook {
     /// `bytes_max`, or less: what the endpoint was seen to take.
     bytes_max: usize,
     session: Option<Session>,
-    /// The one that this instance had last; not 0: what is in `sinks.db` since then must be there.
-    last_fence: u64,
+    /// Where it has had the sink, what is in `sinks.db` since then must be there.
+    holder: Holder,
     taken: Option<Taken>,
     /// The endpoint failed at a letter, and has answered nothing since.
     is_failing: bool,
@@ -115,7 +116,7 @@ impl Webhook {
     pub fn new(config: WebhookConfig) -> Self {
         let bytes_max = config.bytes_max;
         let (session, taken) = (None, None);
-        Self { config, bytes_max, session, last_fence: 0, taken, is_failing: false }
+        Self { config, bytes_max, session, holder: Holder::new(), taken, is_failing: false }
     }
 
     /// Something about `sinks.db`, on a thread where it holds up nobody.
@@ -248,15 +249,15 @@ impl Sink for Webhook {
         let secrets = secrets.map_err(SinkError::unreachable("reading its secrets"))?;
         let keys = Keys::of(&secrets)?;
         let (path, name, claim) = (self.config.db.clone(), self.config.name.clone(), claim.clone());
-        let last_fence = self.last_fence;
+        let holder = self.holder;
         let (db, opened) = blocking(move || {
-            let mut db = SinksDb::open(&path, &name, last_fence)?;
+            let mut db = SinksDb::open(&path, &name, holder)?;
             let opened = db.take_over(&claim)?;
             Ok::<_, SinkError>((db, opened))
         })
         .await?;
         self.session = Some(Session { db, keys });
-        self.last_fence = opened.fence.0;
+        self.holder.has(opened.fence);
         Ok(opened)
     }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use unbroken_core::record::Change;
 use unbroken_sink::{Kafka, KafkaConfig, KafkaEvents, Sink};
 
 use crate::broker::{Broker, Told};
 use crate::conformance::trials;
 use crate::overtaken::lapses;
 use crate::points::{SMALL, points};
-use crate::shelf::Target;
+use crate::shelf::{Target, too_large};
 
 /// A sink's topics.
 pub(crate) struct Topics {
@@ -72,6 +73,17 @@ impl Target for Topics {
                 ids.into_iter().filter(|id| seen.insert(id.clone())).collect()
             }
         }
+    }
+
+    fn odd(&self, change: Change) -> Change {
+        too_large(change)
+    }
+
+    fn aside(&self) -> Option<usize> {
+        let letters = self.broker.messages("record.dead-letters");
+        let id = |told: &Told| told.headers.iter().find(|(name, _)| name == "unbroken-id").cloned();
+        let once: BTreeSet<_> = letters.iter().filter_map(id).collect();
+        Some(if self.is_transactional { letters.len() } else { once.len() })
     }
 }
 

@@ -52,6 +52,9 @@ pub(crate) async fn a_batch_that_comes_again_changes_nothing(target: &impl Targe
     assert_eq!(batch.base, new.checkpoint);
     let fenced = older.commit(old.fence, &batch).await.expect_err("it has been taken over");
     assert!(matches!(fenced, SinkError::Fenced), "{fenced:?}");
+    // Nor does it take it back: it may have lost its connection, and know of nobody.
+    let fenced = older.open(&house.claim()).await.expect_err("it has been taken over");
+    assert!(matches!(fenced, SinkError::Fenced), "{fenced:?}");
     newer.commit(new.fence, &batch).await.expect("it follows");
     let moved = newer.commit(new.fence, &batch).await.expect_err("it does not follow any more");
     assert!(matches!(moved, SinkError::Moved { found } if found == next), "{moved:?}");

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use unbroken_core::ids::StreamId;
-use unbroken_core::record::{Body, GapOpened, Record};
+use unbroken_core::record::{Body, Change, GapOpened, Record, digest};
 use unbroken_core::time::UnixMicros;
 use unbroken_sink::{
     Batch, Checkpoint, Claim, Fence, Guarantee, Lapse, Opened, Parked, Sink, SinkError,
@@ -18,6 +18,11 @@ pub(crate) trait Target {
 
     /// The ids of what is committed, as they lie there.
     fn ids(&self) -> Vec<String>;
+
+    /// The same, for which it has no place if it has none for something.
+    fn odd(&self, change: Change) -> Change {
+        Change { key: "agent\0zero".into(), ..change }
+    }
 
     /// How many records lie aside; `None`: where that is, is not looked at.
     fn aside(&self) -> Option<usize> {
@@ -35,9 +40,9 @@ pub(crate) trait Target {
     }
 }
 
-/// See the module.
+/// See the module. With the fence that this instance had last.
 #[derive(Clone, Default)]
-pub(crate) struct Shelf(Arc<Mutex<Held>>);
+pub(crate) struct Shelf(Arc<Mutex<Held>>, u64);
 
 #[derive(Default)]
 pub(crate) struct Held {
@@ -88,8 +93,13 @@ impl Sink for Shelf {
     async fn open(&mut self, claim: &Claim) -> Result<Opened, SinkError> {
         let mut held = self.held();
         claim.accept(held.checkpoint.as_ref())?;
+        if self.1 > 0 && held.fence > self.1 {
+            return Err(SinkError::Fenced);
+        }
         held.fence += 1;
         let (fence, checkpoint) = (Fence(held.fence), held.checkpoint);
+        drop(held);
+        self.1 = fence.0;
         Ok(Opened { fence, checkpoint, until: None, keeps_parts: false })
     }
 
@@ -128,6 +138,12 @@ pub(crate) fn state(entries: &[(u64, Record)]) -> BTreeMap<String, u64> {
         _ => None,
     });
     written.collect()
+}
+
+/// The same, with more than a message has room for.
+pub(crate) fn too_large(change: Change) -> Change {
+    let payload = format!("\"{}\"", "a".repeat(1 << 20)).into_bytes();
+    Change { digest: digest(&payload), payload: payload.into(), ..change }
 }
 
 /// How a sink fails.
