@@ -31,10 +31,15 @@ impl<P: Place> Keeper<P> {
         claim: &Claim,
         holder: Holder,
     ) -> Result<(Self, Opened), SinkError> {
-        let held = place.read().await?;
+        let mut held = place.read().await?;
+        if held.is_none() && !place.days().await?.is_empty() {
+            // Another instance may have begun it between the two looks. Files without their checkpoint
+            // are somebody's record: what of them was committed nobody knows.
+            held = Some(place.read().await?.ok_or_else(no_checkpoint)?);
+        }
         let mut state = match &held {
             Some(held) => State::parse(&held.text)?,
-            None => first_state(&place, name).await?,
+            None => State::new(name),
         };
         if state.sink != name {
             let what = format!("its place is that of the sink `{}`", state.sink);
@@ -147,11 +152,6 @@ fn taken(held: Option<Held>, fence: u64, batch: &Batch) -> SinkError {
         Ok(found) => SinkError::Moved { found: found.unwrap_or(batch.next) },
         Err(error) => error,
     }
-}
-
-/// Files without their checkpoint are somebody's record: what of them was committed nobody knows.
-async fn first_state(place: &impl Place, name: &str) -> Result<State, SinkError> {
-    if place.days().await?.is_empty() { Ok(State::new(name)) } else { Err(no_checkpoint()) }
 }
 
 fn no_checkpoint() -> SinkError {

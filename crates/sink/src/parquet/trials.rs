@@ -262,18 +262,26 @@ struct Odd {
     is_busy: Arc<std::sync::atomic::AtomicBool>,
     /// Has replaced the checkpoint, and says that it has not.
     loses_answers: bool,
+    /// Is read once before another instance begins.
+    is_early: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Odd {
     async fn new(dir: &Path) -> Self {
         let disk = Disk::new(dir.to_owned()).await.expect("a directory");
-        Self { disk, ignores: None, is_busy: Arc::default(), loses_answers: false }
+        Self {
+            disk,
+            ignores: None,
+            is_busy: Arc::default(),
+            loses_answers: false,
+            is_early: Arc::default(),
+        }
     }
 }
 
 impl Place for Odd {
     async fn read(&self) -> Result<Option<Held>, SinkError> {
-        self.disk.read().await
+        if self.is_early.swap(false, Relaxed) { Ok(None) } else { self.disk.read().await }
     }
 
     async fn swap(&self, held: Option<&Version>, text: Vec<u8>) -> Result<Swapped, SinkError> {
@@ -324,6 +332,23 @@ async fn a_store_without_conditions_is_refused() {
         let refused = refused.expect_err("a record could be there twice");
         assert!(refused.to_string().contains("If-None-Match"), "{refused}");
     }
+}
+
+/// Its files lie there a moment later, and so does the checkpoint: it is nobody else's record.
+#[tokio::test]
+async fn an_instance_that_begins_meanwhile_is_followed_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let odd = Odd::new(dir.path()).await;
+    let claim = claim();
+    let open = || Keeper::open(odd.clone(), "test", &claim, Holder::new());
+    let (mut keeper, opened) = open().await.expect("it is free");
+    let first = Checkpoint::in_log(journal(), 0);
+    keeper.commit(opened.fence, &Batch::of_nothing(None, first)).await.expect("it has it");
+    let begun = batch(first, 10);
+    keeper.commit(opened.fence, &begun).await.expect("it has it");
+    odd.is_early.store(true, Relaxed);
+    let (_, opened) = open().await.expect("it takes it over");
+    assert_eq!(opened.checkpoint, Some(begun.next));
 }
 
 /// It was asked again underneath, and told that somebody has been there: it was we.

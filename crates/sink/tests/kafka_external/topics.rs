@@ -8,9 +8,9 @@ use unbroken_sink::{Kafka, KafkaConfig, KafkaEvents, Sink};
 
 use crate::broker::{Broker, Told};
 use crate::conformance::trials;
-use crate::overtaken::lapses;
+use crate::overtaken::{each_once, lapses};
 use crate::points::{SMALL, points};
-use crate::shelf::{Target, too_large};
+use crate::shelf::{Held, Target, too_large};
 
 /// A sink's topics.
 pub(crate) struct Topics {
@@ -73,6 +73,10 @@ impl Target for Topics {
                 ids.into_iter().filter(|id| seen.insert(id.clone())).collect()
             }
         }
+    }
+
+    fn like(&self, held: &Held) -> Vec<String> {
+        if self.is_transactional { held.told.clone() } else { each_once(held) }
     }
 
     fn odd(&self, change: Change) -> Change {

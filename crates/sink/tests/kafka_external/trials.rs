@@ -22,6 +22,9 @@ use crate::road::{Road, Way};
 use crate::shelf::Target as _;
 use crate::topics::{Topics, id};
 
+/// A fence that nobody comes to.
+const NEVER: u64 = 1 << 60;
+
 /// Tries again at once.
 fn quick() -> PumpConfig {
     let first = std::time::Duration::from_millis(5);
@@ -170,7 +173,7 @@ async fn what_was_begun_and_not_ended_is_never_seen() {
     let zombie = producer(&topics, "record.test");
     send(&zombie, "record.events", "agent-1", r#"{"id":"half a batch"}"#);
     let checkpoint = format!("{}:{}", house.journal(), 7);
-    let body = format!(r#"{{"sink":"test","fence":77,"checkpoint":"{checkpoint}"}}"#);
+    let body = format!(r#"{{"sink":"test","fence":{NEVER},"checkpoint":"{checkpoint}"}}"#);
     send(&zombie, "record.checkpoints", "test", &body);
     house.events(100);
     house.drain(topics.sink(), quick()).await.stop().await;
@@ -189,7 +192,7 @@ async fn whoever_fences_an_instance_out_may_write_its_fence_a_moment_later() {
     // In less the older one opens the sink again.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let checkpoint = format!("{}:{}", house.journal(), 50);
-    let body = format!(r#"{{"sink":"test","fence":77,"checkpoint":"{checkpoint}"}}"#);
+    let body = format!(r#"{{"sink":"test","fence":{NEVER},"checkpoint":"{checkpoint}"}}"#);
     send(&newer, "record.checkpoints", "test", &body);
     newer.commit_transaction(PATIENCE).expect("it is not fenced out itself");
     assert_eq!(running.ended().await, Ended::Fenced);

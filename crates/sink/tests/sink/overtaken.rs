@@ -98,6 +98,12 @@ pub(crate) fn in_tables(held: &Held) -> Vec<String> {
     )
 }
 
+/// As a reader has it who can tell by the id what came again.
+pub(crate) fn each_once(held: &Held) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    held.told.iter().filter(|id| seen.insert(*id)).cloned().collect()
+}
+
 /// Files of rows, each of which has an offset.
 pub(crate) fn in_files(held: &Held) -> Vec<String> {
     let row = |told: &String| told.splitn(3, ':').take(2).collect::<Vec<_>>().join(":");

@@ -1,7 +1,7 @@
 //! Events posted to a real listener. The way there is a test's own; the service's is tried with
 //! the whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ use unbroken_sink::{
 };
 
 use crate::house::{House, change, quick};
+use crate::overtaken::each_once;
 use crate::receiver::{Receiver, Reply};
 use crate::shelf::{Held, Target};
 
@@ -127,8 +128,7 @@ impl Target for Endpoint {
     }
 
     fn like(&self, held: &Held) -> Vec<String> {
-        let mut seen = BTreeSet::new();
-        held.told.iter().filter(|id| seen.insert(*id)).cloned().collect()
+        each_once(held)
     }
 }
 
