@@ -512,6 +512,8 @@ lint: kafka-setup
 # Elsewhere than the other builds, so that it need not wait for one.
 docs: export CARGO_TARGET_DIR := $(CARGO_TARGET_DIR)/docs
 docs:
+	# Each crate reads and writes the index of every page that was ever made there: half of the time.
+	rm -rf $(CARGO_TARGET_DIR)/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 
 deny: $(CARGO_DENY)

@@ -12,7 +12,8 @@ pub(crate) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = T>,
 ) -> Result<T, TookTooLong> {
-    tokio::time::timeout(of(limit), work).await.map_err(|_| TookTooLong(limit))
+    // On the heap: what a target does in one call makes a large future.
+    tokio::time::timeout(of(limit), Box::pin(work)).await.map_err(|_| TookTooLong(limit))
 }
 
 #[cfg(feature = "proof")]
