@@ -144,8 +144,7 @@ tests: clients-setup baselines-setup postgres-setup nats-setup parquet-setup kaf
 	$(MAKE) --no-print-directory -j 3 --output-sync=target $(LANES)
 	$(CRASHES) --no-run
 	$(MAKE) --no-print-directory -j 2 --output-sync=target tests-of-crashes tests-of-guards \
-	  tests-of-kafka
-	$(MAKE) --no-print-directory tests-of-kafka-program
+	  tests-of-kafka tests-of-kafka-program
 
 # Every test that cargo finds in the workspace, but for those that want a feature.
 TESTS = $(sort $(shell cargo metadata --no-deps --locked --format-version 1 | python3 -c 'import json, sys; \
@@ -186,6 +185,7 @@ tests-of-kafka:
 	$(KAFKA) --test kafka
 
 # Its binary has the place of the others', too.
+tests-of-kafka-program: tests-of-crashes
 tests-of-kafka-program:
 	$(KAFKA) --test e2e every_example
 

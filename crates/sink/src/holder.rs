@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::{Fence, SinkError};
 
-/// The lower bits of a fence say whose it is; the others count. Both fit into what JSON and SQL have
-/// for numbers, for 8 billion openings.
+/// The lower bits of a fence say whose it is; the others count. Both fit into what JSON and SQL
+/// have for numbers, for 8 billion openings.
 const NAME_BITS: u32 = 20;
 
 /// An instance, by a name that it has drawn, and the fence that it had last. By a number alone it

@@ -38,8 +38,8 @@ pub trait Sink: Send {
     }
 }
 
-/// Which of the instances that have opened a sink this is; the highest one has it. It counts openings,
-/// and names the instance in its last bits.
+/// Which of the instances that have opened a sink this is; the highest one has it. It counts
+/// openings, and names the instance in its last bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fence(pub u64);
 

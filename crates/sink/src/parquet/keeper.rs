@@ -33,8 +33,8 @@ impl<P: Place> Keeper<P> {
     ) -> Result<(Self, Opened), SinkError> {
         let mut held = place.read().await?;
         if held.is_none() && !place.days().await?.is_empty() {
-            // Another instance may have begun it between the two looks. Files without their checkpoint
-            // are somebody's record: what of them was committed nobody knows.
+            // Another instance may have begun it between the two looks. Files without their
+            // checkpoint are somebody's record: what of them was committed nobody knows.
             held = Some(place.read().await?.ok_or_else(no_checkpoint)?);
         }
         let mut state = match &held {

@@ -70,8 +70,8 @@ impl Link<'_> {
     }
 }
 
-/// A client whose connection ends with it. By itself that would wait for the answers to all that was
-/// asked: of a server that says nothing any more, one would be left with each try.
+/// A client whose connection ends with it. By itself that would wait for the answers to all that
+/// was asked: of a server that says nothing any more, one would be left with each try.
 pub(crate) struct Connected {
     client: Client,
     _here: oneshot::Sender<()>,

@@ -28,8 +28,8 @@ pub(crate) fn begins_anew(batch: &Batch) -> bool {
     })
 }
 
-/// Which of the log is given again, as somebody has set the checkpoint back to before the end of what
-/// is there.
+/// Which of the log is given again, as somebody has set the checkpoint back to before the end of
+/// what is there.
 pub(crate) fn given_again(batch: &Batch, rows_end: u64) -> Option<Range<u64>> {
     let in_log = |it: &Checkpoint| it.phase == Phase::Log;
     let base = batch.base.filter(|base| in_log(base) && base.next_offset < rows_end)?;

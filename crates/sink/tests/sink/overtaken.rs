@@ -24,7 +24,8 @@ pub(crate) fn small() -> Retention {
     Retention { age_ms: None, bytes_max: Some(160 * 1024) }
 }
 
-/// A log that overtakes every reader, round by round, and a target in memory that is given the same.
+/// A log that overtakes every reader, round by round, and a target in memory that is given the
+/// same.
 struct Overtaken {
     house: House,
     shelf: Shelf,

@@ -96,7 +96,8 @@ impl Road {
         self.state.left[way as usize].store(bytes, Ordering::SeqCst);
     }
 
-    /// Behind so many more bytes nothing arrives, while all connections stay, and new ones are made.
+    /// Behind so many more bytes nothing arrives, while all connections stay, and new ones are
+    /// made.
     pub(crate) fn silent_after(&self, way: Way, bytes: i64) {
         self.state.is_to_fall_silent.store(true, Ordering::SeqCst);
         self.close_after(way, bytes);

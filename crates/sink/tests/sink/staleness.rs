@@ -229,7 +229,7 @@ async fn it_is_what_the_log_s_fold_says(tables: &impl Tables) {
     let mut scene = Scene::new(3, Retention::default());
     let mut config = quick();
     config.cut.records_max = 17;
-    for _ in 0..12 {
+    for _ in 0..8 {
         let count = scene.rng.u64(50..300);
         scene.records(count);
         scene.house.drain(tables.sink(), config.clone()).await.stop().await;
