@@ -74,7 +74,7 @@ async fn a_producer_is_fenced_out_only_by_one_that_has_the_sink() {
         let last = mock.messages(CHECKPOINTS).pop().expect("a checkpoint");
         let mut taken = event(&last);
         assert!(taken["fence"].as_u64() > Some(1), "{taken}");
-        taken["fence"] = json!(99);
+        taken["fence"] = json!(1_u64 << 60);
         mock.produce(CHECKPOINTS, "test", &taken.to_string());
         mock.answers(Request::EndTxn, &[answer]);
         house.events(50);
@@ -103,7 +103,7 @@ async fn a_fence_that_is_written_a_moment_later_is_waited_for() {
     house.events(50);
     let running = house.drain(mock.sink(), quick()).await;
     let mut taken = event(&mock.messages(CHECKPOINTS).pop().expect("a checkpoint"));
-    taken["fence"] = json!(99);
+    taken["fence"] = json!(1_u64 << 60);
     mock.answers(Request::EndTxn, &[Answer::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
     house.events(50);
     // In less it opens the sink again.
@@ -122,7 +122,7 @@ async fn without_transactions_a_newer_checkpoint_is_seen() {
     let last = mock.messages(CHECKPOINTS).pop().expect("a checkpoint");
     assert_eq!(last.key, "test");
     let mut taken = event(&last);
-    taken["fence"] = json!(99);
+    taken["fence"] = json!(1_u64 << 60);
     mock.produce(CHECKPOINTS, "test", &taken.to_string());
     house.events(100);
     assert_eq!(running.ended().await, Ended::Fenced);
