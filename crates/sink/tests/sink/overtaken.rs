@@ -163,6 +163,11 @@ pub(crate) async fn ends_in_a_lapse(target: &impl Target) {
     }
     let held = course.shelf.held();
     assert_eq!(held.lapses.len() as u64, course.rounds - 1);
+    // What is struck behind the lapse is the last of two parts of the state.
+    let is = |what: &'static str| move |told: &String| told.contains(what);
+    let lapse = held.told.iter().rposition(is(":lapse:")).expect("it lapsed");
+    let state = held.told[lapse + 1..].iter().position(is(":gap:")).expect("one is open");
+    assert!((RECORDS_MAX + 1..=2 * RECORDS_MAX).contains(&state), "{state} rows");
     assert!(held.open_gaps.len() as u64 > course.rounds, "{:?}", held.open_gaps);
 }
 
